@@ -1,0 +1,107 @@
+"""Whose array is this? NumPy on the processor, CuPy on the GPU, and the way between them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
+DEVICES = ("cpu", "cuda", "auto")
+_INSTALL = "Install it with `pip install 'hmax-cnn[gpu]'` (CUDA 12) or `'hmax-cnn[gpu13]'` (CUDA 13), or use device='cpu'."
+
+
+def on_gpu(array: Array) -> bool:
+    """Whether an array lives on the GPU."""
+    return type(array).__module__.partition(".")[0] == "cupy"
+
+
+def namespace(array: Array) -> ModuleType:
+    """The module, `numpy` or `cupy`, whose functions work on this array.
+
+    >>> namespace(np.zeros(3)).__name__
+    'numpy'
+    """
+    return sys.modules["cupy"] if on_gpu(array) else np
+
+
+def device_namespace(device: str) -> ModuleType:
+    """The module that makes arrays on a device.
+
+    Parameters
+    ----------
+    device : {'cpu', 'cuda', 'auto'}
+        'auto' is the GPU where CuPy and a GPU are there, and the processor where not.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device.
+    RuntimeError
+        If 'cuda' is asked for and CuPy or the GPU is missing.
+    """
+    if device not in DEVICES:
+        msg = f"`device` must be one of {', '.join(map(repr, DEVICES))}, got {device!r}."
+        raise ValueError(msg)
+    if device == "cpu":
+        return np
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError as error:
+        if device == "auto":
+            return np
+        msg = f"`device` is 'cuda', but CuPy cannot be imported ({error}). {_INSTALL}"
+        raise RuntimeError(msg) from error
+    try:
+        n_gpus = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        n_gpus, reason = 0, str(error)
+    else:
+        reason = "no device is visible"
+    if n_gpus > 0:
+        return cupy
+    if device == "auto":
+        return np
+    msg = f"`device` is 'cuda', but CuPy finds no GPU ({reason}). Check the driver with `nvidia-smi`, or use device='cpu'."
+    raise RuntimeError(msg)
+
+
+def to_host(array: Array) -> np.ndarray:
+    """The same values as a NumPy array."""
+    return array.get() if on_gpu(array) else np.asarray(array)
+
+
+def fourier(xp: ModuleType) -> ModuleType:
+    """The module with `fft2` and `ifft2` of a device (SciPy's on the processor: it keeps single precision)."""
+    return scipy.fft if xp is np else xp.fft
+
+
+def step_bytes(xp: ModuleType) -> int:
+    """How much one step of an operation should touch: what stays in the cache here, what fills the GPU there."""
+    return 8 * 2**20 if xp is np else 512 * 2**20
+
+
+def n_cores() -> int:
+    """Processor cores that this process may use; OMP_NUM_THREADS sets a lower number, as for other numerical libraries."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(available, int(asked))) if asked.isdigit() else available
+
+
+def tiles(n_images: int, n_rows: int, bytes_per_row: int, budget: int) -> Iterator[tuple[slice, slice]]:
+    """Cut a batch into (images, rows) so that a tile needs about `budget` bytes: whole images where they fit, else rows of one image.
+
+    >>> list(tiles(3, 4, bytes_per_row=10, budget=80))
+    [(slice(0, 2, None), slice(0, 4, None)), (slice(2, 3, None), slice(0, 4, None))]
+    """
+    rows = max(1, min(n_rows, budget // max(1, bytes_per_row)))
+    images = max(1, budget // max(1, bytes_per_row * n_rows)) if rows == n_rows else 1
+    for first in range(0, n_images, images):
+        for top in range(0, n_rows, rows):
+            yield slice(first, min(first + images, n_images)), slice(top, min(top + rows, n_rows))

@@ -1,0 +1,203 @@
+"""Where in the image a unit looks: windows, and the receptive fields that grow through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from numbers import Integral, Rational
+from typing import Any
+
+import numpy as np
+
+EXACT, LARGEST_PATH, WHOLE_IMAGE = "exact", "largest path", "whole image"
+
+
+def _pair(value: Any, name: str, lowest: int) -> tuple[int, int]:
+    """One whole number for both axes, or one for each."""
+    pair = (value, value) if isinstance(value, Integral) else value
+    if isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(v, Integral) and v >= lowest for v in pair):
+        return int(pair[0]), int(pair[1])
+    msg = f"`{name}` must be a whole number of at least {lowest}, or a pair (y, x) of them, got {value!r}."
+    raise ValueError(msg)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window that slides over a map: parsed once, used by the operation and by the field.
+
+    Attributes
+    ----------
+    size, stride, dilation : (int, int)
+        Along y and x, in units of the map that it looks at; positive. One number stands for both.
+    padding : ((int, int), (int, int))
+        Units added (top, bottom), (left, right); one number stands for all sides, a pair (y, x) for both sides of each axis.
+
+    Examples
+    --------
+    >>> Window(8, stride=4).count(250, 250)
+    (61, 61)
+    >>> Window(3, padding=1, dilation=2).extent
+    (5, 5)
+    """
+
+    size: Any
+    stride: Any = 1
+    padding: Any = 0
+    dilation: Any = 1
+    extent: tuple[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        size, dilation = _pair(self.size, "window", 1), _pair(self.dilation, "dilation", 1)
+        padding = self.padding if isinstance(self.padding, tuple | list) else (self.padding, self.padding)
+        sides = tuple(_pair(axis, "padding", 0) for axis in padding)
+        if len(sides) != 2:
+            msg = f"`padding` must be a whole number, a pair (y, x), or ((top, bottom), (left, right)), got {self.padding!r}."
+            raise ValueError(msg)
+        values = {"size": size, "stride": _pair(self.stride, "stride", 1), "padding": sides, "dilation": dilation}
+        values["extent"] = tuple(d * (s - 1) + 1 for s, d in zip(size, dilation, strict=True))
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def count(self, height: int, width: int) -> tuple[int, int]:
+        """How many positions fit into a map.
+
+        Raises
+        ------
+        ValueError
+            If not a single one fits.
+        """
+        rooms = tuple(n + sum(p) - e for n, p, e in zip((height, width), self.padding, self.extent, strict=True))
+        if min(rooms) < 0:
+            msg = (
+                f"`window` of {self.extent[0]} x {self.extent[1]} must fit into the map of {height} x {width} units "
+                f"with padding {self.padding}. Use a larger image or a smaller window."
+            )
+            raise ValueError(msg)
+        return rooms[0] // self.stride[0] + 1, rooms[1] // self.stride[1] + 1
+
+
+def number(value: Rational) -> int | float:
+    """An exact number as people write it: whole where it is whole.
+
+    >>> number(Fraction(4)), number(Fraction(13, 2))
+    (4, 6.5)
+    """
+    return int(value) if value.denominator == 1 else float(value)
+
+
+@dataclass(frozen=True)
+class Span:
+    """The field of a map's units along one axis, exact.
+
+    Attributes
+    ----------
+    size : Fraction
+        Extent of one unit's field, in pixels.
+    step : Fraction
+        Distance between the fields of neighbouring units, in pixels.
+    first : Fraction
+        Centre of the first unit's field, in pixels from the centre of the first pixel.
+    """
+
+    size: Rational = Fraction(1)
+    step: Rational = Fraction(1)
+    first: Rational = Fraction(0)
+
+    def __post_init__(self) -> None:
+        for name in ("size", "step", "first"):
+            object.__setattr__(self, name, Fraction(getattr(self, name)))
+
+    def through(self, extent: int, stride: int = 1, before: int = 0, dilation: int = 1) -> Span:
+        """The span of units that look at these through a window of `extent` units, `before` of padding at the start."""
+        reach = (extent - 1) * dilation
+        return Span(self.size + reach * self.step, self.step * stride, self.first + (Fraction(reach, 2) - before) * self.step)
+
+    def cropped(self, before: int) -> Span:
+        """The span of what is left when `before` units at the start are cut off."""
+        return Span(self.size, self.step, self.first + before * self.step)
+
+    def centres(self, n_units: int) -> np.ndarray:
+        """Field centres of neighbouring units, in pixels."""
+        return np.array([float(self.first + i * self.step) for i in range(n_units)])
+
+    def edges(self, index: int) -> tuple[int, int]:
+        """First pixel that unit `index` sees, and the one after its last.
+
+        >>> Span().through(7).through(8, stride=4).edges(1)
+        (4, 18)
+        """
+        centre = self.first + index * self.step
+        low, high = centre - self.size / 2 + Fraction(1, 2), centre + self.size / 2 + Fraction(1, 2)
+        return low.__floor__(), high.__ceil__()
+
+
+@dataclass(frozen=True)
+class Field:
+    """The part of the image that the units of a map see.
+
+    Attributes
+    ----------
+    y, x : Span
+        Size, step and first centre along each axis, in pixels.
+    status : {'exact', 'largest path', 'whole image'}
+        'largest path' where branches of a graph are not aligned, so that no one field is right for all.
+
+    References
+    ----------
+    Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", Distill 2019, equations 2 to 4.
+
+    Examples
+    --------
+    >>> c1 = Field().through(Window(7)).through(Window(8, stride=4))
+    >>> number(c1.x.size), number(c1.x.step), number(c1.x.first)
+    (14, 4, 6.5)
+    """
+
+    y: Span = Span()
+    x: Span = Span()
+    status: str = EXACT
+
+    def through(self, window: Window) -> Field:
+        """The field of units that look at this map through a window."""
+        spans = (
+            span.through(size, stride, padding[0], dilation)
+            for span, size, stride, padding, dilation in zip(
+                (self.y, self.x), window.size, window.stride, window.padding, window.dilation, strict=True
+            )
+        )
+        return Field(*spans, status=self.status)
+
+    def cropped(self, top: int, left: int) -> Field:
+        """The field of what is left when rows at the top and columns at the left are cut off."""
+        return Field(self.y.cropped(top), self.x.cropped(left), self.status)
+
+    @staticmethod
+    def whole(height: int, width: int) -> Field:
+        """The field of a unit that sees the whole image; it has no neighbours, so its step is 0."""
+        y, x = (Span(Fraction(n), Fraction(0), Fraction(n - 1, 2)) for n in (height, width))
+        return Field(y, x, WHOLE_IMAGE)
+
+
+def join(fields: Iterable[Field]) -> Field:
+    """The field of units that read several maps at the same grid position.
+
+    Exact where all share step and centre (then the largest contains the others); else the largest path, and it says so.
+
+    >>> join([Field().through(Window(7, padding=3)), Field().through(Window(9, padding=4))]).y.size
+    Fraction(9, 1)
+    >>> join([Field(), Field().cropped(1, 0)]).status
+    'largest path'
+    """
+    branches = list(fields)
+    if not branches:
+        msg = "`fields` must hold at least one field, got none."
+        raise ValueError(msg)
+    statuses = {branch.status for branch in branches}
+    if WHOLE_IMAGE in statuses:
+        return next(branch for branch in branches if branch.status == WHOLE_IMAGE)
+    largest = max(branches, key=lambda branch: branch.y.size * branch.x.size)
+    spans = [(b.y.step, b.y.first, b.x.step, b.x.first) for b in branches]
+    aligned = len(set(spans)) == 1 and statuses == {EXACT}
+    contained = all(b.y.size <= largest.y.size and b.x.size <= largest.x.size for b in branches)
+    return Field(largest.y, largest.x, EXACT if aligned and contained else LARGEST_PATH)

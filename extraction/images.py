@@ -1,0 +1,160 @@
+"""What users hand in as images: arrays, lists of different sizes, flat rows; checked once, read batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from extraction.arrays import Array, namespace, on_gpu, to_host
+
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601: the weights of red, green and blue
+_FORMS = "an array of shape (n, height, width) or (n, height, width, 3), or a sequence of images of shape (height, width[, 3])"
+
+
+class InputWarning(UserWarning):
+    """Images are clearly not what a model expects."""
+
+
+class Images:
+    """A checked view of the images that a user handed in; nothing is copied before a batch is read.
+
+    Parameters
+    ----------
+    images : array or sequence
+        As in `FeatureExtractor.transform`, flat rows excepted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If this is nothing that can be read as images.
+    """
+
+    def __init__(self, images: Any) -> None:
+        if isinstance(images, str | bytes) or not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
+            msg = f"`images` must be {_FORMS}, got {type(images).__name__}. Read files with `data.read_folder` first."
+            raise TypeError(msg)
+        is_array = hasattr(images, "ndim") and hasattr(images, "dtype")
+        self.whole = (images if on_gpu(images) else np.asarray(images)) if is_array else None
+        self.source: Any = images if self.whole is None else self.whole
+        if len(self.source) == 0:
+            msg = "`images` must hold at least one image, got 0 sample(s) while a minimum of 1 is required."
+            raise ValueError(msg)
+        if self.whole is not None:
+            _check_shape(self.whole.shape[1:], f"`images` of shape {self.whole.shape}")
+            _check_dtype(self.whole, "`images`")
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Array:
+        """One image, of shape (height, width) or (height, width, 3)."""
+        if self.whole is not None:
+            return self.whole[index]
+        image = self.source[index]
+        image = image if on_gpu(image) else np.asarray(image)
+        _check_shape(image.shape, f"Image {index} of `images`, of shape {image.shape},")
+        _check_dtype(image, f"Image {index} of `images`")
+        return image
+
+    def subset(self, indices: Sequence[int]) -> Images:
+        """Some of the images, in the order asked for, still not read."""
+        return Images(self.whole[np.asarray(indices)] if self.whole is not None else _Chosen(self, indices))
+
+    def batches(self, size_for: Callable[[tuple[int, ...]], int]) -> Iterator[tuple[int, Array]]:
+        """Runs of images of one shape, at most `size_for(shape)` long, each with the index of its first."""
+        if self.whole is not None:
+            step = size_for(self.whole.shape[1:])
+            for first in range(0, len(self), step):
+                yield first, _finite(self.whole[first : first + step], first)
+            return
+        run: list[Array] = []
+        for index in range(len(self)):
+            image = self[index]
+            if run and (image.shape != run[0].shape or len(run) >= size_for(image.shape)):
+                yield index - len(run), self._stacked(run, index - len(run))
+                run = []
+            run.append(image)
+        yield len(self) - len(run), self._stacked(run, len(self) - len(run))
+
+    def _stacked(self, run: list[Array], first: int) -> Array:
+        xp = namespace(run[0])
+        return _finite(xp.stack([image.astype(xp.float32) if image.dtype != xp.uint8 else image for image in run]), first)
+
+    def common_shape(self) -> tuple[int, ...] | None:
+        """The shape of all images where they share one; reads the sequence once."""
+        if self.whole is not None:
+            return tuple(self.whole.shape[1:])
+        shapes = {tuple(self[index].shape) for index in range(len(self))}
+        return shapes.pop() if len(shapes) == 1 else None
+
+
+class _Chosen:
+    def __init__(self, images: Images, indices: Sequence[int]) -> None:
+        self.images, self.indices = images, [int(index) for index in indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Array:
+        return self.images[self.indices[index]]
+
+
+def _check_shape(shape: tuple[int, ...], what: str) -> None:
+    if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3)):
+        if min(shape[:2]) == 0:
+            msg = f"{what} holds an image without pixels. Leave it out."
+            raise ValueError(msg)
+        return
+    remedy = {
+        1: "Flat rows need `image_shape`, and a single image needs a first axis: image[None].",
+        3: "The last axis must be 1 or 3 (grey or red, green, blue): drop an alpha channel, and move channels last.",
+    }.get(len(shape), "")
+    msg = f"{what} cannot be read: images must be {_FORMS}. {remedy}"
+    raise ValueError(msg)
+
+
+def _check_dtype(array: Array, what: str) -> None:
+    if array.dtype.kind in "buif":
+        return
+    if array.dtype.kind == "c":
+        msg = f"{what}: Complex data not supported. Hand in the magnitude or the real part."
+        raise ValueError(msg)
+    msg = f"{what} must hold numbers, got dtype {array.dtype}. Convert with .astype('float32'), or decode the files first."
+    raise TypeError(msg)
+
+
+def _finite(batch: Array, first: int) -> Array:
+    """The batch, unless it holds NaN or infinity, also after rounding to single precision."""
+    if batch.dtype.kind != "f":
+        return batch
+    xp = namespace(batch)
+    with np.errstate(over="ignore"):
+        good = xp.isfinite(batch.astype(xp.float32)).reshape(len(batch), -1).all(axis=1)
+    if bool(good.all()):
+        return batch
+    index = int((~to_host(good)).argmax())
+    msg = f"Image {first + index} of `images` contains NaN, infinity or a value too large for float32. Mask or replace it first."
+    raise ValueError(msg)
+
+
+def to_retina(batch: Array, xp: ModuleType, n_channels: int) -> Array:
+    """A batch on a device as float32 of shape (n, channels, height, width): luminance, or red, green and blue.
+
+    Luminance is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), of the values as they are, not rounded.
+    """
+    if on_gpu(batch) and xp is np:
+        msg = "`images` are on the GPU, but `device` is 'cpu'. Use device='cuda', or hand in images.get()."
+        raise TypeError(msg)
+    batch = xp.asarray(batch)
+    if batch.ndim == 3:
+        batch = batch[..., None]
+    values = xp.moveaxis(batch, 3, 1).astype(xp.float32)
+    if values.shape[1] == n_channels:
+        return xp.ascontiguousarray(values)
+    if n_channels == 3:
+        return xp.repeat(values, 3, axis=1)
+    red, green, blue = LUMINANCE
+    return (red * values[:, :1] + green * values[:, 1:2] + blue * values[:, 2:]).astype(xp.float32)

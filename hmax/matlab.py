@@ -1,0 +1,86 @@
+"""The MATLAB layout of prototypes: cells of (n_features * n * n) x count, as in the public universal_patch_set.mat."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat, savemat
+
+_LARGEST = 2**30  # bytes, unpacked
+_HEADER, _COMPRESSED = 128, 15
+
+
+def read_cells(path: str | os.PathLike[str]) -> dict[int, np.ndarray]:
+    """Patches of shape (count, n_features, n, n) by size.
+
+    Raises
+    ------
+    ValueError
+        If the file is no MATLAB file of version 5 to 7, unpacks to more than 1 GiB, or is not of this layout.
+    """
+    _check_length(Path(path))
+    try:
+        contents = loadmat(path, variable_names=["patches", "patchSizes"])
+        cells, shapes = contents["patches"].ravel(), contents["patchSizes"].T
+    except (KeyError, NotImplementedError, TypeError, ValueError, OSError, IndexError, zlib.error) as error:
+        msg = (
+            f"{path} is not a MATLAB file with `patches` and `patchSizes` of version 5 to 7 ({type(error).__name__}: {error}). Save it with save -v7."
+        )
+        raise ValueError(msg) from error
+    if cells.dtype != object or len(cells) != len(shapes):
+        msg = f"{path}: `patches` must be a row of cells, one for each column of `patchSizes`, got {len(cells)} and {len(shapes)}."
+        raise ValueError(msg)
+    return {int(shape[0]): _unfolded(path, cell, shape) for cell, shape in zip(cells, shapes, strict=True)}
+
+
+def _unfolded(path: str | os.PathLike[str], cell: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    rows, columns, n_features, count = (int(n) for n in shape)
+    if rows != columns or cell.shape != (rows * columns * n_features, count):
+        msg = f"{path}: a cell of {rows} x {columns} patches must have the shape ({rows * columns * n_features}, {count}), got {cell.shape}."
+        raise ValueError(msg)
+    return cell.reshape(n_features, columns, rows, count).transpose(3, 0, 2, 1).astype(np.float32)
+
+
+def write_cells(patches: Mapping[int, np.ndarray], path: str | os.PathLike[str]) -> None:
+    """Write patches of shape (count, n_features, n, n) by size."""
+    cells = np.empty((1, len(patches)), dtype=object)
+    shapes = np.empty((4, len(patches)))
+    for index, (size, values) in enumerate(patches.items()):
+        count, n_features = values.shape[:2]
+        cells[0, index] = values.transpose(1, 3, 2, 0).reshape(-1, count).astype(np.float64)
+        shapes[:, index] = size, size, n_features, count
+    with open(path, "wb") as file:
+        savemat(file, {"patches": cells, "patchSizes": shapes}, do_compression=True)
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a file whose compressed elements would unpack to too much, without keeping what is unpacked."""
+    total = 0
+    with path.open("rb") as file:
+        order = "little" if file.read(_HEADER)[126:128] == b"IM" else "big"
+        while len(tag := file.read(8)) == 8:
+            kind, n_bytes = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))
+            if kind != _COMPRESSED:
+                total += n_bytes
+                file.seek(n_bytes, os.SEEK_CUR)
+            else:
+                total += _unpacked(file.read(n_bytes), _LARGEST - total)
+            if total > _LARGEST:
+                msg = f"{path} would unpack to more than {_LARGEST // 2**20} MiB. It is not a set of prototypes."
+                raise ValueError(msg)
+
+
+def _unpacked(content: bytes, limit: int) -> int:
+    """Length of compressed bytes when unpacked; stops past the limit."""
+    stream, total = zlib.decompressobj(), 0
+    try:
+        while content and total <= limit:
+            total += len(stream.decompress(content, 2**20))
+            content = stream.unconsumed_tail
+    except zlib.error:
+        return total  # the reader will say what is wrong
+    return total

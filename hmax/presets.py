@@ -1,0 +1,174 @@
+"""Published parameter tables of HMAX; every entry is an ordinary parameter of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
+from typing import Any
+
+RESPONSES = ("absolute", "half", "signed", "energy")
+BORDERS = ("silent", "padded")
+TUNINGS = ("distance", "gaussian")
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """All parameters that a preset sets. `HMAX` documents each."""
+
+    filter_sizes: Sequence[Sequence[int]]
+    wavelengths: Sequence[Sequence[float]]
+    sigmas: Sequence[Sequence[float]]
+    aspect_ratio: float
+    orientations: Sequence[float]
+    phases: Sequence[float]
+    s1_response: str
+    s1_border: str
+    bands: Sequence[int]
+    pool_sizes: Sequence[int]
+    pool_strides: Sequence[int]
+    prototype_sizes: Sequence[int]
+    n_prototypes: int
+    partial_windows: bool
+    tuning: str
+    sharpness: float
+    value_range: tuple[float, float]
+
+
+def wavelength_of(size: int) -> float:
+    """Wavelength of a filter in the published table, in pixels: the divisor falls by 0.05 from one filter to the next.
+
+    >>> [round(wavelength_of(size), 3) for size in (7, 9, 37)]
+    [3.5, 4.557, 22.769]
+    """
+    return 2 * size / (4 - 0.025 * (size - 7))
+
+
+_SIZES = tuple((first, first + 2) for first in range(7, 37, 4))
+_GEORGETOWN = Anatomy(
+    filter_sizes=_SIZES,
+    wavelengths=tuple(tuple(wavelength_of(size) for size in band) for band in _SIZES),
+    sigmas=tuple(tuple(0.8 * wavelength_of(size) for size in band) for band in _SIZES),
+    aspect_ratio=0.3,
+    orientations=(90, -45, 0, 45),
+    phases=(0,),
+    s1_response="absolute",
+    s1_border="silent",
+    bands=tuple(range(1, 9)),
+    pool_sizes=tuple(range(8, 24, 2)),
+    pool_strides=tuple(range(4, 12)),
+    prototype_sizes=tuple(range(2, 17, 2)),
+    n_prototypes=400,
+    partial_windows=True,
+    tuning="distance",
+    sharpness=0.5,
+    value_range=(0, 255),
+)
+
+PRESETS = {
+    # The widely used MATLAB and PyTorch code of the Georgetown laboratory.
+    "georgetown": _GEORGETOWN,
+    # Serre et al., PAMI 2007: the same table to one decimal; 4 x 250 prototypes. The paper gives no value for beta; see `HMAX`.
+    "serre2007": replace(
+        _GEORGETOWN,
+        wavelengths=tuple(tuple(round(wavelength_of(size), 1) for size in band) for band in _SIZES),
+        sigmas=tuple(tuple(round(0.8 * wavelength_of(size), 1) for size in band) for band in _SIZES),
+        prototype_sizes=(4, 8, 12, 16),
+        n_prototypes=250,
+        tuning="gaussian",
+    ),
+}
+
+
+def resolve(preset: str, given: dict[str, Any]) -> Anatomy:
+    """A preset with what the user gave in its place, checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is impossible; the text names it, its value and the remedy.
+    """
+    if preset not in PRESETS:
+        msg = f"`preset` must be one of {', '.join(map(repr, PRESETS))}, got {preset!r}."
+        raise ValueError(msg)
+    given = {name: value for name, value in given.items() if value is not None}
+    table = PRESETS[preset]
+    if "filter_sizes" in given:
+        given = _follow_sizes(table, given)
+    if isinstance(given.get("orientations"), Integral):
+        given["orientations"] = _evenly(given["orientations"])
+    if isinstance(given.get("bands"), Integral):
+        given["bands"] = tuple(range(1, given["bands"] + 1))
+    anatomy = replace(table, **given)
+    _check(anatomy)
+    return anatomy
+
+
+def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
+    """New filter sizes bring wavelengths and sigmas by the table's rule, and as many bands; pools of the first bands stay."""
+    sizes = given["filter_sizes"]
+    if not all(isinstance(band, Sequence) and band and all(isinstance(n, Integral) for n in band) for band in sizes):
+        msg = f"`filter_sizes` must be one sequence of whole numbers per band, such as ((7, 9), (11, 13)), got {sizes!r}."
+        raise ValueError(msg)
+    decimals = 1 if table.wavelengths[0][1] == round(table.wavelengths[0][1], 1) else 15
+    derived = {
+        "wavelengths": tuple(tuple(round(wavelength_of(size), decimals) for size in band) for band in sizes),
+        "sigmas": tuple(tuple(round(0.8 * wavelength_of(size), decimals) for size in band) for band in sizes),
+        "bands": tuple(range(1, len(sizes) + 1)),
+        "pool_sizes": table.pool_sizes[: len(sizes)],
+        "pool_strides": table.pool_strides[: len(sizes)],
+    }
+    return derived | given
+
+
+def _evenly(n_orientations: int) -> tuple[float, ...]:
+    if n_orientations < 1:
+        msg = f"`orientations` must be at least 1, or a sequence of degrees, got {n_orientations}."
+        raise ValueError(msg)
+    return tuple(180 * index / n_orientations for index in range(n_orientations))
+
+
+def _check(anatomy: Anatomy) -> None:
+    """Refuse what no model can be built from."""
+    n_bands = len(anatomy.filter_sizes)
+    for name in ("wavelengths", "sigmas"):
+        shape = [len(band) for band in getattr(anatomy, name)]
+        if shape != [len(band) for band in anatomy.filter_sizes]:
+            msg = f"`{name}` must have one number per filter of `filter_sizes`, {[len(band) for band in anatomy.filter_sizes]} by band, got {shape}."
+            raise ValueError(msg)
+    for name in ("pool_sizes", "pool_strides", "prototype_sizes", "bands"):
+        values = getattr(anatomy, name)
+        if not values or not all(isinstance(value, Integral) and value >= 1 for value in values):
+            msg = f"`{name}` must be whole numbers of at least 1, got {values!r}."
+            raise ValueError(msg)
+        if len(set(values)) < len(values) and name in ("prototype_sizes", "bands"):
+            msg = f"`{name}` must not name a value twice, got {values!r}."
+            raise ValueError(msg)
+    for name in ("pool_sizes", "pool_strides"):
+        if len(getattr(anatomy, name)) != n_bands:
+            msg = f"`{name}` must have one number for each of the {n_bands} bands of `filter_sizes`, got {len(getattr(anatomy, name))}."
+            raise ValueError(msg)
+    if max(anatomy.bands) > n_bands:
+        msg = f"`bands` must lie between 1 and {n_bands}, got {max(anatomy.bands)}."
+        raise ValueError(msg)
+    for name, allowed in (("s1_response", RESPONSES), ("s1_border", BORDERS), ("tuning", TUNINGS)):
+        if getattr(anatomy, name) not in allowed:
+            msg = f"`{name}` must be one of {', '.join(map(repr, allowed))}, got {getattr(anatomy, name)!r}."
+            raise ValueError(msg)
+    for name in ("orientations", "phases"):
+        values = getattr(anatomy, name)
+        if not isinstance(values, Sequence) or not values or not all(isinstance(value, Real) for value in values):
+            msg = f"`{name}` must be a sequence of degrees, got {values!r}."
+            raise ValueError(msg)
+    if anatomy.s1_response == "energy" and len(anatomy.phases) != 2:
+        msg = f"`s1_response` 'energy' needs a quadrature pair, such as `phases` (0, 90), got {anatomy.phases!r}."
+        raise ValueError(msg)
+    if not isinstance(anatomy.n_prototypes, Integral) or anatomy.n_prototypes < 1:
+        msg = f"`n_prototypes` must be a whole number of at least 1 per size, got {anatomy.n_prototypes!r}."
+        raise ValueError(msg)
+    if not anatomy.sharpness > 0:
+        msg = f"`sharpness` must be positive, got {anatomy.sharpness!r}."
+        raise ValueError(msg)
+
+
+ANATOMY_NAMES = tuple(field.name for field in fields(Anatomy))
