@@ -78,13 +78,13 @@ def to_host(array: Array) -> np.ndarray:
 
 
 def fourier(xp: ModuleType) -> ModuleType:
-    """The module with `fft2` and `ifft2` of a device (SciPy's on the processor: it keeps single precision)."""
-    return scipy.fft if xp is np else xp.fft
+    """The module with `fft2` and `ifft2` of a device."""
+    return scipy.fft if xp is np else importlib.import_module("cupyx.scipy.fft")
 
 
 def step_bytes(xp: ModuleType) -> int:
     """How much one step of an operation should touch: what stays in the cache here, what fills the GPU there."""
-    return 8 * 2**20 if xp is np else 512 * 2**20
+    return 2 * 2**20 if xp is np else 512 * 2**20
 
 
 def n_cores() -> int:

@@ -122,13 +122,9 @@ def best_anywhere(bands: Sequence[Maps], prototypes: Array, partial: bool, sharp
     band, place : integer arrays of shape (n_images, n_prototypes)
         Index into `bands` of the winner (the lowest where several tie), and index of its window in that band, row * width + column.
     """
-    xp = namespace(prototypes)
     window = window_of_prototypes(prototypes.shape[-1], partial)
-    distances, places = zip(*(nearest_distance(maps.values, prototypes, window.padding)[:2] for maps in bands), strict=True)
-    stacked = xp.stack(distances)
-    winner = stacked.argmin(axis=0)
-    smallest, place = (xp.take_along_axis(of_band, winner[None], axis=0)[0] for of_band in (stacked, xp.stack(places)))
-    return Maps(_tuned(smallest, sharpness)[..., None, None]), winner, place
+    distances, band, place, _ = nearest_distance([maps.values for maps in bands], prototypes, window.padding)
+    return Maps(_tuned(distances, sharpness)[..., None, None]), band, place
 
 
 def _tuned(distances: Array, sharpness: float | None) -> Array:

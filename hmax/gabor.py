@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -93,4 +94,11 @@ def gabor_bank(
     >>> gabor_bank(11, 5.64, orientations=[0, 45, 90, 135], phases=[0, 90]).shape
     (8, 11, 11)
     """
+    return _bank(size, wavelength, tuple(orientations), sigma, tuple(phases), aspect_ratio).copy()
+
+
+@lru_cache(maxsize=64)
+def _bank(
+    size: int, wavelength: float, orientations: tuple[float, ...], sigma: float | None, phases: tuple[float, ...], aspect_ratio: float
+) -> np.ndarray:
     return np.stack([gabor(size, wavelength, angle, sigma, phase, aspect_ratio) for angle in orientations for phase in phases])

@@ -119,10 +119,14 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
     make = _filter_spectra if shape[0] * shape[1] <= _CACHED_PIXELS else _filter_spectra.__wrapped__
     pairs = make(weights.tobytes(), weights.shape, shape, on_gpu(values))
     matches = xp.empty((n_images, len(weights), height, width), values.dtype)
-    for images, _ in tiles(n_images, 1, pairs.nbytes, step_bytes(xp)):
-        both = fourier(xp).ifft2(transform[images, None] * pairs)[..., :height, :width]
-        matches[images, 0::2] = both.real
-        matches[images, 1::2] = both.imag[:, : len(weights) // 2]
+    at_once = len(pairs) if on_gpu(values) else 1
+    for images, _ in tiles(n_images, 1, pairs[:at_once].nbytes, step_bytes(xp)):
+        for first in range(0, len(pairs), at_once):
+            products = transform[images, None] * pairs[first : first + at_once]
+            both = fourier(xp).ifft2(products, overwrite_x=True)[..., :height, :width]
+            into = matches[images, 2 * first : 2 * (first + at_once)]
+            into[:, 0::2] = both.real
+            into[:, 1::2] = both.imag[:, : into.shape[1] // 2]
 
     def pullback(gradient: Array) -> tuple[Array, Array]:
         return correlate(values, xp.asarray(weights, values.dtype))[1](gradient)

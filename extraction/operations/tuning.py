@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from extraction.arrays import Array, namespace, step_bytes, tiles
 from extraction.fields import Window
 from extraction.operations.correlation import correlate
 from extraction.operations.pooling import box_sum, spread_sum
-from extraction.operations.windows import Pullback, columns, look, spread, window_of
+from extraction.operations.windows import Pullback, columns, look, padded, spread, window_of
 
 _SMALL = 1e-3  # squared distance over squared norms below which single precision loses more than 1e-4 of the distance
 
@@ -51,7 +51,13 @@ def euclidean_distance(values: Array, prototypes: Array, padding: Any = 0) -> tu
     xp, window = namespace(values), window_of(values, prototypes, "prototypes", padding=padding)
     height, width = window.count(*values.shape[2:])
     distances = xp.empty((len(values), len(prototypes), height, width), values.dtype)
-    for images, rows, squares in _squared_distances(values, prototypes, window):
+    centred = Centred.of(prototypes)
+    around, inside = padded(values, window) - centred.mean, Window(window.size)
+    views, energy = look(around, inside), centred.energy(around, inside)
+    row_bytes = (prototypes[0].size + len(prototypes)) * width * values.itemsize
+    for images, rows in tiles(len(values), height, row_bytes, step_bytes(xp)):
+        seen = columns(views[images, :, rows])
+        squares = centred.squared_distances(seen, energy[images, rows].reshape(len(seen), -1))
         distances[images, :, rows] = xp.sqrt(xp.maximum(squares, 0)).reshape(*squares.shape[:2], -1, width)
 
     def pullback(gradient: Array) -> tuple[Array, Array]:
@@ -66,76 +72,58 @@ def euclidean_distance(values: Array, prototypes: Array, padding: Any = 0) -> tu
     return distances, pullback
 
 
-def nearest_distance(values: Array, prototypes: Array, padding: Any = 0) -> tuple[Array, Array, Pullback]:
-    """The smallest distance over all places, as C2 takes it: `euclidean_distance` and its minimum, without ever holding the map.
+@dataclass(frozen=True)
+class Centred:
+    """Prototypes as the rows of a matrix, around their mean.
 
-    Parameters are those of `euclidean_distance`.
-
-    Returns
-    -------
-    distances : array of shape (n_images, n_prototypes)
-    places : integer array of shape (n_images, n_prototypes)
-        Index of the winning window, row * width' + column.
-    pullback : callable
-        Carries a gradient with the shape of `distances` back to `(values, prototypes)`.
+    Windows are taken around the same mean. That changes no distance, but makes the norms many times smaller, and with them the rounding
+    error of |x|^2 - 2 x.w + |w|^2.
     """
-    xp, window = namespace(values), window_of(values, prototypes, "prototypes", padding=padding)
-    height, width = window.count(*values.shape[2:])
-    smallest = xp.full((len(values), len(prototypes)), xp.inf, values.dtype)
-    places = xp.zeros(smallest.shape, xp.int64)
-    for images, rows, squares in _squared_distances(values, prototypes, window):
-        winners = squares.argmin(axis=-1)
-        lowest = xp.take_along_axis(squares, winners[..., None], axis=-1)[..., 0]
-        closer = lowest < smallest[images]
-        places[images] = xp.where(closer, winners + rows.start * width, places[images])
-        smallest[images] = xp.where(closer, lowest, smallest[images])
 
-    def pullback(gradient: Array) -> tuple[Array, Array]:
-        at_winners = xp.arange(height * width) == places[..., None]
-        everywhere = xp.where(at_winners, gradient[..., None], 0).reshape(*places.shape, height, width)
-        return euclidean_distance(values, prototypes, padding)[1](everywhere)
+    mean: Array
+    matrix: Array
+    norms: Array
+    doubled: Array
 
-    return xp.sqrt(xp.maximum(smallest, 0)), places, pullback
+    @classmethod
+    def of(cls, prototypes: Array) -> Centred:
+        mean = prototypes.mean()
+        matrix = (prototypes - mean).reshape(len(prototypes), -1)
+        return cls(mean, matrix, (matrix * matrix).sum(axis=1), -2 * matrix)
 
+    def chosen(self, rows: Array) -> Centred:
+        """Only some of the prototypes."""
+        return Centred(self.mean, self.matrix[rows], self.norms[rows], self.doubled[rows])
 
-def _squared_distances(values: Array, prototypes: Array, window: Window) -> Iterator[tuple[slice, slice, Array]]:
-    """Tiles (images, rows, squared distances (image, prototype, place)), each one matrix product.
+    def energy(self, around: Array, window: Window) -> Array:
+        """Squared norms (image, y, x) of the windows of centred maps."""
+        return box_sum((around * around).sum(axis=1, keepdims=True), window)[:, 0]
 
-    |x - w|^2 is the product of (x, |x|^2, 1) and (-2 w, 1, |w|^2). Both sides are centred first, which makes the norms, and with them
-    the rounding error, many times smaller. Prototypes that come so close to a window that rounding could still show are done again in
-    double precision.
-    """
-    xp, size = namespace(values), prototypes[0].size
-    views = look(values, window)
-    n_images, _, height, width = views.shape[:4]
-    centre = prototypes.mean()
-    matrix = (prototypes - centre).reshape(len(prototypes), -1)
-    norms = (matrix * matrix).sum(axis=1)
-    left = xp.concatenate([-2 * matrix, xp.ones_like(norms)[:, None], norms[:, None]], axis=1)
-    for images, rows in tiles(n_images, height, (size + 2 + len(prototypes)) * width * values.itemsize, step_bytes(xp)):
-        tile = views[images, :, rows]
-        right = xp.empty((len(tile), size + 2, tile.shape[2] * width), values.dtype)
-        seen = right[:, :size]
-        seen.reshape(len(tile), *prototypes.shape[1:], tile.shape[2], width)[...] = tile.transpose(0, 1, 4, 5, 2, 3)
-        seen -= centre
-        energy = xp.einsum("nkp,nkp->np", seen, seen)
-        right[:, size] = energy
-        right[:, size + 1] = 1
-        squares = xp.matmul(left, right)
+    def squared_distances(self, seen: Array, energy: Array) -> Array:
+        """Squared distances (image, prototype, place) to centred windows (image, element, place) of known squared norms (image, place).
+
+        Prototypes that come so close to a window that rounding could still show are done again in double precision.
+        """
+        xp = namespace(seen)
+        squares = xp.matmul(self.doubled, seen)
+        squares += energy[:, None]
+        squares += self.norms[:, None]
         if squares.size:
-            close = squares.min(axis=(0, 2)) < _SMALL * (energy.max() + norms)
+            close = squares.min(axis=(0, 2)) < _SMALL * (energy.max() + self.norms)
             (again,) = xp.nonzero(close)
             if len(again):
-                squares[:, again] = _exactly(matrix[again], seen)
-        yield images, rows, squares
+                squares[:, again] = _exactly(self.matrix[again], seen)
+        return squares
 
 
 def _exactly(matrix: Array, seen: Array) -> Array:
     """Squared distances between rows (prototype, element) and columns (image, element, place), in double precision."""
     xp = namespace(matrix)
     matrix, seen = matrix.astype(xp.float64), seen.astype(xp.float64)
-    products = xp.matmul(matrix, seen)
-    return (matrix * matrix).sum(axis=1)[:, None] - 2 * products + (seen * seen).sum(axis=1)[:, None]
+    squares = -2 * xp.matmul(matrix, seen)
+    squares += (seen * seen).sum(axis=1)[:, None]
+    squares += (matrix * matrix).sum(axis=1)[:, None]
+    return squares
 
 
 def gaussian(distances: Array, sharpness: Any) -> tuple[Array, Pullback]:

@@ -1,0 +1,185 @@
+"""The best match anywhere: the smallest distance over all places of all bands, without ever holding a map of distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from extraction.arrays import Array, namespace, step_bytes, tiles
+from extraction.fields import Window
+from extraction.operations.pooling import box_sum
+from extraction.operations.tuning import Centred, euclidean_distance
+from extraction.operations.windows import Pullback, columns, look, padded, window_of
+
+_BLOCK = 1024  # places that are looked at together
+_MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound in single precision
+_PRUNED_FROM = 6  # side of the smallest prototypes for which a bound is cheaper than the distance
+
+
+def nearest_distance(bands: Sequence[Array], prototypes: Array, padding: Any = 0) -> tuple[Array, Array, Array, Pullback]:
+    """The smallest distance of each prototype over all places of several maps, as C2 takes it.
+
+    On the processor most places are excluded by a lower bound first, so that the result is exact but only some distances are computed.
+
+    Parameters
+    ----------
+    bands : sequence of arrays of shape (n_images, n_features, height, width)
+        Heights and widths may differ.
+    prototypes, padding
+        As in `euclidean_distance`.
+
+    Returns
+    -------
+    distances : array of shape (n_images, n_prototypes)
+    band, place : integer arrays of shape (n_images, n_prototypes)
+        Which map has the winning window, and the window's index there, row * width' + column; the first where several tie.
+    pullback : callable
+        Carries a gradient with the shape of `distances` back to `(bands, prototypes)`, the former a list.
+
+    Raises
+    ------
+    ValueError
+        If there is no band, the features differ, or the window does not fit.
+
+    References
+    ----------
+    The bound is that of partial sums in vector quantisation: with Q an orthogonal projection and r the residual,
+    |x - w|^2 >= |Qx - Qw|^2 + (|r_x| - |r_w|)^2. Here Q takes the means of 2 x 2 blocks.
+
+    Examples
+    --------
+    >>> bands = [np.array([[[[3.0, 4.0]]]]), np.array([[[[0.5]]]])]
+    >>> distances, band, place, _ = nearest_distance(bands, np.array([[[[4.25]]], [[[0.0]]]]))
+    >>> distances.tolist(), band.tolist(), place.tolist()
+    ([[0.25, 0.5]], [[0, 1]], [[1, 0]])
+    """
+    if not bands:
+        msg = "`bands` must hold at least one map, got none."
+        raise ValueError(msg)
+    windows = [window_of(values, prototypes, "prototypes", padding=padding) for values in bands]
+    xp, (height, width) = namespace(prototypes), prototypes.shape[2:]
+    counts = [window.count(*values.shape[2:]) for window, values in zip(windows, bands, strict=True)]
+    prunes = xp is np and min(height, width) >= _PRUNED_FROM and height % 2 == width % 2 == 0
+    search = _Search(prototypes, len(bands[0]), [rows * cols for rows, cols in counts])
+    around = [padded(values, window) - search.centred.mean for values, window in zip(bands, windows, strict=True)]
+    if prunes:
+        for image in range(len(bands[0])):
+            search.where_possible(image, [values[image : image + 1] for values in around])
+    else:
+        search.everywhere(around)
+
+    band = xp.searchsorted(search.ends, search.where, side="right")
+    place = search.where - search.starts[band]
+    distances = xp.sqrt(xp.maximum(search.smallest, 0))
+
+    def pullback(gradient: Array) -> tuple[list[Array], Array]:
+        to_bands, to_prototypes = [], xp.zeros_like(prototypes)
+        for index, (values, (rows, cols)) in enumerate(zip(bands, counts, strict=True)):
+            won = (band == index)[..., None] & (xp.arange(rows * cols) == place[..., None])
+            at_winners = xp.where(won, gradient[..., None], 0).reshape(*place.shape, rows, cols)
+            to_values, more = euclidean_distance(values, prototypes, padding)[1](at_winners)
+            to_bands.append(to_values)
+            to_prototypes = to_prototypes + more
+        return to_bands, to_prototypes
+
+    return distances, band, place, pullback
+
+
+class _Search:
+    """The smallest squared distance so far, and where it was: its index among the places of all bands.
+
+    Bands are given padded, around the mean of the prototypes.
+    """
+
+    def __init__(self, prototypes: Array, n_images: int, n_places: Sequence[int]) -> None:
+        xp = namespace(prototypes)
+        self.prototypes, self.centred, self.window = prototypes, Centred.of(prototypes), Window(prototypes.shape[2:])
+        self.numbers = xp.arange(len(prototypes))
+        self.first_of_band = np.cumsum([0, *n_places])
+        self.ends = xp.asarray(self.first_of_band[1:])
+        self.starts = xp.asarray(self.first_of_band[:-1])
+        self.smallest = xp.full((n_images, len(prototypes)), xp.inf, prototypes.dtype)
+        self.where = xp.full((n_images, len(prototypes)), self.first_of_band[-1] - 1, xp.int64)
+
+    def compare(self, images: slice, rows: Any, seen: Array, energy: Array, places: Array) -> None:
+        """Compare some prototypes with windows (image, element, place) of known energy, at these indices among all places."""
+        xp = namespace(seen)
+        squares = self.centred.chosen(rows).squared_distances(seen, energy.reshape(len(seen), -1))
+        winners = squares.argmin(axis=-1)
+        lowest = squares[xp.arange(len(seen))[:, None], self.numbers[: squares.shape[1]], winners]
+        smallest, where, winners = self.smallest[images, rows], self.where[images, rows], places[winners]
+        closer = (lowest < smallest) | ((lowest == smallest) & (winners < where))
+        self.smallest[images, rows] = xp.where(closer, lowest, smallest)
+        self.where[images, rows] = xp.where(closer, winners, where)
+
+    def everywhere(self, bands: Sequence[Array]) -> None:
+        """Compare all prototypes with all places."""
+        for around, start in zip(bands, self.first_of_band, strict=False):
+            xp, views, energy = namespace(around), look(around, self.window), self.centred.energy(around, self.window)
+            n_images, _, height, width = views.shape[:4]
+            row_bytes = sum(self.centred.matrix.shape) * width * around.itemsize
+            for images, rows in tiles(n_images, height, row_bytes, step_bytes(xp)):
+                places = int(start) + xp.arange(rows.start * width, rows.stop * width)
+                self.compare(images, slice(None), columns(views[images, :, rows]), energy[images, rows], places)
+
+    def where_possible(self, image: int, bands: Sequence[np.ndarray]) -> None:
+        """Compare with the places of one image that a lower bound does not exclude."""
+        coarse, blocks, bounds = _Coarse(self.prototypes, self.centred), [], []
+        for around, start in zip(bands, self.first_of_band, strict=False):
+            views, energy = look(around, self.window), self.centred.energy(around, self.window)
+            bound_of = coarse.over(around, energy)
+            height, width = energy.shape[1:]
+            step = max(1, _BLOCK // width)
+            for rows in (slice(top, min(top + step, height)) for top in range(0, height, step)):
+                bounds.append(bound_of(rows))
+                blocks.append((views[0, :, rows], energy[0, rows], int(start) + rows.start * width))
+        nearest = np.stack([bound.argmin(axis=1) for bound in bounds])
+        lowest = np.stack([bound[self.numbers, at] for bound, at in zip(bounds, nearest, strict=True)])
+        best = lowest.argmin(axis=0)
+        enough = self._distances_at(blocks, best, nearest[best, self.numbers])
+        for (views, energy, first), bound, possible in zip(blocks, bounds, lowest <= enough, strict=True):
+            rows = np.flatnonzero(possible)
+            if len(rows):
+                places = np.flatnonzero((bound[rows] <= enough[rows, None]).any(axis=0))
+                row, column = np.divmod(places, energy.shape[1])
+                seen = views[:, row, column].transpose(0, 2, 3, 1).reshape(1, -1, len(places))
+                self.compare(slice(image, image + 1), rows, seen, energy[row, column], first + places)
+
+    def _distances_at(self, blocks: Sequence[Any], best: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Squared distance of each prototype to one place of one block: the smallest distance is no larger."""
+        squares = np.empty(len(best), self.smallest.dtype)
+        for prototype, (block, place) in enumerate(zip(best, places, strict=True)):
+            views = blocks[block][0]
+            row, column = divmod(int(place), views.shape[2])
+            squares[prototype] = ((views[:, row, column].ravel() - self.centred.matrix[prototype]) ** 2).sum()
+        return squares
+
+
+class _Coarse:
+    """Lower bounds of squared distances from the means of 2 x 2 blocks, a quarter of the work."""
+
+    def __init__(self, prototypes: np.ndarray, centred: Centred) -> None:
+        count, n_features, height, width = prototypes.shape
+        means = centred.matrix.reshape(count, n_features, height // 2, 2, width // 2, 2).sum(axis=(3, 5)) / 2
+        means = means.reshape(count, -1)
+        residuals = np.sqrt(np.maximum(centred.norms - (means * means).sum(axis=1), 0))
+        self.left = -2 * np.concatenate([means, residuals[:, None]], axis=1)
+        self.centred, self.window = centred, Window((height // 2, width // 2), dilation=2)
+
+    def over(self, around: np.ndarray, energy: np.ndarray) -> Callable[[slice], np.ndarray]:
+        """For one image a function from rows of places to bounds (prototype, place), lowered by more than their rounding error."""
+        means = box_sum(around, Window(2)) / 2
+        residuals = np.sqrt(np.maximum(energy - self.centred.energy(means, self.window), 0))
+        views = look(means, self.window)
+        norms = (self.centred.norms - _MARGIN * (energy.max() + self.centred.norms))[:, None]
+
+        def bound_of(rows: slice) -> np.ndarray:
+            seen = np.concatenate([columns(views[:, :, rows])[0], residuals[:, rows].reshape(1, -1)])
+            bounds = self.left @ seen
+            bounds += energy[:, rows].reshape(1, -1)
+            bounds += norms
+            return bounds
+
+        return bound_of
