@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from extraction.arrays import Array, device_namespace, n_cores, to_host
 from extraction.fields import WHOLE_IMAGE
 from extraction.images import Images, InputWarning, to_retina
-from extraction.labelled import field_table, names_of, native, summary_table
+from extraction.labelled import field_table, flatten, names_of, native, summary_table
 from extraction.maps import Maps
 from extraction.parallel import in_order
 
@@ -231,6 +231,11 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         """
         wanted = self._wanted(layers if layers is not None else self.layer_names)
         return field_table(self._geometry(image_shape, wanted), pixels_per_degree)
+
+    def units(self, image_shape: Sequence[int]) -> pd.DataFrame:
+        """One row per unit that `transform` returns for images of this shape: name, layer, band, feature, centre and size of its field, labels."""
+        empty = flatten(native(self._geometry(image_shape, self._wanted()), [], {}))
+        return pd.DataFrame({str(name): coord.values for name, coord in empty.coords.items() if coord.dims == ("unit",)})
 
     def summary(self, image_shape: Sequence[int]) -> pd.DataFrame:
         """Output shape, units, parameters and multiply-accumulates per image of every layer and band."""

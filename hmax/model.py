@@ -311,12 +311,13 @@ def _places(c1: Sequence[Maps], size: int, partial: bool) -> list[Maps]:
     raise ValueError(msg)
 
 
-def _of_prototypes(maps: Maps, size: int, band: Maps | None = None) -> Maps:
-    """S2 or C2 maps under their name, their features numbered."""
+def _of_prototypes(maps: Maps, size: int, band: Maps | None = None, shared: bool = False) -> Maps:
+    """S2 or C2 maps under their name, their features numbered; parameters `shared` with a lower band are counted there."""
     numbers = list(range(maps.shape[0]))
     name = "_".join(filter(None, (band.band if band else "", f"p{size:02d}")))
     labels = {"prototype_size": size, "prototype": numbers} | ({"band_number": band.labels["band_number"]} if band else {})
-    return replace(maps, band=name, features=[f"{index:03d}" for index in numbers], labels=labels)
+    maps = replace(maps, band=name, features=[f"{index:03d}" for index in numbers], labels=labels)
+    return replace(maps, n_parameters=0) if shared else maps
 
 
 def _spans(c1: Sequence[Maps], dictionary: Prototypes, partial: bool) -> dict[int, list[tuple[Maps, Field, int]]]:

@@ -1,0 +1,254 @@
+"""hmax-cnn: the command line."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+from sklearn.exceptions import NotFittedError
+
+from analysis.features import Interrupted, describe, ending, extract, write
+from analysis.models import load_model, parse_settings, table
+from data import Dataset, open_dataset
+from extraction import FeatureExtractor, Pixels
+from extraction.files import written_whole
+
+_EXPECTED = (ValueError, TypeError, OSError, RuntimeError, NotFittedError, MemoryError)
+_INTERRUPTED = 130
+
+
+def _plainly(command: Callable[..., None]) -> Callable[..., None]:
+    """Errors and warnings as one line of text, not as a traceback; Ctrl-C ends with status 130."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+        try:
+            command(*arguments, **options)
+        except Interrupted as event:
+            click.echo(str(event), err=True)
+            sys.exit(_INTERRUPTED)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            sys.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+        except _EXPECTED as error:
+            raise click.ClickException(str(error) or type(error).__name__) from error
+
+    return run
+
+
+def _show(rows: pd.DataFrame, form: str) -> None:
+    if form == "csv":
+        click.echo(rows.to_csv(index=False), nl=False)
+    elif form == "json":
+        click.echo(rows.to_json(orient="records", indent=1))
+    else:
+        click.echo(rows.to_string(index=False))
+
+
+_settings = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the model; may be given several times.")
+_model = click.option("--model", "name", default="hmax:HMAX", show_default=True, metavar="PACKAGE:CLASS", help="The model; see `hmax-cnn models`.")
+_layer = click.option("--layer", help="Layer, or several with commas between; the model's own choice if not given.")
+_form = click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True, help="How tables are printed.")
+_resize = click.option(
+    "--resize", default="none", show_default=True, metavar="RULE",
+    help="height:H, shorter:N, longer:N, stretch:HxW, cover:HxW or crop:HxW, in pixels; several with commas between.",
+)  # fmt: skip
+_background = click.option("--background", help="Colour under transparent pixels; without it such pictures are refused.")
+_skip_bad = click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be read, with a warning that names them.")
+_quiet = click.option("--quiet", is_flag=True, help="No progress bars and no closing line.")
+_image_size = click.option("--image-size", default="224", show_default=True, metavar="N or HxW", help="Of the images, in pixels.")
+
+
+def _built(name: str, settings: tuple[str, ...], layer: str | None) -> FeatureExtractor:
+    chosen = parse_settings(settings)
+    if layer is not None:
+        layers = tuple(part.strip() for part in layer.split(","))
+        chosen["layer"] = layers[0] if len(layers) == 1 else layers
+    model = load_model(name, chosen)
+    model._wanted()  # an unknown layer is refused before anything is read
+    return model
+
+
+def _opened(where: str, resize: str, background: str | None, skip_bad: bool, quiet: bool) -> Dataset:
+    return open_dataset(where).framed(resize, background).checked(skip_bad, progress=False if quiet else None)
+
+
+def _sides(text: str) -> tuple[int, int]:
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
+        msg = f"--image-size must be N or HxW in pixels, got {text!r}."
+        raise ValueError(msg)
+    return int(sides[0]), int(sides[-1])
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hmax-cnn")
+def main() -> None:
+    """HMAX, perceptrons and convolutional networks: features, fields and a readout.
+
+    A MODEL is package:Class, such as hmax:HMAX; its parameters are given with --set.
+    """
+
+
+@main.command()
+@_form
+@_plainly
+def models(form: str) -> None:
+    """List the models that there are."""
+    _show(table(), form)
+
+
+@main.command()
+@click.argument("name", metavar="MODEL")
+@_settings
+@_image_size
+@click.option("--pixels-per-degree", type=click.FloatRange(min=0, min_open=True), help="Adds the same columns in degrees of visual angle.")
+@_form
+@_plainly
+def fields(name: str, settings: tuple[str, ...], image_size: str, pixels_per_degree: float | None, form: str) -> None:
+    """Receptive fields of every layer: size, step, and centre of the first, in pixels."""
+    _show(_built(name, settings, None).fields(_sides(image_size), pixels_per_degree=pixels_per_degree), form)
+
+
+@main.command()
+@click.argument("name", metavar="MODEL")
+@_settings
+@_image_size
+@_form
+@_plainly
+def summary(name: str, settings: tuple[str, ...], image_size: str, form: str) -> None:
+    """Layers, output shapes, parameters and multiply-accumulates, with totals."""
+    rows = _built(name, settings, None).summary(_sides(image_size))
+    total = {"layer": "total", "band": ""} | {column: int(rows[column].sum()) for column in ("units", "parameters", "multiply_accumulates")}
+    if form == "json":
+        click.echo(json.dumps({"layers": rows.to_dict(orient="records"), **{name: total[name] for name in list(total)[2:]}}, indent=1))
+        return
+    rows = pd.concat([rows, pd.DataFrame([total])], ignore_index=True).astype({"features": "Int64", "height": "Int64", "width": "Int64"})
+    _show(rows.astype(object).where(rows.notna(), ""), form)
+
+
+@main.command(name="extract")
+@click.argument("images", metavar="IMAGES")
+@_model
+@_settings
+@_layer
+@_resize
+@_background
+@_skip_bad
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="features.npz, .csv, .nc or .svmlight")
+@_quiet
+@_plainly
+def extract_command(
+    images: str, name: str, settings: tuple[str, ...], layer: str | None, resize: str, background: str | None, skip_bad: bool, output: Path, quiet: bool
+) -> None:
+    """Features of IMAGES (a folder, a .csv index, an idx file, 'digits' or 'photographs') into a file.
+
+    A folder per class gives labels. Interrupted with Ctrl-C, what is done is kept, and the same command goes on from there.
+    """
+    ending(output)
+    model = _built(name, settings, layer)
+    dataset = _opened(images, resize, background, skip_bad, quiet)
+    features = extract(model, dataset, output, progress=False if quiet else None)
+    written = write(features, output)
+    if not quiet:
+        n_images, n_units = features.values.shape
+        click.echo(f"{n_images} images x {n_units} units of {model.layer!r} in {', '.join(map(str, written))}", err=True)
+
+
+@main.command()
+@click.argument("dataset", metavar="DATASET")
+@_model
+@_settings
+@_layer
+@_resize
+@_background
+@_skip_bad
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Of the cross-validation, where no split is given.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the folds.")
+@click.option("--baseline/--no-baseline", default=True, show_default=True, help="Also the same SVM on pixels, averaged over a 16 x 16 grid.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("hmax-cnn-classify"), show_default=True, help="Folder for results.")
+@_form
+@_quiet
+@_plainly
+def classify(
+    dataset: str, name: str, settings: tuple[str, ...], layer: str | None, resize: str, background: str | None, skip_bad: bool,
+    folds: int, seed: int, baseline: bool, output: Path, form: str, quiet: bool,
+) -> None:  # fmt: skip
+    """How well a linear SVM tells the classes of DATASET apart from a model's features.
+
+    Uses the given split (train/ and test/, or a column `split`), or cross-validation. C and prototypes are learned on training images
+    only. Writes accuracy, predictions and the confusion matrix into the folder --output.
+    """
+    from analysis.readout import Readout
+    from analysis.readout import classify as run
+
+    model = _built(name, settings, layer)
+    images = _opened(dataset, resize, background, skip_bad, quiet)
+    layers = model.layer if isinstance(model.layer, str) else "+".join(model.layer)
+    compared: list[tuple[FeatureExtractor, str]] = [(model, f"{name.partition(':')[2]} {layers}")]
+    if baseline:
+        compared.insert(0, (Pixels(grid=tuple(min(16, side) for side in images[0].shape[:2])), "pixels"))
+    done: list[Readout] = []
+    try:
+        for one, label in compared:
+            for number, result in enumerate(run(one, images, label, folds, seed, progress=False if quiet else None)):
+                done = [*done[:-1], result] if number else [*done, result]
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        _save_readouts(done, output, describe(model, images), complete=False)
+        msg = f"Interrupted: what was done ({sum(len(r.best_c) for r in done)} folds) is in {output}."
+        raise Interrupted(msg) from None
+    written = _save_readouts(done, output, describe(model, images), complete=True)
+    _show(pd.DataFrame([result.row() for result in done]), form)
+    if not quiet:
+        click.echo("Accuracy with Wilson's 95 % interval; linear SVM, C chosen inside the training images.", err=True)
+        click.echo(f"{len(written)} files in {output}: {', '.join(path.name for path in written)}", err=True)
+
+
+def _save_readouts(done: list[Any], output: Path, attributes: dict[str, str], complete: bool) -> list[Path]:
+    """Accuracy, predictions and the last model's confusion matrix."""
+    from analysis.figures.confusion import confusion
+    from analysis.figures.style import save
+
+    output.mkdir(parents=True, exist_ok=True)
+    tables = {
+        "accuracy.csv": pd.DataFrame([result.row() for result in done]),
+        "predictions.csv": pd.concat([result.table.assign(features=result.name) for result in done]),
+    }
+    written = []
+    for name, rows in tables.items():
+        with written_whole(output / name) as temporary:
+            rows.to_csv(temporary, index=False)
+        written.append(output / name)
+    with written_whole(output / "run.json") as temporary:
+        temporary.write_text(json.dumps(attributes | {"complete": complete}, indent=1))
+    last = done[-1]
+    counts = last.confusion().reset_index().melt("label", var_name="predicted", value_name="n_images")
+    figure = confusion(last.confusion(), f"{last.name}: {100 * last.accuracy:.1f} % of {len(last.table)}")
+    return [*written, output / "run.json", *save(figure, output / "confusion", counts)]
+
+
+@main.command()
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("hmax-cnn-demo"), show_default=True, help="Folder for figures.")
+@_quiet
+@_plainly
+def demo(output: Path, quiet: bool) -> None:
+    """The main job on embedded images: features, fields, a readout, and figures to look at."""
+    from analysis.demo import run
+
+    written = run(output, progress=False if quiet else None)
+    click.echo(f"{len(written)} files in {output}:")
+    for path in written:
+        click.echo(f"  {path.name}")

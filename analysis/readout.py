@@ -1,0 +1,148 @@
+"""Readout: how well a linear support vector machine tells classes apart from features of a layer, without a leak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.metrics import confusion_matrix
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from tqdm.auto import tqdm
+
+from data import Dataset
+from extraction import FeatureExtractor
+
+C_GRID = tuple(10.0**power for power in range(-6, 2))
+
+
+@dataclass
+class Readout:
+    """Predictions for images that were not trained on.
+
+    Attributes
+    ----------
+    name : str
+        Model and layer.
+    classes : array of str
+    table : pandas.DataFrame
+        One row per test image: image, fold, label, predicted.
+    best_c : list of float
+        Of each fold.
+    """
+
+    name: str
+    classes: np.ndarray
+    table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["image", "fold", "label", "predicted"]))
+    best_c: list[float] = field(default_factory=list)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of test images whose predicted class is right."""
+        return float((self.table["label"] == self.table["predicted"]).mean())
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Wilson's confidence interval of the accuracy, taking test images as independent (folds share training images, so a little narrow)."""
+        n_right = int((self.table["label"] == self.table["predicted"]).sum())
+        low, high = binomtest(n_right, len(self.table)).proportion_ci(level, method="wilson")
+        return float(low), float(high)
+
+    def confusion(self) -> pd.DataFrame:
+        """Counts, true classes by predicted classes."""
+        counts = confusion_matrix(self.table["label"], self.table["predicted"], labels=self.classes)
+        return pd.DataFrame(counts, index=pd.Index(self.classes, name="label"), columns=pd.Index(self.classes, name="predicted"))
+
+    def row(self) -> dict[str, object]:
+        """One line of a table of results."""
+        low, high = self.interval()
+        return {
+            "features": self.name,
+            "accuracy": round(self.accuracy, 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "n_test": len(self.table),
+            "folds": self.table["fold"].nunique(),
+            "C": " ".join(f"{c:g}" for c in sorted(set(self.best_c))),
+        }
+
+
+def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> GridSearchCV:
+    """A linear SVM on standardised features, its C chosen by cross-validation inside the training set.
+
+    Classes are told apart pair by pair (libsvm, which converges for any C; liblinear took minutes for C of 1 and more). Where there are
+    more features than samples they are rotated onto the samples' own axes first, which changes no linear SVM and makes it faster.
+    """
+    rotation = [("rotate", PCA(svd_solver="full"))] if n_features > n_samples else []
+    steps = Pipeline([("scale", StandardScaler()), *rotation, ("svm", SVC(kernel="linear"))])
+    folds = StratifiedKFold(n_inner, shuffle=True, random_state=seed)
+    return GridSearchCV(steps, {"svm__C": C_GRID}, cv=folds)
+
+
+def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Training and test images: the given split, or stratified folds.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, fewer than two classes, or too few images of a class.
+    """
+    if dataset.labels is None:
+        msg = "The dataset has no labels: give a folder per class, an index with a column `label`, or a labelled set."
+        raise ValueError(msg)
+    classes, counts = np.unique(dataset.labels, return_counts=True)
+    if len(classes) < 2:
+        msg = f"The dataset has only one class, {classes[0]!r}: there is nothing to tell apart."
+        raise ValueError(msg)
+    if dataset.split is not None and set(dataset.split) == {"train", "test"}:
+        yield np.flatnonzero(dataset.split == "train"), np.flatnonzero(dataset.split == "test")
+        return
+    if counts.min() < n_folds:
+        msg = f"Class {classes[counts.argmin()]!r} has {counts.min()} images, too few for {n_folds} folds. Use fewer --folds, or more images."
+        raise ValueError(msg)
+    yield from StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(dataset)), dataset.labels)
+
+
+def classify(model: FeatureExtractor, dataset: Dataset, name: str, n_folds: int = 5, seed: int = 0, progress: bool | None = None) -> Iterator[Readout]:
+    """Features, then a linear SVM, fold by fold; all that is learned, prototypes and C included, is learned on training images only.
+
+    Yields
+    ------
+    Readout
+        The same object after each fold, so that what is done is there when the rest is interrupted.
+
+    Raises
+    ------
+    ValueError
+        If the dataset cannot be split; see `splits`.
+    """
+    folds = list(splits(dataset, n_folds, seed))
+    learns = model.__sklearn_tags__().requires_fit
+    features = None if learns else model.transform(dataset)
+    result = Readout(name, np.unique(dataset.labels))
+    for number, (train, test) in enumerate(tqdm(folds, desc=f"Folds of {name}", delay=2, disable=None if progress is None else not progress)):
+        if learns:
+            fitted = clone(model).fit(dataset.subset(train), dataset.labels[train])
+            train_features, test_features = fitted.transform(dataset.subset(train)), fitted.transform(dataset.subset(test))
+        else:
+            train_features, test_features = features[train], features[test]
+        svm = _fitted_svm(train_features, dataset.labels[train], seed)
+        rows = {"image": [dataset.names[i] for i in test], "fold": number, "label": dataset.labels[test], "predicted": svm.predict(test_features)}
+        result.table = pd.concat([result.table, pd.DataFrame(rows)], ignore_index=True) if len(result.table) else pd.DataFrame(rows)
+        result.best_c.append(float(svm.best_params_["svm__C"]))
+        yield result
+
+
+def _fitted_svm(features: np.ndarray, labels: np.ndarray, seed: int) -> GridSearchCV:
+    smallest = int(np.unique(labels, return_counts=True)[1].min())
+    if smallest < 2:
+        msg = "Every class needs at least 2 training images, so that C can be chosen among them. Add images or leave the class out."
+        raise ValueError(msg)
+    svm = linear_svm(len(features), features.shape[1], min(3, smallest), seed)
+    return svm.fit(features, labels)

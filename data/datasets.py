@@ -1,0 +1,283 @@
+"""Sets of images: folders, index files, idx files, and what scikit-learn ships."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits, load_sample_images
+from tqdm.auto import tqdm
+
+from data.images import SUFFIXES, Framing, ImageError, read_image
+
+_SPLITS = ("train", "test")
+_LARGEST_IDX = 2**31  # bytes
+_IDX_TYPES = {8: np.uint8, 9: np.int8, 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+class SkippedImagesWarning(UserWarning):
+    """Pictures that cannot be read were left out, as asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with names, and where known labels and a split; pictures on disk are decoded when they are looked at.
+
+    Attributes
+    ----------
+    source : array of shape (n, height, width[, 3]), or sequence of paths
+    names : sequence of str
+        One per image, unique: the path within the set.
+    labels : array of str of shape (n,), or None
+    split : array of 'train' or 'test' of shape (n,), or None
+    framing : Framing
+        How pictures are brought to size.
+    background : str or None
+        As in `read_image`.
+    skipped : tuple of str
+        What was left out, and why.
+    """
+
+    source: Any
+    names: Sequence[str]
+    labels: np.ndarray | None = None
+    split: np.ndarray | None = None
+    framing: Framing = Framing()
+    background: str | None = None
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """One image, of shape (height, width) or (height, width, 3)."""
+        item = self.source[index]
+        return read_image(item, self.framing, self.background) if isinstance(item, Path) else item
+
+    def subset(self, indices: Any) -> Dataset:
+        """Some of the images, in the order asked for."""
+        chosen = np.arange(len(self))[indices]
+        source = self.source[chosen] if isinstance(self.source, np.ndarray) else [self.source[i] for i in chosen]
+        labels, split = (None if column is None else column[chosen] for column in (self.labels, self.split))
+        return replace(self, source=source, names=[self.names[i] for i in chosen], labels=labels, split=split)
+
+    def framed(self, rule: Framing | str, background: str | None = None) -> Dataset:
+        """The same pictures brought to size by a rule; see `Framing`.
+
+        Raises
+        ------
+        ValueError
+            If this is no such rule.
+        """
+        framing = Framing(rule) if isinstance(rule, str) else rule
+        if not isinstance(self.source, np.ndarray):
+            return replace(self, framing=framing, background=background)
+        if framing.rule == "none":
+            return self
+        framed = [np.asarray(framing.apply(Image.fromarray(image))) for image in self.source]
+        return replace(self, source=np.stack(framed), framing=framing)
+
+    def checked(self, skip_bad: bool = False, progress: bool | None = None) -> Dataset:
+        """Decode every picture once, so that a bad one is known before hours of work.
+
+        Parameters
+        ----------
+        skip_bad : bool
+            Leave bad pictures out, with a warning that names them.
+        progress : bool or None
+            A progress bar for work of over two seconds; None shows it on a terminal only.
+
+        Raises
+        ------
+        ImageError
+            If pictures are bad and are not to be skipped; the text names them all, or the first twenty.
+        """
+        if isinstance(self.source, np.ndarray):
+            return self
+        good, bad = [], []
+        for index in tqdm(range(len(self)), desc="Checking", unit="image", delay=2, disable=None if progress is None else not progress):
+            try:
+                self[index]
+                good.append(index)
+            except ImageError as error:
+                bad.append(str(error))
+        if not bad:
+            return self
+        listed = "\n  ".join(bad[:20] + ([f"and {len(bad) - 20} more"] if len(bad) > 20 else []))
+        if not skip_bad or not good:
+            msg = f"{len(bad)} of {len(self)} pictures cannot be read:\n  {listed}\nMend or remove them, or leave them out with skip_bad (--skip-bad)."
+            raise ImageError(msg)
+        warnings.warn(f"{len(bad)} of {len(self)} pictures were left out:\n  {listed}", SkippedImagesWarning, stacklevel=2)
+        return replace(self.subset(good), skipped=tuple(bad))
+
+
+def read_folder(path: str | os.PathLike[str]) -> Dataset:
+    """Pictures in a folder: class by subfolder, with or without `train` and `test` above them; or all in one, without classes.
+
+    Parameters
+    ----------
+    path : path
+        Files whose names do not end like a picture's, and hidden ones, are passed over.
+
+    Returns
+    -------
+    Dataset
+        In order of name.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such folder, or no picture in it.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        msg = f"There is no folder {root}. Check the name."
+        raise FileNotFoundError(msg)
+    visible = (file.relative_to(root) for file in root.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(file for file in visible if not any(part.startswith(".") for part in file.parts))
+    if not files:
+        msg = f"The folder {root} holds no pictures ({', '.join(SUFFIXES)})."
+        raise ValueError(msg)
+    has_split = all(file.parts[0] in _SPLITS for file in files)
+    split = np.array([file.parts[0] for file in files]) if has_split else None
+    classes = [file.parts[1:-1] if has_split else file.parts[:-1] for file in files]
+    labels = np.array(["/".join(parts) for parts in classes]) if all(classes) else None
+    return Dataset([root / file for file in files], [file.as_posix() for file in files], labels, split)
+
+
+def read_index(path: str | os.PathLike[str]) -> Dataset:
+    """Pictures named in a CSV file with the columns `path` or `file` (relative to it), and where known `label` and `split`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file is missing, has no such column, names no picture, names one twice, or leaves a label or split empty.
+    """
+    file = Path(path)
+    if not file.is_file():
+        msg = f"There is no file {file}. Check the name."
+        raise FileNotFoundError(msg)
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        reader = csv.DictReader(lines)
+        columns, rows = reader.fieldnames or [], list(reader)
+    named = next((column for column in ("path", "file") if column in columns), None)
+    if named is None or not rows:
+        msg = f"{file} must have a header with the column `path` (or `file`) and at least one row, got columns {list(columns)} and {len(rows)} rows."
+        raise ValueError(msg)
+    names = [row[named] for row in rows]
+    if len(set(names)) < len(names):
+        msg = f"{file} names {next(name for name in names if names.count(name) > 1)} twice. Keep one row for each picture."
+        raise ValueError(msg)
+    for column in ("label", "split"):
+        empty = [number for number, row in enumerate(rows, start=2) if column in columns and not row[column]]
+        if empty:
+            msg = f"{file}, line {empty[0]}: `{column}` is empty. Fill it in, or leave the column out."
+            raise ValueError(msg)
+    labels, split = (np.array([row[column] for row in rows]) if column in columns else None for column in ("label", "split"))
+    if split is not None and not set(split) <= set(_SPLITS):
+        msg = f"{file}: `split` must be 'train' or 'test', got {next(value for value in split if value not in _SPLITS)!r}."
+        raise ValueError(msg)
+    return Dataset([file.parent / name for name in names], names, labels, split)
+
+
+def read_idx(images: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> Dataset:
+    """Images, and labels, in the idx format of MNIST, packed (.gz) or not.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If a file is missing, is not of this format, is shorter or longer than it says, or the two do not belong together.
+    """
+    pixels = _read_idx(Path(images))
+    if pixels.ndim not in (3, 4):
+        msg = f"{images} must hold images, of 3 or 4 dimensions, got {pixels.ndim}. Are the files of images and labels swapped?"
+        raise ValueError(msg)
+    classes = None if labels is None else _read_idx(Path(labels))
+    if classes is not None and classes.shape != pixels.shape[:1]:
+        msg = f"{labels} must hold one label for each of the {len(pixels)} images, got shape {classes.shape}."
+        raise ValueError(msg)
+    n_digits = len(str(len(pixels) - 1))
+    return Dataset(pixels, [f"{i:0{n_digits}d}" for i in range(len(pixels))], None if classes is None else classes.astype(str))
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    if not path.is_file():
+        msg = f"There is no file {path}. Check the name."
+        raise FileNotFoundError(msg)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return _idx_array(path, file)
+    except (gzip.BadGzipFile, EOFError, OSError) as error:
+        msg = f"{path} is not a readable gzip file ({error})."
+        raise ValueError(msg) from error
+
+
+def _idx_array(path: Path, file: BinaryIO) -> np.ndarray:
+    head = file.read(4)
+    if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _IDX_TYPES or not 1 <= head[3] <= 4:
+        msg = f"{path} is not an idx file: it starts with {head.hex(' ')}."
+        raise ValueError(msg)
+    shape = tuple(np.frombuffer(file.read(4 * head[3]), ">u4").astype(int).tolist())
+    dtype = np.dtype(_IDX_TYPES[head[2]])
+    n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if len(shape) < head[3] or n_bytes > _LARGEST_IDX:
+        msg = f"{path} says that it holds {' x '.join(map(str, shape))} numbers, more than {_LARGEST_IDX // 2**30} GiB or cut off."
+        raise ValueError(msg)
+    content = file.read(n_bytes + 1)
+    if len(content) != n_bytes:
+        relation = "more than" if len(content) > n_bytes else "only"
+        msg = f"{path} should hold {n_bytes} bytes for {' x '.join(map(str, shape))} numbers, but has {relation} {min(len(content), n_bytes)}."
+        raise ValueError(msg)
+    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
+
+
+def digits() -> Dataset:
+    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, scaled from 0..16 to 0..255."""
+    bunch = load_digits()
+    return Dataset((bunch.images * (255 / 16)).round().astype(np.uint8), [f"{i:04d}" for i in range(len(bunch.images))], bunch.target.astype(str))
+
+
+def photographs() -> Dataset:
+    """scikit-learn's two sample photographs, 427 x 640 pixels in colour (CC BY 2.0, see its `datasets/images/README.txt`)."""
+    bunch = load_sample_images()
+    return Dataset(np.stack(bunch.images), [Path(name).stem for name in bunch.filenames])
+
+
+_OURS = {"digits": digits, "photographs": photographs}
+
+
+def open_dataset(where: str | os.PathLike[str]) -> Dataset:
+    """Images from a folder, a .csv index, an idx file (with its labels beside it) or a name: 'digits', 'photographs'.
+
+    Parameters
+    ----------
+    where : path or str
+        For an idx file the labels are looked for under the same name, with 'labels-idx1' for 'images-idx3'.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is nothing, or nothing readable, of this name.
+    """
+    path, name = Path(where), os.fspath(where)
+    if path.is_dir():
+        return read_folder(path)
+    if name in _OURS:
+        return _OURS[name]()
+    if not path.exists():
+        msg = f"There is no folder or file {path}. Give one, or one of the sets that need no file: {', '.join(_OURS)}."
+        raise FileNotFoundError(msg)
+    if path.suffix == ".csv":
+        return read_index(path)
+    if path.suffix.lower() in SUFFIXES:
+        return Dataset([path], [path.name])
+    beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+    return read_idx(path, beside if beside != path and beside.is_file() else None)

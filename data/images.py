@@ -1,0 +1,181 @@
+"""Pictures on disk: decoded right, bounded before they are decoded, or refused with their name and the reason."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM", "WEBP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".webp")
+LARGEST = 64 * 10**6  # pixels
+
+_RULES = {
+    "none": "the size they have",
+    "height": "height:H - H pixels high, shape kept",
+    "shorter": "shorter:N - the shorter side N pixels, shape kept",
+    "longer": "longer:N - the longer side N pixels, shape kept",
+    "stretch": "stretch:HxW - H by W pixels, shape not kept",
+    "cover": "cover:HxW - resized, shape kept, until H by W is covered, then cut out around the centre",
+    "crop": "crop:HxW - H by W pixels cut out around the centre",
+}
+
+
+class ImageError(ValueError):
+    """A picture cannot be read; the text names it and the reason."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How pictures are brought to size: a rule, written as on the command line.
+
+    Parameters
+    ----------
+    rule : str
+        'none', 'height:H', 'shorter:N', 'longer:N', 'stretch:HxW', 'cover:HxW' or 'crop:HxW', in pixels; several in turn, with commas
+        between. Resizing is bicubic with antialiasing (Pillow), before colour becomes luminance.
+
+    Raises
+    ------
+    ValueError
+        If this is no such rule.
+
+    Examples
+    --------
+    >>> Framing("height:140").apply(Image.new("L", (300, 280))).size
+    (150, 140)
+    """
+
+    rule: str = "none"
+
+    def __post_init__(self) -> None:
+        self.steps()
+
+    def steps(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The rule as (name, sides) in turn."""
+        parsed = []
+        for step in self.rule.split(","):
+            name, _, text = step.strip().partition(":")
+            sides = tuple(int(side) for side in text.split("x")) if text.replace("x", "").isdigit() else ()
+            expected = {"none": 0, "height": 1, "shorter": 1, "longer": 1}.get(name, 2)
+            if name not in _RULES or len(sides) != expected or 0 in sides or any(side > 20_000 for side in sides):
+                msg = f"`resize` must be one of: {'; '.join(_RULES.values())}. Got {step!r}."
+                raise ValueError(msg)
+            parsed.append((name, sides))
+        return parsed
+
+    def apply(self, picture: Image.Image) -> Image.Image:
+        """The picture, resized and cut."""
+        for name, sides in self.steps():
+            width, height = picture.size
+            if name == "crop":
+                picture = _cut(picture, *sides)
+                continue
+            scale = {
+                "none": lambda: 1,
+                "height": lambda: sides[0] / height,
+                "shorter": lambda: sides[0] / min(width, height),
+                "longer": lambda: sides[0] / max(width, height),
+                "cover": lambda: max(sides[0] / height, sides[1] / width),
+                "stretch": lambda: 1,
+            }[name]()
+            target = sides if name == "stretch" else (max(1, round(height * scale)), max(1, round(width * scale)))
+            if target[0] * target[1] > LARGEST:
+                msg = f"would have {target[0]} x {target[1]} pixels after {name}, more than {LARGEST // 10**6} million"
+                raise ImageError(msg)
+            if target != (height, width):
+                picture = picture.resize(target[::-1], Image.Resampling.BICUBIC)
+            if name == "cover":
+                picture = _cut(picture, *sides)
+        return picture
+
+
+def _cut(picture: Image.Image, height: int, width: int) -> Image.Image:
+    if height > picture.height or width > picture.width:
+        msg = f"has {picture.height} x {picture.width} pixels, too few to cut out {height} x {width}: use cover instead of crop"
+        raise ImageError(msg)
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
+
+
+def read_image(path: str | os.PathLike[str], framing: Framing | str = "none", background: str | None = None) -> np.ndarray:
+    """Decode one picture.
+
+    Parameters
+    ----------
+    path : path
+        PNG, JPEG, BMP, GIF, TIFF, PPM/PGM or WebP; at most 64 million pixels.
+    framing : Framing or str
+        How to bring it to size.
+    background : str or None
+        Colour, such as 'white' or '#808080', laid under transparent pixels; None refuses pictures that have some.
+
+    Returns
+    -------
+    array of shape (height, width) or (height, width, 3)
+        uint8; of 16-bit pictures float32 in 0..255. Palettes and CMYK become red, green and blue (Pillow's formula); EXIF rotation is
+        carried out; an alpha channel that is opaque everywhere is dropped.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, corrupt, too large, animated, transparent, or of a kind with no standard range.
+    """
+    framing = Framing(framing) if isinstance(framing, str) else framing
+    path = Path(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", ResourceWarning)
+            with Image.open(path, formats=FORMATS) as picture:
+                _check(picture)
+                picture.load()
+                return _as_array(framing.apply(_plain(ImageOps.exif_transpose(picture), background)))
+    except ImageError as error:
+        msg = f"{path}: {error}"
+    except FileNotFoundError:
+        msg = f"{path}: there is no such file"
+    except UnidentifiedImageError:
+        msg = f"{path}: is empty or not a picture of a known format ({', '.join(FORMATS)})"
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Warning) as error:
+        msg = f"{path}: is corrupt or cannot be decoded ({error})"
+    raise ImageError(msg)
+
+
+def _check(picture: Image.Image) -> None:
+    """Refuse by what the header says, before anything is decoded."""
+    width, height = picture.size
+    if width * height > LARGEST:
+        msg = f"has {height} x {width} pixels, more than {LARGEST // 10**6} million; make it smaller first"
+        raise ImageError(msg)
+    if getattr(picture, "n_frames", 1) > 1:
+        msg = f"is animated or has several pages ({picture.n_frames}); save the one that is meant"
+        raise ImageError(msg)
+    if picture.mode in ("I", "F", "LAB", "HSV"):
+        msg = f"has pixels of mode {picture.mode}, which has no standard range; save it with 8 or 16 bits, or hand an array to Python"
+        raise ImageError(msg)
+
+
+def _plain(picture: Image.Image, background: str | None) -> Image.Image:
+    """Grey, 16-bit grey or red-green-blue, without alpha."""
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray(np.asarray(picture).astype(np.float32) / 257)
+    if picture.has_transparency_data:
+        layers = picture.convert("RGBA")
+        if layers.getextrema()[3][0] == 255:
+            return layers.convert("L" if picture.mode in ("LA", "La") else "RGB")
+        if background is None:
+            msg = "has transparent pixels, whose colour is not defined; give a `background`, such as 'white'"
+            raise ImageError(msg)
+        under = Image.new("RGBA", picture.size, background)
+        return Image.alpha_composite(under, layers).convert("RGB")
+    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+
+
+def _as_array(picture: Image.Image) -> np.ndarray:
+    values = np.asarray(picture)
+    return np.clip(values, 0, 255) if values.dtype == np.float32 else values
