@@ -252,3 +252,7 @@ def demo(output: Path, quiet: bool) -> None:
     click.echo(f"{len(written)} files in {output}:")
     for path in written:
         click.echo(f"  {path.name}")
+
+
+if __name__ == "__main__":
+    main(prog_name="hmax-cnn")

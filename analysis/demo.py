@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -18,7 +19,7 @@ from analysis.readout import Readout, classify
 from data import Dataset, digits, photographs
 from extraction import FeatureExtractor, Pixels
 from extraction.files import written_whole
-from hmax import HMAX, PRESETS, gabor_bank
+from hmax import HMAX, PRESETS, Prototypes, gabor_bank
 
 _N_DIGITS, _N_FOLDS, _DIGIT_SIDE, _PHOTOGRAPH_HEIGHT = 400, 3, 56, 250
 
@@ -50,17 +51,18 @@ def _photographs(output: Path, progress: bool | None) -> list[Path]:
     china = pictures.subset([0])
     c1 = model.activations(china, ["c1"])["c1"]
     found = model.winners(china).isel(image=0)
-    figure = responses(china[0], [c1[f"b{band}"].to_dataset() for band in (1, 3, 5, 7)], _closest(found, per_size=(4, 8, 12, 16)))
+    figure = responses(china[0], [c1[f"b{band}"].to_dataset() for band in (1, 3, 5, 7)], _closest(found, model.fit(china).prototypes_, (4, 8, 12, 16)))
     table = found.to_dataframe().reset_index().drop(columns="image")
     return [*written, *save(figure, output / "responses", table)]
 
 
-def _closest(found: xr.Dataset, per_size: tuple[int, ...]) -> xr.Dataset:
-    """The unit of each prototype size whose best match is closest."""
+def _closest(found: xr.Dataset, prototypes: Prototypes, sizes: tuple[int, ...]) -> xr.Dataset:
+    """Of each prototype size the unit whose best match is closest, as a share of the prototype's own length: blank prototypes fit anywhere."""
     units = []
-    for size in per_size:
-        of_size = found.isel(unit=[str(unit).startswith(f"c2_p{size:02d}_") for unit in found["unit"].values])
-        units.append(str(of_size["unit"].values[int(of_size["response"].values.argmin())]))
+    for size in sizes:
+        names = [f"c2_p{size:02d}_{index:03d}" for index in range(len(prototypes.patches[size]))]
+        lengths = np.linalg.norm(prototypes.patches[size].reshape(len(names), -1), axis=1)
+        units.append(names[int((found["response"].sel(unit=names).values / np.maximum(lengths, 1e-3)).argmin())])
     return found.sel(unit=units)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 from tqdm.auto import tqdm
 
 from extraction.arrays import Array, device_namespace, n_cores, to_host
@@ -75,9 +75,13 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
     def _learn(self, images: Images, labels: Any) -> None:
         """Derive what `fit` learns from the images, and check parameters."""
 
-    def _must_learn(self) -> bool:
-        """Whether `transform` needs a `fit` before it."""
+    def _must_learn(self, layers: Collection[str]) -> bool:
+        """Whether these layers need a `fit`."""
         return False
+
+    def _has_learned(self) -> bool:
+        """Whether `fit` has derived what those layers need."""
+        return hasattr(self, "image_shape_")
 
     def _value_range(self) -> tuple[float, float] | None:
         """Lowest and highest pixel value that the model expects; None where it does not matter."""
@@ -85,15 +89,15 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
 
     # scikit-learn ----------------------------------------------------------------------------------------------------
 
-    def fit(self, images: Any, labels: Any = None) -> Self:
+    def fit(self, images: Any, y: Any = None) -> Self:
         """Learn what there is to learn.
 
         Parameters
         ----------
         images : array or sequence
             As in `transform`.
-        labels : array of shape (n_images,) or None
-            For models that learn from them.
+        y : array of shape (n_images,) or None
+            Labels, for models that learn from them (scikit-learn's rules ask for this name).
 
         Returns
         -------
@@ -102,7 +106,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         self._wanted()
         source = self._open(images, reset=True)
         self.image_shape_ = tuple(int(n) for n in source[0].shape)
-        self._learn(source, labels)
+        self._learn(source, y)
         return self
 
     def transform(self, images: Any) -> np.ndarray:
@@ -125,7 +129,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
             If the images cannot be read, or images of different size give different numbers of units.
         """
         wanted = self._wanted()
-        check_is_fitted(self)
+        self._check_ready(wanted)
         source = self._open(images, reset=False)
         features = None
         for first, layers in self._stream(source, wanted):
@@ -142,6 +146,14 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
             features[first : first + len(rows)] = rows
         assert features is not None  # noqa: S101 - Images holds at least one
         return features
+
+    def _check_ready(self, layers: Collection[str]) -> None:
+        if self._must_learn(layers) and not self._has_learned():
+            msg = f"This {type(self).__name__} is not fitted yet: {', '.join(map(repr, layers))} must be learned. Call `fit` with training images first."
+            raise NotFittedError(msg)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return not self._must_learn(self._wanted()) or self._has_learned()
 
     def _check_units(self, n_units: int, shape: tuple[int, ...]) -> None:
         """Refuse images whose number of units differs from that of the images fitted on."""
@@ -177,7 +189,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = self._must_learn()
+        tags.requires_fit = self._must_learn((self.layer,) if isinstance(self.layer, str) else self.layer)
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -201,7 +213,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
             fields in pixels, and size, step and start of the fields are attributes. `extraction.flatten` makes it (image, unit).
         """
         wanted = self._wanted(layers if layers is not None else self.layer_names)
-        check_is_fitted(self)
+        self._check_ready(wanted)
         source = self._open(images, reset=False)
         seen: dict[str, list[list[Maps]]] = {}
         for _, batch in self._stream(source, wanted):
@@ -339,7 +351,9 @@ def _joined(layer: str, parts: Sequence[Maps]) -> Maps:
 
 def _warn_of_range(lowest: float, highest: float, expected: tuple[float, float], model: str) -> None:
     low, high = expected
-    if lowest < low - 0.02 * (high - low):
+    if not np.isfinite(high - low):
+        return
+    if lowest < low - 0.02 * (high - low) or (lowest < low and highest < 0.1 * high):
         reason = "Negative values look like z-scores or a removed mean; the offset changes the responses"
     elif high > 2 and low < highest <= 1:
         reason = "They look like 0..1; multiply by 255"

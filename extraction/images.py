@@ -61,7 +61,7 @@ class Images:
 
     def subset(self, indices: Sequence[int]) -> Images:
         """Some of the images, in the order asked for, still not read."""
-        return Images(self.whole[np.asarray(indices)] if self.whole is not None else _Chosen(self, indices))
+        return Images(_Chosen(self, indices) if self.whole is None else self.whole[namespace(self.whole).asarray(indices)])
 
     def batches(self, size_for: Callable[[tuple[int, ...]], int]) -> Iterator[tuple[int, Array]]:
         """Runs of images of one shape, at most `size_for(shape)` long, each with the index of its first."""

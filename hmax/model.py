@@ -9,7 +9,6 @@ from typing import Any, final
 
 import numpy as np
 import xarray as xr
-from sklearn.utils.validation import check_is_fitted
 
 from extraction.arrays import Array, namespace
 from extraction.extractor import FeatureExtractor
@@ -66,10 +65,10 @@ class HMAX(FeatureExtractor):
     partial_windows : bool
         Whether S2 windows that reach beyond C1 count, with zeros outside.
     tuning : {'distance', 'gaussian'}
-        Responses of S2 and C2: the Euclidean distance d (small is similar), or exp(-sharpness d^2 / size^2).
+        Responses of S2 and C2: the Euclidean distance d (small is similar), or exp(-sharpness d^2).
     sharpness : float
-        Of the Gaussian. Dividing by the number of C1 positions of a prototype keeps large prototypes from falling silent; with
-        size^2 = 1 it is beta of the 2007 paper, which gives no value for it, and 1 / (2 sigma^2) elsewhere.
+        Of the Gaussian: beta of the 2007 paper, 1 / (2 sigma^2) elsewhere. The paper gives no value; 1 is `serre2007`'s, at which responses
+        to the best match in a photograph lie around 0.9 for prototypes of 4 x 4 and around 0.01 for 16 x 16.
     value_range : (float, float)
         What pixel values should be like: a warning is given where they clearly are not.
     random_state : int, Generator or None
@@ -160,22 +159,21 @@ class HMAX(FeatureExtractor):
     def _anatomy(self) -> Anatomy:
         return resolve(self.preset, {name: getattr(self, name) for name in ANATOMY_NAMES})
 
-    def _must_learn(self) -> bool:
-        layers = (self.layer,) if isinstance(self.layer, str) else self.layer
-        return self.prototypes is None and bool({"s2", "c2"} & set(layers))
+    def _must_learn(self, layers: Collection[str]) -> bool:
+        return self.prototypes is None and not {"s2", "c2"}.isdisjoint(layers)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return not self._must_learn() or hasattr(self, "prototypes_")
+    def _has_learned(self) -> bool:
+        return hasattr(self, "prototypes_")
 
     def _value_range(self) -> tuple[float, float] | None:
         return self._anatomy().value_range
 
     def _learn(self, images: Images, labels: Any) -> None:
         anatomy = self._anatomy()
-        if self.prototypes is not None or not self._must_learn():
-            if self.prototypes is not None:
-                self.prototypes_ = self._dictionary(anatomy)
-            self._geometry(images[0].shape, self._wanted())
+        self._geometry(images[0].shape, self._wanted())
+        if self.prototypes is not None:
+            self.prototypes_ = self._dictionary(anatomy)
+        if not self._must_learn(self._wanted()):
             return
         draws = Draws.of(len(images), anatomy.prototype_sizes, anatomy.n_prototypes, self.random_state)
         needed = draws.images_needed()
@@ -214,17 +212,17 @@ class HMAX(FeatureExtractor):
 
         xp, partial = namespace(retina.values), anatomy.partial_windows
         prototypes = {size: xp.asarray(patches) for size, patches in self._dictionary(anatomy).patches.items()}
-        sharpness = {size: anatomy.sharpness / size**2 if anatomy.tuning == "gaussian" else None for size in prototypes}
+        sharpness = anatomy.sharpness if anatomy.tuning == "gaussian" else None
         yield (
             "s2",
             [
-                _of_prototypes(tuned_cells(band, patches, partial, sharpness[size]), size, band)
+                _of_prototypes(tuned_cells(band, patches, partial, sharpness), size, band, shared=number > 0)
                 for size, patches in prototypes.items()
-                for band in c1
+                for number, band in enumerate(c1)
                 if "s2" in wanted and fits(band, size, partial)
             ],
         )
-        best = {size: best_anywhere(_places(c1, size, partial), patches, partial, sharpness[size]) for size, patches in prototypes.items()}
+        best = {size: best_anywhere(_places(c1, size, partial), patches, partial, sharpness) for size, patches in prototypes.items()}
         whole = Field.whole(*retina.values.shape[2:])
         yield "c2", [replace(_of_prototypes(maps, size), field=whole) for size, (maps, _, _) in best.items()]
         yield _WINNERS, [Maps(xp.stack(where, axis=-1)[..., None]) for _, *where in best.values()]
@@ -265,7 +263,7 @@ class HMAX(FeatureExtractor):
             0), and `top`, `left`, `bottom`, `right`: the part of the image that this S2 unit sees, in pixels from 0, the last two one
             past the end, cut at the image's border.
         """
-        check_is_fitted(self, "prototypes_") if self.prototypes is None else None
+        self._check_ready(("c2",))
         source, anatomy = self._open(images, reset=False), self._anatomy()
         found = []
         for first, layers in self._stream(source, ("c2", _WINNERS)):

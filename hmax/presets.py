@@ -68,7 +68,7 @@ _GEORGETOWN = Anatomy(
 PRESETS = {
     # The widely used MATLAB and PyTorch code of the Georgetown laboratory.
     "georgetown": _GEORGETOWN,
-    # Serre et al., PAMI 2007: the same table to one decimal; 4 x 250 prototypes. The paper gives no value for beta; see `HMAX`.
+    # Serre et al., PAMI 2007: the same table to one decimal; 4 x 250 prototypes. The paper gives no value for beta.
     "serre2007": replace(
         _GEORGETOWN,
         wavelengths=tuple(tuple(round(wavelength_of(size), 1) for size in band) for band in _SIZES),
@@ -76,6 +76,7 @@ PRESETS = {
         prototype_sizes=(4, 8, 12, 16),
         n_prototypes=250,
         tuning="gaussian",
+        sharpness=1.0,
     ),
 }
 

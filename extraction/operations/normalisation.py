@@ -105,7 +105,8 @@ def local_contrast_normalisation(values: Array, window: int = 9, sigma: float = 
     deviation = xp.sqrt(blur(centred * centred))
     floor = deviation.mean(axis=(2, 3), keepdims=True)
     divisor = xp.maximum(deviation, floor)
-    divisor = xp.where(divisor > 0, divisor, 1)
+    noise = 64 * xp.finfo(values.dtype).eps * xp.abs(values).max() if values.size else 0
+    divisor = xp.where(divisor > noise, divisor, 1)  # a constant map has only rounding errors to normalise
     normalised = centred / divisor
 
     def pullback(gradient: Array) -> Array:

@@ -18,7 +18,7 @@ def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dila
     window, stride, dilation : int or (int, int)
         In units of the map, along y and x; positive.
     padding : int, (int, int) or ((int, int), (int, int))
-        Places around the map that never win.
+        Places around the map that never win; fewer than the window is wide.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dila
     Raises
     ------
     ValueError
-        If the window does not fit into the map.
+        If the window does not fit into the map, or could lie on padding alone.
 
     Examples
     --------
@@ -40,6 +40,9 @@ def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dila
     """
     xp, look_through = namespace(values), Window(window, stride, padding, dilation)
     count = look_through.count(*values.shape[2:])
+    if any(max(sides) >= extent for sides, extent in zip(look_through.padding, look_through.extent, strict=True)):
+        msg = f"`padding` must be smaller than the window of {look_through.extent[0]} x {look_through.extent[1]}, got {look_through.padding}."
+        raise ValueError(msg)
     around = padded(values, look_through, -xp.inf)
     down = _maximum_along(xp, around, look_through, count, axis=0)
     pooled = _maximum_along(xp, down, look_through, count, axis=1)

@@ -109,10 +109,11 @@ class Centred:
         squares += energy[:, None]
         squares += self.norms[:, None]
         if squares.size:
-            close = squares.min(axis=(0, 2)) < _SMALL * (energy.max() + self.norms)
-            (again,) = xp.nonzero(close)
+            close = squares.min(axis=2) < _SMALL * (energy.max(axis=1, keepdims=True) + self.norms)
+            (again,) = xp.nonzero(close.any(axis=0))
             if len(again):
-                squares[:, again] = _exactly(self.matrix[again], seen)
+                exact = _exactly(self.matrix[again], seen)
+                squares[:, again] = xp.where(close[:, again, None], exact, squares[:, again])
         return squares
 
 

@@ -1,0 +1,256 @@
+"""The contract of every model: discovered, not listed."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from analysis.models import discover
+from extraction import FeatureExtractor, InputWarning, Pixels, flatten
+from hmax import HMAX
+
+MODELS = pytest.mark.parametrize("model_class", discover(), ids=lambda model_class: model_class.__name__)
+ANY_RANGE = (-np.inf, np.inf)
+FLAT = [
+    Pixels(grid=(1, 1), image_shape=(1, -1)),
+    HMAX(layer="c1", bands=1, s1_border="padded", value_range=ANY_RANGE, image_shape=(1, -1)),
+    HMAX(prototype_sizes=(1, 2), n_prototypes=3, bands=1, s1_border="padded", value_range=ANY_RANGE, image_shape=(-1, 1)),
+]
+FLAT[2].set_params(prototype_sizes=(1,))
+
+
+def small(model_class):
+    """A model of few units, where it has a parameter for that."""
+    return model_class(**({"n_prototypes": 20} if "n_prototypes" in model_class().get_params() else {}))
+
+
+@parametrize_with_checks(FLAT)
+def test_scikit_learn_rules(estimator, check):
+    check(estimator)
+
+
+def test_every_model_is_discovered():
+    assert {Pixels, HMAX} <= set(discover())
+
+
+@MODELS
+def test_clone_and_refit_are_like_fresh(model_class, images):
+    model = model_class().fit(images)
+    fresh = clone(model)
+    assert not hasattr(fresh, "image_shape_")
+    other = model_class().set_params(layer=model.layer_names[0]).fit(images[:, :50])
+    other.set_params(layer=model.layer).fit(images)
+    np.testing.assert_array_equal(other.transform(images), model.transform(images))
+    np.testing.assert_array_equal(fresh.fit(images).transform(images), model.transform(images))
+
+
+@MODELS
+def test_batches_threads_and_order_change_nothing(model_class, images):
+    """To 2e-6, what rounding of other matrix shapes leaves (seen: 5e-7)."""
+    model = model_class().fit(images)
+    whole = model.transform(images)
+    for parameters in ({"batch_memory": 0}, {"n_threads": 1}, {"n_threads": 3}):
+        np.testing.assert_allclose(clone(model).set_params(**parameters).fit(images).transform(images), whole, atol=2e-6)
+    np.testing.assert_allclose(model.transform(images[::-1])[::-1], whole, atol=2e-6)
+    np.testing.assert_allclose(model.transform(list(images)), whole, atol=2e-6)
+
+
+@MODELS
+def test_layers_in_one_pass_are_the_layers_one_by_one(model_class, images):
+    model = small(model_class).fit(images)
+    together = model.activations(images)
+    for layer in model.layer_names:
+        single = clone(model).set_params(layer=layer).fit(images)
+        flat = flatten(together[layer])
+        np.testing.assert_allclose(single.transform(images), flat.values, atol=2e-6)
+        assert list(single.get_feature_names_out()) == list(flat["unit"].values)
+        assert len(set(flat["unit"].values)) == flat.sizes["unit"]
+        assert all(coord.ndim == 1 for coord in flat.coords.values())
+        pd.testing.assert_frame_equal(single.units(images[0].shape), pd.DataFrame({n: c.values for n, c in flat.coords.items() if c.dims == ("unit",)}))
+
+
+@MODELS
+def test_stops_at_the_highest_layer_asked_for(model_class, images):
+    model = model_class().fit(images)
+    lowest = model.layer_names[0]
+    reached = []
+    walk = model._forward
+
+    def watched(retina, wanted):
+        for name, bands in walk(retina, wanted):
+            reached.append(name)
+            yield name, bands
+
+    model._forward = watched
+    model.activations(images, [lowest])
+    assert set(reached) == {lowest}
+
+
+@MODELS
+def test_geometry_agrees_with_activations(model_class, images):
+    model = model_class().fit(images)
+    table = model.fields(images[0].shape, pixels_per_degree=20)
+    tree = model.activations(images)
+    assert list(table.columns[:9]) == ["layer", "band", "size_y", "size_x", "step_y", "step_x", "start_y", "start_x", "status"][:8] + ["size_y_degrees"]
+    for (_, row), (_, size), node in zip(table.iterrows(), model.summary(images[0].shape).iterrows(), tree.leaves, strict=True):
+        assert node.path == "/" + "/".join(filter(None, (row["layer"], row["band"])))
+        assert (node.attrs["size_y"], node.attrs["start_x"], node.attrs["status"]) == (row["size_y"], row["start_x"], row["status"])
+        assert node["response"].shape[1:] == (size["features"], size["height"], size["width"])
+        assert row["size_y_degrees"] == row["size_y"] / 20
+        assert float(node["y"][0]) == row["start_y"]
+
+
+@MODELS
+def test_noise_outside_a_field_changes_nothing(model_class, images):
+    """For random units of every layer, the whole image outside the claimed field replaced by noise; to 1e-5 of rounding (seen: 3e-6)."""
+    rng = np.random.default_rng(3)
+    model = small(model_class).fit(images)
+    tree = model.activations(images)
+    for node in tree.leaves:
+        maps = model._geometry(images[0].shape, (node.path.split("/")[1],))[node.path.split("/")[1]]
+        field = next(m for m in maps if m.band == "/".join(node.path.split("/")[2:])).field
+        if field.status == "whole image":
+            continue
+        _, n_features, height, width = node["response"].shape
+        feature, y, x = rng.integers(n_features), rng.integers(height), rng.integers(width)
+        (top, bottom), (left, right) = field.y.edges(int(y)), field.x.edges(int(x))
+        disturbed = rng.integers(0, 256, images.shape).astype(np.uint8)
+        inside = slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
+        disturbed[(slice(None), *inside)] = images[(slice(None), *inside)]
+        again = model.activations(disturbed[:1], [node.path.split("/")[1]])[node.path]["response"]
+        np.testing.assert_allclose(again[:, feature, y, x], node["response"][:1, feature, y, x], atol=1e-5)
+
+
+@MODELS
+def test_same_on_every_device(model_class, images, place):
+    """To 1e-5 of float32 sums in another order (seen on the stand-in: 1e-6)."""
+    model = model_class().fit(images)
+    expected = model.transform(images)
+    moved = clone(model).set_params(device=place.device).fit(place.put(images))
+    features = moved.transform(place.put(images))
+    assert isinstance(features, np.ndarray)
+    np.testing.assert_allclose(features, expected, atol=1e-5)
+    np.testing.assert_allclose(moved.transform(images), expected, atol=1e-5)
+    for node, other in zip(moved.activations(images).leaves, model.activations(images).leaves, strict=True):
+        np.testing.assert_allclose(node["response"], other["response"], atol=1e-5)
+
+
+@MODELS
+def test_pickles(model_class, images):
+    model = model_class().fit(images)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(images), model.transform(images))  # noqa: S301 - our own
+
+
+def test_set_output_names_columns(images):
+    model = HMAX(prototypes="photographs", bands=2).set_output(transform="pandas")
+    frame = model.transform(images)
+    assert list(frame.columns[[0, 717]]) == ["c2_p02_000", "c2_p16_017"]
+    assert HMAX(layer="c1").fit(images).get_feature_names_out()[0] == "c1_b1_o90_y0_x0"
+    assert HMAX(layer="s1", image_shape=(40, 41)).get_feature_names_out()[-1] == "s1_b8_s37_o45_y39_x40"
+    with pytest.raises(NotFittedError, match="image_shape"):
+        HMAX(layer="c1").get_feature_names_out()
+
+
+def test_pipeline_and_grid_search_on_unflattened_images(images):
+    many = np.concatenate([images, images[:, ::-1], images[:, :, ::-1], images[:, ::-1, ::-1]])
+    search = GridSearchCV(
+        make_pipeline(HMAX(layer="c2", n_prototypes=4, prototype_sizes=(2, 4)), SVC(kernel="linear")), {"hmax__bands": [1, 2], "svc__C": [1, 10]}, cv=2
+    )
+    search.fit(many, np.tile([0, 1, 2], 4))
+    assert search.best_estimator_["hmax"].prototypes_.patches[4].shape == (4, 4, 4, 4)
+    assert set(search.predict(many)) <= {0, 1, 2}
+
+
+def test_flat_rows_are_images(images):
+    flat = images.reshape(3, -1)
+    np.testing.assert_array_equal(HMAX(layer="c1", image_shape=(64, 64)).transform(flat), HMAX(layer="c1").transform(images))
+    np.testing.assert_array_equal(HMAX(layer="c1", image_shape=(-1, 64)).transform(images), HMAX(layer="c1").transform(images))
+
+
+def test_images_of_different_size(images):
+    ragged = [images[0], images[1][:50], images[2][:, :60]]
+    model = HMAX(prototypes="photographs", bands=2, n_prototypes=5)
+    together = model.transform(ragged)
+    for row, image in zip(together, ragged, strict=True):
+        np.testing.assert_allclose(row, model.transform(image[None])[0], atol=2e-6)
+    with pytest.raises(ValueError, match="Resize the images"):
+        HMAX(layer="c1").transform(ragged)
+    with pytest.raises(ValueError, match="must have one size"):
+        model.activations(ragged, ["c1"])
+
+
+def test_colour_becomes_luminance(images):
+    colour = np.stack([images, images // 2, images // 3], axis=-1)
+    luminance = colour @ np.float32([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(HMAX(layer="c1").transform(colour), HMAX(layer="c1").transform(luminance), atol=2e-6)
+    np.testing.assert_array_equal(HMAX(layer="c1").transform(images[..., None]), HMAX(layer="c1").transform(images))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda images: images / 255, "multiply by 255"),
+        (lambda images: (images - images.mean()) / images.std(), "z-scores"),
+        (lambda images: images * 257.0, "Divide by"),
+    ],
+)
+def test_unexpected_range_is_warned_of(images, change, text):
+    with pytest.warns(InputWarning, match=text):
+        HMAX(layer="c1").transform(change(images))
+
+
+@pytest.mark.parametrize("images_like", [np.uint8, np.float32, np.float64, np.int64, np.float16])
+def test_expected_range_is_not(images, images_like):
+    HMAX(layer="c1").transform(images.astype(images_like))
+    HMAX(layer="c1").transform(np.zeros((1, 64, 64), images_like))
+
+
+def test_asking_for_a_missing_gpu(monkeypatch, images):
+    import importlib
+
+    real = importlib.import_module
+
+    def without(name, *rest):
+        if name == "cupy":
+            raise ModuleNotFoundError("No module named 'cupy'")
+        return real(name, *rest)
+
+    monkeypatch.setattr(importlib, "import_module", without)
+    with pytest.raises(RuntimeError, match=r"CuPy cannot be imported.*hmax-cnn\[gpu\]"):
+        HMAX(layer="c1", device="cuda").transform(images)
+    assert HMAX(layer="c1", device="auto").transform(images).shape[0] == 3
+
+
+def test_gpu_images_on_the_processor(place, images):
+    if place.device == "cpu":
+        assert isinstance(HMAX(layer="c1").transform(place.put(images)), np.ndarray)
+        return
+    with pytest.raises(TypeError, match=r"images\.get\(\)"):
+        HMAX(layer="c1").transform(place.put(images))
+
+
+def test_a_model_of_ones_own_needs_few_lines(images):
+    class Mean(FeatureExtractor):
+        layer_names = ("mean",)
+
+        def __init__(self, layer="mean", image_shape=None, device="cpu", batch_memory=256, n_threads=None, progress=None):
+            self.layer, self.image_shape, self.device = layer, image_shape, device
+            self.batch_memory, self.n_threads, self.progress = batch_memory, n_threads, progress
+
+        def _learn(self, images, labels):
+            pass
+
+        def _forward(self, retina, wanted):
+            from extraction import Field, Maps
+
+            yield "mean", [Maps(retina.values.mean(axis=(2, 3), keepdims=True), Field.whole(*retina.values.shape[2:]))]
+
+    np.testing.assert_allclose(Mean().fit_transform(images)[:, 0], images.mean(axis=(1, 2)), rtol=1e-5)
+    assert list(Mean().get_feature_names_out()) == ["mean_f00"]
