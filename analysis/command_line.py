@@ -18,6 +18,7 @@ from analysis.features import Interrupted, describe, ending, extract, write
 from analysis.models import load_model, parse_settings, table
 from data import Dataset, open_dataset
 from extraction import FeatureExtractor, Pixels
+from extraction.arrays import device_namespace
 from extraction.files import written_whole
 
 _EXPECTED = (ValueError, TypeError, OSError, RuntimeError, NotFittedError, MemoryError)
@@ -76,7 +77,8 @@ def _built(name: str, settings: tuple[str, ...], layer: str | None) -> FeatureEx
         layers = tuple(part.strip() for part in layer.split(","))
         chosen["layer"] = layers[0] if len(layers) == 1 else layers
     model = load_model(name, chosen)
-    model._wanted()  # an unknown layer is refused before anything is read
+    model._wanted()  # an unknown layer or a missing GPU is refused before anything is read
+    device_namespace(model.device)
     return model
 
 

@@ -174,7 +174,7 @@ def _write_csv(features: Features, path: Path) -> None:
 
 
 def _write_nc(features: Features, path: Path) -> None:
-    features.to_xarray().to_netcdf(path, engine="h5netcdf")
+    path.write_bytes(features.to_xarray().to_netcdf(engine="h5netcdf"))  # made in memory: HDF5 cannot report a full disk cleanly
 
 
 def _write_svmlight(features: Features, path: Path) -> None:

@@ -183,7 +183,7 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
             raise ValueError(msg)
     labels, split = (np.array([row[column] for row in rows]) if column in columns else None for column in ("label", "split"))
     if split is not None and not set(split) <= set(_SPLITS):
-        msg = f"{file}: `split` must be 'train' or 'test', got {next(value for value in split if value not in _SPLITS)!r}."
+        msg = f"{file}: `split` must be 'train' or 'test', got {str(next(value for value in split if value not in _SPLITS))!r}."
         raise ValueError(msg)
     return Dataset([file.parent / name for name in names], names, labels, split)
 

@@ -141,7 +141,9 @@ def read_image(path: str | os.PathLike[str], framing: Framing | str = "none", ba
         msg = f"{path}: there is no such file"
     except UnidentifiedImageError:
         msg = f"{path}: is empty or not a picture of a known format ({', '.join(FORMATS)})"
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Warning) as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        msg = f"{path}: has more than {LARGEST // 10**6} million pixels; make it smaller first"
+    except (OSError, SyntaxError, ValueError, EOFError, Warning) as error:
         msg = f"{path}: is corrupt or cannot be decoded ({error})"
     raise ImageError(msg)
 

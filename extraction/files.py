@@ -68,11 +68,11 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-        if size > LARGEST_ARCHIVE:
-            msg = f"{path} would unpack to {size / 2**30:.1f} GiB, more than the {LARGEST_ARCHIVE // 2**30} GiB allowed."
-            raise ValueError(msg)
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError) as error:
-        msg = f"{path} is not a readable .npz archive: {error}. Write it again with numpy.savez."
+        if size <= LARGEST_ARCHIVE:
+            with np.load(path, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+    except (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError) as error:
+        msg = f"{path} is not a readable .npz archive of plain arrays: {error}. Write it again with numpy.savez."
         raise ValueError(msg) from error
+    msg = f"{path} would unpack to {size / 2**30:.1f} GiB, more than the {LARGEST_ARCHIVE // 2**30} GiB allowed."
+    raise ValueError(msg)

@@ -1,0 +1,248 @@
+"""The command line, run as a user runs it: real processes, real files."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from PIL import Image
+from sklearn.datasets import load_svmlight_file
+
+HMAX_CNN = [sys.executable, "-m", "analysis.command_line"]
+SMALL = ["--set", "prototypes=photographs", "--set", "bands=2", "--set", "n_prototypes=4"]
+
+
+def run(*arguments, cwd=None, **options):
+    return subprocess.run([*HMAX_CNN, *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Three classes of twelve gratings each, which any model tells apart."""
+    root = tmp_path_factory.mktemp("pictures")
+    y, x = np.mgrid[:48, :48]
+    rng = np.random.default_rng(0)
+    for name, across in {"level": y, "upright": x, "slanted": x + y}.items():
+        (root / name).mkdir()
+        for index in range(12):
+            grating = 127 + 90 * np.sin(2 * np.pi * across / 9 + rng.uniform(0, 6)) + rng.normal(0, 10, y.shape)
+            Image.fromarray(grating.clip(0, 255).astype(np.uint8)).save(root / name / f"{index:02d}.png")
+    return root
+
+
+@pytest.mark.parametrize("ending", ["npz", "csv", "nc", "svmlight"])
+def test_extract(pictures, tmp_path, ending):
+    done = run("extract", pictures, *SMALL, "--layer", "c2", "--output", tmp_path / f"features.{ending}")
+    assert done.returncode == 0, done.stderr
+    assert "36 images x 32 units of 'c2'" in done.stderr
+    path = tmp_path / f"features.{ending}"
+    if ending == "npz":
+        with np.load(path) as saved:
+            values, names, labels, units = saved["features"], saved["images"], saved["labels"], saved["units"]
+            assert json.loads(str(saved["attributes"]))["model"] == "hmax:HMAX"
+    elif ending == "csv":
+        table = pd.read_csv(path)
+        values, names, labels, units = table.iloc[:, 2:].to_numpy(), table["image"], table["label"], table.columns[2:]
+    elif ending == "nc":
+        with xr.open_dataarray(path) as array:
+            array.load()
+        values, names, labels, units = array.values, array["image"].values, array["label"].values, array["unit"].values
+        assert array["prototype_size"].values[-1] == 16
+        assert array.attrs["resize"] == "none"
+    else:
+        matrix, codes = load_svmlight_file(str(path))
+        beside = pd.read_csv(tmp_path / "features.svmlight.csv")
+        classes = np.unique(beside["label"])
+        values, names, labels, units = matrix.toarray(), beside["image"], classes[codes.astype(int)], ["c2_p02_000"]
+    assert values.shape == (36, 32)
+    assert names[0] == "level/00.png"
+    assert list(labels) == ["level"] * 12 + ["slanted"] * 12 + ["upright"] * 12
+    assert units[0] == "c2_p02_000"
+    from data import read_folder
+    from hmax import HMAX
+
+    expected = HMAX(prototypes="photographs", bands=2, n_prototypes=4).transform(read_folder(pictures))
+    np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_extract_several_layers_with_resizing(pictures, tmp_path):
+    done = run("extract", pictures / "level", "--set", "bands=2", "--layer", "s1,c1", "--resize", "stretch:20x24", "--output", tmp_path / "f.nc", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with xr.open_dataarray(tmp_path / "f.nc") as array:
+        assert set(array["layer"].values) == {"s1", "c1"}
+        assert array.sizes["unit"] == 4 * (4 * 20 * 24 + 5 * 6 + 4 * 5)
+        assert array.attrs["resize"] == "stretch:20x24"
+
+
+def test_interrupted_extraction_goes_on(tmp_path):
+    """A real process, stopped by a real Ctrl-C, then run again: the same features as in one go."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "many").mkdir()
+    for index in range(240):
+        Image.fromarray(rng.integers(0, 256, (140, 140), dtype=np.uint8)).save(tmp_path / "many" / f"{index:03d}.png")
+    command = ["extract", tmp_path / "many", "--set", "prototypes=photographs", "--output"]
+    slowly = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([*HMAX_CNN, *map(str, command), str(tmp_path / "f.npz")], stderr=subprocess.PIPE, text=True, env=slowly)
+    time.sleep(9)
+    process.send_signal(signal.SIGINT)
+    _, text = process.communicate(timeout=60)
+    assert process.returncode == 130, text
+    assert "Run the same command again" in text, text
+    assert not (tmp_path / "f.npz").exists()
+    assert (tmp_path / ".f.npz.partial.npz").exists()
+    assert run(*command, tmp_path / "f.npz").returncode == 0
+    assert run(*command, tmp_path / "g.npz").returncode == 0
+    with np.load(tmp_path / "f.npz") as one, np.load(tmp_path / "g.npz") as other:
+        np.testing.assert_allclose(one["features"], other["features"], atol=2e-6)
+    assert not (tmp_path / ".f.npz.partial.npz").exists()
+
+
+def test_full_disk_leaves_nothing_half_written(pictures, tmp_path):
+    """The process may write files of 4 kB at most, so that writing fails as on a full disk; a file that was there stays."""
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.argv[0] = 'hmax-cnn'; from analysis.command_line import main; main()"
+    for ending in ("npz", "csv", "nc", "svmlight"):
+        target = tmp_path / f"features.{ending}"
+        target.write_text("as it was")
+        command = [sys.executable, "-B", "-c", limited, "extract", str(pictures), *SMALL, "--output", str(target)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done.stderr
+        assert f"Cannot write {target}" in done.stderr
+        assert "Nothing was left behind" in done.stderr
+        assert target.read_text() == "as it was"
+        assert not list(tmp_path.glob(".*"))
+
+
+def test_classify_by_cross_validation(pictures, tmp_path):
+    done = run("classify", pictures, "--set", "prototype_sizes=(2, 4)", "--set", "n_prototypes=20", "--set", "bands=3", "--folds", 3, "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["features"] for row in rows] == ["pixels", "HMAX c2"]
+    assert rows[1]["accuracy"] > 0.9
+    assert rows[1]["low"] < rows[1]["accuracy"] <= rows[1]["high"]
+    folder = tmp_path / "hmax-cnn-classify"
+    assert {path.name for path in folder.iterdir()} == {"accuracy.csv", "predictions.csv", "run.json"} | {f"confusion.{e}" for e in ("pdf", "svg", "png", "csv")}
+    table = pd.read_csv(folder / "predictions.csv")
+    assert len(table) == 72
+    assert pd.read_csv(folder / "confusion.csv")["n_images"].sum() == 36
+    assert "<text" in (folder / "confusion.svg").read_text()
+    assert json.loads((folder / "run.json").read_text())["complete"] is True
+
+
+def test_classify_by_the_given_split(pictures, tmp_path):
+    rows = [f"{label}/{i:02d}.png,{label},{'train' if i < 8 else 'test'}" for label in ("level", "slanted", "upright") for i in range(12)]
+    (pictures / "index.csv").write_text("\n".join(["path,label,split", *rows]))
+    done = run("classify", pictures / "index.csv", *SMALL, "--no-baseline", "--output", tmp_path / "out", "--format", "csv", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "features,accuracy,low,high,n_test,folds,C"
+    assert done.stdout.splitlines()[1].split(",")[4:6] == ["12", "1"]
+
+
+def test_nothing_of_the_test_images_is_learned(pictures):
+    """Swapping the test images for noise changes neither prototypes nor predictions for the others."""
+    from analysis.readout import classify
+    from data import read_folder
+    from hmax import HMAX
+
+    whole = read_folder(pictures)
+    split = np.where(np.arange(36) % 3 == 0, "test", "train")
+    rng = np.random.default_rng(1)
+    arrays = np.stack([whole[i] for i in range(36)])
+    noisy = arrays.copy()
+    noisy[split == "test"] = rng.integers(0, 256, noisy[split == "test"].shape)
+    noisy[0] = arrays[0]
+    from dataclasses import replace
+
+    model = HMAX(prototype_sizes=(2,), n_prototypes=10, bands=2)
+    results = [next(classify(model, replace(whole, source=source, split=split), "HMAX")) for source in (arrays, noisy)]
+    assert results[0].table["predicted"][0] == results[1].table["predicted"][0]
+    assert results[0].best_c == results[1].best_c
+
+
+def test_fields_summary_and_models():
+    table = pd.DataFrame(json.loads(run("fields", "hmax:HMAX", "--image-size", "224", "--format", "json").stdout))
+    assert list(table.columns) == ["layer", "band", "size_y", "size_x", "step_y", "step_x", "start_y", "start_x", "status"]
+    assert table.loc[table["layer"] == "c1", "size_y"].tolist() == [16, 22, 28, 34, 40, 46, 52, 58]
+    summary = json.loads(run("summary", "hmax:HMAX", "--set", "preset=serre2007", "--image-size", "140x200", "--format", "json").stdout)
+    assert summary["parameters"] == sum(row["parameters"] for row in summary["layers"])
+    assert run("summary", "hmax:HMAX").stdout.splitlines()[-1].startswith("total")
+    assert "hmax:HMAX" in run("models").stdout
+    assert "size_y_degrees" in run("fields", "hmax:HMAX", "--pixels-per-degree", "36", "--format", "csv").stdout.splitlines()[0]
+
+
+def test_a_model_of_ones_own(tmp_path, pictures):
+    (tmp_path / "my_lab.py").write_text(
+        "from extraction import FeatureExtractor, Field, Maps\n\n\n"
+        "class Mean(FeatureExtractor):\n"
+        "    layer_names = ('mean',)\n\n"
+        "    def __init__(self, layer='mean', image_shape=None, device='cpu', batch_memory=256, n_threads=None, progress=None):\n"
+        "        self.layer, self.image_shape, self.device = layer, image_shape, device\n"
+        "        self.batch_memory, self.n_threads, self.progress = batch_memory, n_threads, progress\n\n"
+        "    def _learn(self, images, labels):\n        pass\n\n"
+        "    def _forward(self, retina, wanted):\n"
+        "        yield 'mean', [Maps(retina.values.mean(axis=(2, 3), keepdims=True), Field.whole(*retina.values.shape[2:]))]\n"
+    )
+    done = run("extract", pictures, "--model", "my_lab:Mean", "--output", "mean.csv", cwd=tmp_path, env=os.environ | {"PYTHONPATH": ""})
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "mean.csv").shape == (36, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["extract", "nowhere", "--output", "f.npz"], "There is no folder or file nowhere"),
+        (["extract", "digits", "--output", "f.xlsx"], "--output must end in one of .npz, .csv, .nc, .svmlight"),
+        (["extract", "digits", "--output", "no/such/folder/f.npz", "--model", "extraction:Pixels", "--set", "grid=(2,2)"], "there is no folder no/such/folder"),
+        (["extract", "digits", "--output", "f.npz", "--model", "hmax"], "MODEL must be package:Class"),
+        (["extract", "digits", "--output", "f.npz", "--model", "hmax:Nothing"], "There is no model 'hmax:Nothing'"),
+        (["extract", "digits", "--output", "f.npz", "--model", "pathlib:Path"], "does not derive from extraction.FeatureExtractor"),
+        (["extract", "digits", "--output", "f.npz", "--set", "band=3"], "has no parameter 'band'"),
+        (["extract", "digits", "--output", "f.npz", "--set", "bands"], "--set must be key=value"),
+        (["extract", "digits", "--output", "f.npz", "--set", "bands=1", "--set", "bands=2"], "names 'bands' twice"),
+        (["extract", "digits", "--output", "f.npz", "--layer", "v4"], "`layer` must be one of 's1', 'c1', 's2', 'c2', or several of them, got 'v4'"),
+        (["extract", "digits", "--output", "f.npz", "--layer", "c1"], "too small for band 1"),
+        (["extract", "digits", "--output", "f.npz", "--resize", "bigger"], "`resize` must be one of"),
+        (["classify", "photographs"], "has no labels"),
+        (["fields", "hmax:HMAX", "--image-size", "big"], "--image-size must be N or HxW"),
+        (["fields", "hmax:HMAX", "--image-size", "30"], "too small for band 7"),
+        (["fields", "hmax:HMAX", "--set", "preset=vgg"], "`preset` must be one of 'georgetown', 'serre2007', got 'vgg'"),
+        (["extract", "digits", "--output", "f.npz", "--set", "device=cuda"], "`device` is 'cuda', but CuPy"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, text, tmp_path):
+    if "device=cuda" in arguments:
+        from extraction.arrays import device_namespace
+
+        try:
+            device_namespace("cuda")
+            pytest.skip("there is a GPU here")
+        except RuntimeError:
+            pass
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_pictures_are_reported_and_on_request_skipped(pictures, tmp_path):
+    import shutil
+
+    shutil.copytree(pictures / "level", tmp_path / "level")
+    (tmp_path / "level" / "99.png").write_text("broken")
+    command = ["extract", tmp_path / "level", *SMALL, "--output", tmp_path / "f.npz"]
+    done = run(*command)
+    assert (done.returncode, "99.png: is empty or not a picture" in done.stderr) == (1, True)
+    assert not (tmp_path / "f.npz").exists()
+    done = run(*command, "--skip-bad")
+    assert done.returncode == 0
+    assert "Warning: 1 of 13 pictures were left out" in done.stderr
+    with np.load(tmp_path / "f.npz") as saved:
+        assert len(saved["images"]) == 12
+        assert "99.png" in str(saved["attributes"])
