@@ -60,7 +60,9 @@ def _show(rows: pd.DataFrame, form: str) -> None:
 _settings = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A parameter of the model; may be given several times.")
 _model = click.option("--model", "name", default="hmax:HMAX", show_default=True, metavar="PACKAGE:CLASS", help="The model; see `hmax-cnn models`.")
 _layer = click.option("--layer", help="Layer, or several with commas between; the model's own choice if not given.")
-_form = click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True, help="How tables are printed.")
+_form = click.option(
+    "--format", "form", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True, help="How tables are printed."
+)
 _resize = click.option(
     "--resize", default="none", show_default=True, metavar="RULE",
     help="height:H, shorter:N, longer:N, stretch:HxW, cover:HxW or crop:HxW, in pixels; several with commas between.",
@@ -152,7 +154,15 @@ def summary(name: str, settings: tuple[str, ...], image_size: str, form: str) ->
 @_quiet
 @_plainly
 def extract_command(
-    images: str, name: str, settings: tuple[str, ...], layer: str | None, resize: str, background: str | None, skip_bad: bool, output: Path, quiet: bool
+    images: str,
+    name: str,
+    settings: tuple[str, ...],
+    layer: str | None,
+    resize: str,
+    background: str | None,
+    skip_bad: bool,
+    output: Path,
+    quiet: bool,
 ) -> None:
     """Features of IMAGES (a folder, a .csv index, an idx file, 'digits' or 'photographs') into a file.
 
@@ -179,7 +189,9 @@ def extract_command(
 @click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Of the cross-validation, where no split is given.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the folds.")
 @click.option("--baseline/--no-baseline", default=True, show_default=True, help="Also the same SVM on pixels, averaged over a 16 x 16 grid.")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("hmax-cnn-classify"), show_default=True, help="Folder for results.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("hmax-cnn-classify"), show_default=True, help="Folder for results."
+)
 @_form
 @_quiet
 @_plainly
@@ -243,7 +255,9 @@ def _save_readouts(done: list[Any], output: Path, attributes: dict[str, str], co
 
 
 @main.command()
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("hmax-cnn-demo"), show_default=True, help="Folder for figures.")
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("hmax-cnn-demo"), show_default=True, help="Folder for figures."
+)
 @_quiet
 @_plainly
 def demo(output: Path, quiet: bool) -> None:

@@ -51,7 +51,9 @@ def _photographs(output: Path, progress: bool | None) -> list[Path]:
     china = pictures.subset([0])
     c1 = model.activations(china, ["c1"])["c1"]
     found = model.winners(china).isel(image=0)
-    figure = responses(china[0], [c1[f"b{band}"].to_dataset() for band in (1, 3, 5, 7)], _closest(found, model.fit(china).prototypes_, (4, 8, 12, 16)))
+    figure = responses(
+        china[0], [c1[f"b{band}"].to_dataset() for band in (1, 3, 5, 7)], _closest(found, model.fit(china).prototypes_, (4, 8, 12, 16))
+    )
     table = found.to_dataframe().reset_index().drop(columns="image")
     return [*written, *save(figure, output / "responses", table)]
 

@@ -73,7 +73,9 @@ def extract(model: FeatureExtractor, dataset: Dataset, output: Path, progress: b
     n_done = sum(map(len, rows))
     if model.__sklearn_tags__().requires_fit:
         model.fit(dataset)
-    with tqdm(total=len(dataset), initial=n_done, unit="image", desc="Extracting", delay=2, disable=None if progress is None else not progress) as bar:
+    with tqdm(
+        total=len(dataset), initial=n_done, unit="image", desc="Extracting", delay=2, disable=None if progress is None else not progress
+    ) as bar:
         try:
             while n_done < len(dataset):
                 some = dataset.subset(slice(n_done, n_done + _AT_ONCE))

@@ -109,7 +109,9 @@ def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[tuple[np.ndarr
     yield from StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(dataset)), dataset.labels)
 
 
-def classify(model: FeatureExtractor, dataset: Dataset, name: str, n_folds: int = 5, seed: int = 0, progress: bool | None = None) -> Iterator[Readout]:
+def classify(
+    model: FeatureExtractor, dataset: Dataset, name: str, n_folds: int = 5, seed: int = 0, progress: bool | None = None
+) -> Iterator[Readout]:
     """Features, then a linear SVM, fold by fold; all that is learned, prototypes and C included, is learned on training images only.
 
     Yields

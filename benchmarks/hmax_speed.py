@@ -1,7 +1,7 @@
 """Image to C2: this HMAX against the same model written the plain way in PyTorch, in turn, one process per side.
 
-    python benchmarks/hmax_speed.py                    # processor
-    python benchmarks/hmax_speed.py --device cuda      # GPU: images per second of both
+python benchmarks/hmax_speed.py                    # processor
+python benchmarks/hmax_speed.py --device cuda      # GPU: images per second of both
 """
 
 from __future__ import annotations
@@ -76,17 +76,22 @@ def main() -> None:
     if arguments.side:
         one_side(arguments.side, arguments.images, arguments.device, arguments.batch)
         return
-    rounds = [{side: measured(side, arguments, arguments.batch, arguments.images) for side in ("pytorch", "hmax-cnn")} for _ in range(arguments.rounds)]
+    rounds = [
+        {side: measured(side, arguments, arguments.batch, arguments.images) for side in ("pytorch", "hmax-cnn")} for _ in range(arguments.rounds)
+    ]
     agreement = max(np.abs(np.subtract(r["pytorch"]["check"], r["hmax-cnn"]["check"])).max() for r in rounds)
     many = measured("hmax-cnn", arguments, arguments.batch, 8 * arguments.images)
-    print(f"250 x 250 images, {len(SIZES)} x {COUNT} prototypes, image to C2, {arguments.device}, {arguments.rounds} rounds of {arguments.images} images")
+    print(f"250 x 250 images, {len(SIZES)} x {COUNT} prototypes, image to C2, {arguments.device}; {arguments.rounds} rounds of {arguments.images}")
     print(f"{'':24}{'images/s':>10}{'ms/image':>10}{'peak MB':>10}{'ratio (min - max)':>24}")
     ratios = [r["hmax-cnn"]["seconds_per_image"] / r["pytorch"]["seconds_per_image"] for r in rounds]
     for side, ratio in (("pytorch", "1.00"), ("hmax-cnn", f"{statistics.median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})")):
         seconds = statistics.median(r[side]["seconds_per_image"] for r in rounds)
         peak = max(r[side]["peak_mb"] for r in rounds)
         print(f"{side:24}{1 / seconds:10.1f}{1000 * seconds:10.1f}{peak:10.0f}{ratio:>24}")
-    print(f"{f'hmax-cnn, {8 * arguments.images} images':24}{1 / many['seconds_per_image']:10.1f}{1000 * many['seconds_per_image']:10.1f}{many['peak_mb']:10.0f}")
+    print(
+        f"{f'hmax-cnn, {8 * arguments.images} images':24}{1 / many['seconds_per_image']:10.1f}"
+        f"{1000 * many['seconds_per_image']:10.1f}{many['peak_mb']:10.0f}"
+    )
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch"))
     print(f"largest difference of a distance: {agreement:.1e}; Python {platform.python_version()}, {versions}")
 

@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 from tqdm.auto import tqdm
 
-from data.images import SUFFIXES, Framing, ImageError, read_image
+from data.images import AS_IT_IS, SUFFIXES, Framing, ImageError, read_image
 
 _SPLITS = ("train", "test")
 _LARGEST_IDX = 2**31  # bytes
@@ -50,7 +50,7 @@ class Dataset:
     names: Sequence[str]
     labels: np.ndarray | None = None
     split: np.ndarray | None = None
-    framing: Framing = Framing()
+    framing: Framing = AS_IT_IS
     background: str | None = None
     skipped: tuple[str, ...] = ()
 
@@ -113,7 +113,9 @@ class Dataset:
             return self
         listed = "\n  ".join(bad[:20] + ([f"and {len(bad) - 20} more"] if len(bad) > 20 else []))
         if not skip_bad or not good:
-            msg = f"{len(bad)} of {len(self)} pictures cannot be read:\n  {listed}\nMend or remove them, or leave them out with skip_bad (--skip-bad)."
+            msg = (
+                f"{len(bad)} of {len(self)} pictures cannot be read:\n  {listed}\nMend or remove them, or leave them out with skip_bad (--skip-bad)."
+            )
             raise ImageError(msg)
         warnings.warn(f"{len(bad)} of {len(self)} pictures were left out:\n  {listed}", SkippedImagesWarning, stacklevel=2)
         return replace(self.subset(good), skipped=tuple(bad))

@@ -71,27 +71,36 @@ class Framing:
     def apply(self, picture: Image.Image) -> Image.Image:
         """The picture, resized and cut."""
         for name, sides in self.steps():
-            width, height = picture.size
             if name == "crop":
                 picture = _cut(picture, *sides)
                 continue
-            scale = {
-                "none": lambda: 1,
-                "height": lambda: sides[0] / height,
-                "shorter": lambda: sides[0] / min(width, height),
-                "longer": lambda: sides[0] / max(width, height),
-                "cover": lambda: max(sides[0] / height, sides[1] / width),
-                "stretch": lambda: 1,
-            }[name]()
-            target = sides if name == "stretch" else (max(1, round(height * scale)), max(1, round(width * scale)))
-            if target[0] * target[1] > LARGEST:
-                msg = f"would have {target[0]} x {target[1]} pixels after {name}, more than {LARGEST // 10**6} million"
+            height, width = _target(name, sides, *picture.size)
+            if height * width > LARGEST:
+                msg = f"would have {height} x {width} pixels after {name}, more than {LARGEST // 10**6} million"
                 raise ImageError(msg)
-            if target != (height, width):
-                picture = picture.resize(target[::-1], Image.Resampling.BICUBIC)
+            if (width, height) != picture.size:
+                picture = picture.resize((width, height), Image.Resampling.BICUBIC)
             if name == "cover":
                 picture = _cut(picture, *sides)
         return picture
+
+
+AS_IT_IS = Framing()
+
+
+def _target(name: str, sides: tuple[int, ...], width: int, height: int) -> tuple[int, int]:
+    """Height and width that a picture is resized to."""
+    if name == "stretch":
+        return sides[0], sides[1]
+    if name == "none":
+        return height, width
+    scale = {
+        "height": sides[0] / height,
+        "shorter": sides[0] / min(width, height),
+        "longer": sides[0] / max(width, height),
+        "cover": max(sides[0] / height, sides[-1] / width),
+    }[name]
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _cut(picture: Image.Image, height: int, width: int) -> Image.Image:

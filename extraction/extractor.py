@@ -149,7 +149,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
 
     def _check_ready(self, layers: Collection[str]) -> None:
         if self._must_learn(layers) and not self._has_learned():
-            msg = f"This {type(self).__name__} is not fitted yet: {', '.join(map(repr, layers))} must be learned. Call `fit` with training images first."
+            msg = f"This {type(self).__name__} is not fitted yet: {', '.join(map(repr, layers))} must be learned. Call `fit` first."
             raise NotFittedError(msg)
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -183,7 +183,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
             return np.asarray(names_of(self._geometry(shape, wanted)), dtype=object)
         layers = self._geometry((1024, 1024), wanted)
         if any(maps.field.status != WHOLE_IMAGE for bands in layers.values() for maps in bands):
-            msg = f"This {type(self).__name__} has seen no images, and the units of {self.layer!r} depend on their size. Call `fit` or set `image_shape`."
+            msg = f"This {type(self).__name__} has seen no images, and {self.layer!r} depends on their size. Call `fit` or set `image_shape`."
             raise NotFittedError(msg)
         return np.asarray(names_of(layers), dtype=object)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from numbers import Integral, Rational
+from math import ceil, floor
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ EXACT, LARGEST_PATH, WHOLE_IMAGE = "exact", "largest path", "whole image"
 def _pair(value: Any, name: str, lowest: int) -> tuple[int, int]:
     """One whole number for both axes, or one for each."""
     pair = (value, value) if isinstance(value, Integral) else value
-    if isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(v, Integral) and v >= lowest for v in pair):
+    if isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(v, Integral) and int(v) >= lowest for v in pair):
         return int(pair[0]), int(pair[1])
     msg = f"`{name}` must be a whole number of at least {lowest}, or a pair (y, x) of them, got {value!r}."
     raise ValueError(msg)
@@ -54,7 +55,7 @@ class Window:
         if len(sides) != 2:
             msg = f"`padding` must be a whole number, a pair (y, x), or ((top, bottom), (left, right)), got {self.padding!r}."
             raise ValueError(msg)
-        values = {"size": size, "stride": _pair(self.stride, "stride", 1), "padding": sides, "dilation": dilation}
+        values: dict[str, Any] = {"size": size, "stride": _pair(self.stride, "stride", 1), "padding": sides, "dilation": dilation}
         values["extent"] = tuple(d * (s - 1) + 1 for s, d in zip(size, dilation, strict=True))
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -77,7 +78,7 @@ class Window:
         return rooms[0] // self.stride[0] + 1, rooms[1] // self.stride[1] + 1
 
 
-def number(value: Rational) -> int | float:
+def number(value: Fraction) -> int | float:
     """An exact number as people write it: whole where it is whole.
 
     >>> number(Fraction(4)), number(Fraction(13, 2))
@@ -100,9 +101,9 @@ class Span:
         Centre of the first unit's field, in pixels from the centre of the first pixel.
     """
 
-    size: Rational = Fraction(1)
-    step: Rational = Fraction(1)
-    first: Rational = Fraction(0)
+    size: Fraction = Fraction(1)
+    step: Fraction = Fraction(1)
+    first: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
         for name in ("size", "step", "first"):
@@ -129,7 +130,7 @@ class Span:
         """
         centre = self.first + index * self.step
         low, high = centre - self.size / 2 + Fraction(1, 2), centre + self.size / 2 + Fraction(1, 2)
-        return low.__floor__(), high.__ceil__()
+        return floor(low), ceil(high)
 
 
 @dataclass(frozen=True)
@@ -160,13 +161,13 @@ class Field:
 
     def through(self, window: Window) -> Field:
         """The field of units that look at this map through a window."""
-        spans = (
+        y, x = (
             span.through(size, stride, padding[0], dilation)
             for span, size, stride, padding, dilation in zip(
                 (self.y, self.x), window.size, window.stride, window.padding, window.dilation, strict=True
             )
         )
-        return Field(*spans, status=self.status)
+        return Field(y, x, self.status)
 
     def cropped(self, top: int, left: int) -> Field:
         """The field of what is left when rows at the top and columns at the left are cut off."""
@@ -177,6 +178,9 @@ class Field:
         """The field of a unit that sees the whole image; it has no neighbours, so its step is 0."""
         y, x = (Span(Fraction(n), Fraction(0), Fraction(n - 1, 2)) for n in (height, width))
         return Field(y, x, WHOLE_IMAGE)
+
+
+IMAGE = Field()  # what a pixel sees: itself
 
 
 def join(fields: Iterable[Field]) -> Field:

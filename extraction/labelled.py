@@ -82,18 +82,18 @@ def flatten(activations: xr.DataTree) -> xr.DataArray:
     """
     values, columns = [], []
     for node in activations.leaves:
-        response = node["response"]
+        response: xr.DataArray = node.to_dataset()["response"]
         layer, _, band = node.path.strip("/").partition("/")
         n_images, n_features, height, width = response.shape
         grid = np.indices((n_features, height, width)).reshape(3, -1)
         n_units = grid.shape[1]
-        labels = [name for name, coord in response.coords.items() if coord.dims == ("feature",)]
+        labels = [str(name) for name, coord in response.coords.items() if coord.dims == ("feature",)]
         frame = {"layer": np.full(n_units, layer), "band": np.full(n_units, band)}
         frame |= {name: response.coords[name].values[grid[0]] for name in labels}
-        frame |= {"y": response["y"].values[grid[1]], "x": response["x"].values[grid[2]]}
+        frame |= {"y": response.coords["y"].values[grid[1]], "x": response.coords["x"].values[grid[2]]}
         size = max(node.attrs["size_y"], node.attrs["size_x"])
         frame |= {"field_size": np.full(n_units, size, float), "field_status": np.full(n_units, node.attrs["status"])}
-        units = unit_names(layer, band, response["feature"].values, (height, width), node.attrs["status"])
+        units = unit_names(layer, band, list(response.coords["feature"].values), (height, width), node.attrs["status"])
         columns.append(pd.DataFrame({"unit": units} | frame))
         values.append(response.values.reshape(n_images, n_units))
     table = pd.concat(columns, ignore_index=True)

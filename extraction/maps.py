@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from extraction.arrays import Array
-from extraction.fields import Field
+from extraction.fields import IMAGE, Field
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Maps:
     """
 
     values: Array
-    field: Field = Field()
+    field: Field = IMAGE
     band: str = ""
     features: Sequence[str] = ()
     labels: Mapping[str, Any] = dataclasses.field(default_factory=dict)

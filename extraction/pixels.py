@@ -63,8 +63,8 @@ class Pixels(FeatureExtractor):
             msg = f"`grid` must lie between 1 x 1 and the image's {sides[0]} x {sides[1]} pixels, got {self.grid}."
             raise ValueError(msg)
         down, right = (xp.asarray(_averages(n, side), retina.values.dtype) for n, side in zip(self.grid, sides, strict=True))
-        spans = (_cell(n, side) for n, side in zip(self.grid, sides, strict=True))
-        yield "pixels", [Maps(down @ retina.values @ right.T, Field(*spans), features=["luminance"])]
+        y, x = (_cell(n, side) for n, side in zip(self.grid, sides, strict=True))
+        yield "pixels", [Maps(down @ retina.values @ right.T, Field(y, x), features=["luminance"])]
 
 
 def _averages(n_cells: int, side: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.io import loadmat, savemat
+from scipy.io.matlab import MatReadError
 
 _LARGEST = 2**30  # bytes, unpacked
 _HEADER, _COMPRESSED = 128, 15
@@ -26,7 +27,7 @@ def read_cells(path: str | os.PathLike[str]) -> dict[int, np.ndarray]:
     try:
         contents = loadmat(path, variable_names=["patches", "patchSizes"])
         cells, shapes = contents["patches"].ravel(), contents["patchSizes"].T
-    except (KeyError, NotImplementedError, TypeError, ValueError, OSError, IndexError, zlib.error) as error:
+    except (KeyError, NotImplementedError, TypeError, ValueError, OSError, IndexError, zlib.error, MatReadError) as error:
         msg = (
             f"{path} is not a MATLAB file with `patches` and `patchSizes` of version 5 to 7 ({type(error).__name__}: {error}). Save it with save -v7."
         )
@@ -53,7 +54,7 @@ def write_cells(patches: Mapping[int, np.ndarray], path: str | os.PathLike[str])
         count, n_features = values.shape[:2]
         cells[0, index] = values.transpose(1, 3, 2, 0).reshape(-1, count).astype(np.float64)
         shapes[:, index] = size, size, n_features, count
-    with open(path, "wb") as file:
+    with Path(path).open("wb") as file:
         savemat(file, {"patches": cells, "patchSizes": shapes}, do_compression=True)
 
 

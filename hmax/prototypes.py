@@ -88,8 +88,12 @@ class Prototypes:
                     "(orientations x phases). Set `orientations` as they were when the prototypes were made, or learn new ones."
                 )
                 raise ValueError(msg)
-        if self.orientations is not None and [angle % 180 for angle in self.orientations] != [angle % 180 for angle in orientations]:
-            msg = f"`prototypes` were made with orientations {self.orientations}, but the model has {tuple(orientations)}. Set `orientations` to the former."
+        if self.orientations is not None and (
+            len(self.orientations) != len(orientations) or not np.allclose(np.mod(self.orientations, 180), np.mod(orientations, 180))
+        ):
+            msg = (
+                f"`prototypes` were made with orientations {self.orientations}, but the model has {tuple(orientations)}. Set `orientations` likewise."
+            )
             raise ValueError(msg)
 
 

@@ -62,7 +62,6 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pl
     cupy, cupyx_fft = real_cupy()
     if request.param == "stand-in":
         standin.install(monkeypatch, cupy, cupyx_fft)
-        request.addfinalizer(correlation._filter_spectra.cache_clear)
     else:
         try:
             cupy.cuda.runtime.getDeviceCount()

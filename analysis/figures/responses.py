@@ -38,16 +38,18 @@ def responses(image: np.ndarray, complex_maps: Sequence[xr.Dataset], winners: xr
             top, left, bottom, right = (int(spot[side]) for side in ("top", "left", "bottom", "right"))
             box = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colours[rank % 5], linewidth=1.4)
             axes.add_patch(box)
-            inside = bottom > height - 20
-            spot_y = top if inside else bottom
-            axes.text(left + 3, spot_y + (-3 if inside else 3), str(unit).removeprefix("c2_"), color=colours[rank % 5], fontsize=6, va="bottom" if inside else "top",
-                      bbox={"facecolor": "black", "alpha": 0.65, "pad": 0.8, "linewidth": 0})  # fmt: skip
+            at_edge = bottom > height - 20  # then the name goes above the box
+            place = {"y": top - 3, "va": "bottom"} if at_edge else {"y": bottom + 3, "va": "top"}
+            shade = {"facecolor": "black", "alpha": 0.65, "pad": 0.8, "linewidth": 0}
+            axes.text(left + 3, s=str(unit).removeprefix("c2_"), color=colours[rank % 5], fontsize=6, bbox=shade, **place)
         axes.set(title=title or "Fields of the closest C2 matches", xlabel="x, pixels", ylabel="y, pixels")
         top_response = max(float(band["response"].max()) for band in complex_maps)
         for index, band in enumerate(complex_maps):
             small = figure.add_subplot(grid[index % 2, 1 + index // 2])
             strongest = band["response"].values[0].max(axis=0)
-            shown = small.imshow(strongest, cmap="viridis", vmin=0, vmax=top_response, interpolation="nearest", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+            shown = small.imshow(
+                strongest, cmap="viridis", vmin=0, vmax=top_response, interpolation="nearest", extent=(-0.5, width - 0.5, height - 0.5, -0.5)
+            )
             small.set_title(f"C1 band {int(band['band_number'].values[0])}, fields {band.attrs['size_y']:g} px", fontsize=7)
             small.set(xticks=[], yticks=[])
         figure.colorbar(shown, ax=figure.axes[1:], shrink=0.75, label="C1 response, strongest orientation")

@@ -140,12 +140,12 @@ class _Search:
         best = lowest.argmin(axis=0)
         enough = self._distances_at(blocks, best, nearest[best, self.numbers])
         for (views, energy, first), bound, possible in zip(blocks, bounds, lowest <= enough, strict=True):
-            rows = np.flatnonzero(possible)
-            if len(rows):
-                places = np.flatnonzero((bound[rows] <= enough[rows, None]).any(axis=0))
+            chosen = np.flatnonzero(possible)
+            if len(chosen):
+                places = np.flatnonzero((bound[chosen] <= enough[chosen, None]).any(axis=0))
                 row, column = np.divmod(places, energy.shape[1])
                 seen = views[:, row, column].transpose(0, 2, 3, 1).reshape(1, -1, len(places))
-                self.compare(slice(image, image + 1), rows, seen, energy[row, column], first + places)
+                self.compare(slice(image, image + 1), chosen, seen, energy[row, column], first + places)
 
     def _distances_at(self, blocks: Sequence[Any], best: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Squared distance of each prototype to one place of one block: the smallest distance is no larger."""

@@ -73,7 +73,9 @@ def test_extract(pictures, tmp_path, ending):
 
 
 def test_extract_several_layers_with_resizing(pictures, tmp_path):
-    done = run("extract", pictures / "level", "--set", "bands=2", "--layer", "s1,c1", "--resize", "stretch:20x24", "--output", tmp_path / "f.nc", "--quiet")
+    done = run(
+        "extract", pictures / "level", "--set", "bands=2", "--layer", "s1,c1", "--resize", "stretch:20x24", "--output", tmp_path / "f.nc", "--quiet"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     with xr.open_dataarray(tmp_path / "f.nc") as array:
         assert set(array["layer"].values) == {"s1", "c1"}
@@ -106,7 +108,7 @@ def test_interrupted_extraction_goes_on(tmp_path):
 
 def test_full_disk_leaves_nothing_half_written(pictures, tmp_path):
     """The process may write files of 4 kB at most, so that writing fails as on a full disk; a file that was there stays."""
-    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); sys.argv[0] = 'hmax-cnn'; from analysis.command_line import main; main()"
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from analysis.command_line import main; main()"
     for ending in ("npz", "csv", "nc", "svmlight"):
         target = tmp_path / f"features.{ending}"
         target.write_text("as it was")
@@ -120,14 +122,30 @@ def test_full_disk_leaves_nothing_half_written(pictures, tmp_path):
 
 
 def test_classify_by_cross_validation(pictures, tmp_path):
-    done = run("classify", pictures, "--set", "prototype_sizes=(2, 4)", "--set", "n_prototypes=20", "--set", "bands=3", "--folds", 3, "--format", "json", cwd=tmp_path)
+    done = run(
+        "classify",
+        pictures,
+        "--set",
+        "prototype_sizes=(2, 4)",
+        "--set",
+        "n_prototypes=20",
+        "--set",
+        "bands=3",
+        "--folds",
+        3,
+        "--format",
+        "json",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert [row["features"] for row in rows] == ["pixels", "HMAX c2"]
     assert rows[1]["accuracy"] > 0.9
     assert rows[1]["low"] < rows[1]["accuracy"] <= rows[1]["high"]
     folder = tmp_path / "hmax-cnn-classify"
-    assert {path.name for path in folder.iterdir()} == {"accuracy.csv", "predictions.csv", "run.json"} | {f"confusion.{e}" for e in ("pdf", "svg", "png", "csv")}
+    assert {path.name for path in folder.iterdir()} == {"accuracy.csv", "predictions.csv", "run.json"} | {
+        f"confusion.{e}" for e in ("pdf", "svg", "png", "csv")
+    }
     table = pd.read_csv(folder / "predictions.csv")
     assert len(table) == 72
     assert pd.read_csv(folder / "confusion.csv")["n_images"].sum() == 36
@@ -198,7 +216,10 @@ def test_a_model_of_ones_own(tmp_path, pictures):
     [
         (["extract", "nowhere", "--output", "f.npz"], "There is no folder or file nowhere"),
         (["extract", "digits", "--output", "f.xlsx"], "--output must end in one of .npz, .csv, .nc, .svmlight"),
-        (["extract", "digits", "--output", "no/such/folder/f.npz", "--model", "extraction:Pixels", "--set", "grid=(2,2)"], "there is no folder no/such/folder"),
+        (
+            ["extract", "digits", "--output", "no/such/folder/f.npz", "--model", "extraction:Pixels", "--set", "grid=(2,2)"],
+            "there is no folder no/such/folder",
+        ),
         (["extract", "digits", "--output", "f.npz", "--model", "hmax"], "MODEL must be package:Class"),
         (["extract", "digits", "--output", "f.npz", "--model", "hmax:Nothing"], "There is no model 'hmax:Nothing'"),
         (["extract", "digits", "--output", "f.npz", "--model", "pathlib:Path"], "does not derive from extraction.FeatureExtractor"),

@@ -33,7 +33,11 @@ def test_classes_and_split_of_a_folder(folder):
 def test_index(folder):
     (folder / "index.csv").write_text("path,label,split\ntrain/cat/b.png,kitten,train\ntest/dog/d.png,puppy,test\n")
     found = open_dataset(folder / "index.csv")
-    assert (found.names, found.labels.tolist(), found.split.tolist()) == (["train/cat/b.png", "test/dog/d.png"], ["kitten", "puppy"], ["train", "test"])
+    assert (found.names, found.labels.tolist(), found.split.tolist()) == (
+        ["train/cat/b.png", "test/dog/d.png"],
+        ["kitten", "puppy"],
+        ["train", "test"],
+    )
     assert found.framed("stretch:5x6")[1].shape == (5, 6)
 
 

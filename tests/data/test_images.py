@@ -89,7 +89,7 @@ def test_refused_with_name_and_reason(tmp_path, monkeypatch):
         with pytest.raises(ImageError, match=f"{name}: .*{reason}"):
             read_image(tmp_path / name)
     monkeypatch.setattr(images_module, "LARGEST", 6399)
-    with pytest.raises(ImageError, match="80 x 80 pixels, more than"):
+    with pytest.raises(ImageError, match=r"80 x 80 pixels, more than"):
         read_image(tmp_path / "whole.png")
 
 
@@ -122,5 +122,5 @@ def test_crop_is_central_and_resizing_is_antialiased():
 
 @pytest.mark.parametrize("rule", ["", "height", "height:0", "height:-3", "cover:40", "crop:axb", "blur:3", "stretch:10x10x10", "height:99999"])
 def test_bad_rules(rule):
-    with pytest.raises(ValueError, match="`resize` must be one of: .*Got"):
+    with pytest.raises(ValueError, match=r"`resize` must be one of: .*Got"):
         Framing(rule)

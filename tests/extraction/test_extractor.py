@@ -73,7 +73,9 @@ def test_layers_in_one_pass_are_the_layers_one_by_one(model_class, images):
         assert list(single.get_feature_names_out()) == list(flat["unit"].values)
         assert len(set(flat["unit"].values)) == flat.sizes["unit"]
         assert all(coord.ndim == 1 for coord in flat.coords.values())
-        pd.testing.assert_frame_equal(single.units(images[0].shape), pd.DataFrame({n: c.values for n, c in flat.coords.items() if c.dims == ("unit",)}))
+        pd.testing.assert_frame_equal(
+            single.units(images[0].shape), pd.DataFrame({n: c.values for n, c in flat.coords.items() if c.dims == ("unit",)})
+        )
 
 
 @MODELS
@@ -98,7 +100,7 @@ def test_geometry_agrees_with_activations(model_class, images):
     model = model_class().fit(images)
     table = model.fields(images[0].shape, pixels_per_degree=20)
     tree = model.activations(images)
-    assert list(table.columns[:9]) == ["layer", "band", "size_y", "size_x", "step_y", "step_x", "start_y", "start_x", "status"][:8] + ["size_y_degrees"]
+    assert list(table.columns[:9]) == ["layer", "band", "size_y", "size_x", "step_y", "step_x", "start_y", "start_x", "size_y_degrees"]
     for (_, row), (_, size), node in zip(table.iterrows(), model.summary(images[0].shape).iterrows(), tree.leaves, strict=True):
         assert node.path == "/" + "/".join(filter(None, (row["layer"], row["band"])))
         assert (node.attrs["size_y"], node.attrs["start_x"], node.attrs["status"]) == (row["size_y"], row["start_x"], row["status"])
@@ -161,7 +163,9 @@ def test_set_output_names_columns(images):
 def test_pipeline_and_grid_search_on_unflattened_images(images):
     many = np.concatenate([images, images[:, ::-1], images[:, :, ::-1], images[:, ::-1, ::-1]])
     search = GridSearchCV(
-        make_pipeline(HMAX(layer="c2", n_prototypes=4, prototype_sizes=(2, 4)), SVC(kernel="linear")), {"hmax__bands": [1, 2], "svc__C": [1, 10]}, cv=2
+        make_pipeline(HMAX(layer="c2", n_prototypes=4, prototype_sizes=(2, 4)), SVC(kernel="linear")),
+        {"hmax__bands": [1, 2], "svc__C": [1, 10]},
+        cv=2,
     )
     search.fit(many, np.tile([0, 1, 2], 4))
     assert search.best_estimator_["hmax"].prototypes_.patches[4].shape == (4, 4, 4, 4)

@@ -69,7 +69,10 @@ def test_joining():
     assert join([small, large]) == large
     assert join([small, large.cropped(1, 0)]).status == "largest path"
     assert join([small, large.through(Window(1, 2))]).status == "largest path"
-    assert join([Field().through(Window((3, 1), padding=((1, 1), (0, 0)))), Field().through(Window((1, 3), padding=((0, 0), (1, 1))))]).status == "largest path"
+    assert (
+        join([Field().through(Window((3, 1), padding=((1, 1), (0, 0)))), Field().through(Window((1, 3), padding=((0, 0), (1, 1))))]).status
+        == "largest path"
+    )
     assert join([Field.whole(10, 20), small]).status == "whole image"
     assert Field.whole(10, 20).x.edges(0) == (0, 20)
     with pytest.raises(ValueError, match="at least one field"):

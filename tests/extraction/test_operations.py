@@ -98,7 +98,9 @@ def test_same_on_every_device(place, name):
 
 def test_correlate_agrees_with_scipy():
     matches, _ = ops.correlate(VALUES, WEIGHTS)
-    expected = [[sum(scipy.signal.correlate2d(x, w, mode="valid") for x, w in zip(image, filters, strict=True)) for filters in WEIGHTS] for image in VALUES]
+    expected = [
+        [sum(scipy.signal.correlate2d(x, w, mode="valid") for x, w in zip(image, filters, strict=True)) for filters in WEIGHTS] for image in VALUES
+    ]
     np.testing.assert_allclose(matches, expected, atol=1e-13)
 
 

@@ -118,7 +118,10 @@ def test_a_shift_by_the_stride_shifts_c1(band):
     """Away from the border, where the shift brings in new pixels; to 1e-6 of rounding (seen: 1e-7)."""
     stride = PRESETS["georgetown"].pool_strides[band - 1]
     scene = np.random.default_rng(band).integers(0, 256, (160 + stride, 160 + stride)).astype(np.uint8)
-    here, there = (HMAX(layer="c1", bands=(band,)).activations(s[None], ["c1"])["c1"].leaves[0]["response"].values for s in (scene[:160, :160], scene[stride:, stride:]))
+    here, there = (
+        HMAX(layer="c1", bands=(band,)).activations(s[None], ["c1"])["c1"].leaves[0]["response"].values
+        for s in (scene[:160, :160], scene[stride:, stride:])
+    )
     reach = -(-(PRESETS["georgetown"].filter_sizes[band - 1][1] // 2 + 1) // stride) + 2
     kept = slice(reach, -reach)
     moved = slice(reach + 1, -reach + 1)
@@ -154,7 +157,9 @@ def test_responses_of_s1(images):
 def test_energy_of_a_grating_does_not_depend_on_its_phase():
     """For drifting gratings at the filter's own frequency the energy varies by 6 %, the absolute even response by more than half."""
     x = np.arange(64)
-    gratings = np.stack([np.broadcast_to(127 + 100 * np.cos(2 * np.pi * x / 6.753 + phase), (64, 64)) for phase in np.linspace(0, np.pi, 8, endpoint=False)])
+    gratings = np.stack(
+        [np.broadcast_to(127 + 100 * np.cos(2 * np.pi * x / 6.753 + phase), (64, 64)) for phase in np.linspace(0, np.pi, 8, endpoint=False)]
+    )
     kinds = {"energy": {"phases": (0, 90), "s1_response": "energy"}, "absolute": {}}
     spread = {}
     for name, parameters in kinds.items():

@@ -1,6 +1,5 @@
 """Prototypes: files there and back, the MATLAB layout, the dictionary that ships."""
 
-import os
 import zlib
 
 import numpy as np
@@ -58,7 +57,7 @@ def test_a_compressed_bomb_is_refused(tmp_path):
     packed = b"".join(stream.compress(bytes(2**24)) for _ in range(70)) + stream.flush()
     header = b"MATLAB 5.0 MAT-file".ljust(124) + (0x0100).to_bytes(2, "little") + b"IM"
     (tmp_path / "bomb.mat").write_bytes(header + (15).to_bytes(4, "little") + len(packed).to_bytes(4, "little") + packed)
-    assert os.path.getsize(tmp_path / "bomb.mat") < 2**21
+    assert (tmp_path / "bomb.mat").stat().st_size < 2**21
     with pytest.raises(ValueError, match="would unpack to more than 1024 MiB"):
         read_prototypes(tmp_path / "bomb.mat")
 
