@@ -21,7 +21,7 @@ from extraction import FeatureExtractor, Pixels
 from extraction.files import written_whole
 from hmax import HMAX, PRESETS, Prototypes, gabor_bank
 
-_N_DIGITS, _N_FOLDS, _DIGIT_SIDE, _PHOTOGRAPH_HEIGHT = 400, 3, 56, 250
+_N_DIGITS, _N_FOLDS, _DIGIT_SIDE, _PHOTOGRAPH_HEIGHT = 300, 3, 56, 250
 
 
 def run(output: Path, progress: bool | None = None) -> list[Path]:
@@ -83,7 +83,7 @@ def _digits(output: Path, progress: bool | None) -> list[Path]:
 
 
 def _models() -> dict[str, FeatureExtractor]:
-    learned = {"bands": 3, "prototype_sizes": (2, 4, 6), "n_prototypes": 100}
+    learned = {"bands": 3, "prototype_sizes": (2, 4, 6), "n_prototypes": 60}
     return {
         "pixels, 8 x 8": Pixels(grid=(8, 8)),
         "HMAX C1": HMAX(layer="c1", bands=3),

@@ -121,8 +121,9 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
     matches = xp.empty((n_images, len(weights), height, width), values.dtype)
     at_once = len(pairs) if on_gpu(values) else 1
     for images, _ in tiles(n_images, 1, pairs[:at_once].nbytes, step_bytes(xp)):
+        room = xp.empty((images.stop - images.start, at_once, *shape), transform.dtype)
         for first in range(0, len(pairs), at_once):
-            products = transform[images, None] * pairs[first : first + at_once]
+            products = xp.multiply(transform[images, None], pairs[first : first + at_once], out=room)
             both = fourier(xp).ifft2(products, overwrite_x=True)[..., :height, :width]
             into = matches[images, 2 * first : 2 * (first + at_once)]
             into[:, 0::2] = both.real

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,9 @@ def nearest_distance(bands: Sequence[Array], prototypes: Array, padding: Any = 0
     search = _Search(prototypes, len(bands[0]), [rows * cols for rows, cols in counts])
     around = [padded(values, window) - search.centred.mean for values, window in zip(bands, windows, strict=True)]
     if prunes:
+        coarse = _Coarse(prototypes, search.centred)
         for image in range(len(bands[0])):
-            search.where_possible(image, [values[image : image + 1] for values in around])
+            search.where_possible(image, [values[image : image + 1] for values in around], coarse)
     else:
         search.everywhere(around)
 
@@ -106,7 +108,7 @@ class _Search:
     def compare(self, images: slice, rows: Any, seen: Array, energy: Array, places: Array) -> None:
         """Compare some prototypes with windows (image, element, place) of known energy, at these indices among all places."""
         xp = namespace(seen)
-        squares = self.centred.chosen(rows).squared_distances(seen, energy.reshape(len(seen), -1))
+        squares = self.centred.squared_distances(seen, energy.reshape(len(seen), -1), rows)
         winners = squares.argmin(axis=-1)
         lowest = squares[xp.arange(len(seen))[:, None], self.numbers[: squares.shape[1]], winners]
         smallest, where, winners = self.smallest[images, rows], self.where[images, rows], places[winners]
@@ -124,62 +126,74 @@ class _Search:
                 places = int(start) + xp.arange(rows.start * width, rows.stop * width)
                 self.compare(images, slice(None), columns(views[images, :, rows]), energy[images, rows], places)
 
-    def where_possible(self, image: int, bands: Sequence[np.ndarray]) -> None:
+    def where_possible(self, image: int, bands: Sequence[np.ndarray], coarse: _Coarse) -> None:
         """Compare with the places of one image that a lower bound does not exclude."""
-        coarse, blocks, bounds = _Coarse(self.prototypes, self.centred), [], []
+        blocks, bounds = [], []
         for around, start in zip(bands, self.first_of_band, strict=False):
-            views, energy = look(around, self.window), self.centred.energy(around, self.window)
+            views, energy = look(around, self.window)[0].transpose(1, 2, 0, 3, 4), self.centred.energy(around, self.window)
             bound_of = coarse.over(around, energy)
             height, width = energy.shape[1:]
             step = max(1, _BLOCK // width)
             for rows in (slice(top, min(top + step, height)) for top in range(0, height, step)):
                 bounds.append(bound_of(rows))
-                blocks.append((views[0, :, rows], energy[0, rows], int(start) + rows.start * width))
+                blocks.append(_Block(views[rows], energy[0, rows], int(start) + rows.start * width))
         nearest = np.stack([bound.argmin(axis=1) for bound in bounds])
         lowest = np.stack([bound[self.numbers, at] for bound, at in zip(bounds, nearest, strict=True)])
         best = lowest.argmin(axis=0)
         enough = self._distances_at(blocks, best, nearest[best, self.numbers])
-        for (views, energy, first), bound, possible in zip(blocks, bounds, lowest <= enough, strict=True):
+        for block, bound, possible in zip(blocks, bounds, lowest <= enough, strict=True):
             chosen = np.flatnonzero(possible)
             if len(chosen):
                 places = np.flatnonzero((bound[chosen] <= enough[chosen, None]).any(axis=0))
-                row, column = np.divmod(places, energy.shape[1])
-                seen = views[:, row, column].transpose(0, 2, 3, 1).reshape(1, -1, len(places))
-                self.compare(slice(image, image + 1), chosen, seen, energy[row, column], first + places)
+                seen = block.windows(places).T[None]
+                self.compare(slice(image, image + 1), chosen, seen, block.energy.ravel()[places], block.first + places)
 
-    def _distances_at(self, blocks: Sequence[Any], best: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Squared distance of each prototype to one place of one block: the smallest distance is no larger."""
+    def _distances_at(self, blocks: Sequence[_Block], best: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Squared distance of each prototype to one place of its block: the smallest distance is no larger."""
         squares = np.empty(len(best), self.smallest.dtype)
-        for prototype, (block, place) in enumerate(zip(best, places, strict=True)):
-            views = blocks[block][0]
-            row, column = divmod(int(place), views.shape[2])
-            squares[prototype] = ((views[:, row, column].ravel() - self.centred.matrix[prototype]) ** 2).sum()
+        for number in np.unique(best):
+            (chosen,) = np.nonzero(best == number)
+            squares[chosen] = ((blocks[number].windows(places[chosen]) - self.centred.matrix[chosen]) ** 2).sum(axis=1)
         return squares
 
 
+@dataclass(frozen=True)
+class _Block:
+    """Some rows of places of one image: views (y, x, feature, window y, window x), squared norms (y, x), index of the first place."""
+
+    views: np.ndarray
+    energy: np.ndarray
+    first: int
+
+    def windows(self, places: np.ndarray) -> np.ndarray:
+        """What is seen at some places, (place, element)."""
+        row, column = np.divmod(places, self.energy.shape[1])
+        return self.views[row, column].reshape(len(places), -1)
+
+
 class _Coarse:
-    """Lower bounds of squared distances from the means of 2 x 2 blocks, a quarter of the work."""
+    """Lower bounds of squared distances from the means of 2 x 2 blocks: a matrix product with a quarter of the elements.
+
+    Rows (-2 Qw, -2 |r_w|, 1, |w|^2) times columns (Qx, |r_x|, |x|^2, 1).
+    """
 
     def __init__(self, prototypes: np.ndarray, centred: Centred) -> None:
         count, n_features, height, width = prototypes.shape
         means = centred.matrix.reshape(count, n_features, height // 2, 2, width // 2, 2).sum(axis=(3, 5)) / 2
         means = means.reshape(count, -1)
         residuals = np.sqrt(np.maximum(centred.norms - (means * means).sum(axis=1), 0))
-        self.left = -2 * np.concatenate([means, residuals[:, None]], axis=1)
+        lowered = np.float32(1 - _MARGIN) * centred.norms
+        self.left = np.column_stack([-2 * means, -2 * residuals, np.ones_like(lowered), lowered])
         self.centred, self.window = centred, Window((height // 2, width // 2), dilation=2)
 
     def over(self, around: np.ndarray, energy: np.ndarray) -> Callable[[slice], np.ndarray]:
         """For one image a function from rows of places to bounds (prototype, place), lowered by more than their rounding error."""
         means = box_sum(around, Window(2)) / 2
         residuals = np.sqrt(np.maximum(energy - self.centred.energy(means, self.window), 0))
-        views = look(means, self.window)
-        norms = (self.centred.norms - _MARGIN * (energy.max() + self.centred.norms))[:, None]
+        views, lowered = look(means, self.window), energy - _MARGIN * energy.max()
 
         def bound_of(rows: slice) -> np.ndarray:
-            seen = np.concatenate([columns(views[:, :, rows])[0], residuals[:, rows].reshape(1, -1)])
-            bounds = self.left @ seen
-            bounds += energy[:, rows].reshape(1, -1)
-            bounds += norms
-            return bounds
+            more = (residuals[0, rows].ravel(), lowered[0, rows].ravel(), np.ones(lowered[0, rows].size, lowered.dtype))
+            return self.left @ np.vstack([columns(views[:, :, rows])[0], *more])
 
         return bound_of

@@ -91,28 +91,24 @@ class Centred:
         matrix = (prototypes - mean).reshape(len(prototypes), -1)
         return cls(mean, matrix, (matrix * matrix).sum(axis=1), -2 * matrix)
 
-    def chosen(self, rows: Array) -> Centred:
-        """Only some of the prototypes."""
-        return Centred(self.mean, self.matrix[rows], self.norms[rows], self.doubled[rows])
-
     def energy(self, around: Array, window: Window) -> Array:
         """Squared norms (image, y, x) of the windows of centred maps."""
         return box_sum((around * around).sum(axis=1, keepdims=True), window)[:, 0]
 
-    def squared_distances(self, seen: Array, energy: Array) -> Array:
-        """Squared distances (image, prototype, place) to centred windows (image, element, place) of known squared norms (image, place).
+    def squared_distances(self, seen: Array, energy: Array, rows: Any = slice(None)) -> Array:
+        """Squared distances (image, prototype, place) of some prototypes to centred windows (image, element, place) of known squared norms.
 
-        Prototypes that come so close to a window that rounding could still show are done again in double precision.
+        Where a prototype comes so close to a window that rounding could still show, its distances are computed again in double precision.
         """
-        xp = namespace(seen)
-        squares = xp.matmul(self.doubled, seen)
+        xp, norms = namespace(seen), self.norms[rows]
+        squares = xp.matmul(self.doubled[rows], seen)
         squares += energy[:, None]
-        squares += self.norms[:, None]
+        squares += norms[:, None]
         if squares.size:
-            close = squares.min(axis=2) < _SMALL * (energy.max(axis=1, keepdims=True) + self.norms)
+            close = squares.min(axis=2) < _SMALL * (energy.max(axis=1, keepdims=True) + norms)
             (again,) = xp.nonzero(close.any(axis=0))
             if len(again):
-                exact = _exactly(self.matrix[again], seen)
+                exact = _exactly(self.matrix[rows][again], seen)
                 squares[:, again] = xp.where(close[:, again, None], exact, squares[:, again])
         return squares
 
