@@ -24,7 +24,7 @@ from extraction.maps import Maps
 from extraction.parallel import in_order
 
 Layers = dict[str, list[Maps]]
-_LARGEST_BATCH = {"cpu": 2, "cuda": 256}  # images: on the processor more only leave the cache
+_LARGEST_BATCH = {"cpu": 4, "cuda": 256}  # images: on the processor more only leave the cache
 
 
 class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):

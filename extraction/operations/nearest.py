@@ -14,7 +14,7 @@ from extraction.operations.pooling import box_sum
 from extraction.operations.tuning import Centred, euclidean_distance
 from extraction.operations.windows import Pullback, columns, look, padded, window_of
 
-_BLOCK = 1024  # places that are looked at together
+_BLOCK = 512  # places that are looked at together
 _MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound in single precision
 _PRUNED_FROM = 6  # side of the smallest prototypes for which a bound is cheaper than the distance
 
