@@ -14,12 +14,12 @@ import click
 import pandas as pd
 from sklearn.exceptions import NotFittedError
 
-from analysis.features import Interrupted, describe, ending, extract, write
+from analysis.features import Interrupted, describe, ending, extract, partial_of, write
 from analysis.models import load_model, parse_settings, table
 from data import Dataset, open_dataset
 from extraction import FeatureExtractor, Pixels
 from extraction.arrays import device_namespace
-from extraction.files import written_whole
+from extraction.files import writable, written_whole
 
 _EXPECTED = (ValueError, TypeError, OSError, RuntimeError, NotFittedError, MemoryError)
 _INTERRUPTED = 130
@@ -73,7 +73,7 @@ _quiet = click.option("--quiet", is_flag=True, help="No progress bars and no clo
 _image_size = click.option("--image-size", default="224", show_default=True, metavar="N or HxW", help="Of the images, in pixels.")
 
 
-def _built(name: str, settings: tuple[str, ...], layer: str | None) -> FeatureExtractor:
+def _built(name: str, settings: tuple[str, ...], layer: str | None = None, quiet: bool = False) -> FeatureExtractor:
     chosen = parse_settings(settings)
     if layer is not None:
         layers = tuple(part.strip() for part in layer.split(","))
@@ -81,6 +81,8 @@ def _built(name: str, settings: tuple[str, ...], layer: str | None) -> FeatureEx
     model = load_model(name, chosen)
     model._wanted()  # an unknown layer or a missing GPU is refused before anything is read
     device_namespace(model.device)
+    if quiet:
+        model.set_params(progress=False)
     return model
 
 
@@ -122,7 +124,7 @@ def models(form: str) -> None:
 @_plainly
 def fields(name: str, settings: tuple[str, ...], image_size: str, pixels_per_degree: float | None, form: str) -> None:
     """Receptive fields of every layer: size, step, and centre of the first, in pixels."""
-    _show(_built(name, settings, None).fields(_sides(image_size), pixels_per_degree=pixels_per_degree), form)
+    _show(_built(name, settings).fields(_sides(image_size), pixels_per_degree=pixels_per_degree), form)
 
 
 @main.command()
@@ -133,7 +135,7 @@ def fields(name: str, settings: tuple[str, ...], image_size: str, pixels_per_deg
 @_plainly
 def summary(name: str, settings: tuple[str, ...], image_size: str, form: str) -> None:
     """Layers, output shapes, parameters and multiply-accumulates, with totals."""
-    rows = _built(name, settings, None).summary(_sides(image_size))
+    rows = _built(name, settings).summary(_sides(image_size))
     total = {"layer": "total", "band": ""} | {column: int(rows[column].sum()) for column in ("units", "parameters", "multiply_accumulates")}
     if form == "json":
         click.echo(json.dumps({"layers": rows.to_dict(orient="records"), **{name: total[name] for name in list(total)[2:]}}, indent=1))
@@ -169,10 +171,12 @@ def extract_command(
     A folder per class gives labels. Interrupted with Ctrl-C, what is done is kept, and the same command goes on from there.
     """
     ending(output)
-    model = _built(name, settings, layer)
+    writable(output)
+    model = _built(name, settings, layer, quiet)
     dataset = _opened(images, resize, background, skip_bad, quiet)
     features = extract(model, dataset, output, progress=False if quiet else None)
     written = write(features, output)
+    partial_of(output).unlink(missing_ok=True)
     if not quiet:
         n_images, n_units = features.values.shape
         click.echo(f"{n_images} images x {n_units} units of {model.layer!r} in {', '.join(map(str, written))}", err=True)
@@ -207,13 +211,15 @@ def classify(
     from analysis.readout import Readout
     from analysis.readout import classify as run
 
-    model = _built(name, settings, layer)
+    model = _built(name, settings, layer, quiet)
+    writable(output / "accuracy.csv" if output.is_dir() else output)
     images = _opened(dataset, resize, background, skip_bad, quiet)
     layers = model.layer if isinstance(model.layer, str) else "+".join(model.layer)
     compared: list[tuple[FeatureExtractor, str]] = [(model, f"{name.partition(':')[2]} {layers}")]
     if baseline:
-        compared.insert(0, (Pixels(grid=tuple(min(16, side) for side in images[0].shape[:2])), "pixels"))
+        compared.insert(0, (Pixels(grid=tuple(min(16, side) for side in images[0].shape[:2]), progress=False), "pixels"))
     done: list[Readout] = []
+    about = describe(model, images) | {"dataset": dataset, "folds": str(folds), "seed": str(seed)}
     try:
         for one, label in compared:
             for number, result in enumerate(run(one, images, label, folds, seed, progress=False if quiet else None)):
@@ -221,10 +227,10 @@ def classify(
     except KeyboardInterrupt:
         if not done:
             raise
-        _save_readouts(done, output, describe(model, images), complete=False)
+        _save_readouts(done, output, about, complete=False)
         msg = f"Interrupted: what was done ({sum(len(r.best_c) for r in done)} folds) is in {output}."
         raise Interrupted(msg) from None
-    written = _save_readouts(done, output, describe(model, images), complete=True)
+    written = _save_readouts(done, output, about, complete=True)
     _show(pd.DataFrame([result.row() for result in done]), form)
     if not quiet:
         click.echo("Accuracy with Wilson's 95 % interval; linear SVM, C chosen inside the training images.", err=True)
@@ -236,7 +242,7 @@ def _save_readouts(done: list[Any], output: Path, attributes: dict[str, str], co
     from analysis.figures.confusion import confusion
     from analysis.figures.style import save
 
-    output.mkdir(parents=True, exist_ok=True)
+    output.mkdir(exist_ok=True)
     tables = {
         "accuracy.csv": pd.DataFrame([result.row() for result in done]),
         "predictions.csv": pd.concat([result.table.assign(features=result.name) for result in done]),

@@ -71,7 +71,7 @@ def _closest(found: xr.Dataset, prototypes: Prototypes, sizes: tuple[int, ...]) 
 def _digits(output: Path, progress: bool | None) -> list[Path]:
     """Digits told apart from pixels, C1 and C2."""
     images = digits().subset(slice(_N_DIGITS)).framed(f"stretch:{_DIGIT_SIDE}x{_DIGIT_SIDE}")
-    done = [_last(model, images, name, progress) for name, model in _models().items()]
+    done = [_last(model, images, name, progress) for name, model in _models(progress).items()]
     rows = pd.DataFrame([readout.row() for readout in done])
     title = f"{_N_DIGITS} digits, {_N_FOLDS}-fold cross-validation"
     best = done[-1]
@@ -82,11 +82,11 @@ def _digits(output: Path, progress: bool | None) -> list[Path]:
     return [output / "predictions.csv", *save(accuracy(rows, 0.1, title), output / "accuracy", rows), *save(figure, output / "confusion", counts)]
 
 
-def _models() -> dict[str, FeatureExtractor]:
-    learned = {"bands": 3, "prototype_sizes": (2, 4, 6), "n_prototypes": 60}
+def _models(progress: bool | None) -> dict[str, FeatureExtractor]:
+    learned = {"progress": progress, "bands": 3, "prototype_sizes": (2, 4, 6), "n_prototypes": 60}
     return {
-        "pixels, 8 x 8": Pixels(grid=(8, 8)),
-        "HMAX C1": HMAX(layer="c1", bands=3),
+        "pixels, 8 x 8": Pixels(grid=(8, 8), progress=progress),
+        "HMAX C1": HMAX(layer="c1", bands=3, progress=progress),
         "HMAX C2": HMAX(layer="c2", **learned),
         "HMAX C1 + C2": HMAX(layer=("c1", "c2"), **learned),
     }

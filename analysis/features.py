@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -59,27 +61,30 @@ class Interrupted(Exception):  # noqa: N818 - an event, not an error
 
 
 def extract(model: FeatureExtractor, dataset: Dataset, output: Path, progress: bool | None = None) -> Features:
-    """Features of every image; interrupted with Ctrl-C, what is done is kept beside `output` and found again by the same call.
+    """Features of every image; what is learned, is learned from the training images where there is a split.
+
+    Interrupted with Ctrl-C, finished blocks of 64 images are kept beside `output` and found again by the same call, if the model, the
+    files and their contents are the same.
 
     Raises
     ------
     Interrupted
         On Ctrl-C, after what is done was written.
     """
-    attributes = describe(model, dataset)
-    partial = output.with_name(f".{output.name}.partial.npz")
-    key = json.dumps([attributes, list(dataset.names)])
-    rows = _resumed(partial, key)
+    attributes, partial, key = describe(model, dataset), partial_of(output), _key(model, dataset)
+    repeatable = model.get_params(deep=False).get("random_state", 0) is not None
+    rows = _resumed(partial, key) if repeatable else []
     n_done = sum(map(len, rows))
-    if model.__sklearn_tags__().requires_fit:
-        model.fit(dataset)
+    learns = model.__sklearn_tags__().requires_fit
+    in_training = np.flatnonzero(dataset.split == "train") if dataset.split is not None else np.arange(len(dataset))
+    model.fit(dataset.subset(in_training if learns and len(in_training) else slice(1)))
     with tqdm(
         total=len(dataset), initial=n_done, unit="image", desc="Extracting", delay=2, disable=None if progress is None else not progress
     ) as bar:
         try:
             while n_done < len(dataset):
                 some = dataset.subset(slice(n_done, n_done + _AT_ONCE))
-                rows.append(_same_length(rows, model.transform(some), n_done))
+                rows.append(model.transform(some))
                 n_done += len(some)
                 bar.update(len(some))
         except KeyboardInterrupt:
@@ -90,19 +95,24 @@ def extract(model: FeatureExtractor, dataset: Dataset, output: Path, progress: b
                 np.savez(file, features=np.concatenate(rows), key=np.array(key))
             msg = f"Interrupted: {n_done} of {len(dataset)} images are kept in {partial}. Run the same command again to go on from there."
             raise Interrupted(msg) from None
-    partial.unlink(missing_ok=True)
     units = model.units(dataset[0].shape)
     return Features(np.concatenate(rows), list(dataset.names), dataset.labels, dataset.split, units, attributes)
 
 
-def _same_length(rows: list[np.ndarray], new: np.ndarray, first: int) -> np.ndarray:
-    if rows and rows[0].shape[1] != new.shape[1]:
-        msg = (
-            f"Image {first} and those after it have {new.shape[1]} units, those before {rows[0].shape[1]}: their sizes differ. "
-            "Bring them to one with --resize, or use a layer that sees the whole image."
-        )
-        raise ValueError(msg)
-    return new
+def partial_of(output: Path) -> Path:
+    """Where an interrupted run keeps what is done."""
+    return output.with_name(f".{output.name}.partial.npz")
+
+
+def _key(model: FeatureExtractor, dataset: Dataset) -> str:
+    """What must be the same for an interrupted run to go on: parameters, files they name, and every image's file as it is."""
+    parameters = {name: value for name, value in model.get_params(deep=False).items() if name not in _WITHOUT_EFFECT}
+    named = [Path(value) for value in parameters.values() if isinstance(value, str | os.PathLike) and Path(value).is_file()]
+    digest = hashlib.sha256(repr([describe(model, dataset), parameters, list(dataset.names)]).encode())
+    for item in [*named, *dataset.source]:
+        state = item.stat() if isinstance(item, Path) else None
+        digest.update(repr((item.resolve(), state.st_size, state.st_mtime_ns)).encode() if state else np.ascontiguousarray(item).tobytes())
+    return digest.hexdigest()
 
 
 def _resumed(partial: Path, key: str) -> list[np.ndarray]:
@@ -117,9 +127,10 @@ def describe(model: FeatureExtractor, dataset: Dataset) -> dict[str, str]:
     """What made the features, as text."""
     parameters = {name: repr(value) for name, value in model.get_params(deep=False).items() if value is not None and name not in _WITHOUT_EFFECT}
     return {
-        "model": f"{type(model).__module__.partition('.')[0]}:{type(model).__name__}",
+        "model": model.path(),
         "parameters": json.dumps(parameters),
         "resize": dataset.framing.rule,
+        "background": dataset.background or "",
         "resampling": "bicubic, antialiased (Pillow), before colour becomes luminance",
         "skipped": json.dumps(dataset.skipped),
         "versions": ", ".join(f"{name} {version(name)}" for name in ("hmax-cnn", "numpy", "scipy", "pillow")),
@@ -167,7 +178,7 @@ def _write_npz(features: Features, path: Path) -> None:
     arrays: dict[str, Any] = {"features": features.values, "images": np.array(features.images), "units": features.units["unit"].to_numpy(str)}
     arrays |= {name: column for name, column in (("labels", features.labels), ("split", features.split)) if column is not None}
     with path.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, attributes=np.array(json.dumps(features.attributes)), **arrays)
+        np.savez_compressed(file, attributes=np.array(json.dumps(features.attributes)), **arrays)
 
 
 def _write_csv(features: Features, path: Path) -> None:

@@ -95,7 +95,7 @@ def table() -> pd.DataFrame:
     """Name, layers and one line about every model."""
     rows = [
         {
-            "model": f"{model_class.__module__.partition('.')[0]}:{model_class.__name__}",
+            "model": model_class.path(),
             "layers": " ".join(model_class().layer_names),
             "about": (inspect.getdoc(model_class) or "").partition("\n")[0],
         }

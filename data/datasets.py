@@ -6,13 +6,14 @@ import csv
 import gzip
 import os
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 from sklearn.datasets import load_digits, load_sample_images
 from tqdm.auto import tqdm
 
@@ -60,7 +61,9 @@ class Dataset:
     def __getitem__(self, index: int) -> np.ndarray:
         """One image, of shape (height, width) or (height, width, 3)."""
         item = self.source[index]
-        return read_image(item, self.framing, self.background) if isinstance(item, Path) else item
+        if isinstance(item, Path):
+            return read_image(item, self.framing, self.background)
+        return item if isinstance(self.source, np.ndarray) else np.asarray(self.framing.apply(Image.fromarray(item)))
 
     def subset(self, indices: Any) -> Dataset:
         """Some of the images, in the order asked for."""
@@ -78,12 +81,19 @@ class Dataset:
             If this is no such rule.
         """
         framing = Framing(rule) if isinstance(rule, str) else rule
+        if background is not None:
+            try:
+                ImageColor.getrgb(background)
+            except ValueError as error:
+                msg = f"`background` must be a colour, such as 'white' or '#808080', got {background!r}."
+                raise ValueError(msg) from error
         if not isinstance(self.source, np.ndarray):
             return replace(self, framing=framing, background=background)
         if framing.rule == "none":
             return self
         framed = [np.asarray(framing.apply(Image.fromarray(image))) for image in self.source]
-        return replace(self, source=np.stack(framed), framing=framing)
+        earlier = [] if self.framing.rule == "none" else [self.framing.rule]
+        return replace(self, source=np.stack(framed), framing=Framing(",".join([*earlier, framing.rule])))
 
     def checked(self, skip_bad: bool = False, progress: bool | None = None) -> Dataset:
         """Decode every picture once, so that a bad one is known before hours of work.
@@ -149,8 +159,16 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
         msg = f"The folder {root} holds no pictures ({', '.join(SUFFIXES)})."
         raise ValueError(msg)
     has_split = all(file.parts[0] in _SPLITS for file in files)
+    if not has_split and (root / "train").is_dir() and (root / "test").is_dir():
+        stray = next(file for file in files if file.parts[0] not in _SPLITS)
+        msg = f"{root} has train and test, but also {stray}. Move it away, or say what is what in a CSV index."
+        raise ValueError(msg)
     split = np.array([file.parts[0] for file in files]) if has_split else None
     classes = [file.parts[1:-1] if has_split else file.parts[:-1] for file in files]
+    if any(classes) and not all(classes):
+        stray = files[classes.index(())]
+        msg = f"{root} has a folder per class, but {stray} lies in none. Move it, or say what is what in a CSV index."
+        raise ValueError(msg)
     labels = np.array(["/".join(parts) for parts in classes]) if all(classes) else None
     return Dataset([root / file for file in files], [file.as_posix() for file in files], labels, split)
 
@@ -167,9 +185,14 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
     if not file.is_file():
         msg = f"There is no file {file}. Check the name."
         raise FileNotFoundError(msg)
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        columns, rows = reader.fieldnames or [], list(reader)
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            header, *cells = [*csv.reader(lines)] or [[]]
+    except (UnicodeDecodeError, csv.Error) as error:
+        msg = f"{file} cannot be read as CSV in UTF-8 ({error}). Save it so."
+        raise ValueError(msg) from error
+    columns = [name.strip() for name in header]
+    rows = [dict(zip(columns, [*line, *[""] * len(columns)], strict=False)) for line in cells if line]
     named = next((column for column in ("path", "file") if column in columns), None)
     if named is None or not rows:
         msg = f"{file} must have a header with the column `path` (or `file`) and at least one row, got columns {list(columns)} and {len(rows)} rows."
@@ -178,7 +201,7 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
     if len(set(names)) < len(names):
         msg = f"{file} names {next(name for name in names if names.count(name) > 1)} twice. Keep one row for each picture."
         raise ValueError(msg)
-    for column in ("label", "split"):
+    for column in (named, "label", "split"):
         empty = [number for number, row in enumerate(rows, start=2) if column in columns and not row[column]]
         if empty:
             msg = f"{file}, line {empty[0]}: `{column}` is empty. Fill it in, or leave the column out."
@@ -217,7 +240,7 @@ def _read_idx(path: Path) -> np.ndarray:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return _idx_array(path, file)
-    except (gzip.BadGzipFile, EOFError, OSError) as error:
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         msg = f"{path} is not a readable gzip file ({error})."
         raise ValueError(msg) from error
 
@@ -281,5 +304,5 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
         return read_index(path)
     if path.suffix.lower() in SUFFIXES:
         return Dataset([path], [path.name])
-    beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+    beside = path.with_name(path.name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1"))
     return read_idx(path, beside if beside != path and beside.is_file() else None)

@@ -60,7 +60,8 @@ class Framing:
         parsed = []
         for step in self.rule.split(","):
             name, _, text = step.strip().partition(":")
-            sides = tuple(int(side) for side in text.split("x")) if text.replace("x", "").isdigit() else ()
+            parts = text.split("x")
+            sides = tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
             expected = {"none": 0, "height": 1, "shorter": 1, "longer": 1}.get(name, 2)
             if name not in _RULES or len(sides) != expected or 0 in sides or any(side > 20_000 for side in sides):
                 msg = f"`resize` must be one of: {'; '.join(_RULES.values())}. Got {step!r}."
@@ -138,8 +139,8 @@ def read_image(path: str | os.PathLike[str], framing: Framing | str = "none", ba
     path = Path(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.simplefilter("ignore", ResourceWarning)
+            warnings.simplefilter("ignore")  # of harmless faults, such as in EXIF data
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 _check(picture)
                 picture.load()
@@ -152,7 +153,7 @@ def read_image(path: str | os.PathLike[str], framing: Framing | str = "none", ba
         msg = f"{path}: is empty or not a picture of a known format ({', '.join(FORMATS)})"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         msg = f"{path}: has more than {LARGEST // 10**6} million pixels; make it smaller first"
-    except (OSError, SyntaxError, ValueError, EOFError, Warning) as error:
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
         msg = f"{path}: is corrupt or cannot be decoded ({error})"
     raise ImageError(msg)
 
@@ -163,17 +164,17 @@ def _check(picture: Image.Image) -> None:
     if width * height > LARGEST:
         msg = f"has {height} x {width} pixels, more than {LARGEST // 10**6} million; make it smaller first"
         raise ImageError(msg)
-    if getattr(picture, "n_frames", 1) > 1:
+    if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":  # a photograph with a preview
         msg = f"is animated or has several pages ({picture.n_frames}); save the one that is meant"
         raise ImageError(msg)
-    if picture.mode in ("I", "F", "LAB", "HSV"):
+    if picture.mode in ("I", "F", "LAB", "HSV") and (picture.mode, picture.format) != ("I", "PPM"):
         msg = f"has pixels of mode {picture.mode}, which has no standard range; save it with 8 or 16 bits, or hand an array to Python"
         raise ImageError(msg)
 
 
 def _plain(picture: Image.Image, background: str | None) -> Image.Image:
     """Grey, 16-bit grey or red-green-blue, without alpha."""
-    if picture.mode.startswith("I;16"):
+    if picture.mode.startswith("I"):  # 16 bits; PGM is read as mode I
         return Image.fromarray(np.asarray(picture).astype(np.float32) / 257)
     if picture.has_transparency_data:
         layers = picture.convert("RGBA")

@@ -14,7 +14,7 @@ import scipy.fft
 
 Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
 DEVICES = ("cpu", "cuda", "auto")
-_INSTALL = "Install it with `pip install 'hmax-cnn[gpu]'` (CUDA 12) or `'hmax-cnn[gpu13]'` (CUDA 13), or use device='cpu'."
+_INSTALL = "Install it with the extra `gpu` (CUDA 12) or `gpu13` (CUDA 13), such as `pip install '.[gpu]'`, or use device='cpu'."
 
 
 def on_gpu(array: Array) -> bool:

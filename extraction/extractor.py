@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, Self
 
@@ -68,7 +70,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
     def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, Iterable[Maps]]]:
         """Yield (layer name, its bands) from the image upward; a layer that is not `wanted` may be yielded empty.
 
-        A batch of no images runs through it too: that is how shapes, fields and names are found without arithmetic.
+        A batch of no images runs through it too: that is how shapes, fields and names are found.
         """
 
     @abstractmethod
@@ -82,6 +84,10 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
     def _has_learned(self) -> bool:
         """Whether `fit` has derived what those layers need."""
         return hasattr(self, "image_shape_")
+
+    def _working_bytes(self, height: int, width: int) -> int:
+        """About what the model holds of one image while it computes, besides the layers asked for."""
+        return 16 * height * width
 
     def _value_range(self) -> tuple[float, float] | None:
         """Lowest and highest pixel value that the model expects; None where it does not matter."""
@@ -105,8 +111,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         """
         self._wanted()
         source = self._open(images, reset=True)
-        self.image_shape_ = tuple(int(n) for n in source[0].shape)
         self._learn(source, y)
+        self.image_shape_ = tuple(int(n) for n in source[0].shape)
         return self
 
     def transform(self, images: Any) -> np.ndarray:
@@ -131,42 +137,40 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         wanted = self._wanted()
         self._check_ready(wanted)
         source = self._open(images, reset=False)
-        features = None
-        for first, layers in self._stream(source, wanted):
-            rows = np.concatenate([maps.values.reshape(len(maps.values), -1) for bands in layers.values() for maps in bands], axis=1)
-            if features is None:
-                self._check_units(rows.shape[1], source[0].shape)
-                features = np.empty((len(source), rows.shape[1]), rows.dtype)
-            elif rows.shape[1] != features.shape[1]:
-                msg = (
-                    f"`layer` {self.layer!r} has {rows.shape[1]} units for image {first} of shape {source[first].shape}, but "
-                    f"{features.shape[1]} for the images before it. Resize the images to one shape, or use a layer that sees the whole image."
-                )
-                raise ValueError(msg)
-            features[first : first + len(rows)] = rows
-        assert features is not None  # noqa: S101 - Images holds at least one
+        features = np.empty((0, 0), np.float32)
+        shapes = self._fitted_shapes(wanted)
+        with closing(self._stream(source, wanted)) as batches:
+            for first, layers in batches:
+                bands = [maps for layer in layers.values() for maps in layer]
+                found = [maps.shape for maps in bands]
+                if shapes is not None and shapes != found:
+                    before = "the images before it" if first else f"the images of shape {self.image_shape_} that it was fitted on"
+                    msg = (
+                        f"`layer` {self.layer!r} has {_listed(found)} units for image {first} of shape {tuple(source[first].shape)}, but "
+                        f"{_listed(shapes)} for {before}. Resize the images to one shape, or use a layer that sees the whole image."
+                    )
+                    raise ValueError(msg)
+                rows = np.concatenate([maps.values.reshape(len(maps.values), -1) for maps in bands], axis=1)
+                if not len(features):
+                    shapes, features = found, np.empty((len(source), rows.shape[1]), rows.dtype)
+                features[first : first + len(rows)] = rows
         return features
+
+    def _fitted_shapes(self, wanted: Collection[str]) -> list[tuple[int, int, int]] | None:
+        """Shapes of the wanted layers for images like those fitted on."""
+        if not hasattr(self, "image_shape_"):
+            return None
+        return [maps.shape for bands in self._geometry(self.image_shape_, wanted).values() for maps in bands]
 
     def _check_ready(self, layers: Collection[str]) -> None:
         if self._must_learn(layers) and not self._has_learned():
-            msg = f"This {type(self).__name__} is not fitted yet: {', '.join(map(repr, layers))} must be learned. Call `fit` first."
+            needed = [layer for layer in layers if self._must_learn((layer,))]
+            names = ", ".join(map(repr, needed))
+            msg = f"This {type(self).__name__} is not fitted yet: {names} must be learned. Call `fit` with layer={needed[-1]!r} first."
             raise NotFittedError(msg)
 
     def __sklearn_is_fitted__(self) -> bool:
         return not self._must_learn(self._wanted()) or self._has_learned()
-
-    def _check_units(self, n_units: int, shape: tuple[int, ...]) -> None:
-        """Refuse images whose number of units differs from that of the images fitted on."""
-        fitted = getattr(self, "image_shape_", None)
-        if fitted is None or tuple(fitted) == tuple(shape):
-            return
-        expected = len(names_of(self._geometry(fitted, self._wanted())))
-        if n_units != expected:
-            msg = (
-                f"`images` of shape {tuple(shape)} give {n_units} units of {self.layer!r}, but {type(self).__name__} was fitted on images "
-                f"of shape {tuple(fitted)}, which give {expected}. Resize the images, or fit again."
-            )
-            raise ValueError(msg)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the units that `transform` returns, such as 'c2_p08_017' or 'c1_b3_o90_y12_x40'.
@@ -216,12 +220,13 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         self._check_ready(wanted)
         source = self._open(images, reset=False)
         seen: dict[str, list[list[Maps]]] = {}
-        for _, batch in self._stream(source, wanted):
-            for layer, bands in batch.items():
-                seen.setdefault(layer, []).append(bands)
+        with closing(self._stream(source, wanted)) as stream:
+            for _, batch in stream:
+                for layer, bands in batch.items():
+                    seen.setdefault(layer, []).append(bands)
         joined = {layer: [_joined(layer, parts) for parts in zip(*batches, strict=True)] for layer, batches in seen.items()}
         names = getattr(images, "names", range(len(source)))
-        return native(joined, list(names), {"model": f"{type(self).__module__.partition('.')[0]}:{type(self).__name__}", "parameters": repr(self)})
+        return native(joined, list(names), {"model": self.path(), "parameters": repr(self)})
 
     def fields(self, image_shape: Sequence[int], layers: Sequence[str] | None = None, pixels_per_degree: float | None = None) -> pd.DataFrame:
         """The receptive fields of every layer and band.
@@ -253,6 +258,13 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         """Output shape, units, parameters and multiply-accumulates per image of every layer and band."""
         return summary_table(self._geometry(image_shape, self._wanted(self.layer_names)))
 
+    @classmethod
+    def path(cls) -> str:
+        """How the model is named on the command line and in files: package:Class, by the shortest way that leads to it."""
+        top = cls.__module__.partition(".")[0]
+        short = getattr(sys.modules[top], cls.__name__, None) is cls
+        return f"{top if short else cls.__module__}:{cls.__name__}"
+
     # The walk --------------------------------------------------------------------------------------------------------
 
     def _wanted(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
@@ -277,7 +289,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         return found
 
     def _geometry(self, image_shape: Sequence[int], wanted: Collection[str]) -> Layers:
-        """The walk with a batch of no images: shapes, fields and labels without arithmetic."""
+        """The walk with a batch of no images: shapes, fields and labels without the arithmetic on images."""
         if len(image_shape) not in (2, 3) or any(not isinstance(n, int | np.integer) or n < 1 for n in image_shape):
             msg = f"`image_shape` must be (height, width) in pixels, got {image_shape!r}."
             raise ValueError(msg)
@@ -289,22 +301,23 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
             return Images(images)
         flat = validate_data(self, images, reset=reset, dtype=[np.float32, np.float64, np.uint8])
         try:
-            return Images(flat.reshape(len(flat), *self.image_shape))
+            return Images(flat.reshape(len(flat), *self.image_shape), folded=True)
         except ValueError as error:
             msg = f"`image_shape` {tuple(self.image_shape)} does not fit rows of {flat.shape[1]} values. Give height and width whose product this is."
             raise ValueError(msg) from error
 
-    def _stream(self, source: Images, wanted: Sequence[str]) -> Iterator[tuple[int, Layers]]:
+    def _stream(self, source: Images, wanted: Sequence[str]) -> Generator[tuple[int, Layers], None, None]:
         """Batches through the model, in order: (index of the first image, layers on the host)."""
         xp = device_namespace(self.device)
-        n_threads = self._threads(len(source)) if xp is np else 1
+        n_threads = self._threads(source) if xp is np else 1
         limit = min(_LARGEST_BATCH["cpu" if xp is np else "cuda"], -(-len(source) // n_threads))
         sizes: dict[tuple[int, ...], int] = {}
 
         def size_for(shape: tuple[int, ...]) -> int:
             if shape not in sizes:
-                bytes_per_image = 4 * sum(int(np.prod(maps.shape)) for bands in self._geometry(shape, wanted).values() for maps in bands)
-                sizes[shape] = max(1, min(limit, self.batch_memory * 2**20 // n_threads // max(1, bytes_per_image)))
+                kept = 4 * sum(int(np.prod(maps.shape)) for bands in self._geometry(shape, wanted).values() for maps in bands)
+                needed = max(1, kept + self._working_bytes(shape[0], shape[1]))
+                sizes[shape] = max(1, min(limit, self.batch_memory * 2**20 // n_threads // needed))
             return sizes[shape]
 
         def respond(batch: tuple[int, Array]) -> tuple[int, int, Layers]:
@@ -319,11 +332,14 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
                 bar.update(n_done)
                 yield first, layers
 
-    def _threads(self, n_images: int) -> int:
+    def _threads(self, source: Images) -> int:
+        """Cores to use: no more than there are images, or than large images leave memory for."""
         if self.n_threads is not None and self.n_threads < 1:
             msg = f"`n_threads` must be at least 1, or None for all cores, got {self.n_threads}."
             raise ValueError(msg)
-        return min(self.n_threads or n_cores(), n_images)
+        height, width = source[0].shape[:2]
+        affordable = self.batch_memory * 2**20 // max(1, self._working_bytes(height, width))
+        return max(1, min(self.n_threads or n_cores(), len(source), affordable))
 
     def _checked(self, batches: Iterator[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
         """The batches, with a warning if the first is clearly not in the range that the model expects."""
@@ -338,7 +354,11 @@ def _are_unflattened(images: Any) -> bool:
     """Whether these are images already, not flat rows."""
     if hasattr(images, "ndim"):
         return images.ndim > 2
-    return isinstance(images, Sequence) and len(images) > 0 and np.ndim(images[0]) > 1
+    return hasattr(images, "__getitem__") and len(images) > 0 and np.ndim(images[0]) > 1
+
+
+def _listed(shapes: Sequence[tuple[int, int, int]]) -> str:
+    return " + ".join("x".join(map(str, shape)) for shape in shapes[:3]) + (" + ..." if len(shapes) > 3 else "")
 
 
 def _joined(layer: str, parts: Sequence[Maps]) -> Maps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,27 @@ from pathlib import Path
 import numpy as np
 
 LARGEST_ARCHIVE = 4 * 2**30  # bytes, unpacked
+
+
+def writable(path: str | os.PathLike[str]) -> Path:
+    """The path, if a file can be written there: worth asking before hours of work.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or closed to writing, or the path is a folder itself.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        msg = f"Cannot write {target}: there is no folder {target.parent}. Create it first."
+        raise FileNotFoundError(msg)
+    if target.is_dir():
+        msg = f"Cannot write {target}: it is a folder. Give a file name."
+        raise IsADirectoryError(msg)
+    if not os.access(target.parent, os.W_OK):
+        msg = f"Cannot write {target}: the folder {target.parent} is closed to writing. Choose another."
+        raise PermissionError(msg)
+    return target
 
 
 @contextmanager
@@ -23,13 +45,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     OSError
         If the folder is not there, or the disk is full; `path` is then as it was.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        msg = f"Cannot write {target}: there is no folder {target.parent}. Create it first."
-        raise FileNotFoundError(msg)
-    if target.is_dir():
-        msg = f"Cannot write {target}: it is a folder. Give a file name."
-        raise IsADirectoryError(msg)
+    target = writable(path)
     handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
@@ -71,7 +87,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         if size <= LARGEST_ARCHIVE:
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
         msg = f"{path} is not a readable .npz archive of plain arrays: {error}. Write it again with numpy.savez."
         raise ValueError(msg) from error
     msg = f"{path} would unpack to {size / 2**30:.1f} GiB, more than the {LARGEST_ARCHIVE // 2**30} GiB allowed."

@@ -25,6 +25,8 @@ class Images:
     ----------
     images : array or sequence
         As in `FeatureExtractor.transform`, flat rows excepted.
+    folded : bool
+        Whether flat rows were folded into these images: then even 3 pixels of width are no colours.
 
     Raises
     ------
@@ -32,7 +34,7 @@ class Images:
         If this is nothing that can be read as images.
     """
 
-    def __init__(self, images: Any) -> None:
+    def __init__(self, images: Any, folded: bool = False) -> None:
         if isinstance(images, str | bytes) or not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
             msg = f"`images` must be {_FORMS}, got {type(images).__name__}. Read files with `data.read_folder` first."
             raise TypeError(msg)
@@ -43,6 +45,9 @@ class Images:
             msg = "`images` must hold at least one image, got 0 sample(s) while a minimum of 1 is required."
             raise ValueError(msg)
         if self.whole is not None:
+            if self.whole.ndim == 3 and self.whole.shape[2] == 3 and not folded:
+                msg = f"`images` of shape {self.whole.shape} look like a single colour image. It needs a first axis: image[None]."
+                raise ValueError(msg)
             _check_shape(self.whole.shape[1:], f"`images` of shape {self.whole.shape}")
             _check_dtype(self.whole, "`images`")
 
@@ -82,13 +87,6 @@ class Images:
     def _stacked(self, run: list[Array], first: int) -> Array:
         xp = namespace(run[0])
         return _finite(xp.stack([image.astype(xp.float32) if image.dtype != xp.uint8 else image for image in run]), first)
-
-    def common_shape(self) -> tuple[int, ...] | None:
-        """The shape of all images where they share one; reads the sequence once."""
-        if self.whole is not None:
-            return tuple(self.whole.shape[1:])
-        shapes = {tuple(self[index].shape) for index in range(len(self))}
-        return shapes.pop() if len(shapes) == 1 else None
 
 
 class _Chosen:

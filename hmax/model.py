@@ -165,11 +165,18 @@ class HMAX(FeatureExtractor):
     def _has_learned(self) -> bool:
         return hasattr(self, "prototypes_")
 
+    def _working_bytes(self, height: int, width: int) -> int:
+        anatomy = self._anatomy()
+        n_filters = len(anatomy.orientations) * len(anatomy.phases) * max(len(anatomy.filter_sizes[band - 1]) for band in anatomy.bands)
+        return (64 + 16 * n_filters) * height * width  # two complex spectra, and a band of S1 in about four copies
+
     def _value_range(self) -> tuple[float, float] | None:
         return self._anatomy().value_range
 
     def _learn(self, images: Images, labels: Any) -> None:
         anatomy = self._anatomy()
+        if hasattr(self, "prototypes_"):
+            del self.prototypes_
         self._geometry(images[0].shape, self._wanted())
         if self.prototypes is not None:
             self.prototypes_ = self._dictionary(anatomy)
@@ -238,11 +245,12 @@ class HMAX(FeatureExtractor):
             for size, wavelength, sigma in zip(
                 *(table[band - 1] for table in (anatomy.filter_sizes, anatomy.wavelengths, anatomy.sigmas)), strict=True
             ):
-                _check_size(retina.values.shape[2:], size, band, margin)
+                _check_size(retina.values.shape[2:], size, band, margin, anatomy.bands)
                 filters = gabor_bank(size, wavelength, anatomy.orientations, sigma, anatomy.phases, anatomy.aspect_ratio)
                 cells = simple_cells(spectrum, filters, anatomy.s1_response, margin)
                 own = {"filter_size": size, "wavelength": wavelength}
-                simple.append(replace(cells, band=f"b{band}_s{size:02d}", features=features, labels=labels | own))
+                again = f"_w{wavelength:g}" if list(anatomy.filter_sizes[band - 1]).count(size) > 1 else ""
+                simple.append(replace(cells, band=f"b{band}_s{size:02d}{again}", features=features, labels=labels | own))
             pooled = complex_cells(simple, anatomy.pool_sizes[band - 1], anatomy.pool_strides[band - 1])
             yield simple, replace(pooled, band=f"b{band}", features=features, labels=labels | {"band_number": band})
 
@@ -278,11 +286,14 @@ class HMAX(FeatureExtractor):
         return xr.Dataset({name: (("image", "unit"), values) for name, values in columns.items()}, {"image": names, "unit": units})
 
 
-def _check_size(sides: tuple[int, ...], size: int, band: int, margin: int) -> None:
+def _check_size(sides: tuple[int, ...], size: int, band: int, margin: int, bands: Sequence[int]) -> None:
     if min(sides) <= size and not margin:
+        before = tuple(bands[: list(bands).index(band)])
+        fewer = len(before) if before == tuple(range(1, len(before) + 1)) else before
+        remedy = f"use fewer `bands` (bands={fewer}), " if before else ""
         msg = (
             f"`images` of {sides[0]} x {sides[1]} pixels are too small for band {band}, whose filters are {size} x {size}: they must be at least "
-            f"{size + 1} pixels high and wide. Enlarge the images, use fewer `bands` (bands={max(1, band - 1)}), or set s1_border='padded'."
+            f"{size + 1} pixels high and wide. Enlarge the images, {remedy}or set s1_border='padded'."
         )
         raise ValueError(msg)
 
@@ -291,7 +302,11 @@ def _orientations(anatomy: Anatomy) -> tuple[list[str], dict[str, list[float]]]:
     """Names and labels of the features of S1 and C1."""
     phases = [None] if anatomy.s1_response == "energy" or len(anatomy.phases) == 1 else list(anatomy.phases)
     pairs = [(angle, phase) for angle in anatomy.orientations for phase in phases]
-    names = [f"o{angle % 180:g}" + ("" if phase is None else f"_ph{phase % 360:g}") for angle, phase in pairs]
+    turn = 180 if anatomy.s1_response in ("absolute", "energy") else 360  # half a turn flips the sign of odd filters
+    names = [f"o{angle % turn:g}" + ("" if phase is None else f"_ph{phase % 360:g}") for angle, phase in pairs]
+    if len(set(names)) < len(names):
+        msg = f"`orientations` and `phases` must not name a filter twice, got {tuple(anatomy.orientations)} and {tuple(anatomy.phases)}."
+        raise ValueError(msg)
     labels = {"orientation": [float(angle) for angle, _ in pairs]}
     return names, labels if phases == [None] else labels | {"phase": [float(phase or 0) for _, phase in pairs]}
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 RESPONSES = ("absolute", "half", "signed", "energy")
 BORDERS = ("silent", "padded")
 TUNINGS = ("distance", "gaussian")
@@ -92,7 +94,7 @@ def resolve(preset: str, given: dict[str, Any]) -> Anatomy:
     if preset not in PRESETS:
         msg = f"`preset` must be one of {', '.join(map(repr, PRESETS))}, got {preset!r}."
         raise ValueError(msg)
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: _plain(name, value) for name, value in given.items() if value is not None}
     table = PRESETS[preset]
     if "filter_sizes" in given:
         given = _follow_sizes(table, given)
@@ -105,12 +107,41 @@ def resolve(preset: str, given: dict[str, Any]) -> Anatomy:
     return anatomy
 
 
+_NUMBERS = ("aspect_ratio", "sharpness")
+_LISTS = ("phases", "pool_sizes", "pool_strides", "prototype_sizes", "value_range")
+_TABLES = ("filter_sizes", "wavelengths", "sigmas")
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Arrays as tuples, single numbers as tuples of one, and an error that names a parameter of the wrong type."""
+    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    if name in _NUMBERS and not isinstance(value, Real):
+        msg = f"`{name}` must be a number, got {value!r}."
+        raise TypeError(msg)
+    if name in _LISTS:
+        value = (value,) if isinstance(value, Real) else value
+        if not isinstance(value, Sequence) or not all(isinstance(item, Real) for item in value):
+            msg = f"`{name}` must be a sequence of numbers, got {value!r}."
+            raise TypeError(msg)
+    if name in _TABLES and not (isinstance(value, Sequence) and all(isinstance(v, Sequence) and all(isinstance(n, Real) for n in v) for v in value)):
+        msg = f"`{name}` must be one sequence of numbers per band, such as ((7, 9), (11, 13)), got {value!r}."
+        raise TypeError(msg)
+    if name == "value_range" and len(value) != 2:
+        msg = f"`value_range` must be (lowest, highest), got {value!r}."
+        raise ValueError(msg)
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
     """New filter sizes bring wavelengths and sigmas by the table's rule, and as many bands; pools of the first bands stay."""
     sizes = given["filter_sizes"]
-    if not all(isinstance(band, Sequence) and band and all(isinstance(n, Integral) for n in band) for band in sizes):
-        msg = f"`filter_sizes` must be one sequence of whole numbers per band, such as ((7, 9), (11, 13)), got {sizes!r}."
-        raise ValueError(msg)
+    if not sizes or not all(band and all(isinstance(n, Integral) and 3 <= n < 167 for n in band) for band in sizes):
+        msg = (
+            f"`filter_sizes` must be whole numbers from 3 to 166, at least one per band, got {sizes!r}. Larger ones need `wavelengths` and `sigmas`."
+        )
+        if "wavelengths" not in given or "sigmas" not in given:
+            raise ValueError(msg)
+        return given
     decimals = 1 if table.wavelengths[0][1] == round(table.wavelengths[0][1], 1) else 15
     derived = {
         "wavelengths": tuple(tuple(round(wavelength_of(size), decimals) for size in band) for band in sizes),

@@ -107,7 +107,9 @@ def _checked(size: int, patches: np.ndarray) -> np.ndarray:
     if not np.isfinite(patches.astype(np.float32)).all():
         msg = f"`prototypes` of size {size} hold NaN or infinity. Leave those out."
         raise ValueError(msg)
-    return patches.astype(np.float32, copy=False)
+    checked = patches.astype(np.float32, copy=False).view()
+    checked.flags.writeable = False  # a dictionary is shared by the models that read it
+    return checked
 
 
 # Imprinting ----------------------------------------------------------------------------------------------------------
@@ -253,4 +255,4 @@ def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> No
             table = prototypes.provenance
             arrays |= {f"provenance_{c}": table[c].to_numpy() if table[c].dtype.kind in "iuf" else table[c].to_numpy(str) for c in table}
         with temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)

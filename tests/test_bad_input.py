@@ -26,11 +26,13 @@ KINDS = {
     "one image without a first axis": (lambda: c1(GOOD[0]), ValueError, r"Flat rows need `image_shape`, and a single image needs a first axis"),
     "one number": (lambda: c1(np.float32(3)), TypeError, r"`images` must be an array of shape|object of type"),
     "five axes": (lambda: c1(GOOD[None, ..., None]), ValueError, "cannot be read: images must be an array of shape"),
+    "one colour image": (lambda: c1(np.zeros((64, 64, 3))), ValueError, r"look like a single colour image.*image\[None\]"),
+    "tall and wide images": (lambda: c1([GOOD[0, :50], GOOD[0, :50].T]), ValueError, "Resize the images to one shape"),
     "channels first": (lambda: c1(np.zeros((2, 3, 64, 64))), ValueError, "move channels last"),
     "alpha channel": (lambda: c1(np.zeros((2, 64, 64, 4))), ValueError, "drop an alpha channel"),
     "no images": (lambda: c1(GOOD[:0]), ValueError, "at least one image, got 0"),
     "no pixels": (lambda: c1(np.zeros((2, 0, 64))), ValueError, "without pixels"),
-    "one pixel": (lambda: c1(GOOD[:, :1, :1]), ValueError, r"1 x 1 pixels are too small for band 1.*`bands`.*s1_border='padded'"),
+    "one pixel": (lambda: c1(GOOD[:, :1, :1]), ValueError, r"1 x 1 pixels are too small for band 1.*Enlarge the images, or set s1_border='padded'"),
     "smaller than a filter": (
         lambda: c1(GOOD[:, :36, :]),
         ValueError,
@@ -45,11 +47,11 @@ KINDS = {
     "objects": (lambda: c1(GOOD.astype(object)), TypeError, "must hold numbers, got dtype object"),
     "a path": (lambda: c1("pictures/"), TypeError, "Read files with `data.read_folder`"),
     "a generator": (lambda: c1(image for image in GOOD), TypeError, "got generator"),
-    "different sizes": (lambda: c1([GOOD[0], GOOD[1, :50]]), ValueError, r"`layer` 'c1' has \d+ units for image 1 of shape \(50, 64\)"),
+    "different sizes": (lambda: c1([GOOD[0], GOOD[1, :50]]), ValueError, r"`layer` 'c1' has 4x13x16 .* units for image 1 of shape \(50, 64\)"),
     "other size than fitted on": (
         lambda: HMAX(layer="c1").fit(GOOD).transform(GOOD[:, :50]),
         ValueError,
-        r"was fitted on images of shape \(64, 64\)",
+        r"the images of shape \(64, 64\) that it was fitted on",
     ),
     "flat rows without a shape": (lambda: c1(GOOD.reshape(2, -1)), ValueError, "Flat rows need `image_shape`"),
     "flat rows of another length": (
@@ -71,7 +73,7 @@ KINDS = {
     # parameters of HMAX
     "unknown preset": (lambda: c1(preset="vgg"), ValueError, "`preset` must be one of 'georgetown', 'serre2007', got 'vgg'"),
     "even filter": (lambda: c1(filter_sizes=((8,),)), ValueError, "`filter_sizes` must be odd and at least 3 pixels.*got 8"),
-    "filters not by band": (lambda: c1(filter_sizes=(7, 9)), ValueError, r"one sequence of whole numbers per band.*got \(7, 9\)"),
+    "filters not by band": (lambda: c1(filter_sizes=(7, 9)), TypeError, r"one sequence of numbers per band.*got \(7, 9\)"),
     "wavelengths of another shape": (lambda: c1(wavelengths=((3.5,),)), ValueError, "`wavelengths` must have one number per filter"),
     "too few pools": (lambda: c1(pool_sizes=(8, 10)), ValueError, "`pool_sizes` must have one number for each of the 8 bands"),
     "more bands than there are": (lambda: c1(bands=9), ValueError, "`bands` must lie between 1 and 8, got 9"),
@@ -84,6 +86,9 @@ KINDS = {
         "`s1_response` must be one of 'absolute', 'half', 'signed', 'energy', got 'squared'",
     ),
     "energy without a pair": (lambda: c1(s1_response="energy"), ValueError, r"quadrature pair, such as `phases` \(0, 90\), got \(0,\)"),
+    "text for a number": (lambda: c2(tuning="gaussian", sharpness="a"), TypeError, "`sharpness` must be a number, got 'a'"),
+    "text for numbers": (lambda: c1(pool_sizes="many"), TypeError, "`pool_sizes` must be a sequence of numbers, got 'many'"),
+    "a filter twice": (lambda: c1(orientations=(0, 180)), ValueError, "must not name a filter twice"),
     "negative sharpness": (lambda: c2(tuning="gaussian", sharpness=-1.0), ValueError, "`sharpness` must be positive, got -1.0"),
     "a third of a prototype": (
         lambda: HMAX(n_prototypes=0.3).fit(GOOD),
@@ -91,7 +96,7 @@ KINDS = {
         "`n_prototypes` must be a whole number of at least 1 per size, got 0.3",
     ),
     "prototypes larger than C1": (lambda: HMAX(prototype_sizes=(30,)).fit(GOOD), ValueError, "`prototype_sizes` 30 cannot be imprinted from image 0"),
-    "not fitted": (lambda: HMAX().transform(GOOD), NotFittedError, "'c2' must be learned. Call `fit`"),
+    "not fitted": (lambda: HMAX().transform(GOOD), NotFittedError, "not fitted yet: 'c2' must be learned. Call `fit` with layer='c2'"),
     "prototypes of other orientations": (lambda: c2(orientations=6), ValueError, "have 4 features, but C1 of this model has 6"),
     "prototypes in another order": (lambda: c2(orientations=(0, 45, 90, 135)), ValueError, "were made with orientations"),
     "size not among the prototypes": (

@@ -12,7 +12,7 @@ import scipy.fft
 from extraction.arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
 from extraction.operations.windows import Pullback, columns, look, spread, window_of
 
-_CACHED_PIXELS = 320 * 320  # the spectra of 64 filters of this size take 100 MB; of larger images they are made anew
+_CACHED_PIXELS = 320 * 320  # the 16 banks of HMAX take 50 MB at this size; of larger images spectra are made anew
 
 
 def correlate(values: Array, weights: Array, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> tuple[Array, Pullback]:
@@ -135,7 +135,7 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
     return matches, pullback
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _filter_spectra(content: bytes, weights_shape: tuple[int, ...], shape: tuple[int, int], gpu: bool) -> Array:
     """Conjugate transforms of pairs of filters, (n_pairs, height, width); `content` makes equal filters equal keys."""
     weights = np.frombuffer(content).reshape(weights_shape)[:, 0]

@@ -105,12 +105,13 @@ def local_contrast_normalisation(values: Array, window: int = 9, sigma: float = 
     deviation = xp.sqrt(blur(centred * centred))
     floor = deviation.mean(axis=(2, 3), keepdims=True)
     divisor = xp.maximum(deviation, floor)
-    noise = 64 * xp.finfo(values.dtype).eps * xp.abs(values).max() if values.size else 0
-    divisor = xp.where(divisor > noise, divisor, 1)  # a constant map has only rounding errors to normalise
+    largest = xp.abs(values).max(axis=(1, 2, 3), keepdims=True)
+    divides = divisor > 64 * xp.finfo(values.dtype).eps * largest  # a constant map has only rounding errors to normalise
+    divisor = xp.where(divides, divisor, 1)
     normalised = centred / divisor
 
     def pullback(gradient: Array) -> Array:
-        to_divisor = -(gradient * normalised / divisor).sum(axis=1, keepdims=True)
+        to_divisor = xp.where(divides, -(gradient * normalised / divisor).sum(axis=1, keepdims=True), 0)
         own = deviation > floor
         shared = xp.where(own, 0, to_divisor).sum(axis=(2, 3), keepdims=True) / (values.shape[2] * values.shape[3])
         to_deviation = xp.where(own, to_divisor, 0) + shared

@@ -28,7 +28,7 @@ def test_grey_and_colour(tmp_path, ending):
 
 def test_sixteen_bits_become_0_to_255(tmp_path):
     deep = (GREY.astype(np.uint16) * 257) + 100
-    for name in ("deep.png", "deep.tif"):
+    for name in ("deep.png", "deep.tif", "deep.pgm"):
         read = read_image(saved(tmp_path / name, deep))
         assert read.dtype == np.float32
         np.testing.assert_allclose(read, deep / 257, rtol=1e-6)

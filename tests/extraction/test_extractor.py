@@ -51,6 +51,13 @@ def test_clone_and_refit_are_like_fresh(model_class, images):
     np.testing.assert_array_equal(fresh.fit(images).transform(images), model.transform(images))
 
 
+def test_refit_forgets(images):
+    model = HMAX(n_prototypes=3).fit(images).set_params(orientations=6).fit(images)
+    np.testing.assert_array_equal(model.transform(images), HMAX(n_prototypes=3, orientations=6).fit(images).transform(images))
+    with pytest.raises(NotFittedError, match="'s2', 'c2' must be learned"):
+        model.set_params(layer="c1").fit(images).activations(images)
+
+
 @MODELS
 def test_batches_threads_and_order_change_nothing(model_class, images):
     """To 2e-6, what rounding of other matrix shapes leaves (seen: 5e-7)."""
@@ -175,7 +182,15 @@ def test_pipeline_and_grid_search_on_unflattened_images(images):
 def test_flat_rows_are_images(images):
     flat = images.reshape(3, -1)
     np.testing.assert_array_equal(HMAX(layer="c1", image_shape=(64, 64)).transform(flat), HMAX(layer="c1").transform(images))
+    np.testing.assert_array_equal(HMAX(layer="c1", image_shape=(64, 64)).transform(list(images)), HMAX(layer="c1").transform(images))
     np.testing.assert_array_equal(HMAX(layer="c1", image_shape=(-1, 64)).transform(images), HMAX(layer="c1").transform(images))
+
+
+def test_names_are_unique_where_half_a_turn_matters(images):
+    model = HMAX(layer="c1", bands=1, orientations=(0, 90, 180, 270), phases=(90,), s1_response="half").fit(images)
+    assert len(set(model.get_feature_names_out())) == model.transform(images).shape[1]
+    twice = HMAX(filter_sizes=((7, 7),), wavelengths=((3.5, 5.0),), sigmas=((2.8, 4.0),)).activations(images, ["s1"])
+    assert [node.name for node in twice.leaves] == ["b1_s07_w3.5", "b1_s07_w5"]
 
 
 def test_images_of_different_size(images):
@@ -227,7 +242,7 @@ def test_asking_for_a_missing_gpu(monkeypatch, images):
         return real(name, *rest)
 
     monkeypatch.setattr(importlib, "import_module", without)
-    with pytest.raises(RuntimeError, match=r"CuPy cannot be imported.*hmax-cnn\[gpu\]"):
+    with pytest.raises(RuntimeError, match=r"CuPy cannot be imported.*extra `gpu`"):
         HMAX(layer="c1", device="cuda").transform(images)
     assert HMAX(layer="c1", device="auto").transform(images).shape[0] == 3
 
