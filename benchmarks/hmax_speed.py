@@ -39,18 +39,18 @@ def prototypes() -> dict[int, np.ndarray]:
     return dict(model.prototypes_.patches)
 
 
-def one_side(side: str, n_images: int, device: str, batch: int) -> None:
+def one_side(side: str, n_images: int, device: str, batch: int, partial: bool) -> None:
     """Time one side in this process and print what was measured."""
     images, patches = stimuli(n_images), prototypes()
     if side == "pytorch":
         from plain_pytorch import features
 
         def run(some: np.ndarray) -> np.ndarray:
-            return features(some, patches, batch, device)
+            return features(some, patches, batch, device, partial)
     else:
         from hmax import HMAX
 
-        run = HMAX(prototypes=patches, device=device).transform
+        run = HMAX(prototypes=patches, device=device, partial_windows=partial).transform
     run(images[: min(n_images, 2 * batch)])
     start = time.perf_counter()
     result = run(images)
@@ -60,7 +60,20 @@ def one_side(side: str, n_images: int, device: str, batch: int) -> None:
 
 
 def measured(side: str, arguments: argparse.Namespace, batch: int, n_images: int) -> dict:
-    command = [sys.executable, __file__, "--side", side, "--images", str(n_images), "--batch", str(batch), "--device", arguments.device]
+    command = [
+        sys.executable,
+        __file__,
+        "--side",
+        side,
+        "--images",
+        str(n_images),
+        "--batch",
+        str(batch),
+        "--device",
+        arguments.device,
+        "--windows",
+        arguments.windows,
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -70,18 +83,22 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=4, help="of PyTorch: 4 was its fastest of 1, 2, 4, 8 on 2 cores")
+    parser.add_argument("--windows", choices=["partial", "whole"], default="partial", help="S2 windows that reach beyond C1 count, or do not")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--side", choices=["pytorch", "hmax-cnn"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
-        one_side(arguments.side, arguments.images, arguments.device, arguments.batch)
+        one_side(arguments.side, arguments.images, arguments.device, arguments.batch, arguments.windows == "partial")
         return
     rounds = [
         {side: measured(side, arguments, arguments.batch, arguments.images) for side in ("pytorch", "hmax-cnn")} for _ in range(arguments.rounds)
     ]
     agreement = max(np.abs(np.subtract(r["pytorch"]["check"], r["hmax-cnn"]["check"])).max() for r in rounds)
     many = measured("hmax-cnn", arguments, arguments.batch, 4 * arguments.images)
-    print(f"250 x 250 images, {len(SIZES)} x {COUNT} prototypes, image to C2, {arguments.device}; {arguments.rounds} rounds of {arguments.images}")
+    print(
+        f"250 x 250 images, {len(SIZES)} x {COUNT} prototypes, image to C2, {arguments.windows} windows, {arguments.device}; "
+        f"{arguments.rounds} rounds of {arguments.images}"
+    )
     print(f"{'':24}{'images/s':>10}{'ms/image':>10}{'peak MB':>10}{'ratio (min - max)':>24}")
     ratios = [r["hmax-cnn"]["seconds_per_image"] / r["pytorch"]["seconds_per_image"] for r in rounds]
     for side, ratio in (("pytorch", "1.00"), ("hmax-cnn", f"{statistics.median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})")):

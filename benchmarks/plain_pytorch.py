@@ -15,8 +15,9 @@ from hmax import PRESETS, gabor_bank
 class PlainHMAX(torch.nn.Module):
     """Images (n, 1, height, width) in 0..255 to C2 distances (n, units)."""
 
-    def __init__(self, prototypes: Mapping[int, np.ndarray]) -> None:
+    def __init__(self, prototypes: Mapping[int, np.ndarray], partial_windows: bool = True) -> None:
         super().__init__()
+        self.partial_windows = partial_windows
         self.anatomy = PRESETS["georgetown"]
         self.banks = {
             size: torch.tensor(gabor_bank(size, wavelength, self.anatomy.orientations)[:, None], dtype=torch.float32)
@@ -49,7 +50,7 @@ class PlainHMAX(torch.nn.Module):
 
     def s2(self, band: Tensor, patches: Tensor) -> Tensor:
         size = patches.shape[-1]
-        around = functional.pad(band, ((size - 1) // 2, size // 2) * 2)
+        around = functional.pad(band, ((size - 1) // 2, size // 2) * 2) if self.partial_windows else band
         squares = functional.conv2d(around**2, torch.ones(1, band.shape[1], size, size, device=band.device))
         squares = squares - 2 * functional.conv2d(around, patches) + (patches**2).sum((1, 2, 3))[:, None, None]
         return squares.clamp(min=0).sqrt()
@@ -59,9 +60,9 @@ class PlainHMAX(torch.nn.Module):
         return torch.cat([torch.stack([self.s2(band, patches).amin((2, 3)) for band in bands]).amin(0) for patches in self.prototypes.values()], 1)
 
 
-def features(images: np.ndarray, prototypes: Mapping[int, np.ndarray], batch: int, device: str = "cpu") -> np.ndarray:
+def features(images: np.ndarray, prototypes: Mapping[int, np.ndarray], batch: int, device: str = "cpu", partial_windows: bool = True) -> np.ndarray:
     """C2 of (n, height, width) images, batch by batch."""
-    model = PlainHMAX(prototypes).to(device)
+    model = PlainHMAX(prototypes, partial_windows).to(device)
     with torch.inference_mode():
         batches: Sequence[Tensor] = torch.tensor(images, dtype=torch.float32)[:, None].split(batch)
         return torch.cat([model(part.to(device)).cpu() for part in batches]).numpy()
