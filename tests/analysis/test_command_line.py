@@ -84,6 +84,11 @@ def test_extract_several_layers_with_resizing(pictures, tmp_path):
         assert array.attrs["resize"] == "stretch:20x24"
 
 
+def heeding_ctrl_c():
+    """A shell that runs this in the background makes its children deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_extraction_goes_on(tmp_path):
     """A real process, stopped by a real Ctrl-C, then run again: the same features as in one go."""
     rng = np.random.default_rng(0)
@@ -93,7 +98,9 @@ def test_interrupted_extraction_goes_on(tmp_path):
     command = ["extract", tmp_path / "many", "--set", "prototypes=photographs", "--output"]
     slowly = os.environ | {"OMP_NUM_THREADS": "1"}
     for seconds in (6, 9, 14, 20, 30):  # until the first 64 images are done, which takes longer on a busy machine
-        process = subprocess.Popen([*HMAX_CNN, *map(str, command), str(tmp_path / "f.npz")], stderr=subprocess.PIPE, text=True, env=slowly)
+        process = subprocess.Popen(
+            [*HMAX_CNN, *map(str, command), str(tmp_path / "f.npz")], stderr=subprocess.PIPE, text=True, env=slowly, preexec_fn=heeding_ctrl_c
+        )
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         _, text = process.communicate(timeout=60)
