@@ -1,0 +1,1 @@
+"""Features that are learned from errors: perceptrons and convolutional networks."""
