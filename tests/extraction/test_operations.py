@@ -58,7 +58,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_pullback_is_the_gradient(name):
-    """Along random directions, central differences in float64; the largest relative error seen is 4e-8 (of rounding, at a step of 1e-6)."""
+    """Along random directions, central differences in float64; the largest relative error seen is 2.4e-10 (at a step of 1e-6)."""
     operation, arrays, options = CASES[name]
     value, pullback = operation(*arrays, **options)
     gradient = np.random.default_rng(1).standard_normal(value.shape)
@@ -79,7 +79,7 @@ def test_pullback_is_the_gradient(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_same_on_every_device(place, name):
-    """float32 on the device against float64 here: values agree to 2e-6 of their range, gradients to 2e-5 (seen: 7e-7 and 4e-6)."""
+    """float32 on the device against float64 here: values agree to 2e-6 of their range, gradients to 2e-5 (seen on NumPy: 3e-7 and 3e-7)."""
     operation, arrays, options = CASES[name]
     value, pullback = operation(*arrays, **options)
     on_host = {1} if operation is spectral else set()  # weights of this operation
