@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any, Self
@@ -26,7 +26,8 @@ from extraction.maps import Maps
 from extraction.parallel import in_order
 
 Layers = dict[str, list[Maps]]
-_LARGEST_BATCH = {"cpu": 4, "cuda": 256}  # images: on the processor more only leave the cache
+_LARGEST_BATCH = {"cpu": 4, "cuda": 256}  # images: on the processor more of any size only leave the cache
+_CACHED_BATCH = 4 * 2**20  # bytes: so many of small images stay there
 
 
 class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
@@ -36,8 +37,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
 
     Parameters
     ----------
-    layer : str or sequence of str
-        Whose units `transform` returns; several are put side by side, from the bottom up.
+    layer : str, sequence of str or None
+        Whose units `transform` returns; several are put side by side, from the bottom up. None is the model's own choice.
     image_shape : (int, int), (int, int, 3) or None
         How to fold flat rows of shape (n, height * width) into images; one side may be -1.
     device : {'cpu', 'cuda', 'auto'}
@@ -52,7 +53,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
 
     n_channels: int = 1  # 1: the model sees luminance; 3: red, green and blue
 
-    layer: str | Sequence[str]
+    layer: str | Sequence[str] | None
     image_shape: Sequence[int] | None
     device: str
     batch_memory: int
@@ -88,6 +89,19 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
     def _working_bytes(self, height: int, width: int) -> int:
         """About what the model holds of one image while it computes, besides the layers asked for."""
         return 16 * height * width
+
+    def _default_layer(self) -> str:
+        """The layer meant by layer=None."""
+        return self.layer_names[-1]
+
+    def _natural_shape(self) -> tuple[int, int] | None:
+        """Height and width that the model was made for; None where any will do."""
+        return None
+
+    def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
+        """Values of each band of a layer, and what carries gradients on them back to the retina; may be called again and again."""
+        msg = f"{type(self).__name__} has no gradients. Use a model with pullbacks, such as hmax.HMAX or cnn.CNN."
+        raise TypeError(msg)
 
     def _value_range(self) -> tuple[float, float] | None:
         """Lowest and highest pixel value that the model expects; None where it does not matter."""
@@ -193,7 +207,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = self._must_learn((self.layer,) if isinstance(self.layer, str) else self.layer)
+        tags.requires_fit = self._must_learn((self.layer,) if isinstance(self.layer, str) else self.layer or self.layer_names)
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
@@ -258,6 +272,52 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         """Output shape, units, parameters and multiply-accumulates per image of every layer and band."""
         return summary_table(self._geometry(image_shape, self._wanted(self.layer_names)))
 
+    def image_gradient(self, images: Any, layer: str, units: str | int | Sequence[str | int]) -> np.ndarray:
+        """How responses of units change with each pixel.
+
+        Parameters
+        ----------
+        images : array or sequence
+            As in `transform`, of one size.
+        layer : str
+        units : str, int or sequence of them
+            Names, as `get_feature_names_out` gives them for this layer, or indices among them.
+
+        Returns
+        -------
+        array of shape (n_images, n_units, height, width), float32
+            With a last axis of red, green and blue where the model sees colour; without the second axis for a single unit. In units of
+            the response per unit of pixel value, as the model sees it: of luminance where it sees luminance.
+
+        Raises
+        ------
+        TypeError
+            If the model has no gradients.
+        ValueError
+            If there is no such layer or unit.
+        """
+        (wanted,) = self._wanted((layer,))
+        self._check_ready((wanted,))
+        source = self._open(images, reset=False)
+        shape = tuple(source[0].shape)
+        asked = [units] if isinstance(units, str | int | np.integer) else list(units)
+        numbers = _numbered(asked, names_of(self._geometry(shape, (wanted,))))
+        xp, found = device_namespace(self.device), []
+        for _, batch in source.batches(lambda _: _LARGEST_BATCH["cpu"]):
+            retina = Maps(to_retina(batch, xp, self.n_channels))
+            values, back = self._traced(retina, wanted)
+            edges = np.cumsum([0, *(int(np.prod(band.shape[1:])) for band in values)])
+            gradients = []
+            for number in numbers:
+                towards = [xp.zeros_like(band) for band in values]
+                band = int(np.searchsorted(edges, number, side="right")) - 1
+                towards[band].reshape(len(batch), -1)[:, number - edges[band]] = 1
+                gradients.append(to_host(back(towards)))
+            found.append(np.stack(gradients, axis=1))
+        gradient = np.moveaxis(np.concatenate(found), 2, -1)
+        gradient = gradient[..., 0] if self.n_channels == 1 else gradient
+        return gradient[:, 0] if isinstance(units, str | int | np.integer) else gradient
+
     @classmethod
     def path(cls) -> str:
         """How the model is named on the command line and in files: package:Class, by the shortest way that leads to it."""
@@ -270,6 +330,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
     def _wanted(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
         """The layers asked for, checked, from the bottom up."""
         asked = self.layer if layers is None else layers
+        asked = self._default_layer() if asked is None else asked
         asked = (asked,) if isinstance(asked, str) else tuple(asked)
         unknown = [name for name in asked if name not in self.layer_names]
         if unknown or not asked:
@@ -310,14 +371,15 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         """Batches through the model, in order: (index of the first image, layers on the host)."""
         xp = device_namespace(self.device)
         n_threads = self._threads(source) if xp is np else 1
-        limit = min(_LARGEST_BATCH["cpu" if xp is np else "cuda"], -(-len(source) // n_threads))
+        fair = -(-len(source) // n_threads)
         sizes: dict[tuple[int, ...], int] = {}
 
         def size_for(shape: tuple[int, ...]) -> int:
             if shape not in sizes:
                 kept = 4 * sum(int(np.prod(maps.shape)) for bands in self._geometry(shape, wanted).values() for maps in bands)
                 needed = max(1, kept + self._working_bytes(shape[0], shape[1]))
-                sizes[shape] = max(1, min(limit, self.batch_memory * 2**20 // n_threads // needed))
+                limit = max(_LARGEST_BATCH["cpu"], _CACHED_BATCH // self._working_bytes(*shape[:2])) if xp is np else _LARGEST_BATCH["cuda"]
+                sizes[shape] = max(1, min(limit, fair, self.batch_memory * 2**20 // n_threads // needed))
             return sizes[shape]
 
         def respond(batch: tuple[int, Array]) -> tuple[int, int, Layers]:
@@ -355,6 +417,16 @@ def _are_unflattened(images: Any) -> bool:
     if hasattr(images, "ndim"):
         return images.ndim > 2
     return hasattr(images, "__getitem__") and len(images) > 0 and np.ndim(images[0]) > 1
+
+
+def _numbered(units: Sequence[str | int], names: Sequence[str]) -> list[int]:
+    """Units as indices among these names."""
+    places = {name: index for index, name in enumerate(names)}
+    for unit in units:
+        if unit not in places and not (isinstance(unit, int | np.integer) and -len(names) <= unit < len(names)):
+            msg = f"`units` must be among {names[0]!r} to {names[-1]!r}, or indices below {len(names)}, got {unit!r}."
+            raise ValueError(msg)
+    return [places[unit] if isinstance(unit, str) else int(unit) % len(names) for unit in units]
 
 
 def _listed(shapes: Sequence[tuple[int, int, int]]) -> str:

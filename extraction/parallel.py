@@ -1,11 +1,12 @@
-"""Work on several processor cores: batches side by side, answers in order."""
+"""Work on several processor cores: batches side by side in order, or the parts of one operation side by side."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock
+from contextlib import contextmanager
+from threading import Lock, local
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -57,3 +58,49 @@ def in_order(function: Callable[[Item], Answer], items: Iterable[Item], n_thread
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class _Team(local):
+    """Who may help the operations of this thread; nobody, unless `workers` says so."""
+
+    pool: ThreadPoolExecutor | None = None
+    size: int = 1
+
+
+_team = _Team()
+
+
+@contextmanager
+def workers(n_threads: int) -> Iterator[None]:
+    """Let the operations called in this block split their work over so many threads, BLAS keeping to one in each.
+
+    Every operation deals its parts out in the same way each time, so that equal inputs give equal bits.
+    """
+    if n_threads == 1 or _team.size > 1:
+        yield
+        return
+    with _one_blas_thread, ThreadPoolExecutor(n_threads - 1) as pool:
+        _team.pool, _team.size = pool, n_threads
+        try:
+            yield
+        finally:
+            _team.pool, _team.size = None, 1
+
+
+def shares(n_items: int, at_least: int = 1) -> list[slice]:
+    """Runs of `n_items` things for this thread's workers, as even as can be, none shorter than `at_least`.
+
+    >>> shares(5)
+    [slice(0, 5, None)]
+    """
+    n_runs = max(1, min(_team.size, n_items // at_least))
+    edges = [n_items * i // n_runs for i in range(n_runs + 1)]
+    return [slice(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+
+
+def each(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """`map` over this thread's workers, one item each."""
+    if _team.pool is None or len(items) < 2:
+        return [function(item) for item in items]
+    others = [_team.pool.submit(function, item) for item in items[1:]]
+    return [function(items[0]), *(other.result() for other in others)]

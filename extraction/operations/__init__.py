@@ -1,25 +1,44 @@
 """What models are built from: each operation returns a value and its pullback (gradient)."""
 
+from extraction.operations.activations import elu, leaky_relu, maxout, relu, sigmoid, softplus, step, tanh
+from extraction.operations.adaptive import adaptive_average_pool, adaptive_max_pool
 from extraction.operations.correlation import Spectrum, correlate, correlate_spectrum
+from extraction.operations.dense import dense
 from extraction.operations.nearest import nearest_distance
-from extraction.operations.normalisation import divide_by_local_norm, local_contrast_normalisation
+from extraction.operations.normalisation import batch_normalisation, divide_by_local_norm, local_contrast_normalisation, local_response_normalisation, scale_and_shift
 from extraction.operations.pooling import average_pool, feature_l2_pool, l2_pool, max_pool, softmax_pool
 from extraction.operations.tuning import dot_product, euclidean_distance, gaussian, normalised_dot_product
+from extraction.operations.windows import copied_border
 
 __all__ = [
     "Spectrum",
+    "adaptive_average_pool",
+    "adaptive_max_pool",
     "average_pool",
+    "batch_normalisation",
+    "copied_border",
     "correlate",
     "correlate_spectrum",
+    "dense",
     "divide_by_local_norm",
     "dot_product",
+    "elu",
     "euclidean_distance",
     "feature_l2_pool",
     "gaussian",
     "l2_pool",
+    "leaky_relu",
     "local_contrast_normalisation",
+    "local_response_normalisation",
     "max_pool",
+    "maxout",
     "nearest_distance",
     "normalised_dot_product",
+    "relu",
+    "scale_and_shift",
+    "sigmoid",
     "softmax_pool",
+    "softplus",
+    "step",
+    "tanh",
 ]

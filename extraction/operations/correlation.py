@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import scipy.fft
 
 from extraction.arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
-from extraction.operations.windows import Pullback, columns, look, spread, window_of
+from extraction.fields import Window
+from extraction.operations.windows import Pullback, look, spread, window_of
+from extraction.parallel import each, shares
 
+_FEWEST_COLUMNS = 768  # fewer make matrix products slow
 _CACHED_PIXELS = 320 * 320  # the 16 banks of HMAX take 50 MB at this size; of larger images spectra are made anew
 
 
-def correlate(values: Array, weights: Array, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> tuple[Array, Pullback]:
+def correlate(
+    values: Array, weights: Array, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1, to_values: bool = True
+) -> tuple[Array, Pullback]:
     """Dot products of filters with the windows of a map.
 
     Parameters
     ----------
     values : array of shape (n_images, n_features, height, width)
-    weights : array of shape (n_filters, n_features, window_height, window_width)
+    weights : array of shape (n_filters, n_features / groups, window_height, window_width)
         On the same device as `values`.
     stride, dilation : int or (int, int)
         Along y and x.
     padding : int, (int, int) or ((int, int), (int, int))
         Zeros around the map: on all sides, by axis, or ((top, bottom), (left, right)).
+    groups : int
+        Features and filters are dealt into so many groups that do not see each other; divides both.
+    to_values : bool
+        False where nobody asks for the gradient of `values`: the pullback then gives None in its place.
 
     Returns
     -------
@@ -46,24 +57,106 @@ def correlate(values: Array, weights: Array, stride: Any = 1, padding: Any = 0, 
     array([[10., 18.],
            [42., 50.]])
     """
-    xp, window = namespace(values), window_of(values, weights, "weights", stride, padding, dilation)
-    views = look(values, window)
-    n_images, _, height, width = views.shape[:4]
-    matrix = weights.reshape(len(weights), -1)
-    row_bytes = sum(matrix.shape) * width * values.itemsize
-    matches = xp.empty((n_images, len(weights), height, width), xp.result_type(values, weights))
-    for images, rows in tiles(n_images, height, row_bytes, step_bytes(xp)):
-        products = xp.matmul(matrix, columns(views[images, :, rows]))
-        matches[images, :, rows] = products.reshape(*products.shape[:2], -1, width)
+    xp, window = namespace(values), window_of(values, weights, "weights", stride, padding, dilation, groups)
+    seen = _Windows(values, window, groups)
+    banks = weights.reshape(groups, len(weights) // groups, -1)
+    matches = xp.empty((len(values), len(weights), *seen.count), xp.result_type(values, weights))
 
-    def pullback(gradient: Array) -> tuple[Array, Array]:
-        by_place = gradient.reshape(n_images, len(weights), -1)
-        seen = xp.matmul(matrix.T, by_place).reshape(n_images, *weights.shape[1:], height, width)
-        to_values = spread(seen.transpose(0, 1, 4, 5, 2, 3), values.shape, window)
-        to_weights = xp.matmul(by_place, columns(views).transpose(0, 2, 1)).sum(axis=0)
-        return to_values, to_weights.reshape(weights.shape)
+    def match(share: slice) -> None:
+        for block in seen.blocks[share]:
+            for group, columns in enumerate(seen.columns(block)):
+                _put(xp, banks[group], columns, _of_group(matches, group, groups)[block])
+
+    each(match, shares(len(seen.blocks)))
+
+    def pullback(gradient: Array) -> tuple[Array | None, Array]:
+        back = _back_to_values(gradient, weights, values.shape, window, groups) if to_values else None
+
+        def learn(share: slice) -> Array:
+            total = xp.zeros_like(banks)
+            for block in seen.blocks[share]:
+                for group, columns in enumerate(seen.columns(block)):
+                    total[group] += _by_feature(_of_group(gradient, group, groups)[block]) @ columns.T
+            return total
+
+        totals = each(learn, shares(len(seen.blocks)))
+        return back, sum(totals[1:], totals[0]).reshape(weights.shape)
 
     return matches, pullback
+
+
+class _Windows:
+    """What the windows on a map see, block by block as columns: small enough to stay in the cache, wide enough for fast products.
+
+    A block is an index (images, features, rows) of the result.
+    """
+
+    def __init__(self, values: Array, window: Window, groups: int) -> None:
+        xp, self.groups = namespace(values), groups
+        self.count = window.count(*values.shape[2:])
+        self.views = look(values, window)
+        height, width = self.count
+        place_bytes = values.shape[1] * window.size[0] * window.size[1] * values.itemsize
+        places = max(_FEWEST_COLUMNS, step_bytes(xp) // max(1, place_bytes))
+        everything = slice(None)
+        self.blocks = [(images, everything, rows) for images, rows in tiles(len(values), height, width, places)]
+
+    def columns(self, block: tuple[slice, slice, slice]) -> Iterator[Array]:
+        """Of each group of features: (feature * window y * window x, image * y * x)."""
+        images, _, rows = block
+        for features in features_by_group(self.views.shape[1], self.groups):
+            views = self.views[images, features, rows].transpose(1, 4, 5, 0, 2, 3)
+            yield views.reshape(views.shape[0] * views.shape[1] * views.shape[2], -1)
+
+
+def features_by_group(n_features: int, groups: int) -> list[slice]:
+    """The features of each group."""
+    size = n_features // groups
+    return [slice(group * size, (group + 1) * size) for group in range(groups)]
+
+
+def _of_group(maps: Array, group: int, groups: int) -> Array:
+    return maps[:, features_by_group(maps.shape[1], groups)[group]]
+
+
+def _by_feature(maps: Array) -> Array:
+    """(image, feature, y, x) as (feature, image * y * x)."""
+    return maps.transpose(1, 0, 2, 3).reshape(maps.shape[1], -1)
+
+
+def _put(xp: ModuleType, bank: Array, columns: Array, into: Array) -> None:
+    """Products of filters with columns, into maps of shape (image, filter, y, x)."""
+    n_images, n_filters, height, width = into.shape
+    if n_images == 1 and into.flags.c_contiguous:
+        xp.matmul(bank, columns, out=into.reshape(n_filters, height * width))
+    else:
+        into[...] = (bank @ columns).reshape(n_filters, n_images, height, width).transpose(1, 0, 2, 3)
+
+
+def _back_to_values(gradient: Array, weights: Array, shape: tuple[int, ...], window: Window, groups: int) -> Array:
+    """The gradient of `correlate` with respect to the maps.
+
+    At stride 1 it is a correlation of the padded gradient with the filters turned by half a turn, features and filters exchanged; else
+    every window's gradient is added where it looked.
+    """
+    xp, n_filters = namespace(gradient), len(weights)
+    grouped = weights.reshape(groups, n_filters // groups, *weights.shape[1:])
+    around = tuple((e - 1 - before, e - 1 - after) for e, (before, after) in zip(window.extent, window.padding, strict=True))
+    if window.stride == (1, 1) and min(min(sides) for sides in around) >= 0:
+        turned = grouped[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4).reshape(shape[1], n_filters // groups, *window.size)
+        return correlate(gradient, turned, padding=around, dilation=window.dilation, groups=groups)[0]
+    back = xp.empty(shape, gradient.dtype)
+    banks = grouped.reshape(groups, n_filters // groups, -1)
+
+    def carry(images: slice) -> None:
+        of_images = gradient[images]
+        for group, features in enumerate(features_by_group(shape[1], groups)):
+            products = banks[group].T @ _by_feature(_of_group(of_images, group, groups))
+            by_window = products.reshape(-1, *window.size, len(of_images), *gradient.shape[2:]).transpose(3, 0, 4, 5, 1, 2)
+            back[images, features] = spread(by_window, (len(of_images), by_window.shape[1], *shape[2:]), window)
+
+    each(carry, shares(len(gradient)))
+    return back
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from extraction.fields import Window
 from extraction.operations.correlation import correlate
 from extraction.operations.pooling import box_sum, spread_sum
 from extraction.operations.windows import Pullback
+from extraction.parallel import each, shares
 
 
 def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[Array, Pullback]:
@@ -120,3 +121,150 @@ def local_contrast_normalisation(values: Array, window: int = 9, sigma: float = 
         return to_centred - blur_back(to_centred.sum(axis=1, keepdims=True))
 
     return normalised, pullback
+
+
+def local_response_normalisation(values: Array, size: int = 5, scale: float = 1e-4, power: float = 0.75, offset: float = 2.0) -> tuple[Array, Pullback]:
+    """Each response divided by (offset + scale * sum of squares of its neighbours among the features) ** power.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+    size : int
+        How many neighbouring features count, the unit itself among them.
+    scale, power, offset : float
+        alpha, beta and k of the paper, its values the defaults. PyTorch and Caffe divide alpha by `size`: hand that in.
+
+    Returns
+    -------
+    normalised : array with the shape of `values`
+    pullback : callable
+        Carries a gradient back to `values`.
+
+    Raises
+    ------
+    ValueError
+        If `size` or `offset` is not positive.
+
+    References
+    ----------
+    Krizhevsky, Sutskever & Hinton, "ImageNet classification with deep convolutional neural networks", NIPS 2012, section 3.3.
+    """
+    if size < 1 or offset <= 0:
+        msg = f"`size` and `offset` must be positive, got {size} and {offset}."
+        raise ValueError(msg)
+    before, after = size // 2, (size - 1) // 2
+    base = offset + scale * _sum_of_neighbours(values * values, before, after)
+    divisor = base**power
+    normalised = values / divisor
+
+    def pullback(gradient: Array) -> Array:
+        to_base = -power * gradient * normalised / base
+        return gradient / divisor + 2 * scale * values * _sum_of_neighbours(to_base, after, before)
+
+    return normalised, pullback
+
+
+def _sum_of_neighbours(values: Array, before: int, after: int) -> Array:
+    """Sums over features from `before` below to `after` above, as far as there are any."""
+    total = values.copy()
+    n_features = values.shape[1]
+    for distance in range(1, min(before, n_features - 1) + 1):
+        total[:, distance:] += values[:, :-distance]
+    for distance in range(1, min(after, n_features - 1) + 1):
+        total[:, :-distance] += values[:, distance:]
+    return total
+
+
+def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: float = 1e-5) -> tuple[Array, Pullback, Array, Array]:
+    """Each feature brought to mean `shift` and deviation `scale` over the batch and all places.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+        Of at least two values of each feature.
+    scale, shift : array of shape (n_features,)
+        gamma and beta of the paper.
+    epsilon : float
+        Added to the variance.
+
+    Returns
+    -------
+    normalised : array with the shape of `values`
+    pullback : callable
+        Carries a gradient back to `(values, scale, shift)`.
+    mean, variance : array of shape (n_features,)
+        Of the batch; the variance is the mean square deviation.
+
+    Raises
+    ------
+    ValueError
+        If there is only one value of each feature.
+
+    References
+    ----------
+    Ioffe & Szegedy, "Batch normalization", ICML 2015, algorithm 1.
+    """
+    xp, n_features = namespace(values), values.shape[1]
+    n_values = values.size // max(1, n_features)
+    if n_values < 2 and len(values):
+        msg = f"`values` must hold at least two of each feature for a variance, got shape {values.shape}. Use more images per batch."
+        raise ValueError(msg)
+    mean, variance, deviates = (xp.empty(shape, values.dtype) for shape in (n_features, n_features, values.shape))
+    normalised = xp.empty_like(deviates)
+
+    def normalise(features: slice) -> None:
+        own = values[:, features]
+        mean[features] = own.mean(axis=(0, 2, 3))
+        centred = xp.subtract(own, mean[features, None, None], out=deviates[:, features])
+        variance[features] = _mean_product(xp, centred, centred, n_values)
+        centred /= xp.sqrt(variance[features, None, None] + epsilon)
+        xp.multiply(centred, scale[features, None, None], out=normalised[:, features])
+        normalised[:, features] += shift[features, None, None]
+
+    each(normalise, shares(n_features))
+
+    def pullback(gradient: Array) -> tuple[Array, Array, Array]:
+        back, to_scale, to_shift = xp.empty_like(gradient), xp.empty_like(mean), xp.empty_like(mean)
+
+        def carry(features: slice) -> None:
+            own, away = gradient[:, features], deviates[:, features]
+            average, along = own.mean(axis=(0, 2, 3)), _mean_product(xp, own, away, n_values)
+            to_shift[features], to_scale[features] = average * n_values, along * n_values
+            into = xp.multiply(away, -along[:, None, None], out=back[:, features])
+            into += own
+            into -= average[:, None, None]
+            into *= (scale[features] / xp.sqrt(variance[features] + epsilon))[:, None, None]
+
+        each(carry, shares(n_features))
+        return back, to_scale, to_shift
+
+    return normalised, pullback, mean, variance
+
+
+def _mean_product(xp: Any, one: Array, other: Array, n_values: int) -> Array:
+    """The mean over images and places of a product, per feature."""
+    n_images, n_features = one.shape[:2]
+    by_image = xp.matmul(one.reshape(n_images, n_features, 1, -1), other.reshape(n_images, n_features, -1, 1))
+    return by_image.sum(axis=(0, 2, 3)) / max(1, n_values)
+
+
+def scale_and_shift(values: Array, scale: Array, shift: Array) -> tuple[Array, Pullback]:
+    """Each feature times its scale, plus its shift.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+    scale, shift : array of shape (n_features,)
+
+    Returns
+    -------
+    moved : array with the shape of `values`
+    pullback : callable
+        Carries a gradient back to `(values, scale, shift)`.
+    """
+    moved = values * scale[:, None, None] + shift[:, None, None]
+
+    def pullback(gradient: Array) -> tuple[Array, Array, Array]:
+        return gradient * scale[:, None, None], (gradient * values).sum(axis=(0, 2, 3)), gradient.sum(axis=(0, 2, 3))
+
+    return moved, pullback

@@ -7,6 +7,7 @@ from typing import Any
 from extraction.arrays import Array, namespace
 from extraction.fields import Window
 from extraction.operations.windows import Pullback, padded, part, spread
+from extraction.parallel import each, shares
 
 
 def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> tuple[Array, Pullback]:
@@ -43,19 +44,32 @@ def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dila
     if any(max(sides) >= extent for sides, extent in zip(look_through.padding, look_through.extent, strict=True)):
         msg = f"`padding` must be smaller than the window of {look_through.extent[0]} x {look_through.extent[1]}, got {look_through.padding}."
         raise ValueError(msg)
-    around = padded(values, look_through, -xp.inf)
-    down = _maximum_along(xp, around, look_through, count, axis=0)
-    pooled = _maximum_along(xp, down, look_through, count, axis=1)
+    pooled = xp.empty((*values.shape[:2], *count), values.dtype)
+
+    def pool(images: slice) -> None:
+        around = padded(values[images], look_through, -xp.inf)
+        down = _maximum_along(xp, around, look_through, count, axis=0)
+        pooled[images] = _maximum_along(xp, down, look_through, count, axis=1)
+
+    each(pool, shares(len(values)))
 
     def pullback(gradient: Array) -> Array:
-        back, taken = xp.zeros_like(around), xp.zeros(pooled.shape, bool)
-        for row in range(look_through.size[0]):
-            for column in range(look_through.size[1]):
-                wins = (part(around, look_through, row, column, count) == pooled) & ~taken
-                taken |= wins
-                part(back, look_through, row, column, count)[...] += gradient * wins
-        (top, _), (left, _) = look_through.padding
-        return back[:, :, top : top + values.shape[2], left : left + values.shape[3]]
+        back = xp.empty(values.shape, gradient.dtype)
+
+        def carry(images: slice) -> None:
+            around = padded(values[images], look_through, -xp.inf)
+            into = xp.zeros(around.shape, gradient.dtype)
+            left = gradient[images].copy()  # what no place has won yet
+            for row in range(look_through.size[0]):
+                for column in range(look_through.size[1]):
+                    won = left * (part(around, look_through, row, column, count) == pooled[images])
+                    part(into, look_through, row, column, count)[...] += won
+                    left -= won
+            (top, _), (first, _) = look_through.padding
+            back[images] = into[:, :, top : top + values.shape[2], first : first + values.shape[3]]
+
+        each(carry, shares(len(values)))
+        return back
 
     return pooled, pullback
 

@@ -11,11 +11,12 @@ from extraction.fields import Window
 Pullback = Callable[[Array], Any]
 
 
-def window_of(values: Array, filters: Array, name: str, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Window:
-    """The window of filters of shape (n_filters, n_features, height, width), checked against the maps that they look at."""
-    if values.ndim != 4 or filters.ndim != 4 or values.shape[1] != filters.shape[1]:
+def window_of(values: Array, filters: Array, name: str, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1) -> Window:
+    """The window of filters of shape (n_filters, n_features / groups, height, width), checked against the maps that they look at."""
+    if values.ndim != 4 or filters.ndim != 4 or values.shape[1] != filters.shape[1] * groups or len(filters) % groups:
+        features = "the features of `values`" if groups == 1 else f"1 / {groups} of the features of `values` and a multiple of {groups} filters"
         msg = (
-            f"`{name}` must have the shape (count, n_features, height, width) with the features of `values`, "
+            f"`{name}` must have the shape (count, n_features, height, width) with {features}, "
             f"got {filters.shape} for values of shape {values.shape}."
         )
         raise ValueError(msg)
@@ -26,7 +27,11 @@ def padded(values: Array, window: Window, fill: float = 0.0) -> Array:
     """Maps with the window's padding around them."""
     if window.padding == ((0, 0), (0, 0)):
         return values
-    return namespace(values).pad(values, ((0, 0), (0, 0), *window.padding), constant_values=fill)
+    (top, bottom), (left, right) = window.padding
+    n_images, n_features, height, width = values.shape
+    around = namespace(values).full((n_images, n_features, height + top + bottom, width + left + right), fill, values.dtype)
+    around[:, :, top : top + height, left : left + width] = values
+    return around
 
 
 def look(values: Array, window: Window, fill: float = 0.0) -> Array:
@@ -59,3 +64,34 @@ def spread(gradient: Array, shape: tuple[int, ...], window: Window) -> Array:
         for column in range(window.size[1]):
             part(back, window, row, column, gradient.shape[2:4])[...] += gradient[..., row, column]
     return back[:, :, top : top + height, left : left + width]
+
+
+def copied_border(values: Array, padding: Any) -> tuple[Array, Pullback]:
+    """Maps with their outermost rows and columns repeated around them.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+    padding : int, (int, int) or ((int, int), (int, int))
+        How many rows and columns: on all sides, by axis, or ((top, bottom), (left, right)).
+
+    Returns
+    -------
+    around : array of shape (n_images, n_features, height', width')
+    pullback : callable
+        Carries a gradient with the shape of `around` back to `values`.
+    """
+    xp, (height, width) = namespace(values), values.shape[2:]
+    (top, bottom), (left, right) = Window(1, padding=padding).padding
+    around = xp.pad(values, ((0, 0), (0, 0), (top, bottom), (left, right)), mode="edge")
+
+    def pullback(gradient: Array) -> Array:
+        rows = gradient[:, :, top : top + height].copy()
+        rows[:, :, 0] += gradient[:, :, :top].sum(axis=2)
+        rows[:, :, -1] += gradient[:, :, top + height :].sum(axis=2)
+        back = rows[..., left : left + width].copy()
+        back[..., 0] += rows[..., :left].sum(axis=3)
+        back[..., -1] += rows[..., left + width :].sum(axis=3)
+        return back
+
+    return around, pullback

@@ -1,0 +1,62 @@
+"""Architectures: one file a family; each function returns a Graph, and `build` finds it by name.
+
+A function takes `n_classes`, `n_channels` and `image_shape`, and may take more; its module's other functions are the family's variants.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cnn.graph import Graph
+
+
+def names() -> dict[str, Callable[..., Graph]]:
+    """Every architecture by name: the public functions of the modules here that return a Graph."""
+    found = {}
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
+            if function.__module__ == module.name and not name.startswith("_") and inspect.signature(function).return_annotation == "Graph":
+                found[name] = function
+    return found
+
+
+def build(architecture: str | Callable[..., Graph], options: Mapping[str, Any]) -> Graph:
+    """The network of this name, or from a function of one's own ('my_lab.networks:mine', or the function itself).
+
+    Raises
+    ------
+    ValueError
+        If there is no such architecture, or it has no such option.
+    TypeError
+        If the function returns no Graph.
+    """
+    function = architecture if callable(architecture) else _named(str(architecture))
+    known = inspect.signature(function).parameters
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        msg = f"The architecture {getattr(function, '__name__', architecture)!r} has no option {unknown[0]!r}. It has: {', '.join(known)}."
+        raise ValueError(msg)
+    graph = function(**options)
+    if not isinstance(graph, Graph):
+        msg = f"`architecture` must return a cnn.Graph, got {type(graph).__name__}."
+        raise TypeError(msg)
+    return graph
+
+
+def _named(architecture: str) -> Callable[..., Graph]:
+    module, colon, name = architecture.partition(":")
+    if colon:
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            msg = f"There is no architecture {architecture!r} ({error})."
+            raise ValueError(msg) from error
+    known = names()
+    if architecture not in known:
+        msg = f"`architecture` must be one of {', '.join(map(repr, sorted(known)))}, or 'package.module:function', got {architecture!r}."
+        raise ValueError(msg)
+    return known[architecture]

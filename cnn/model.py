@@ -1,0 +1,309 @@
+"""CNN: a convolutional network, learned here, read from a file of published weights, or left untrained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from os import PathLike
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from cnn.architectures import build
+from cnn.augmentation import Augmentation
+from cnn.graph import Graph
+from cnn.network import Network
+from cnn.weights import IMAGENET, Learned, head_size, read_about, read_weights
+from extraction.images import Images
+
+UNTRAINED = "untrained"
+
+
+@final
+class CNN(Network):
+    """A convolutional network.
+
+    Parameters
+    ----------
+    architecture : str, callable or None
+        Such as 'lenet5' or 'resnet18' (`cnn.architectures.names()` lists all), 'package.module:function', or a function that returns a
+        Graph. None is what the file of weights says, and 'lenet5' without one.
+    layer : str, sequence of str or None
+        Whose units `transform` returns; None is what the scores are read from.
+    weights : None, 'untrained' or path
+        What the network starts from: weights drawn by `random_state` (None, 'untrained'), or a safetensors file, our own or with the names
+        of torchvision or timm.
+    epochs : int or None
+        How many times `fit` sees every image. None is 20 where `weights` is None, and 0 else: the network is then used as it is, without
+        a `fit`, and 'untrained' is a control.
+    options : mapping or None
+        Further settings of the architecture, as its function takes them.
+    channels : {1, 3} or None
+        Luminance, or red, green and blue; None is the architecture's own choice.
+    standardise : None, 'imagenet' or (means, deviations)
+        What is taken off pixel values and what they are then divided by, per channel. None: what the file says, the ImageNet values for
+        files of others and for untrained networks, and the training images' own mean and deviation otherwise.
+    freeze_up_to : str or None
+        This layer and all that it reads keep their weights: transfer learning.
+    replace_head : bool
+        Whether the last layer of the file of weights is left out and learned anew.
+    loss : {'softmax', 'logistic', 'squared'}
+    batch_size : int
+        Images per update.
+    learning_rate : float
+    schedule : {'constant', 'linear', 'cosine', 'step'}
+        How the learning rate falls; 'step' to a tenth at half and at three quarters.
+    optimiser : {'sgd', 'adam'}
+    momentum : float
+        Of 'sgd'.
+    nesterov : bool
+        Whether 'sgd' looks ahead.
+    weight_decay : float
+        Added to each gradient, times the weight.
+    validation_fraction : float
+        Share of the images of each class that is held out to validate on; the weights with the lowest validation loss are kept.
+    patience : int or None
+        Training stops when the validation loss has not fallen for so many epochs.
+    augmentation : mapping or None
+        Random changes of the training images, such as {'mirror': True, 'crop': 4}; see `cnn.augmentation.Augmentation`.
+    checkpoint : path or None
+        A file that keeps a training under way; `fit` goes on from it, to the same numbers, and removes it at the end.
+    random_state : int
+        Seed of weights, order, augmentation and dropout.
+    image_shape, device, batch_memory, n_threads, progress
+        As in `FeatureExtractor`.
+
+    Attributes
+    ----------
+    graph_ : Graph
+    learned_ : Learned
+        Its weights, by name, and what pixel values are standardised with.
+    classes_ : array
+    history_ : pandas.DataFrame
+        One row per epoch: epoch, loss, accuracy, learning_rate, seconds, and with a validation set its loss and accuracy.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).integers(0, 256, (6, 32, 32), dtype=np.uint8)
+    >>> CNN("lenet5", weights="untrained").transform(images).shape
+    (6, 84)
+    >>> CNN("lenet5", epochs=2).fit(images, list("ababab")).predict(images).shape
+    (6,)
+    """
+
+    def __init__(
+        self,
+        architecture: str | Callable[..., Graph] | None = None,
+        *,
+        layer: str | Sequence[str] | None = None,
+        weights: str | PathLike[str] | None = None,
+        epochs: int | None = None,
+        options: Mapping[str, Any] | None = None,
+        channels: int | None = None,
+        standardise: str | tuple[Sequence[float], Sequence[float]] | None = None,
+        freeze_up_to: str | None = None,
+        replace_head: bool = False,
+        loss: str = "softmax",
+        batch_size: int = 64,
+        learning_rate: float = 0.01,
+        schedule: str = "cosine",
+        optimiser: str = "sgd",
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        weight_decay: float = 5e-4,
+        validation_fraction: float = 0.0,
+        patience: int | None = None,
+        augmentation: Mapping[str, Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+        random_state: int = 0,
+        image_shape: Sequence[int] | None = None,
+        device: str = "cpu",
+        batch_memory: int = 256,
+        n_threads: int | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        self.architecture = architecture
+        self.layer = layer
+        self.weights = weights
+        self.epochs = epochs
+        self.options = options
+        self.channels = channels
+        self.standardise = standardise
+        self.freeze_up_to = freeze_up_to
+        self.replace_head = replace_head
+        self.loss = loss
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.optimiser = optimiser
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.augmentation = augmentation
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.image_shape = image_shape
+        self.device = device
+        self.batch_memory = batch_memory
+        self.n_threads = n_threads
+        self.progress = progress
+
+    # The network -----------------------------------------------------------------------------------------------------
+
+    @property
+    def n_channels(self) -> int:
+        """1 where the network sees luminance, 3 where it sees red, green and blue."""
+        return self._net(None)[0].n_channels
+
+    def _from_file(self) -> bool:
+        return self.weights is not None and self.weights != UNTRAINED
+
+    def _n_epochs(self) -> int:
+        if self.epochs is not None:
+            return self.epochs
+        return 20 if self.weights is None else 0
+
+    def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
+        about = _about(*_stamp(self.weights)) if self._from_file() else {}
+        named, chosen = about.get("architecture"), self.architecture
+        if named and chosen is not None and _name(chosen) != named:
+            msg = f"`weights` {self.weights} are of the architecture {named!r}, but `architecture` is {_name(chosen)!r}. Leave it out."
+            raise ValueError(msg)
+        if self.channels not in (None, 1, 3):
+            msg = f"`channels` must be 1 (luminance), 3 (red, green, blue) or None, got {self.channels!r}."
+            raise ValueError(msg)
+        settings = {name: tuple(v) if isinstance(v, list) else v for name, v in about.get("options", {}).items()}
+        settings |= {"n_channels": self.channels} if self.channels is not None else {}
+        settings |= {"n_classes": n_classes} if n_classes is not None else {}
+        settings |= {"image_shape": image_shape} if image_shape is not None else {}
+        return build(chosen or named or "lenet5", settings | dict(self.options or {}))
+
+    def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned] | None:
+        if self.weights is None and self._n_epochs() > 0:
+            return None
+        return _ready(_Key(self, image_shape))
+
+    def _unlearned(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
+        """The network before any training here."""
+        if not self._from_file():
+            graph = self._build(None, image_shape)
+            return graph, Learned(graph.draw(self.random_state, image_shape), *self._moments_of(graph.n_channels, {}))
+        about = _about(*_stamp(self.weights))
+        n_classes = None if about else head_size(self.weights, self._build(None, None))
+        graph = self._build(n_classes, None)
+        classes = about.get("classes")
+        arrays = read_weights(self.weights, graph, graph.weights())
+        return graph, Learned(arrays, *self._moments_of(graph.n_channels, about), None if classes is None else np.asarray(classes))
+
+    def _start(self, graph: Graph, image_shape: tuple[int, int], images: Images) -> Learned:
+        measured = super()._start(graph, image_shape, images)
+        if not self._from_file():
+            return replace(measured, **self._standard(graph.n_channels)) if self.standardise is not None else measured
+        heads = list(graph.outputs) if self.replace_head else []
+        read = read_weights(self.weights, graph, graph.weights(image_shape), without=heads)
+        mean, deviation = self._moments_of(graph.n_channels, _about(*_stamp(self.weights)))
+        return Learned(measured.arrays | read, mean, deviation)
+
+    def _moments_of(self, n_channels: int, about: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and deviation of pixel values where no training images say so."""
+        if self.standardise is None and about:
+            return tuple(about["mean"]), tuple(about["deviation"])
+        standard = self._standard(n_channels)
+        return standard["mean"], standard["deviation"]
+
+    def _standard(self, n_channels: int) -> dict[str, tuple[float, ...]]:
+        chosen = IMAGENET if self.standardise in (None, "imagenet") else self.standardise
+        if isinstance(chosen, str) or len(chosen) != 2 or any(len(part) not in (n_channels, 3) for part in chosen) or min(chosen[1]) <= 0:
+            msg = f"`standardise` must be 'imagenet' or (means, deviations) of {n_channels} channels each, deviations positive, got {chosen!r}."
+            raise ValueError(msg)
+        mean, deviation = (part if len(part) == n_channels else (float(np.mean(part)),) for part in chosen)
+        return {"mean": tuple(map(float, mean)), "deviation": tuple(map(float, deviation))}
+
+    def _value_range(self) -> tuple[float, float] | None:
+        return (0, 255) if self.standardise == "imagenet" or (self.standardise is None and self._n_epochs() == 0) else None
+
+    # Training --------------------------------------------------------------------------------------------------------
+
+    def _frozen(self, graph: Graph) -> Collection[str]:
+        if self.freeze_up_to is None:
+            return ()
+        if self.freeze_up_to not in graph.nodes:
+            msg = f"`freeze_up_to` must be one of {', '.join(map(repr, graph.nodes))}, got {self.freeze_up_to!r}."
+            raise ValueError(msg)
+        return graph.below((self.freeze_up_to,))
+
+    def _augmentation(self) -> Augmentation | None:
+        return Augmentation.of(self.augmentation)
+
+    def _checkpoint(self) -> Path | None:
+        return None if self.checkpoint is None else Path(self.checkpoint)
+
+    def write(self, path: str | PathLike[str]) -> None:
+        """Write what was learned into a safetensors file, which `weights` reads again, architecture and classes included.
+
+        Raises
+        ------
+        NotFittedError
+            If nothing was learned yet.
+        ValueError
+            If the architecture is a function that has no path to be found again by.
+        OSError
+            If the file cannot be written.
+        """
+        self._check_ready(self.layer_names)
+        graph, learned = self._net(self._natural_shape())
+        about = _about(*_stamp(self.weights)) if self._from_file() else {}
+        n_classes = len(learned.classes) if learned.classes is not None else None
+        own = dict(about.get("options", {})) | dict(self.options or {}) | {"n_channels": graph.n_channels, "image_shape": graph.image_shape}
+        own |= {} if n_classes is None else {"n_classes": n_classes}
+        learned.write(path, {"architecture": _name(self.architecture or about.get("architecture") or "lenet5"), "options": own})
+
+
+def _name(architecture: str | Callable[..., Graph]) -> str:
+    """How an architecture is written down."""
+    if isinstance(architecture, str):
+        return architecture
+    name, module = architecture.__qualname__, architecture.__module__
+    if "<" in name or module == "__main__":
+        msg = f"`architecture` {name!r} cannot be found again from a file. Put the function into a module and name it 'module:function'."
+        raise ValueError(msg)
+    return name if module.startswith("cnn.architectures.") else f"{module}:{name}"
+
+
+def _stamp(path: Any) -> tuple[str, int]:
+    """A path, and when it was last written: what is kept of a file is read anew when it changes."""
+    file = Path(path)
+    return str(file), file.stat().st_mtime_ns if file.is_file() else 0
+
+
+@lru_cache(maxsize=8)
+def _about(path: str, _: int) -> dict[str, Any]:
+    return read_about(path)
+
+
+class _Key:
+    """What the network before training depends on; equal keys share one copy of the weights."""
+
+    def __init__(self, model: CNN, image_shape: tuple[int, int] | None) -> None:
+        self.model = model
+        names = ("architecture", "weights", "options", "channels", "standardise", "random_state")
+        shape = None if model._from_file() else image_shape
+        stamp = _stamp(model.weights) if model._from_file() else None
+        self.text = json.dumps([{name: getattr(model, name) for name in names}, shape, stamp], default=repr, sort_keys=True)
+        self.shape = image_shape
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+@lru_cache(maxsize=2)
+def _ready(key: _Key) -> tuple[Graph, Learned]:
+    return key.model._unlearned(key.shape)

@@ -1,0 +1,368 @@
+"""Network: what every classifier that is a graph of layers shares; how it learns, predicts and answers in maps."""
+
+from __future__ import annotations
+
+import zlib
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from cnn.augmentation import Augmentation
+from cnn.graph import Graph
+from cnn.layers import Weight
+from cnn.losses import softmax
+from cnn.training import Course, Lesson, State, read_checkpoint, train, write_checkpoint
+from cnn.weights import Learned
+from extraction.arrays import Array, device_namespace, n_cores, namespace, to_host
+from extraction.extractor import FeatureExtractor
+from extraction.images import Images, to_retina
+from extraction.maps import Maps
+from extraction.operations import sigmoid
+
+_KEPT_IMAGES = 2**30  # bytes of decoded images held while training; more are decoded anew in every epoch
+
+
+class Network(ClassifierMixin, FeatureExtractor):
+    """A graph of layers that learns classes from errors; a subclass says what graph.
+
+    Attributes
+    ----------
+    graph_ : Graph
+    learned_ : Learned
+        Its weights, by name, and what pixel values are standardised with.
+    classes_ : array
+    history_ : pandas.DataFrame
+        One row per epoch: epoch, loss, accuracy, learning_rate, seconds, and with a validation set its loss and accuracy.
+    """
+
+    epochs: int | None
+    loss: str
+    random_state: int
+
+    # What a subclass says --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
+        """The network for so many classes and images of this shape; None leaves the choice to the network."""
+
+    def _start(self, graph: Graph, image_shape: tuple[int, int], images: Images) -> Learned:
+        """What training starts from, pixel values standardised to mean 0 and deviation 1 of the training images, per channel."""
+        return Learned(graph.draw(self.random_state, image_shape), *_moments(images, graph.n_channels))
+
+    def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned] | None:
+        """A network that needs no `fit`; None where there is none."""
+        return None
+
+    def _n_epochs(self) -> int:
+        """How many times training sees every image."""
+        return 20 if self.epochs is None else self.epochs
+
+    def _frozen(self, graph: Graph) -> Collection[str]:
+        """Layers that do not learn."""
+        return ()
+
+    def _augmentation(self) -> Augmentation | None:
+        """How images are changed while training."""
+        return None
+
+    def _checkpoint(self) -> Path | None:
+        """Where a training under way is kept."""
+        return None
+
+    def _train(self, lesson: Lesson, state: State, keep: Callable[[State], None] | None) -> State:
+        return train(lesson, state, keep, self.progress)
+
+    # The extractor's questions ---------------------------------------------------------------------------------------
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers, from the image upward."""
+        return tuple(self._net(None)[0].nodes)
+
+    def _default_layer(self) -> str:
+        """What the scores are read from."""
+        graph = self._net(None)[0]
+        below = graph.nodes[next(iter(graph.outputs))].inputs[0]
+        return below if below in graph.nodes else next(iter(graph.outputs))
+
+    def _must_learn(self, layers: Collection[str]) -> bool:
+        return self._n_epochs() > 0 or self._given(None) is None
+
+    def _has_learned(self) -> bool:
+        return hasattr(self, "learned_")
+
+    def _natural_shape(self) -> tuple[int, int]:
+        return self._net(None)[0].image_shape
+
+    def _working_bytes(self, height: int, width: int) -> int:
+        return _largest_layers(self._net((height, width))[0], (height, width))
+
+    def _net(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned | None]:
+        """The network as it stands, and its weights where it has any."""
+        if hasattr(self, "learned_"):
+            return self.graph_, self.learned_
+        given = None if self._n_epochs() else self._given(image_shape)
+        return given or (self._build(None, image_shape), None)
+
+    def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
+        graph, learned = self._net(tuple(retina.values.shape[2:]))
+        image, weights = self._seen(retina, graph, learned) if len(retina.values) else (retina, None)
+        for name, maps in graph.walk(image, weights, wanted):
+            yield name, [replace(maps, features=_channels(maps.shape[0]))] if name in wanted else []
+
+    def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
+        graph, learned = self._net(tuple(retina.values.shape[2:]))
+        image, weights = self._seen(retina, graph, learned)
+        values, pullback, _ = graph.forward(image.values, weights, [layer], frozen=list(graph.nodes), to_image=True)
+        deviation = _by_channel(learned.deviation, image.values)
+        return [values[layer]], lambda gradients: pullback({layer: gradients[0]})[1] / deviation
+
+    def _seen(self, retina: Maps, graph: Graph, learned: Learned) -> tuple[Maps, Mapping[str, Array]]:
+        """What the first layer sees of the images, and the weights, on their device."""
+        values = retina.values
+        for name, look in _looks(graph, tuple(values.shape[2:])).items():
+            if learned.arrays[name].shape != look.shape:
+                msg = (
+                    f"`images` of {values.shape[2]} x {values.shape[3]} pixels do not suit this network: {name!r} of shape "
+                    f"{learned.arrays[name].shape} would have to be {look.shape}. Resize them to {graph.image_shape[0]} x {graph.image_shape[1]}."
+                )
+                raise ValueError(msg)
+        return replace(retina, values=_standardised(values, learned)), learned.on(namespace(values))
+
+    # Learning --------------------------------------------------------------------------------------------------------
+
+    def _learn(self, images: Images, labels: Any) -> None:
+        shape = tuple(int(n) for n in images[0].shape[:2])
+        for name in ("learned_", "graph_", "history_", "classes_", "_state"):
+            self.__dict__.pop(name, None)
+        if self._n_epochs() == 0 and (given := self._given(shape)) is not None:
+            self.graph_, self.learned_ = given
+            if given[1].classes is not None:
+                self.classes_ = given[1].classes
+            self.history_ = pd.DataFrame()
+            self._wanted()
+            return
+        classes, targets = _encoded(type(self).__name__, images, labels)
+        graph = self._build(len(classes), shape)
+        start = replace(self._start(graph, shape, images), classes=classes)
+        lesson = self._lesson(graph, start, images, targets, self._course())
+        state = self._fresh(lesson, start)
+        keep, path = None, self._checkpoint()
+        if path is not None:
+            about = asdict(lesson.course) | {"weights": _fingerprint(start.arrays.values()), "images": _fingerprint([targets, lesson.read([0])])}
+            about |= {"augmentation": repr(lesson.augmentation), "frozen": sorted(lesson.frozen)}
+            if path.exists():
+                state = read_checkpoint(path, state, about, lesson.xp)
+
+            def keep(state: State) -> None:
+                write_checkpoint(path, state, about)
+
+        self._take(graph, start, self._train(lesson, state, keep))
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+    def partial_fit(self, images: Any, y: Any, classes: Any = None) -> Self:
+        """Learn from these images once, going on from what was learned.
+
+        Parameters
+        ----------
+        images : array or sequence
+            As in `transform`, of one shape.
+        y : array of shape (n_images,)
+            Labels.
+        classes : array or None
+            All labels that there will be; needed at the first call.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `classes` is missing at the first call, or a label is not among them.
+        """
+        source = self._open(images, reset=not hasattr(self, "learned_"))
+        shape = tuple(int(n) for n in source[0].shape[:2])
+        if not hasattr(self, "classes_"):
+            if classes is None:
+                msg = "`classes` must be passed on the first call to partial_fit. Hand in all labels that there will be."
+                raise ValueError(msg)
+            self.classes_ = np.unique(classes)
+        known, targets = _encoded(type(self).__name__, source, y, self.classes_)
+        if not hasattr(self, "learned_"):
+            graph = self._build(len(known), shape)
+            self.graph_, self.learned_ = graph, replace(self._start(graph, shape, source), classes=known)
+            self.image_shape_ = tuple(int(n) for n in source[0].shape)
+        state = self.__dict__.get("_state")
+        course = replace(self._course(), epochs=1 + (state.epoch if state else 0), schedule="constant", validation_fraction=0.0, patience=None)
+        lesson = self._lesson(self.graph_, self.learned_, source, targets, course)
+        self._state = self._train(lesson, state or self._fresh(lesson, self.learned_), None)
+        self._take(self.graph_, self.learned_, self._state)
+        return self
+
+    def _course(self) -> Course:
+        given = {one.name: getattr(self, one.name) for one in fields(Course) if one.name != "epochs"}
+        return Course(epochs=self._n_epochs(), **given)
+
+    def _lesson(self, graph: Graph, start: Learned, images: Images, targets: np.ndarray, course: Course) -> Lesson:
+        xp = device_namespace(self.device)
+
+        def prepare(some: np.ndarray) -> Array:
+            return _standardised(to_retina(some, xp, graph.n_channels), start)
+
+        n_threads = (self.n_threads or n_cores()) if xp is np else 1
+        return Lesson(graph, course, _reader(images), prepare, targets, xp, self._frozen(graph), self._augmentation(), n_threads)
+
+    def _fresh(self, lesson: Lesson, start: Learned) -> State:
+        """The state before the first update; only weights that move have a memory."""
+        weights = {name: lesson.xp.array(array) for name, array in start.arrays.items()}
+        looks = _looks(lesson.graph, lesson.graph.image_shape)
+        moved = {n: w for n, w in weights.items() if looks[n].learned and n.rpartition(".")[0] not in lesson.frozen}
+        return State(weights, lesson.course.rule().start(moved))
+
+    def _take(self, graph: Graph, start: Learned, state: State) -> None:
+        """What was learned becomes the model's own."""
+        self.graph_, self.classes_ = graph, start.classes
+        self.learned_ = replace(start, arrays={name: to_host(array).copy() for name, array in state.weights.items()}, copies={})
+        self.history_ = pd.DataFrame(state.history)
+
+    # Answers ---------------------------------------------------------------------------------------------------------
+
+    def scores(self, images: Any) -> np.ndarray:
+        """The last layer's responses, of shape (n_images, n_classes): before any softmax.
+
+        Raises
+        ------
+        NotFittedError
+            If nothing was learned yet.
+        """
+        head = next(iter(self._net(None)[0].outputs))
+        self._check_ready((head,))
+        source = self._open(images, reset=False)
+        return np.concatenate([layers[head][0].values.reshape(-1, layers[head][0].shape[0]) for _, layers in self._stream(source, (head,))])
+
+    def predict(self, images: Any) -> np.ndarray:
+        """The class of each image: the one with the highest score.
+
+        Parameters
+        ----------
+        images : array or sequence
+            As in `transform`.
+
+        Returns
+        -------
+        array of shape (n_images,)
+            From `classes_`; indices where the weights came without names of classes.
+        """
+        best = self.scores(images).argmax(axis=1)
+        classes = self.__dict__.get("classes_", getattr(self._net(None)[1], "classes", None))
+        return best if classes is None else np.asarray(classes)[best]
+
+    @available_if(lambda self: self.loss in ("softmax", "logistic"))
+    def predict_proba(self, images: Any) -> np.ndarray:
+        """Probabilities of shape (n_images, n_classes); with loss='logistic' those of 'this class or not', scaled to sum to 1."""
+        scores = self.scores(images).astype(np.float64)
+        if self.loss == "softmax":
+            return softmax(scores)
+        each_class = np.maximum(sigmoid(scores)[0], np.finfo(float).tiny)
+        return each_class / each_class.sum(axis=1, keepdims=True)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self._n_epochs() > 0
+        return tags
+
+
+@lru_cache(maxsize=16)
+def _looks(graph: Graph, image_shape: tuple[int, int]) -> dict[str, Weight]:
+    return graph.weights(image_shape)
+
+
+@lru_cache(maxsize=16)
+def _largest_layers(graph: Graph, image_shape: tuple[int, int]) -> int:
+    """Bytes of the largest layer of one image, four times: what goes in, what comes out, and windows between."""
+    image = Maps(np.empty((0, graph.n_channels, *image_shape), np.float32))
+    return 16 * max(int(np.prod(maps.shape)) for _, maps in graph.walk(image, None, graph.nodes))
+
+
+def _channels(n_features: int) -> list[str]:
+    n_digits = max(2, len(str(n_features - 1)))
+    return [f"c{index:0{n_digits}d}" for index in range(n_features)]
+
+
+def _by_channel(numbers: Sequence[float], values: Array) -> Array:
+    return namespace(values).asarray(np.asarray(numbers, np.float32).reshape(-1, 1, 1))
+
+
+def _standardised(values: Array, learned: Learned) -> Array:
+    return (values - _by_channel(learned.mean, values)) / _by_channel(learned.deviation, values)
+
+
+def _moments(images: Images, n_channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of pixel values, per channel."""
+    n_pixels, total, squares = 0, np.zeros(n_channels), np.zeros(n_channels)
+    for _, batch in images.batches(lambda _: 256):
+        values = to_retina(to_host(batch), np, n_channels).astype(np.float64)
+        n_pixels += values[:, 0].size
+        total += values.sum(axis=(0, 2, 3))
+        squares += (values * values).sum(axis=(0, 2, 3))
+    mean = total / n_pixels
+    deviation = np.sqrt(np.maximum(squares / n_pixels - mean**2, 0))
+    return tuple(mean.tolist()), tuple(np.where(deviation > 1e-6 * (1 + np.abs(mean)), deviation, 1.0).tolist())
+
+
+def _encoded(name: str, images: Images, labels: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The classes, and the number of each image's class among them."""
+    if labels is None:
+        msg = f"This {name} requires y to be passed, but the target y is None. Hand in a label for each image."
+        raise ValueError(msg)
+    labels = column_or_1d(labels, warn=True)
+    check_classification_targets(labels)
+    if len(labels) != len(images):
+        msg = f"`y` must hold one label for each of the {len(images)} images, got {len(labels)}. Inconsistent numbers of samples."
+        raise ValueError(msg)
+    found = np.unique(labels) if classes is None else classes
+    if len(found) < 2:
+        msg = f"`y` must hold at least two classes, got one class: {found[0]!r}."
+        raise ValueError(msg)
+    unknown = labels[~np.isin(labels, found)]
+    if len(unknown):
+        msg = f"`y` holds {unknown[0]!r}, which is not among the classes {found.tolist()}. Name all of them at the first call."
+        raise ValueError(msg)
+    return found, np.searchsorted(found, labels)
+
+
+def _reader(images: Images) -> Callable[[Any], np.ndarray]:
+    """Indices in, images out: from memory where they fit."""
+    shape = tuple(images[0].shape)
+    runs = []
+    n_bytes = len(images) * int(np.prod(shape)) * 4
+    for first, batch in images.batches(lambda _: 256):
+        if tuple(batch.shape[1:]) != shape:
+            msg = f"`images` must have one size to learn from, got {tuple(batch.shape[1:])} for image {first} after {shape}. Resize them to one shape."
+            raise ValueError(msg)
+        if n_bytes <= _KEPT_IMAGES:
+            runs.append(to_host(batch))
+    if runs:
+        kept = np.concatenate(runs) if len({run.dtype for run in runs}) == 1 else np.concatenate([run.astype(np.float32) for run in runs])
+        return lambda indices: kept[indices]
+    return lambda indices: np.stack([to_host(images[int(index)]) for index in indices])
+
+
+def _fingerprint(arrays: Any) -> str:
+    """A short text that differs where arrays differ."""
+    code = 0
+    for array in arrays:
+        code = zlib.crc32(np.ascontiguousarray(array).tobytes(), code)
+    return f"{code:08x}"

@@ -1,0 +1,93 @@
+"""Optimisers: how weights move against their gradient, and how fast as training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import cos, pi
+
+from extraction.arrays import Array, namespace
+from extraction.parallel import each
+
+OPTIMISERS = ("sgd", "adam")
+SCHEDULES = ("constant", "linear", "cosine", "step")
+
+
+def rate_factor(schedule: str, progress: float) -> float:
+    """What the learning rate is multiplied with when this share of the training is done.
+
+    >>> [rate_factor(schedule, 0.5) for schedule in ("constant", "linear", "cosine", "step")]
+    [1.0, 0.5, 0.5, 0.1]
+    """
+    if schedule == "linear":
+        return 1 - progress
+    if schedule == "cosine":
+        return (1 + cos(pi * progress)) / 2
+    if schedule == "step":
+        return 0.1 ** sum(progress >= edge for edge in (0.5, 0.75))
+    return 1.0
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """A rule for moving weights.
+
+    Attributes
+    ----------
+    kind : {'sgd', 'adam'}
+    momentum : float
+        Of 'sgd': how much of the last move is kept.
+    nesterov : bool
+        Whether 'sgd' looks ahead along its momentum.
+    weight_decay : float
+        Added to each gradient, times the weight itself, biases included.
+    betas : (float, float)
+        Of 'adam': how much of the running mean and mean square is kept.
+    epsilon : float
+        Of 'adam': added to the root of the mean square.
+
+    References
+    ----------
+    Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, as PyTorch writes it.
+    Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    """
+
+    kind: str = "sgd"
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+
+    def start(self, weights: Mapping[str, Array]) -> dict[str, Array]:
+        """What it remembers of each weight, at the beginning."""
+        slots = ("mean", "square") if self.kind == "adam" else ("velocity",) if self.momentum else ()
+        return {f"{name}.{slot}": namespace(weight).zeros_like(weight) for slot in slots for name, weight in weights.items()}
+
+    def move(self, weights: Mapping[str, Array], memory: Mapping[str, Array], gradients: Mapping[str, Array], rate: float, number: int) -> None:
+        """Move weights and memory, in place, by update `number` (from 1)."""
+
+        def one(name: str) -> None:
+            gradient = gradients[name]
+            if self.weight_decay:
+                gradient = gradient + self.weight_decay * weights[name]
+            if self.kind == "adam":
+                self._adam(weights[name], memory[f"{name}.mean"], memory[f"{name}.square"], gradient, rate, number)
+                return
+            if self.momentum:
+                velocity = memory[f"{name}.velocity"]
+                velocity *= self.momentum
+                velocity += gradient
+                gradient = gradient + self.momentum * velocity if self.nesterov else velocity
+            weights[name][...] -= rate * gradient
+
+        each(one, list(gradients))
+
+    def _adam(self, weight: Array, mean: Array, square: Array, gradient: Array, rate: float, number: int) -> None:
+        first, second = self.betas
+        mean *= first
+        mean += (1 - first) * gradient
+        square *= second
+        square += (1 - second) * gradient * gradient
+        root = namespace(weight).sqrt(square / (1 - second**number)) + self.epsilon
+        weight -= rate / (1 - first**number) * mean / root

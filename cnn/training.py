@@ -1,0 +1,362 @@
+"""Training: minibatches, updates, validation, checkpoints; everything random follows from the seed, the epoch and the batch."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from cnn.augmentation import Augmentation
+from cnn.graph import Graph
+from cnn.losses import LOSSES
+from cnn.optimisers import OPTIMISERS, SCHEDULES, Optimiser, rate_factor
+from cnn.weights import read_about, read_tensors, write_tensors
+from extraction.arrays import Array, to_host
+from extraction.parallel import workers
+
+_SAVE_EVERY = 60  # seconds between checkpoints within an epoch
+_DIVERGED = 1e3  # times the first loss
+_BEST = "best "  # before the names of the best weights in a checkpoint
+
+
+class Diverged(RuntimeError):
+    """Training left the range where it can recover: the loss is not a number, or far above where it began."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network is trained; the parameters are those of `cnn.CNN`."""
+
+    epochs: int
+    loss: str
+    batch_size: int
+    learning_rate: float
+    schedule: str
+    optimiser: str
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    validation_fraction: float
+    patience: int | None
+    random_state: int
+
+    def __post_init__(self) -> None:
+        for name, choices in (("loss", tuple(LOSSES)), ("schedule", SCHEDULES), ("optimiser", OPTIMISERS)):
+            if getattr(self, name) not in choices:
+                msg = f"`{name}` must be one of {', '.join(map(repr, choices))}, got {getattr(self, name)!r}."
+                raise ValueError(msg)
+        limits = {
+            "epochs": (0, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1),
+            "weight_decay": (0, math.inf), "validation_fraction": (0, 0.9), "random_state": (0, 2**63),
+        }  # fmt: skip
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value <= high:
+                msg = f"`{name}` must be a number from {low} to {high:g}, got {value!r}."
+                raise ValueError(msg)
+        if self.patience is not None and (self.patience < 1 or self.validation_fraction == 0):
+            msg = f"`patience` must be at least 1 and needs a `validation_fraction` above 0, got {self.patience} and {self.validation_fraction}."
+            raise ValueError(msg)
+
+    def rule(self) -> Optimiser:
+        """The optimiser."""
+        return Optimiser(self.optimiser, self.momentum, self.nesterov, self.weight_decay)
+
+
+@dataclass
+class State:
+    """Where a training stands; all that a checkpoint holds.
+
+    Attributes
+    ----------
+    weights, memory : dict of str to array
+        Of the network, and of the optimiser.
+    epoch, batch : int
+        What comes next.
+    n_updates : int
+    sums : list of float
+        Loss, right answers and images of this epoch so far.
+    first_loss : float or None
+        Of the first batch of all.
+    history : list of dict
+        One row per epoch.
+    best_loss : float
+        The lowest validation loss.
+    best : dict of str to array
+        The weights that had it; empty without validation.
+    waited : int
+        Epochs since then.
+    """
+
+    weights: dict[str, Array]
+    memory: dict[str, Array]
+    epoch: int = 0
+    batch: int = 0
+    n_updates: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    first_loss: float | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_loss: float = math.inf
+    best: dict[str, Array] = field(default_factory=dict)
+    waited: int = 0
+
+    def about(self) -> dict[str, Any]:
+        """All but the arrays, as JSON takes it."""
+        names = ("epoch", "batch", "n_updates", "sums", "first_loss", "history", "waited")
+        return {name: getattr(self, name) for name in names} | {"best_loss": None if math.isinf(self.best_loss) else self.best_loss}
+
+
+@dataclass
+class Lesson:
+    """What is trained, and on what.
+
+    Attributes
+    ----------
+    graph : Graph
+    course : Course
+    read : callable
+        From indices of images to a host array (n, height, width[, channels]).
+    prepare : callable
+        From such an array to what the network sees, on the device.
+    classes : array of int of shape (n_images,)
+    xp : module
+        Where to compute.
+    frozen : collection of str
+        Layers that do not learn.
+    augmentation : Augmentation or None
+    n_threads : int
+    """
+
+    graph: Graph
+    course: Course
+    read: Callable[[np.ndarray], np.ndarray]
+    prepare: Callable[[np.ndarray], Array]
+    classes: np.ndarray
+    xp: ModuleType
+    frozen: Collection[str] = ()
+    augmentation: Augmentation | None = None
+    n_threads: int = 1
+
+    def split(self) -> tuple[np.ndarray, np.ndarray]:
+        """Images to learn from, and images to validate on, the same share of each class."""
+        share = self.course.validation_fraction
+        rng = np.random.default_rng([self.course.random_state, 0])
+        held: list[np.ndarray] = []
+        for one in np.unique(self.classes) if share else ():
+            members = rng.permutation(np.flatnonzero(self.classes == one))
+            held.append(members[: max(1, round(share * len(members)))])
+        held_out = np.sort(np.concatenate(held)) if held else np.array([], int)
+        learnt_from = np.setdiff1d(np.arange(len(self.classes)), held_out)
+        if not len(learnt_from):
+            msg = f"`validation_fraction` {share} leaves no images of {len(self.classes)} to learn from. Lower it."
+            raise ValueError(msg)
+        return learnt_from, held_out
+
+    def update(self, state: State, indices: np.ndarray, rate: float) -> tuple[float, int]:
+        """One step on these images; returns their loss and how many were right."""
+        seed = (self.course.random_state, state.epoch, state.batch)
+        images = self.read(indices)
+        if self.augmentation is not None:
+            images = self.augmentation.apply(images, np.random.default_rng([*seed, 1]))
+        outputs = self.graph.outputs
+        values, pullback, statistics = self.graph.forward(
+            self.prepare(images), state.weights, list(outputs), training=True, seed=seed, frozen=self.frozen
+        )
+        right = self.xp.asarray(self.classes[indices])
+        main, gradients = next(iter(outputs)), {}
+        losses = {}
+        for name, share in outputs.items():
+            scores = values[name].reshape(len(indices), -1)
+            losses[name], gradient = LOSSES[self.course.loss](scores, right)
+            gradients[name] = (share * gradient).reshape(values[name].shape).astype(values[name].dtype)
+        loss = sum(outputs[name] * losses[name] for name in outputs)
+        state.first_loss = loss if state.first_loss is None else state.first_loss
+        if not loss <= _DIVERGED * max(1.0, abs(state.first_loss)):
+            raise Diverged(_explained(loss, state, self.course, rate))
+        to_weights, _ = pullback(gradients)
+        self.course.rule().move(state.weights, state.memory, to_weights, rate, state.n_updates + 1)
+        state.weights.update(statistics)
+        return loss, int((values[main].reshape(len(indices), -1).argmax(axis=1) == right).sum())
+
+    def assess(self, weights: Mapping[str, Array], indices: np.ndarray) -> tuple[float, float]:
+        """Loss and accuracy on these images, at rest."""
+        main = next(iter(self.graph.outputs))
+        total, n_right = 0.0, 0
+        for first in range(0, len(indices), self.course.batch_size):
+            some = indices[first : first + self.course.batch_size]
+            values, _, _ = self.graph.forward(self.prepare(self.read(some)), weights, [main], frozen=list(self.graph.nodes))
+            scores, right = values[main].reshape(len(some), -1), self.xp.asarray(self.classes[some])
+            total += LOSSES[self.course.loss](scores, right)[0] * len(some)
+            n_right += int((scores.argmax(axis=1) == right).sum())
+        return total / len(indices), n_right / len(indices)
+
+
+def _explained(loss: float, state: State, course: Course, rate: float) -> str:
+    kind = "is not a number any more" if math.isnan(loss) else f"rose to {loss:.3g}"
+    return (
+        f"Training diverged: the loss {kind} at update {state.n_updates + 1}, in epoch {state.epoch + 1}; it began at {state.first_loss:.3g}. "
+        f"Lower `learning_rate` ({course.learning_rate:g}; {rate:.3g} at this update), or start from other weights."
+    )
+
+
+def train(lesson: Lesson, state: State, keep: Callable[[State], None] | None = None, show: bool | None = None) -> State:
+    """Train to the end of the course, from where the state stands.
+
+    Parameters
+    ----------
+    lesson : Lesson
+    state : State
+        Changed as it goes.
+    keep : callable or None
+        Called with the state after every epoch, every minute, and before an interruption goes on.
+    show : bool or None
+        A progress bar with loss and accuracy for work of over two seconds; None shows it on a terminal only.
+
+    Raises
+    ------
+    Diverged
+        If the loss is not a number, or far above where it began.
+    KeyboardInterrupt
+        After the update under way is whole, and kept.
+    """
+    course, (learnt_from, held_out) = lesson.course, lesson.split()
+    n_batches = _n_batches(len(learnt_from), course.batch_size)
+    saved = time.monotonic()
+    bar = tqdm(
+        total=course.epochs * n_batches, initial=min(state.n_updates, course.epochs * n_batches), unit="update", delay=2,
+        disable=None if show is None else not show,
+    )  # fmt: skip
+    with workers(lesson.n_threads), _whole_updates() as interrupted, bar, np.errstate(over="ignore", invalid="ignore"):
+        while state.epoch < course.epochs and not _has_waited(state, course):
+            order = np.random.default_rng([course.random_state, 1, state.epoch]).permutation(learnt_from)
+            began, rate = time.monotonic(), 0.0
+            for batch in range(state.batch, n_batches):
+                indices = _batch(order, batch, course.batch_size, n_batches)
+                rate = course.learning_rate * rate_factor(course.schedule, (state.epoch * n_batches + batch) / (course.epochs * n_batches))
+                loss, n_right = lesson.update(state, indices, rate)
+                state.sums = [total + new for total, new in zip(state.sums, (loss * len(indices), n_right, len(indices)), strict=True)]
+                state.batch, state.n_updates = batch + 1, state.n_updates + 1
+                bar.update()
+                bar.set_description(f"epoch {state.epoch + 1}/{course.epochs}", refresh=False)
+                bar.set_postfix_str(_curves(state), refresh=False)
+                stop = interrupted.is_set()
+                if keep is not None and (stop or time.monotonic() - saved > _SAVE_EVERY):
+                    keep(state)
+                    saved = time.monotonic()
+                if stop:
+                    raise KeyboardInterrupt
+            _close_epoch(lesson, state, held_out, rate, time.monotonic() - began)
+            if keep is not None:
+                keep(state)
+                saved = time.monotonic()
+    if state.best:
+        state.weights = {name: array.copy() for name, array in state.best.items()}
+    return state
+
+
+def _n_batches(n_images: int, size: int) -> int:
+    """A last batch of a single image joins the one before it: it has no variance to normalise."""
+    return max(1, -(-n_images // size) - (1 if size > 1 and n_images % size == 1 else 0))
+
+
+def _batch(order: np.ndarray, number: int, size: int, n_batches: int) -> np.ndarray:
+    return order[number * size : (None if number == n_batches - 1 else (number + 1) * size)]
+
+
+def _has_waited(state: State, course: Course) -> bool:
+    return course.patience is not None and state.waited >= course.patience
+
+
+def _close_epoch(lesson: Lesson, state: State, held_out: np.ndarray, rate: float, seconds: float) -> None:
+    """One row of history; the best weights so far are remembered."""
+    loss, n_right, n_seen = state.sums
+    row = {"epoch": state.epoch + 1, "loss": loss / n_seen, "accuracy": n_right / n_seen, "learning_rate": rate, "seconds": round(seconds, 3)}
+    if len(held_out):
+        row["validation_loss"], row["validation_accuracy"] = lesson.assess(state.weights, held_out)
+        state.waited += 1
+        if row["validation_loss"] < state.best_loss:
+            state.best_loss, state.waited = row["validation_loss"], 0
+            state.best = {name: array.copy() for name, array in state.weights.items()}
+    state.history.append(row)
+    state.epoch, state.batch, state.sums = state.epoch + 1, 0, [0.0, 0.0, 0.0]
+
+
+def _curves(state: State) -> str:
+    """Loss and accuracy of this epoch so far, and the losses of all epochs as a line of bars."""
+    loss, n_right, n_seen = state.sums
+    text = f"loss {loss / n_seen:.3g}, accuracy {100 * n_right / n_seen:.1f} %"
+    if len(state.history) < 2:
+        return text
+    past = [row["loss"] for row in state.history][-30:]
+    top = max(past) or 1.0
+    return f"{text} " + "".join("▁▂▃▄▅▆▇█"[min(7, int(8 * value / top))] for value in past)
+
+
+@contextmanager
+def _whole_updates() -> Iterator[threading.Event]:
+    """Ctrl-C sets this flag instead of breaking into an update; a second one breaks in."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):  # ignored, as for jobs in the background: so it stays
+        yield asked
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        asked.set()
+        signal.signal(number, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# Checkpoints ---------------------------------------------------------------------------------------------------------
+
+
+def write_checkpoint(path: str | os.PathLike[str], state: State, about: Mapping[str, Any]) -> None:
+    """All of a state into a safetensors file, whole or not at all; `about` tells what training it belongs to."""
+    arrays = state.weights | state.memory | {_BEST + name: array for name, array in state.best.items()}
+    write_tensors(path, {name: to_host(array) for name, array in arrays.items()}, {"state": state.about(), "training": dict(about)})
+
+
+def read_checkpoint(path: str | os.PathLike[str], fresh: State, about: Mapping[str, Any], xp: ModuleType) -> State:
+    """The state in a checkpoint, if it belongs to this training.
+
+    Raises
+    ------
+    ValueError
+        If it belongs to another: what differs is named.
+    """
+    header = read_about(path)
+    belongs, kept = header.get("training", {}), header.get("state", {})
+    differs = [name for name, value in json.loads(json.dumps(about)).items() if belongs.get(name) != value]
+    arrays = read_tensors(path)
+    expected: Sequence[str] = [*fresh.weights, *fresh.memory]
+    if differs or not kept or not set(expected) <= set(arrays):
+        what = f"its {differs[0]} is {belongs.get(differs[0])!r}, not {about[differs[0]]!r}" if differs else "it lacks weights of this network"
+        msg = f"The checkpoint {Path(path)} belongs to another training: {what}. Remove it, or choose another `checkpoint`."
+        raise ValueError(msg)
+    best_loss = math.inf if kept["best_loss"] is None else kept["best_loss"]
+    return State(
+        **(kept | {"best_loss": best_loss}),
+        weights={name: xp.asarray(arrays[name]) for name in fresh.weights},
+        memory={name: xp.asarray(arrays[name]) for name in fresh.memory},
+        best={name: xp.asarray(arrays[_BEST + name]) for name in fresh.weights if _BEST + name in arrays},
+    )

@@ -1,0 +1,125 @@
+"""Activations: what a unit makes of its input, alone or among a few neighbours."""
+
+from __future__ import annotations
+
+from extraction.arrays import Array, namespace
+from extraction.operations.windows import Pullback
+
+
+def relu(values: Array) -> tuple[Array, Pullback]:
+    """max(x, 0): silent below zero.
+
+    Parameters
+    ----------
+    values : array of any shape
+
+    Returns
+    -------
+    active : array with the shape of `values`
+    pullback : callable
+        Carries a gradient with the shape of `active` back to `values`; the slope at 0 is 0.
+    """
+    active = namespace(values).maximum(values, 0)
+    return active, lambda gradient: gradient * (active > 0)
+
+
+def leaky_relu(values: Array, slope: float = 0.01) -> tuple[Array, Pullback]:
+    """x where it is positive, `slope` x elsewhere.
+
+    Parameters and Returns are those of `relu`.
+    """
+    xp = namespace(values)
+    slopes = xp.where(values > 0, xp.asarray(1, values.dtype), xp.asarray(slope, values.dtype))
+    return values * slopes, lambda gradient: gradient * slopes
+
+
+def elu(values: Array, scale: float = 1.0) -> tuple[Array, Pullback]:
+    """x where it is positive, `scale` (exp(x) - 1) elsewhere.
+
+    Parameters and Returns are those of `relu`.
+
+    References
+    ----------
+    Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by exponential linear units", ICLR 2016.
+    """
+    xp = namespace(values)
+    below = scale * xp.expm1(xp.minimum(values, 0))
+    return xp.where(values > 0, values, below), lambda gradient: gradient * xp.where(values > 0, 1, below + scale).astype(values.dtype)
+
+
+def maxout(values: Array, group: int) -> tuple[Array, Pullback]:
+    """The largest of each group of neighbouring features.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+    group : int
+        Features per group; divides `n_features`.
+
+    Returns
+    -------
+    largest : array of shape (n_images, n_features / group, height, width)
+    pullback : callable
+        Carries a gradient with the shape of `largest` back to `values`; the first of the largest takes all of it.
+
+    Raises
+    ------
+    ValueError
+        If the features cannot be split into such groups.
+
+    References
+    ----------
+    Goodfellow et al., "Maxout networks", ICML 2013.
+    """
+    n_images, n_features, height, width = values.shape
+    if group < 1 or n_features % group:
+        msg = f"`group` must divide the number of features, {n_features}, got {group}."
+        raise ValueError(msg)
+    xp = namespace(values)
+    grouped = values.reshape(n_images, n_features // group, group, height, width)
+    largest = grouped.max(axis=2)
+
+    def pullback(gradient: Array) -> Array:
+        places = xp.arange(group).reshape(group, 1, 1)
+        return (gradient[:, :, None] * (grouped.argmax(axis=2)[:, :, None] == places)).reshape(values.shape)
+
+    return largest, pullback
+
+
+def sigmoid(values: Array) -> tuple[Array, Pullback]:
+    """1 / (1 + exp(-x)).
+
+    Parameters and Returns are those of `relu`.
+    """
+    active = 0.5 * namespace(values).tanh(0.5 * values) + 0.5  # never overflows
+    return active, lambda gradient: gradient * active * (1 - active)
+
+
+def tanh(values: Array, height: float = 1.0, steepness: float = 1.0) -> tuple[Array, Pullback]:
+    """`height` tanh(`steepness` x); LeCun's has the height 1.7159 and the steepness 2/3.
+
+    Parameters and Returns are those of `relu`.
+
+    References
+    ----------
+    LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE 1998, appendix A.
+    """
+    bent = namespace(values).tanh(steepness * values)
+    return height * bent, lambda gradient: gradient * (height * steepness) * (1 - bent * bent)
+
+
+def softplus(values: Array) -> tuple[Array, Pullback]:
+    """log(1 + exp(x)), a smooth rectifier.
+
+    Parameters and Returns are those of `relu`.
+    """
+    xp = namespace(values)
+    return xp.logaddexp(values, xp.zeros_like(values)), lambda gradient: gradient * sigmoid(values)[0]
+
+
+def step(values: Array) -> tuple[Array, Pullback]:
+    """1 where x is at least 0, else 0: Rosenblatt's unit; its gradient is 0 everywhere.
+
+    Parameters and Returns are those of `relu`.
+    """
+    return (values >= 0).astype(values.dtype), lambda gradient: namespace(gradient).zeros_like(gradient)
