@@ -103,9 +103,7 @@ class Graph:
 
     def draw(self, seed: int, image_shape: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """Weights to start from; those of a layer depend on the seed and the layer's name only."""
-        return {
-            name: weight.draw(np.random.default_rng([seed, zlib.crc32(name.encode())])) for name, weight in self.weights(image_shape).items()
-        }
+        return {name: weight.draw(np.random.default_rng([seed, zlib.crc32(name.encode())])) for name, weight in self.weights(image_shape).items()}
 
     def below(self, names: Collection[str]) -> set[str]:
         """These nodes and all that they read, directly or not."""

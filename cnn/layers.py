@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
@@ -561,6 +562,6 @@ class Concatenate(Layer):
         edges = np.cumsum([0, *(maps.shape[0] for maps in inputs)])
 
         def pullback(gradient: Array) -> Gradients:
-            return [gradient[:, first:last] for first, last in zip(edges, edges[1:], strict=False)], {}
+            return [gradient[:, first:last] for first, last in pairwise(edges)], {}
 
         return Maps(xp.concatenate([maps.values for maps in inputs], axis=1), join(maps.field for maps in inputs)), pullback

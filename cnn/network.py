@@ -152,7 +152,7 @@ class Network(ClassifierMixin, FeatureExtractor):
             self.history_ = pd.DataFrame()
             self._wanted()
             return
-        classes, targets = _encoded(type(self).__name__, images, labels)
+        classes, targets = encoded(type(self).__name__, images, labels)
         graph = self._build(len(classes), shape)
         start = replace(self._start(graph, shape, images), classes=classes)
         lesson = self._lesson(graph, start, images, targets, self._course())
@@ -199,7 +199,7 @@ class Network(ClassifierMixin, FeatureExtractor):
                 msg = "`classes` must be passed on the first call to partial_fit. Hand in all labels that there will be."
                 raise ValueError(msg)
             self.classes_ = np.unique(classes)
-        known, targets = _encoded(type(self).__name__, source, y, self.classes_)
+        known, targets = encoded(type(self).__name__, source, y, self.classes_)
         if not hasattr(self, "learned_"):
             graph = self._build(len(known), shape)
             self.graph_, self.learned_ = graph, replace(self._start(graph, shape, source), classes=known)
@@ -222,7 +222,7 @@ class Network(ClassifierMixin, FeatureExtractor):
             return _standardised(to_retina(some, xp, graph.n_channels), start)
 
         n_threads = (self.n_threads or n_cores()) if xp is np else 1
-        return Lesson(graph, course, _reader(images), prepare, targets, xp, self._frozen(graph), self._augmentation(), n_threads)
+        return Lesson(graph, course, reader(images), prepare, targets, xp, self._frozen(graph), self._augmentation(), n_threads)
 
     def _fresh(self, lesson: Lesson, start: Learned) -> State:
         """The state before the first update; only weights that move have a memory."""
@@ -322,7 +322,7 @@ def _moments(images: Images, n_channels: int) -> tuple[tuple[float, ...], tuple[
     return tuple(mean.tolist()), tuple(np.where(deviation > 1e-6 * (1 + np.abs(mean)), deviation, 1.0).tolist())
 
 
-def _encoded(name: str, images: Images, labels: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def encoded(name: str, images: Images, labels: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The classes, and the number of each image's class among them."""
     if labels is None:
         msg = f"This {name} requires y to be passed, but the target y is None. Hand in a label for each image."
@@ -343,14 +343,16 @@ def _encoded(name: str, images: Images, labels: Any, classes: np.ndarray | None 
     return found, np.searchsorted(found, labels)
 
 
-def _reader(images: Images) -> Callable[[Any], np.ndarray]:
+def reader(images: Images) -> Callable[[Any], np.ndarray]:
     """Indices in, images out: from memory where they fit."""
     shape = tuple(images[0].shape)
     runs = []
     n_bytes = len(images) * int(np.prod(shape)) * 4
     for first, batch in images.batches(lambda _: 256):
         if tuple(batch.shape[1:]) != shape:
-            msg = f"`images` must have one size to learn from, got {tuple(batch.shape[1:])} for image {first} after {shape}. Resize them to one shape."
+            msg = (
+                f"`images` must have one size to learn from, got {tuple(batch.shape[1:])} for image {first} after {shape}. Resize them to one shape."
+            )
             raise ValueError(msg)
         if n_bytes <= _KEPT_IMAGES:
             runs.append(to_host(batch))

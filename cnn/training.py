@@ -31,7 +31,7 @@ _DIVERGED = 1e3  # times the first loss
 _BEST = "best "  # before the names of the best weights in a checkpoint
 
 
-class Diverged(RuntimeError):
+class DivergenceError(RuntimeError):
     """Training left the range where it can recover: the loss is not a number, or far above where it began."""
 
 
@@ -184,7 +184,7 @@ class Lesson:
         loss = sum(outputs[name] * losses[name] for name in outputs)
         state.first_loss = loss if state.first_loss is None else state.first_loss
         if not loss <= _DIVERGED * max(1.0, abs(state.first_loss)):
-            raise Diverged(_explained(loss, state, self.course, rate))
+            raise DivergenceError(_explained(loss, state, self.course, rate))
         to_weights, _ = pullback(gradients)
         self.course.rule().move(state.weights, state.memory, to_weights, rate, state.n_updates + 1)
         state.weights.update(statistics)
@@ -226,7 +226,7 @@ def train(lesson: Lesson, state: State, keep: Callable[[State], None] | None = N
 
     Raises
     ------
-    Diverged
+    DivergenceError
         If the loss is not a number, or far above where it began.
     KeyboardInterrupt
         After the update under way is whole, and kept.

@@ -185,7 +185,9 @@ def _misfit(path: Any, missing: Sequence[str], extra: Sequence[str], odd: Sequen
         for what, names in (("missing", missing), ("not of this network", extra), ("of another shape", odd))
         if names
     ]
-    return f"{path} does not fit the network. Tensors {'; '.join(parts)}. Check `architecture`, or set replace_head=True where only the classes differ."
+    return (
+        f"{path} does not fit the network. Tensors {'; '.join(parts)}. Check `architecture`, or set replace_head=True where only the classes differ."
+    )
 
 
 def _numbers(path: Any, file: Any, name: str) -> np.ndarray:

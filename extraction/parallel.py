@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from threading import Lock, local
 from typing import TypeVar
 
@@ -95,7 +96,7 @@ def shares(n_items: int, at_least: int = 1) -> list[slice]:
     """
     n_runs = max(1, min(_team.size, n_items // at_least))
     edges = [n_items * i // n_runs for i in range(n_runs + 1)]
-    return [slice(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+    return [slice(first, last) for first, last in pairwise(edges)]
 
 
 def each(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:

@@ -65,5 +65,5 @@ def lenet5(n_classes: int = 10, n_channels: int = 1, image_shape: tuple[int, int
     graph.add("c5_active", Activation("relu"))
     graph.add("f6", Dense(84))
     graph.add("f6_active", Activation("relu"))
-    graph.outputs[graph.add("output", Dense(n_classes))] = 1.0
+    graph.outputs[graph.add("output", Dense(n_classes, initial="glorot"))] = 1.0
     return graph

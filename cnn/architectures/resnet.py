@@ -96,9 +96,7 @@ def resnet(
     return graph
 
 
-def _block(
-    graph: Graph, name: str, windows: Sequence[tuple[int, int]], strides: Sequence[int], shortcuts: bool, wider: bool
-) -> None:
+def _block(graph: Graph, name: str, windows: Sequence[tuple[int, int]], strides: Sequence[int], shortcuts: bool, wider: bool) -> None:
     """Convolutions, and what came in added to what comes out: through a 1 x 1 where features are more, subsampled where places are fewer."""
     came_in, stride = graph.last, max(strides)
     for number, ((window, n_filters), step) in enumerate(zip(windows, strides, strict=True), start=1):

@@ -25,5 +25,5 @@ def simplenet(n_classes: int = 15, n_channels: int = 1, image_shape: tuple[int, 
     graph.add("dense1", Dense(100))
     graph.add("relu3", Activation("relu"))
     graph.add("dropout", Dropout(dropout))
-    graph.outputs[graph.add("dense2", Dense(n_classes))] = 1.0
+    graph.outputs[graph.add("dense2", Dense(n_classes, initial="glorot"))] = 1.0
     return graph

@@ -70,7 +70,9 @@ def vgg(
         graph.add(f"pool{stage}", Pool("max", 2))
         place += 1
     graph.add("average", AdaptivePool("average", (grid, grid)))
-    for number, (torchvision, timm) in enumerate((("classifier.0", "pre_logits.fc1"), ("classifier.3", "pre_logits.fc2")) if n_dense else (), start=6):
+    for number, (torchvision, timm) in enumerate(
+        (("classifier.0", "pre_logits.fc1"), ("classifier.3", "pre_logits.fc2")) if n_dense else (), start=6
+    ):
         graph.add(f"fc{number}", Dense(n_dense), published=(torchvision, timm))
         graph.add(f"relu{number}", Activation("relu"))
         graph.add(f"drop{number}", Dropout())

@@ -5,7 +5,13 @@ from extraction.operations.adaptive import adaptive_average_pool, adaptive_max_p
 from extraction.operations.correlation import Spectrum, correlate, correlate_spectrum
 from extraction.operations.dense import dense
 from extraction.operations.nearest import nearest_distance
-from extraction.operations.normalisation import batch_normalisation, divide_by_local_norm, local_contrast_normalisation, local_response_normalisation, scale_and_shift
+from extraction.operations.normalisation import (
+    batch_normalisation,
+    divide_by_local_norm,
+    local_contrast_normalisation,
+    local_response_normalisation,
+    scale_and_shift,
+)
 from extraction.operations.pooling import average_pool, feature_l2_pool, l2_pool, max_pool, softmax_pool
 from extraction.operations.tuning import dot_product, euclidean_distance, gaussian, normalised_dot_product
 from extraction.operations.windows import copied_border

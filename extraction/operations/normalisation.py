@@ -123,7 +123,9 @@ def local_contrast_normalisation(values: Array, window: int = 9, sigma: float = 
     return normalised, pullback
 
 
-def local_response_normalisation(values: Array, size: int = 5, scale: float = 1e-4, power: float = 0.75, offset: float = 2.0) -> tuple[Array, Pullback]:
+def local_response_normalisation(
+    values: Array, size: int = 5, scale: float = 1e-4, power: float = 0.75, offset: float = 2.0
+) -> tuple[Array, Pullback]:
     """Each response divided by (offset + scale * sum of squares of its neighbours among the features) ** power.
 
     Parameters
