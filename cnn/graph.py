@@ -177,7 +177,7 @@ class Graph:
         -------
         values : dict from wanted node to array
         pullback : callable
-            Takes gradients by wanted node, once; returns gradients of the weights by name, and of the image or None.
+            Takes gradients by wanted node; returns gradients of the weights by name, and of the image or None.
         statistics : dict from name to array
             Running statistics, moved on by this batch.
         """
@@ -204,8 +204,7 @@ class Graph:
 
         def pullback(gradients: Mapping[str, Array]) -> tuple[dict[str, Array], Array | None]:
             pending, to_weights = dict(gradients), {}
-            while tape:
-                name, back = tape.pop()
+            for name, back in reversed(tape):
                 if name not in pending:
                     continue
                 to_inputs, to_own = back(pending.pop(name))

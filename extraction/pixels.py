@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, final
 
 import numpy as np
 
-from extraction.arrays import namespace
+from extraction.arrays import Array, namespace
 from extraction.extractor import FeatureExtractor
 from extraction.fields import Field, Span
 from extraction.images import Images
@@ -57,14 +57,22 @@ class Pixels(FeatureExtractor):
         self._geometry(images[0].shape, self.layer_names)
 
     def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
-        xp = namespace(retina.values)
-        sides = retina.values.shape[2:]
+        down, right = self._matrices(retina)
+        y, x = (_cell(n, side) for n, side in zip(self.grid, retina.values.shape[2:], strict=True))
+        yield "pixels", [Maps(down @ retina.values @ right.T, Field(y, x), features=["luminance"])]
+
+    def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
+        down, right = self._matrices(retina)
+        return [down @ retina.values @ right.T], lambda gradients: down.T @ gradients[0] @ right
+
+    def _matrices(self, retina: Maps) -> tuple[Array, Array]:
+        """What averages over rows, and over columns."""
+        xp, sides = namespace(retina.values), retina.values.shape[2:]
         if any(not 1 <= n <= side for n, side in zip(self.grid, sides, strict=True)):
             msg = f"`grid` must lie between 1 x 1 and the image's {sides[0]} x {sides[1]} pixels, got {self.grid}."
             raise ValueError(msg)
         down, right = (xp.asarray(_averages(n, side), retina.values.dtype) for n, side in zip(self.grid, sides, strict=True))
-        y, x = (_cell(n, side) for n, side in zip(self.grid, sides, strict=True))
-        yield "pixels", [Maps(down @ retina.values @ right.T, Field(y, x), features=["luminance"])]
+        return down, right
 
 
 def _averages(n_cells: int, side: int) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Simple, complex and tuned cells, and the best match anywhere: pure functions from Maps to Maps."""
+"""Simple, complex and tuned cells, and the best match anywhere: pure functions from Maps to Maps, with their pullbacks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import numpy as np
@@ -19,10 +19,12 @@ from extraction.operations import (
     gaussian,
     max_pool,
     nearest_distance,
+    relu,
 )
+from extraction.operations.windows import Pullback
 
 
-def simple_cells(spectrum: Spectrum, filters: np.ndarray, response: str, margin: int = 0) -> Maps:
+def simple_cells(spectrum: Spectrum, filters: np.ndarray, response: str, margin: int = 0) -> tuple[Maps, Pullback]:
     """S1: contrast-normalised matches of filters at every pixel of the image.
 
     Parameters
@@ -39,47 +41,71 @@ def simple_cells(spectrum: Spectrum, filters: np.ndarray, response: str, margin:
 
     Returns
     -------
-    Maps
+    maps : Maps
         Of the height and width of the image.
+    pullback : callable
+        Carries a gradient on the maps back to the luminance, margin included.
     """
     values, size = spectrum.values, filters.shape[-1]
     half, (height, width) = size // 2, (side - 2 * margin for side in values.shape[2:])
-    matches, _ = correlate_spectrum(spectrum, filters[:, None])
-    responses, _ = divide_by_local_norm(matches, values, size)
-    responses = _rectified(responses, response)
+    matches, to_image = correlate_spectrum(spectrum, filters[:, None])
+    normalised, unnormalise = divide_by_local_norm(matches, values, size)
+    responses, unrectify = _rectified(normalised, response)
+    first, skipped = (margin - half, 0) if margin else (half + 1, 1)  # where the responses lie in the maps, or the maps in the responses
     if margin:
-        first = margin - half
         everywhere = responses[:, :, first : first + height, first : first + width]
     else:
         everywhere = namespace(values).zeros((*responses.shape[:2], height, width), responses.dtype)
-        everywhere[:, :, half + 1 : height - half, half + 1 : width - half] = responses[:, :, 1:, 1:]
-    return Maps(
+        everywhere[:, :, first : height - half, first : width - half] = responses[:, :, skipped:, skipped:]
+    maps = Maps(
         everywhere,
         Field().through(Window(size, padding=half)),
         n_parameters=filters.size,
         n_multiply_adds=filters.size * height * width,
     )
 
+    def pullback(gradient: Array) -> Array:
+        to_responses = namespace(values).zeros(responses.shape, gradient.dtype)
+        if margin:
+            to_responses[:, :, first : first + height, first : first + width] = gradient
+        else:
+            to_responses[:, :, skipped:, skipped:] = gradient[:, :, first : height - half, first : width - half]
+        to_matches, to_values = unnormalise(unrectify(to_responses))
+        return to_image(to_matches)[0] + to_values
 
-def _rectified(responses: Array, response: str) -> Array:
+    return maps, pullback
+
+
+def _rectified(responses: Array, response: str) -> tuple[Array, Pullback]:
     xp = namespace(responses)
     if response == "energy":
-        return feature_l2_pool(responses, 2)[0]
-    return {"absolute": xp.abs, "half": lambda r: xp.maximum(r, 0), "signed": lambda r: r}[response](responses)
+        return feature_l2_pool(responses, 2)
+    if response == "absolute":
+        return xp.abs(responses), lambda gradient: gradient * xp.sign(responses)
+    return relu(responses) if response == "half" else (responses, lambda gradient: gradient)
 
 
-def complex_cells(simple: Sequence[Maps], window: int, stride: int) -> Maps:
+def complex_cells(simple: Sequence[Maps], window: int, stride: int) -> tuple[Maps, Callable[[Array], list[Array]]]:
     """C1: the strongest simple cell over the sizes of a band and over position.
 
-    Windows start at the first place; those at the end are cut off by the border, so that there are ceil(n / stride) of them.
+    Windows start at the first place; those at the end are cut off by the border, so that there are ceil(n / stride) of them. The
+    pullback returns a gradient for each of the simple maps; where sizes tie, the first takes all.
     """
     xp = namespace(simple[0].values)
     strongest = reduce(xp.maximum, [maps.values for maps in simple])
     padding = tuple((0, (-(-side // stride) - 1) * stride + window - side) for side in strongest.shape[2:])
     around = Window(window, stride, tuple((0, max(0, end)) for _, end in padding))
-    pooled, _ = max_pool(strongest, window, stride, around.padding)
+    pooled, unpool = max_pool(strongest, window, stride, around.padding)
     field = join([maps.field for maps in simple]).through(around)
-    return Maps(pooled, field, features=simple[0].features, labels=simple[0].labels)
+
+    def pullback(gradient: Array) -> list[Array]:
+        left, shares = unpool(gradient), []
+        for maps in simple:
+            shares.append(left * (maps.values == strongest))
+            left = left - shares[-1]
+        return shares
+
+    return Maps(pooled, field, features=simple[0].features, labels=simple[0].labels), pullback
 
 
 def window_of_prototypes(size: int, partial: bool) -> Window:
@@ -93,7 +119,7 @@ def fits(maps: Maps, size: int, partial: bool) -> bool:
     return partial or size <= min(maps.shape[1:])
 
 
-def tuned_cells(complex_maps: Maps, prototypes: Array, partial: bool, sharpness: float | None) -> Maps:
+def tuned_cells(complex_maps: Maps, prototypes: Array, partial: bool, sharpness: float | None) -> tuple[Maps, Pullback]:
     """S2: the distance of every neighbourhood of C1 to every prototype, or its Gaussian where a sharpness is given.
 
     Parameters
@@ -101,18 +127,28 @@ def tuned_cells(complex_maps: Maps, prototypes: Array, partial: bool, sharpness:
     prototypes : array of shape (n_prototypes, n_features, size, size)
     partial : bool
         Whether neighbourhoods that reach beyond C1 count, with zeros outside.
+
+    Returns
+    -------
+    maps : Maps
+    pullback : callable
+        Carries a gradient on the maps back to C1.
     """
     window = window_of_prototypes(prototypes.shape[-1], partial)
-    distances, _ = euclidean_distance(complex_maps.values, prototypes, window.padding)
-    return Maps(
-        _tuned(distances, sharpness),
+    distances, to_c1 = euclidean_distance(complex_maps.values, prototypes, window.padding)
+    responses, untune = _tuned(distances, sharpness)
+    maps = Maps(
+        responses,
         complex_maps.field.through(window),
         n_parameters=prototypes.size,
         n_multiply_adds=prototypes.size * int(np.prod(distances.shape[2:])),
     )
+    return maps, lambda gradient: to_c1(untune(gradient))[0]
 
 
-def best_anywhere(bands: Sequence[Maps], prototypes: Array, partial: bool, sharpness: float | None) -> tuple[Maps, Array, Array]:
+def best_anywhere(
+    bands: Sequence[Maps], prototypes: Array, partial: bool, sharpness: float | None
+) -> tuple[Maps, Array, Array, Callable[[Array], list[Array]]]:
     """C2: the best match of each prototype over positions and bands.
 
     Returns
@@ -121,11 +157,14 @@ def best_anywhere(bands: Sequence[Maps], prototypes: Array, partial: bool, sharp
         Values of shape (n_images, n_prototypes, 1, 1); the field is left to the model, which knows the image.
     band, place : integer arrays of shape (n_images, n_prototypes)
         Index into `bands` of the winner (the lowest where several tie), and index of its window in that band, row * width + column.
+    pullback : callable
+        Carries a gradient on the maps back to each band.
     """
     window = window_of_prototypes(prototypes.shape[-1], partial)
-    distances, band, place, _ = nearest_distance([maps.values for maps in bands], prototypes, window.padding)
-    return Maps(_tuned(distances, sharpness)[..., None, None]), band, place
+    distances, band, place, to_bands = nearest_distance([maps.values for maps in bands], prototypes, window.padding)
+    responses, untune = _tuned(distances, sharpness)
+    return Maps(responses[..., None, None]), band, place, lambda gradient: to_bands(untune(gradient[..., 0, 0]))[0]
 
 
-def _tuned(distances: Array, sharpness: float | None) -> Array:
-    return distances if sharpness is None else gaussian(distances, sharpness)[0]
+def _tuned(distances: Array, sharpness: float | None) -> tuple[Array, Pullback]:
+    return (distances, lambda gradient: gradient) if sharpness is None else gaussian(distances, sharpness)

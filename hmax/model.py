@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, final
@@ -211,7 +211,7 @@ class HMAX(FeatureExtractor):
     def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
         anatomy = self._anatomy()
         s1, c1 = [], []
-        for simple, complex_ in self._bands(retina, anatomy):
+        for simple, complex_, _ in self._bands(retina, anatomy):
             s1.extend(simple if "s1" in wanted else [])
             c1.append(complex_)
         yield "s1", s1
@@ -223,7 +223,7 @@ class HMAX(FeatureExtractor):
         yield (
             "s2",
             [
-                _of_prototypes(tuned_cells(band, patches, partial, sharpness), size, band, shared=number > 0)
+                _of_prototypes(tuned_cells(band, patches, partial, sharpness)[0], size, band, shared=number > 0)
                 for size, patches in prototypes.items()
                 for number, band in enumerate(c1)
                 if "s2" in wanted and fits(band, size, partial)
@@ -231,28 +231,72 @@ class HMAX(FeatureExtractor):
         )
         best = {size: best_anywhere(_places(c1, size, partial), patches, partial, sharpness) for size, patches in prototypes.items()}
         whole = Field.whole(*retina.values.shape[2:])
-        yield "c2", [replace(_of_prototypes(maps, size), field=whole) for size, (maps, _, _) in best.items()]
-        yield _WINNERS, [Maps(xp.stack(where, axis=-1)[..., None]) for _, *where in best.values()]
+        yield "c2", [replace(_of_prototypes(maps, size), field=whole) for size, (maps, *_) in best.items()]
+        yield _WINNERS, [Maps(xp.stack(where, axis=-1)[..., None]) for _, *where, _ in best.values()]
 
-    def _bands(self, retina: Maps, anatomy: Anatomy) -> Iterator[tuple[list[Maps], Maps]]:
-        """S1 and C1, band by band."""
+    def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
+        xp, anatomy = namespace(retina.values), self._anatomy()
+        bands = list(self._bands(retina, anatomy))
+        c1 = [complex_ for _, complex_, _ in bands]
+        if layer in ("s1", "c1"):
+            n_maps = [len(simple) if layer == "s1" else 1 for simple, _, _ in bands]
+            values = [maps.values for simple, complex_, _ in bands for maps in (simple if layer == "s1" else [complex_])]
+
+            def below(gradients: Sequence[Array]) -> Array:
+                left = iter(gradients)
+                return sum(to_retina([next(left) for _ in range(n)], layer) for n, (_, _, to_retina) in zip(n_maps, bands, strict=True))
+
+            return values, below
+
+        partial, sharpness = anatomy.partial_windows, anatomy.sharpness if anatomy.tuning == "gaussian" else None
+        values, backs = [], []  # of each map, and what carries its gradient to which bands of C1
+        for size, patches in self._dictionary(anatomy).patches.items():
+            chosen = [number for number, band in enumerate(c1) if fits(band, size, partial)]
+            if layer == "s2":
+                for number in chosen:
+                    maps, back = tuned_cells(c1[number], xp.asarray(patches), partial, sharpness)
+                    values.append(maps.values)
+                    backs.append(([number], lambda gradient, back=back: [back(gradient)]))
+            else:
+                maps, _, _, back = best_anywhere(_places(c1, size, partial), xp.asarray(patches), partial, sharpness)
+                values.append(maps.values)
+                backs.append((chosen, back))
+
+        def pullback(gradients: Sequence[Array]) -> Array:
+            to_c1 = [xp.zeros_like(band.values) for band in c1]
+            for (numbers, back), gradient in zip(backs, gradients, strict=True):
+                for number, share in zip(numbers, back(gradient), strict=True):
+                    to_c1[number] = to_c1[number] + share
+            return sum(to_retina([gradient], "c1") for gradient, (_, _, to_retina) in zip(to_c1, bands, strict=True))
+
+        return values, pullback
+
+    def _bands(self, retina: Maps, anatomy: Anatomy) -> Iterator[tuple[list[Maps], Maps, Callable[[Sequence[Array], str], Array]]]:
+        """S1 and C1, band by band, with what carries gradients on either back to the retina."""
         margin = max(max(sizes) for sizes in anatomy.filter_sizes) // 2 if anatomy.s1_border == "padded" else 0
         around = ((0, 0), (0, 0), (margin, margin), (margin, margin))
         spectrum = Spectrum.of(namespace(retina.values).pad(retina.values, around) if margin else retina.values)
         features, labels = _orientations(anatomy)
         for band in anatomy.bands:
-            simple = []
+            simple, backs = [], []
             for size, wavelength, sigma in zip(
                 *(table[band - 1] for table in (anatomy.filter_sizes, anatomy.wavelengths, anatomy.sigmas)), strict=True
             ):
                 _check_size(retina.values.shape[2:], size, band, margin, anatomy.bands)
                 filters = gabor_bank(size, wavelength, anatomy.orientations, sigma, anatomy.phases, anatomy.aspect_ratio)
-                cells = simple_cells(spectrum, filters, anatomy.s1_response, margin)
+                cells, back = simple_cells(spectrum, filters, anatomy.s1_response, margin)
+                backs.append(back)
                 own = {"filter_size": size, "wavelength": wavelength}
                 again = f"_w{wavelength:g}" if list(anatomy.filter_sizes[band - 1]).count(size) > 1 else ""
                 simple.append(replace(cells, band=f"b{band}_s{size:02d}{again}", features=features, labels=labels | own))
-            pooled = complex_cells(simple, anatomy.pool_sizes[band - 1], anatomy.pool_strides[band - 1])
-            yield simple, replace(pooled, band=f"b{band}", features=features, labels=labels | {"band_number": band})
+            pooled, unpool = complex_cells(simple, anatomy.pool_sizes[band - 1], anatomy.pool_strides[band - 1])
+
+            def to_retina(gradients: Sequence[Array], layer: str, unpool: Any = unpool, backs: Any = tuple(backs)) -> Array:
+                shares = unpool(gradients[0]) if layer == "c1" else gradients
+                total = sum(back(share) for back, share in zip(backs, shares, strict=True))
+                return total[:, :, margin : total.shape[2] - margin, margin : total.shape[3] - margin]
+
+            yield simple, replace(pooled, band=f"b{band}", features=features, labels=labels | {"band_number": band}), to_retina
 
     # Looking inside --------------------------------------------------------------------------------------------------
 

@@ -223,7 +223,13 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
             into[:, 1::2] = both.imag[:, : into.shape[1] // 2]
 
     def pullback(gradient: Array) -> tuple[Array, Array]:
-        return correlate(values, xp.asarray(weights, values.dtype))[1](gradient)
+        """A convolution with the filters, and a correlation of the values with the gradient, both as products of transforms."""
+        of_gradient = fourier(xp).fft2(gradient.astype(xp.float64), s=shape)
+        of_weights = fourier(xp).fft2(xp.asarray(weights[:, 0]), s=shape)
+        to_values = fourier(xp).ifft2((of_gradient * of_weights).sum(axis=1)).real[:, None, : values.shape[2], : values.shape[3]]
+        to_weights = fourier(xp).ifft2((transform[:, None] * of_gradient.conj()).sum(axis=0)).real
+        rows, cols = weights.shape[2:]
+        return to_values.astype(values.dtype), to_weights[:, None, :rows, :cols].astype(values.dtype)
 
     return matches, pullback
 
