@@ -70,7 +70,9 @@ _resize = click.option(
 _background = click.option("--background", help="Colour under transparent pixels; without it such pictures are refused.")
 _skip_bad = click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be read, with a warning that names them.")
 _quiet = click.option("--quiet", is_flag=True, help="No progress bars and no closing line.")
-_image_size = click.option("--image-size", default="224", show_default=True, metavar="N or HxW", help="Of the images, in pixels.")
+_image_size = click.option(
+    "--image-size", metavar="N or HxW", help="Of the images, in pixels; if not given what the model was made for, or else 224."
+)
 
 
 def _built(name: str, settings: tuple[str, ...], layer: str | None = None, quiet: bool = False) -> FeatureExtractor:
@@ -90,7 +92,9 @@ def _opened(where: str, resize: str, background: str | None, skip_bad: bool, qui
     return open_dataset(where).framed(resize, background).checked(skip_bad, progress=False if quiet else None)
 
 
-def _sides(text: str) -> tuple[int, int]:
+def _sides(text: str | None, model: FeatureExtractor) -> tuple[int, int]:
+    if text is None:
+        return model._natural_shape() or (224, 224)
     sides = text.split("x")
     if len(sides) > 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
         msg = f"--image-size must be N or HxW in pixels, got {text!r}."
@@ -122,9 +126,10 @@ def models(form: str) -> None:
 @click.option("--pixels-per-degree", type=click.FloatRange(min=0, min_open=True), help="Adds the same columns in degrees of visual angle.")
 @_form
 @_plainly
-def fields(name: str, settings: tuple[str, ...], image_size: str, pixels_per_degree: float | None, form: str) -> None:
+def fields(name: str, settings: tuple[str, ...], image_size: str | None, pixels_per_degree: float | None, form: str) -> None:
     """Receptive fields of every layer: size, step, and centre of the first, in pixels."""
-    _show(_built(name, settings).fields(_sides(image_size), pixels_per_degree=pixels_per_degree), form)
+    model = _built(name, settings)
+    _show(model.fields(_sides(image_size, model), pixels_per_degree=pixels_per_degree), form)
 
 
 @main.command()
@@ -133,9 +138,10 @@ def fields(name: str, settings: tuple[str, ...], image_size: str, pixels_per_deg
 @_image_size
 @_form
 @_plainly
-def summary(name: str, settings: tuple[str, ...], image_size: str, form: str) -> None:
+def summary(name: str, settings: tuple[str, ...], image_size: str | None, form: str) -> None:
     """Layers, output shapes, parameters and multiply-accumulates, with totals."""
-    rows = _built(name, settings).summary(_sides(image_size))
+    model = _built(name, settings)
+    rows = model.summary(_sides(image_size, model))
     total = {"layer": "total", "band": ""} | {column: int(rows[column].sum()) for column in ("units", "parameters", "multiply_accumulates")}
     if form == "json":
         click.echo(json.dumps({"layers": rows.to_dict(orient="records"), **{name: total[name] for name in list(total)[2:]}}, indent=1))
@@ -258,6 +264,42 @@ def _save_readouts(done: list[Any], output: Path, attributes: dict[str, str], co
     counts = last.confusion().reset_index().melt("label", var_name="predicted", value_name="n_images")
     figure = confusion(last.confusion(), f"{last.name}: {100 * last.accuracy:.1f} % of {len(last.table)}")
     return [*written, output / "run.json", *save(figure, output / "confusion", counts)]
+
+
+@main.command()
+@click.argument("dataset", metavar="DATASET")
+@click.option("--model", "name", default="cnn:CNN", show_default=True, metavar="PACKAGE:CLASS", help="A model whose weights can be written.")
+@_settings
+@click.option("--test", "test", metavar="DATASET", help="Images to test on, where DATASET has no split.")
+@_resize
+@_background
+@_skip_bad
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="weights.safetensors")
+@_quiet
+@_plainly
+def train(
+    dataset: str, name: str, settings: tuple[str, ...], test: str | None, resize: str, background: str | None, skip_bad: bool,
+    output: Path, quiet: bool,
+) -> None:  # fmt: skip
+    """Train a network on DATASET and write its weights.
+
+    Uses the training images of a given split (train/ and test/, or a column `split`), and says the accuracy on the test images. Writes the
+    curves of loss and accuracy beside the weights. Interrupted with Ctrl-C, what is done is kept, and the same command goes on from there,
+    to the same numbers.
+    """
+    from analysis.training import run
+
+    if output.suffix != ".safetensors":
+        msg = f"--output must end in .safetensors, got {output}."
+        raise ValueError(msg)
+    writable(output)
+    model = _built(name, settings, quiet=quiet)
+    images = _opened(dataset, resize, background, skip_bad, quiet)
+    others = None if test is None else _opened(test, resize, background, skip_bad, quiet)
+    done = run(model, images, others, output)
+    _show(done.table, "text")
+    if not quiet:
+        click.echo(f"{len(done.written)} files: {', '.join(map(str, done.written))}", err=True)
 
 
 @main.command()

@@ -16,7 +16,7 @@ from cnn.architectures import build
 from cnn.augmentation import Augmentation
 from cnn.graph import Graph
 from cnn.network import Network
-from cnn.weights import IMAGENET, Learned, head_size, read_about, read_weights
+from cnn.weights import IMAGENET, Learned, head_size, read_about, read_weights, stamp
 from extraction.images import Images
 
 UNTRAINED = "untrained"
@@ -169,7 +169,7 @@ class CNN(Network):
         return 20 if self.weights is None else 0
 
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
-        about = _about(*_stamp(self.weights)) if self._from_file() else {}
+        about = _about(*stamp(self.weights)) if self._from_file() else {}
         named, chosen = about.get("architecture"), self.architecture
         if named and chosen is not None and _name(chosen) != named:
             msg = f"`weights` {self.weights} are of the architecture {named!r}, but `architecture` is {_name(chosen)!r}. Leave it out."
@@ -193,7 +193,7 @@ class CNN(Network):
         if not self._from_file():
             graph = self._build(None, image_shape)
             return graph, Learned(graph.draw(self.random_state, image_shape), *self._moments_of(graph.n_channels, {}))
-        about = _about(*_stamp(self.weights))
+        about = _about(*stamp(self.weights))
         n_classes = None if about else head_size(self.weights, self._build(None, None))
         graph = self._build(n_classes, None)
         classes = about.get("classes")
@@ -206,7 +206,7 @@ class CNN(Network):
             return replace(measured, **self._standard(graph.n_channels)) if self.standardise is not None else measured
         heads = list(graph.outputs) if self.replace_head else []
         read = read_weights(self.weights, graph, graph.weights(image_shape), without=heads)
-        mean, deviation = self._moments_of(graph.n_channels, _about(*_stamp(self.weights)))
+        mean, deviation = self._moments_of(graph.n_channels, _about(*stamp(self.weights)))
         return Learned(measured.arrays | read, mean, deviation)
 
     def _moments_of(self, n_channels: int, about: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -257,7 +257,7 @@ class CNN(Network):
         """
         self._check_ready(self.layer_names)
         graph, learned = self._net(self._natural_shape())
-        about = _about(*_stamp(self.weights)) if self._from_file() else {}
+        about = _about(*stamp(self.weights)) if self._from_file() else {}
         n_classes = len(learned.classes) if learned.classes is not None else None
         own = dict(about.get("options", {})) | dict(self.options or {}) | {"n_channels": graph.n_channels, "image_shape": graph.image_shape}
         own |= {} if n_classes is None else {"n_classes": n_classes}
@@ -275,12 +275,6 @@ def _name(architecture: str | Callable[..., Graph]) -> str:
     return name if module.startswith("cnn.architectures.") else f"{module}:{name}"
 
 
-def _stamp(path: Any) -> tuple[str, int]:
-    """A path, and when it was last written: what is kept of a file is read anew when it changes."""
-    file = Path(path)
-    return str(file), file.stat().st_mtime_ns if file.is_file() else 0
-
-
 @lru_cache(maxsize=8)
 def _about(path: str, _: int) -> dict[str, Any]:
     return read_about(path)
@@ -293,8 +287,8 @@ class _Key:
         self.model = model
         names = ("architecture", "weights", "options", "channels", "standardise", "random_state")
         shape = None if model._from_file() else image_shape
-        stamp = _stamp(model.weights) if model._from_file() else None
-        self.text = json.dumps([{name: getattr(model, name) for name in names}, shape, stamp], default=repr, sort_keys=True)
+        written = stamp(model.weights) if model._from_file() else None
+        self.text = json.dumps([{name: getattr(model, name) for name in names}, shape, written], default=repr, sort_keys=True)
         self.shape = image_shape
 
     def __eq__(self, other: object) -> bool:

@@ -278,6 +278,33 @@ class Network(ClassifierMixin, FeatureExtractor):
         each_class = np.maximum(sigmoid(scores)[0], np.finfo(float).tiny)
         return each_class / each_class.sum(axis=1, keepdims=True)
 
+    def filters(self, layer: str | None = None) -> np.ndarray:
+        """Filters of a convolution, of shape (n_filters, n_features, rows, columns).
+
+        Parameters
+        ----------
+        layer : str or None
+            None is the first convolution.
+
+        Raises
+        ------
+        NotFittedError
+            If nothing was learned yet.
+        ValueError
+            If this layer has no filters.
+        """
+        self._check_ready(self.layer_names)
+        graph, learned = self._net(self._natural_shape())
+        known = [name for name in graph.nodes if f"{name}.weight" in learned.arrays and learned.arrays[f"{name}.weight"].ndim == 4]
+        if not known or layer not in (None, *known):
+            msg = (
+                f"`layer` must be one of {', '.join(map(repr, known))}, got {layer!r}."
+                if known
+                else "This network has no convolution, so no filters."
+            )
+            raise ValueError(msg)
+        return learned.arrays[f"{layer or known[0]}.weight"]
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self._n_epochs() > 0

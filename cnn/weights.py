@@ -76,6 +76,12 @@ def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
         temporary.write_bytes(content)
 
 
+def stamp(path: Any) -> tuple[str, int]:
+    """A path, and when it was last written: what is kept of a file is read anew when it changes."""
+    file = Path(path)
+    return str(file), file.stat().st_mtime_ns if file.is_file() else 0
+
+
 def _opened(path: str | os.PathLike[str]) -> Any:
     """An open safetensors file, of bounded size."""
     file = Path(path)

@@ -272,6 +272,23 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         """Output shape, units, parameters and multiply-accumulates per image of every layer and band."""
         return summary_table(self._geometry(image_shape, self._wanted(self.layer_names)))
 
+    def unit_numbers(self, layer: str, units: str | int | Sequence[str | int], image_shape: Sequence[int]) -> list[int]:
+        """Units of a layer, by name or index, as indices among what `transform` returns for it and images of this shape.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer or unit.
+        """
+        names = names_of(self._geometry(image_shape, self._wanted((layer,))))
+        asked: list[Any] = [units] if isinstance(units, str | int | np.integer) else list(units)
+        places = {name: index for index, name in enumerate(names)}
+        for unit in asked:
+            if unit not in places and not (isinstance(unit, int | np.integer) and -len(names) <= unit < len(names)):
+                msg = f"`units` must be among {names[0]!r} to {names[-1]!r}, or indices below {len(names)}, got {unit!r}."
+                raise ValueError(msg)
+        return [places[unit] if isinstance(unit, str) else int(unit) % len(names) for unit in asked]
+
     def image_gradient(self, images: Any, layer: str, units: str | int | Sequence[str | int]) -> np.ndarray:
         """How responses of units change with each pixel.
 
@@ -300,8 +317,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         self._check_ready((wanted,))
         source = self._open(images, reset=False)
         shape = tuple(source[0].shape)
-        asked = [units] if isinstance(units, str | int | np.integer) else list(units)
-        numbers = _numbered(asked, names_of(self._geometry(shape, (wanted,))))
+        numbers = self.unit_numbers(layer, units, shape)
         xp, found = device_namespace(self.device), []
         for _, batch in source.batches(lambda _: _LARGEST_BATCH["cpu"]):
             retina = Maps(to_retina(batch, xp, self.n_channels))
@@ -417,16 +433,6 @@ def _are_unflattened(images: Any) -> bool:
     if hasattr(images, "ndim"):
         return images.ndim > 2
     return hasattr(images, "__getitem__") and len(images) > 0 and np.ndim(images[0]) > 1
-
-
-def _numbered(units: Sequence[str | int], names: Sequence[str]) -> list[int]:
-    """Units as indices among these names."""
-    places = {name: index for index, name in enumerate(names)}
-    for unit in units:
-        if unit not in places and not (isinstance(unit, int | np.integer) and -len(names) <= unit < len(names)):
-            msg = f"`units` must be among {names[0]!r} to {names[-1]!r}, or indices below {len(names)}, got {unit!r}."
-            raise ValueError(msg)
-    return [places[unit] if isinstance(unit, str) else int(unit) % len(names) for unit in units]
 
 
 def _listed(shapes: Sequence[tuple[int, int, int]]) -> str:

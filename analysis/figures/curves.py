@@ -1,0 +1,33 @@
+"""Learning curves: loss and accuracy over the epochs of a training."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from analysis.figures.style import PALETTE, WIDTHS, style
+
+
+def curves(history: pd.DataFrame, title: str = "") -> Figure:
+    """Loss on a logarithmic axis, and accuracy beside it, of training and validation images.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        Columns epoch, loss, accuracy, and where known validation_loss, validation_accuracy, as `CNN.history_` has them.
+    """
+    with style():
+        figure = Figure(figsize=(WIDTHS["middle"], 2.0), layout="constrained")
+        for axes, name, factor in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
+            for column, label, colour, dashes in ((name, "training", "blue", "-"), (f"validation_{name}", "validation", "orange", "--")):
+                if column in history:
+                    axes.plot(history["epoch"], factor * history[column], dashes, color=PALETTE[colour], label=label, marker=".", markersize=4)
+            axes.set(xlabel="Epoch", ylabel="Loss" if factor == 1 else "Accuracy, %")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if factor == 1:
+                axes.set_yscale("log")
+            if "validation_loss" in history:
+                axes.legend(frameon=False)
+        figure.suptitle(title, fontsize=8)
+    return figure

@@ -1,0 +1,478 @@
+"""Any PyTorch module behind the same interface: torchvision, timm, transformers, segmentation networks, Siamese pairs (needs torch)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from functools import cache, lru_cache
+from os import PathLike
+from threading import RLock
+from typing import Any, final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from cnn.layers import AdaptivePool, Mode
+from cnn.weights import IMAGENET, read_tensors, stamp
+from extraction.arrays import Array, to_host
+from extraction.extractor import FeatureExtractor
+from extraction.fields import WHOLE_IMAGE, Field, Span, Window, join
+from extraction.images import Images
+from extraction.maps import Maps
+
+MEASURED = "measured"  # of a field: where gradients of noise images reach, since the graph could not be followed
+_LOCK = RLock()  # hooks of two threads on one module would hear each other
+_KNOWN: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()  # what was found out about each module
+
+
+@final
+class TorchExtractor(FeatureExtractor):
+    """Any PyTorch module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module or str
+        The module, or 'package.module:function' that makes it, such as 'torchvision.models:resnet18'.
+    layer : str, sequence of str or None
+        Names of submodules as `named_modules` gives them; further calls of the same submodule are 'name:2', 'name:3'. None is the last
+        before the output.
+    weights : path or None
+        A safetensors file for `load_state_dict`; for modules named by a str.
+    call : callable or None
+        How the module is called: takes the module and a tensor of images (n, channels, height, width). None is `module(images)`; a
+        Siamese pair may be called as `lambda module, images: module(images, images.flip(-1))`.
+    channels : {1, 3}
+        Luminance, or red, green and blue.
+    standardise : 'imagenet' or (means, deviations)
+        What is taken off pixel values 0..255 and what they are then divided by, per channel.
+    natural_shape : (int, int)
+        Height and width of images, in pixels, that the module surely takes: its layers are found with one.
+    random_state : int
+        Seed of a module named by a str, where it draws weights.
+    image_shape, device, batch_memory, n_threads, progress
+        As in `FeatureExtractor`; the module computes where its own parameters are.
+
+    Notes
+    -----
+    Values are copied as soon as a submodule returns, so that in-place operations cannot reach them. Fields are followed through the
+    module's operations; where one of them is unknown, the field is where the gradient of noise images reaches, and its status says
+    'measured'. The module runs in evaluation mode and is left as it was.
+
+    Examples
+    --------
+    >>> import torch  # doctest: +SKIP
+    >>> model = TorchExtractor(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5), torch.nn.ReLU()))  # doctest: +SKIP
+    >>> model.layer_names  # doctest: +SKIP
+    ('0', '1')
+    """
+
+    def __init__(
+        self,
+        module: Any = None,
+        *,
+        layer: str | Sequence[str] | None = None,
+        weights: str | PathLike[str] | None = None,
+        call: Callable[[Any, Any], Any] | None = None,
+        channels: int = 3,
+        standardise: str | tuple[Sequence[float], Sequence[float]] = "imagenet",
+        natural_shape: tuple[int, int] = (224, 224),
+        random_state: int = 0,
+        image_shape: Sequence[int] | None = None,
+        device: str = "cpu",
+        batch_memory: int = 256,
+        n_threads: int | None = 1,
+        progress: bool | None = None,
+    ) -> None:
+        self.module = module
+        self.layer = layer
+        self.weights = weights
+        self.call = call
+        self.channels = channels
+        self.standardise = standardise
+        self.natural_shape = natural_shape
+        self.random_state = random_state
+        self.image_shape = image_shape
+        self.device = device
+        self.batch_memory = batch_memory
+        self.n_threads = n_threads
+        self.progress = progress
+
+    # The extractor's questions ---------------------------------------------------------------------------------------
+
+    @property
+    def n_channels(self) -> int:
+        """1 where the module sees luminance, 3 where it sees red, green and blue."""
+        return self.channels
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the submodules, in the order in which they return."""
+        return () if self.module is None else tuple(self._known(self.natural_shape))
+
+    def _default_layer(self) -> str:
+        names = self.layer_names
+        return names[-2] if len(names) > 1 else names[-1] if names else ""
+
+    def _natural_shape(self) -> tuple[int, int]:
+        return tuple(self.natural_shape)
+
+    def _value_range(self) -> tuple[float, float]:
+        return (0, 255)
+
+    def _working_bytes(self, height: int, width: int) -> int:
+        sizes = [int(np.prod(shape)) for bands in self._known((height, width)).values() for shape, _ in bands.values()]
+        return 16 * max(sizes, default=height * width)
+
+    def _learn(self, images: Images, labels: Any) -> None:
+        self._geometry(images[0].shape, self._wanted())
+
+    def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
+        known = self._known(tuple(retina.values.shape[2:]))
+        found: Mapping[str, Mapping[str, Any]] = {}
+        if len(retina.values):
+            with _torch().no_grad():
+                found = self._recorded(self._tensor(retina.values), wanted)
+        counts = _parameters(self._built()) if not len(retina.values) else {}
+        for name, bands in known.items():
+            if name not in wanted:
+                yield name, []
+                continue
+            maps = []
+            for number, (band, (shape, field)) in enumerate(bands.items()):
+                values = _as_maps(found[name][band], len(retina.values)).float().cpu().numpy() if found else np.empty((0, *shape), np.float32)
+                features = [f"c{index:0{max(2, len(str(shape[0] - 1)))}d}" for index in range(shape[0])]
+                maps.append(Maps(values, field, band, features, n_parameters=0 if number else counts.get(name, 0)))
+            yield name, maps
+
+    def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
+        torch = _torch()
+        image = self._tensor(retina.values).requires_grad_()
+        n_images = len(retina.values)
+        with torch.enable_grad():
+            bands = [_as_maps(value, n_images) for value in self._recorded(image, (layer,))[layer].values()]
+        deviation = np.asarray(self._standard()[1], np.float32).reshape(-1, 1, 1)
+
+        def pullback(gradients: Sequence[Array]) -> Array:
+            towards = [torch.as_tensor(np.array(to_host(g)), device=band.device, dtype=band.dtype) for g, band in zip(gradients, bands, strict=True)]
+            moving = [(band, toward) for band, toward in zip(bands, towards, strict=True) if band.requires_grad]
+            if not moving:
+                return np.zeros(retina.values.shape, np.float32)
+            values, along = zip(*moving, strict=True)
+            (gradient,) = torch.autograd.grad(values, image, along, retain_graph=True, allow_unused=True)
+            return np.zeros(retina.values.shape, np.float32) if gradient is None else gradient.cpu().numpy() / deviation
+
+        return [band.detach().cpu().numpy() for band in bands], pullback
+
+    # The module ------------------------------------------------------------------------------------------------------
+
+    def _built(self) -> Any:
+        """The module itself."""
+        torch = _torch()
+        if isinstance(self.module, str):
+            return _made(self.module, None if self.weights is None else stamp(self.weights), self.random_state)
+        if not isinstance(self.module, torch.nn.Module):
+            msg = f"`module` must be a torch.nn.Module or 'package.module:function' that makes one, got {self.module!r}."
+            raise TypeError(msg)
+        if self.weights is not None:
+            msg = "`weights` are for a module named by a str. Load them into the module yourself, with load_state_dict."
+            raise ValueError(msg)
+        return self.module
+
+    def _standard(self) -> tuple[Sequence[float], Sequence[float]]:
+        chosen = IMAGENET if isinstance(self.standardise, str) and self.standardise == "imagenet" else self.standardise
+        if isinstance(chosen, str) or len(chosen) != 2 or any(len(part) not in (self.channels, 3) for part in chosen):
+            msg = f"`standardise` must be 'imagenet' or (means, deviations) of {self.channels} channels each, got {self.standardise!r}."
+            raise ValueError(msg)
+        mean, deviation = ([float(np.mean(part))] if len(part) != self.channels else list(part) for part in chosen)
+        return mean, deviation
+
+    def _tensor(self, values: Array) -> Any:
+        """Images as the module sees them, where it is."""
+        torch, module = _torch(), self._built()
+        mean, deviation = (np.asarray(part, np.float32).reshape(-1, 1, 1) for part in self._standard())
+        place = next((p for p in module.parameters()), torch.empty(0))
+        dtype = place.dtype if place.dtype.is_floating_point else torch.float32
+        return torch.as_tensor((to_host(values) - mean) / deviation).to(place.device, dtype)
+
+    def _recorded(self, image: Any, wanted: Collection[str] | None) -> dict[str, dict[str, Any]]:
+        """What the wanted submodules (None is all) return, copied at once: {name: {part of the output: tensor}}."""
+        module, calls, found = self._built(), dict[str, int](), dict[str, dict[str, Any]]()
+
+        def record(name: str) -> Callable[[Any, Any, Any], None]:
+            def hook(_: Any, __: Any, output: Any) -> None:
+                calls[name] = calls.get(name, 0) + 1
+                call = name if calls[name] == 1 else f"{name}:{calls[name]}"
+                if wanted is None or call in wanted:
+                    found[call] = {part: _copied(tensor) for part, tensor in _tensors(output)}
+
+            return hook
+
+        with _LOCK, _at_rest(module):
+            hooks = [one.register_forward_hook(record(name or "output")) for name, one in module.named_modules()]
+            try:
+                (self.call or _plainly)(module, image)
+            finally:
+                for hook in hooks:
+                    hook.remove()
+        return found
+
+    def _known(self, shape: tuple[int, int]) -> dict[str, dict[str, tuple[tuple[int, int, int], Field]]]:
+        """Shape and field of each part of each submodule's output, for images of this shape."""
+        torch, module = _torch(), self._built()
+        key = (tuple(shape), self.call, self.channels)
+        about = _KNOWN.setdefault(module, {})
+        if key not in about:
+            noise = torch.Generator().manual_seed(0)
+            place = next((p for p in module.parameters()), torch.empty(0))
+            image = torch.randn((1, self.channels, *shape), generator=noise).to(place.device)
+            with torch.no_grad(), _LOCK:
+                seen = self._recorded(_followed(image), None)
+            about[key] = {name: bands for name, parts in seen.items() if (bands := _described(parts, shape))}
+            self._measure(about[key], image)
+        return about[key]
+
+    def _measure(self, known: dict[str, dict[str, tuple[tuple[int, int, int], Field | None]]], image: Any) -> None:
+        """Fill in the fields that could not be followed: from gradients of noise images."""
+        unknown = {name for name, bands in known.items() if any(field is None for _, field in bands.values())}
+        if not unknown:
+            return
+        torch = _torch()
+        reach: dict[tuple[str, str], np.ndarray] = {}
+        for seed in range(_N_NOISE):
+            generator = torch.Generator().manual_seed(seed)
+            noise = torch.randn(image.shape, generator=generator).to(image.device).requires_grad_()
+            with torch.enable_grad():
+                found = self._recorded(noise, unknown)
+            for name in unknown:
+                for part, (shape, field) in known[name].items():
+                    if field is None:
+                        reach[name, part] = reach.get((name, part), 0) + _reach(_as_maps(found[name][part], 1), noise, shape)
+        sides = tuple(image.shape[2:])
+        for (name, part), total in reach.items():
+            shape = known[name][part][0]
+            known[name][part] = (shape, _measured_field(total > 0, shape, sides))
+
+
+_N_NOISE = 4  # noise images that a field is measured with
+
+
+def _torch() -> Any:
+    try:
+        return importlib.import_module("torch")
+    except ImportError as error:
+        msg = f"TorchExtractor needs PyTorch ({error}). Install it with the extra `torch`, such as `pip install 'hmax-cnn[torch]'`."
+        raise RuntimeError(msg) from error
+
+
+def _plainly(module: Any, image: Any) -> Any:
+    return module(image)
+
+
+@lru_cache(maxsize=4)
+def _made(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
+    """A module from the function that makes it, with these weights."""
+    torch, (package, _, name) = _torch(), where.partition(":")
+    try:
+        function = getattr(importlib.import_module(package), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        msg = f"`module` must be 'package.module:function', such as 'torchvision.models:resnet18', got {where!r} ({error})."
+        raise ValueError(msg) from error
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = function()
+    if not isinstance(module, torch.nn.Module):
+        msg = f"`module` {where!r} must make a torch.nn.Module, got {type(module).__name__}."
+        raise TypeError(msg)
+    if weights is not None:
+        try:
+            module.load_state_dict({key: torch.as_tensor(array) for key, array in read_tensors(weights[0]).items()})
+        except RuntimeError as error:
+            msg = f"{weights[0]} does not fit {where!r}: {error}"
+            raise ValueError(msg) from error
+    return module
+
+
+@contextmanager
+def _at_rest(module: Any) -> Iterator[None]:
+    """Evaluation mode, and every submodule's own mode again afterwards."""
+    modes = [(one, one.training) for one in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for one, mode in modes:
+            one.training = mode
+
+
+def _tensors(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The tensors in what a module returned, with their place in it."""
+    if isinstance(output, _torch().Tensor):
+        yield name, output
+    elif isinstance(output, Mapping):
+        for key, value in output.items():
+            yield from _tensors(value, f"{name}_{key}".strip("_"))
+    elif isinstance(output, tuple | list):
+        for number, value in enumerate(output):
+            yield from _tensors(value, f"{name}_{number}".strip("_") if len(output) > 1 else name)
+
+
+def _copied(tensor: Any) -> Any:
+    """The tensor as it is now, with its field."""
+    copy = tensor.clone()
+    if isinstance(tensor, _followed_class()):
+        copy.field = tensor.field
+    return copy
+
+
+def _as_maps(tensor: Any, n_images: int) -> Any:
+    """A tensor as (image, feature, y, x): tokens lie along y."""
+    if tensor.ndim == 0 or tensor.shape[0] != n_images:
+        tensor = tensor.reshape(n_images, -1) if tensor.ndim and tensor.shape[0] % n_images == 0 else tensor.expand(n_images, *tensor.shape)
+    if tensor.ndim == 4:
+        return tensor
+    if tensor.ndim == 3:
+        return tensor.transpose(1, 2)[..., None]
+    return tensor.reshape(n_images, -1, 1, 1)
+
+
+def _parameters(module: Any) -> dict[str, int]:
+    """Parameters that each submodule holds itself, not in others below it."""
+    return {name or "output": sum(p.numel() for p in one.parameters(recurse=False)) for name, one in module.named_modules()}
+
+
+def _described(parts: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, tuple[tuple[int, int, int], Field | None]]:
+    """Shape and field of each part of an output; None where the field could not be followed."""
+    found = {}
+    for part, tensor in parts.items():
+        if not tensor.dtype.is_floating_point:
+            continue
+        maps = tuple(_as_maps(tensor, 1).shape[1:])
+        field = getattr(tensor, "field", None)
+        if tensor.ndim != 4 or maps[1:] == (1, 1):
+            field = Field.whole(*shape) if field is None or tensor.ndim != 4 else field
+        found[part] = (maps, field)
+    return found
+
+
+def _reach(maps: Any, image: Any, shape: tuple[int, int, int]) -> np.ndarray:
+    """Where in the image the middle unit of a map, all features together, has a gradient."""
+    torch = _torch()
+    if not maps.requires_grad:
+        return np.ones(image.shape[2:])
+    middle = maps[0, :, shape[1] // 2, shape[2] // 2]
+    weights = torch.randn(middle.shape, generator=torch.Generator().manual_seed(1)).to(middle)
+    (gradient,) = torch.autograd.grad((middle * weights).sum(), image, retain_graph=True, allow_unused=True)
+    return np.zeros(image.shape[2:]) if gradient is None else gradient.abs().sum(dim=(0, 1)).cpu().numpy()
+
+
+def _measured_field(reached: np.ndarray, shape: tuple[int, int, int], sides: tuple[int, int]) -> Field:
+    """The field whose middle unit reaches there; the others lie evenly over the image."""
+    spans = []
+    for axis, (n, side) in enumerate(zip(shape[1:], sides, strict=True)):
+        places = np.flatnonzero(reached.any(axis=1 - axis))
+        low, high = (int(places[0]), int(places[-1])) if len(places) else (0, side - 1)
+        step = Fraction(side, n)
+        spans.append(Span(high - low + 1, step, Fraction(low + high, 2) - (n // 2) * step))
+    if all(span.size >= side for span, side in zip(spans, sides, strict=True)):
+        return Field.whole(*sides)
+    return Field(*spans, MEASURED)
+
+
+# Following fields through operations -----------------------------------------------------------------------------------
+
+_POINTWISE = {
+    "relu", "relu_", "leaky_relu", "leaky_relu_", "elu", "elu_", "gelu", "silu", "hardswish", "hardsigmoid", "hardtanh", "relu6", "sigmoid", "tanh",
+    "softplus", "selu", "prelu", "mish", "dropout", "dropout_", "dropout2d", "feature_dropout", "batch_norm", "local_response_norm", "clone",
+    "contiguous", "detach", "to", "float", "clamp", "add", "add_", "sub", "mul", "mul_", "div", "div_", "__add__", "__iadd__", "__radd__", "__mul__",
+    "__imul__", "__rmul__", "__sub__", "__truediv__", "abs", "sqrt", "exp", "neg", "pow", "__neg__", "square", "requires_grad_",
+}  # fmt: skip
+_POOLS = {"max_pool2d", "_max_pool2d", "max_pool2d_with_indices", "avg_pool2d", "lp_pool2d"}
+_JOINS = {"cat", "concat", "stack"}
+
+
+def _followed(image: Any) -> Any:
+    """An image that knows its field, and gives what is made from it theirs."""
+    tagged = image.as_subclass(_followed_class())
+    tagged.field = Field()
+    tagged.sides = tuple(image.shape[2:])
+    return tagged
+
+
+@cache
+def _followed_class() -> Any:
+    torch = _torch()
+
+    class Followed(torch.Tensor):
+        """A tensor with the field of its units; None where it is not known."""
+
+        field: Field | None = None
+        sides: tuple[int, int] = (0, 0)
+
+        @classmethod
+        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            inputs = [one for one in _flat((args, kwargs)) if isinstance(one, cls)]
+            with torch._C.DisableTorchFunctionSubclass():
+                fields = [(one.field, tuple(one.shape), one.sides) for one in inputs]
+            result = super().__torch_function__(function, types, args, kwargs or {})
+            with torch._C.DisableTorchFunctionSubclass():
+                for _, tensor in _tensors(result):
+                    if isinstance(tensor, cls) and fields:
+                        tensor.sides = fields[0][2]
+                        tensor.field = _field_after(getattr(function, "__name__", ""), fields, args, kwargs or {}, tensor)
+            return result
+
+    return Followed
+
+
+def _flat(things: Any) -> Iterator[Any]:
+    if isinstance(things, tuple | list):
+        for one in things:
+            yield from _flat(one)
+    elif isinstance(things, dict):
+        yield from _flat(list(things.values()))
+    else:
+        yield things
+
+
+def _field_after(name: str, inputs: Sequence[Any], args: Any, kwargs: Mapping[str, Any], result: Any) -> Field | None:
+    """The field of what an operation returns; None where the operation is unknown."""
+    field, shape, sides = inputs[0]
+    if result.ndim in (2, 3) or any(one is not None and one.status == WHOLE_IMAGE for one, *_ in inputs):
+        return Field.whole(*sides)
+    if result.ndim != 4 or any(one is None for one, *_ in inputs):
+        return None
+    if name == "conv2d":
+        given = dict(zip(("input", "weight", "bias", "stride", "padding", "dilation"), args, strict=False)) | dict(kwargs)
+        size, padding = tuple(given["weight"].shape[2:]), given.get("padding", 0)
+        if isinstance(padding, str):
+            total = [d * (k - 1) if padding == "same" else 0 for k, d in zip(size, _two(given.get("dilation", 1)), strict=True)]
+            padding = tuple((n // 2, n - n // 2) for n in total)
+        return field.through(_window(size, given.get("stride", 1), padding, given.get("dilation", 1)))
+    if name in _POOLS:
+        place = {"max_pool2d_with_indices": "max_pool2d", "_max_pool2d": "max_pool2d"}.get(name, name)
+        order = {"max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"), "avg_pool2d": ("input", "kernel_size", "stride", "padding")}
+        given = dict(zip(order.get(place, ("input", "norm_type", "kernel_size", "stride")), args, strict=False)) | dict(kwargs)
+        size = _two(given["kernel_size"])
+        return field.through(_window(size, given.get("stride") or size, given.get("padding", 0), given.get("dilation", 1)))
+    if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
+        grid = tuple(result.shape[2:])
+        empty = Maps(np.empty((0, shape[1], *shape[2:]), np.float32), field)
+        return AdaptivePool("average", grid).run([empty], {}, Mode(sides))[0].field
+    same_places = all(len(one_shape) == 4 and one_shape[2:] == tuple(result.shape[2:]) for _, one_shape, _ in inputs)
+    if same_places and (name in _POINTWISE or name in _JOINS):
+        return join([one for one, *_ in inputs])
+    if name == "mean" and tuple(result.shape[2:]) == (1, 1):
+        return Field.whole(*sides)
+    return None
+
+
+def _two(value: Any) -> tuple[int, int]:
+    pair = tuple(value) if isinstance(value, tuple | list) else (value,)
+    return (int(pair[0]), int(pair[-1]))
+
+
+def _window(size: Any, stride: Any, padding: Any, dilation: Any) -> Window:
+    sides = padding if isinstance(padding, tuple) and padding and isinstance(padding[0], tuple) else _two(padding)
+    return Window(_two(size), _two(stride), sides, _two(dilation))
