@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
@@ -355,6 +356,7 @@ def encoded(name: str, images: Images, labels: Any, classes: np.ndarray | None =
         msg = f"This {name} requires y to be passed, but the target y is None. Hand in a label for each image."
         raise ValueError(msg)
     labels = column_or_1d(labels, warn=True)
+    assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     if len(labels) != len(images):
         msg = f"`y` must hold one label for each of the {len(images)} images, got {len(labels)}. Inconsistent numbers of samples."

@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from analysis.models import discover
 from cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
+from cnn.pytorch import TorchExtractor
 from extraction import FeatureExtractor, InputWarning, Pixels, flatten
 from hmax import HMAX
 
@@ -26,6 +27,7 @@ FLAT = [
     HMAX(prototype_sizes=(1, 2), n_prototypes=3, bands=1, s1_border="padded", value_range=ANY_RANGE, image_shape=(-1, 1)),
 ]
 FLAT[2].set_params(prototype_sizes=(1,))
+CLASSIFIERS = [LinearClassifier(), MultilayerPerceptron(16, learning_rate=0.05), Perceptron()]
 
 
 LABELS = [0, 1, 0]
@@ -39,10 +41,17 @@ def small(model_class):
 
 def default(model_class):
     """A model as it comes, but that it learns little."""
+    if model_class is TorchExtractor:
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        torch.manual_seed(0)
+        nn = torch.nn
+        module = nn.Sequential(nn.Conv2d(1, 4, 5, stride=2, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2), nn.Conv2d(4, 3, 3))
+        return model_class(module, channels=1, natural_shape=(64, 64))
     return model_class(**({"epochs": 2} if "batch_size" in model_class().get_params() else {}))
 
 
-@parametrize_with_checks(FLAT)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # data that no plane separates
+@parametrize_with_checks(FLAT + CLASSIFIERS)
 def test_scikit_learn_rules(estimator, check):
     check(estimator)
 
