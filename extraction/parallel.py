@@ -88,6 +88,11 @@ def workers(n_threads: int) -> Iterator[None]:
             _team.pool, _team.size = None, 1
 
 
+def n_workers() -> int:
+    """How many threads the operations of this thread may use."""
+    return _team.size
+
+
 def shares(n_items: int, at_least: int = 1) -> list[slice]:
     """Runs of `n_items` things for this thread's workers, as even as can be, none shorter than `at_least`.
 

@@ -13,8 +13,9 @@ import scipy.fft
 
 from extraction.arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
 from extraction.fields import Window
+from extraction.operations import winograd
 from extraction.operations.windows import Pullback, look, spread, window_of
-from extraction.parallel import each, shares
+from extraction.parallel import each, n_workers, shares
 
 _FEWEST_COLUMNS = 768  # fewer make matrix products slow
 _CACHED_PIXELS = 320 * 320  # the 16 banks of HMAX take 50 MB at this size; of larger images spectra are made anew
@@ -58,6 +59,8 @@ def correlate(
            [42., 50.]])
     """
     xp, window = namespace(values), window_of(values, weights, "weights", stride, padding, dilation, groups)
+    if xp is np and groups == 1 and winograd.suits(window, values.shape, len(weights)):
+        return winograd.correlate_3x3(values, weights, window.padding, to_values)
     seen = _Windows(values, window, groups)
     banks = weights.reshape(groups, len(weights) // groups, -1)
     matches = xp.empty((len(values), len(weights), *seen.count), xp.result_type(values, weights))
@@ -97,7 +100,8 @@ class _Windows:
         self.views = look(values, window)
         height, width = self.count
         place_bytes = values.shape[1] * window.size[0] * window.size[1] * values.itemsize
-        places = max(_FEWEST_COLUMNS, step_bytes(xp) // max(1, place_bytes))
+        fair = -(-len(values) * height * width // n_workers())
+        places = min(max(_FEWEST_COLUMNS, step_bytes(xp) // max(1, place_bytes)), max(width, fair))
         everything = slice(None)
         self.blocks = [(images, everything, rows) for images, rows in tiles(len(values), height, width, places)]
 
@@ -142,7 +146,8 @@ def _back_to_values(gradient: Array, weights: Array, shape: tuple[int, ...], win
     xp, n_filters = namespace(gradient), len(weights)
     grouped = weights.reshape(groups, n_filters // groups, *weights.shape[1:])
     around = tuple((e - 1 - before, e - 1 - after) for e, (before, after) in zip(window.extent, window.padding, strict=True))
-    if window.stride == (1, 1) and min(min(sides) for sides in around) >= 0:
+    few = gradient.shape[2] * gradient.shape[3] < 0.8 * shape[2] * shape[3]  # then products at the windows' places are the fewer
+    if window.stride == (1, 1) and not few and min(min(sides) for sides in around) >= 0:
         turned = grouped[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4).reshape(shape[1], n_filters // groups, *window.size)
         return correlate(gradient, turned, padding=around, dilation=window.dilation, groups=groups)[0]
     back = xp.empty(shape, gradient.dtype)

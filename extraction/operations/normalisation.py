@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from extraction.arrays import Array, namespace
+from extraction.arrays import Array, namespace, step_bytes
 from extraction.fields import Window
 from extraction.operations.correlation import correlate
 from extraction.operations.pooling import box_sum, spread_sum
@@ -214,7 +215,11 @@ def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: floa
     mean, variance, deviates = (xp.empty(shape, values.dtype) for shape in (n_features, n_features, values.shape))
     normalised = xp.empty_like(deviates)
 
-    def normalise(features: slice) -> None:
+    def normalise(share: slice) -> None:
+        for features in _runs(share, values):
+            normalise_some(features)
+
+    def normalise_some(features: slice) -> None:
         own = values[:, features]
         mean[features] = own.mean(axis=(0, 2, 3))
         centred = xp.subtract(own, mean[features, None, None], out=deviates[:, features])
@@ -228,7 +233,11 @@ def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: floa
     def pullback(gradient: Array) -> tuple[Array, Array, Array]:
         back, to_scale, to_shift = xp.empty_like(gradient), xp.empty_like(mean), xp.empty_like(mean)
 
-        def carry(features: slice) -> None:
+        def carry(share: slice) -> None:
+            for features in _runs(share, values):
+                carry_some(features)
+
+        def carry_some(features: slice) -> None:
             own, away = gradient[:, features], deviates[:, features]
             average, along = own.mean(axis=(0, 2, 3)), _mean_product(xp, own, away, n_values)
             to_shift[features], to_scale[features] = average * n_values, along * n_values
@@ -241,6 +250,14 @@ def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: floa
         return back, to_scale, to_shift
 
     return normalised, pullback, mean, variance
+
+
+def _runs(features: slice, values: Array) -> Iterator[slice]:
+    """These features, few enough at a time that their values stay in the cache."""
+    bytes_each = max(1, values[:, 0].size * values.itemsize)
+    step = max(1, step_bytes(namespace(values)) // 4 // bytes_each)
+    for first in range(features.start, features.stop, step):
+        yield slice(first, min(first + step, features.stop))
 
 
 def _mean_product(xp: Any, one: Array, other: Array, n_values: int) -> Array:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from extraction.arrays import Array, namespace
+from extraction.arrays import Array, namespace, step_bytes
 from extraction.fields import Window
 from extraction.operations.windows import Pullback, padded, part, spread
 from extraction.parallel import each, shares
@@ -46,32 +47,46 @@ def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dila
         raise ValueError(msg)
     pooled = xp.empty((*values.shape[:2], *count), values.dtype)
 
-    def pool(images: slice) -> None:
-        around = padded(values[images], look_through, -xp.inf)
-        down = _maximum_along(xp, around, look_through, count, axis=0)
-        pooled[images] = _maximum_along(xp, down, look_through, count, axis=1)
+    def pool(share: slice) -> None:
+        for images in _runs(share, values):
+            around = padded(values[images], look_through, -xp.inf)
+            down = _maximum_along(xp, around, look_through, count, axis=0)
+            pooled[images] = _maximum_along(xp, down, look_through, count, axis=1)
 
     each(pool, shares(len(values)))
 
     def pullback(gradient: Array) -> Array:
         back = xp.empty(values.shape, gradient.dtype)
 
-        def carry(images: slice) -> None:
-            around = padded(values[images], look_through, -xp.inf)
-            into = xp.zeros(around.shape, gradient.dtype)
-            left = gradient[images].copy()  # what no place has won yet
-            for row in range(look_through.size[0]):
-                for column in range(look_through.size[1]):
-                    won = left * (part(around, look_through, row, column, count) == pooled[images])
-                    part(into, look_through, row, column, count)[...] += won
-                    left -= won
-            (top, _), (first, _) = look_through.padding
-            back[images] = into[:, :, top : top + values.shape[2], first : first + values.shape[3]]
+        def carry(share: slice) -> None:
+            for images in _runs(share, values):
+                back[images] = _to_winners(gradient[images], values[images], pooled[images], look_through)
 
         each(carry, shares(len(values)))
         return back
 
     return pooled, pullback
+
+
+def _to_winners(gradient: Array, values: Array, pooled: Array, window: Window) -> Array:
+    """Each maximum's gradient at the first place that has it."""
+    around = padded(values, window, -namespace(values).inf)
+    into = namespace(values).zeros(around.shape, gradient.dtype)
+    left = gradient.copy()  # what no place has won yet
+    for row in range(window.size[0]):
+        for column in range(window.size[1]):
+            won = left * (part(around, window, row, column, pooled.shape[2:]) == pooled)
+            part(into, window, row, column, pooled.shape[2:])[...] += won
+            left -= won
+    (top, _), (first, _) = window.padding
+    return into[:, :, top : top + values.shape[2], first : first + values.shape[3]]
+
+
+def _runs(images: slice, values: Array) -> Iterator[slice]:
+    """These images, few enough at a time that they stay in the cache."""
+    step = max(1, step_bytes(namespace(values)) // 4 // max(1, values[:1].nbytes))
+    for first in range(images.start, images.stop, step):
+        yield slice(first, min(first + step, images.stop))
 
 
 def _maximum_along(xp: Any, values: Array, window: Window, count: tuple[int, int], axis: int) -> Array:

@@ -1,0 +1,131 @@
+"""Winograd's way to correlate with 3 x 3 filters: tiles of 4 x 4 results from 36 products instead of 144."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from extraction.fields import Window
+from extraction.operations.windows import Pullback
+from extraction.parallel import each, shares
+
+_SIDE = 4  # of a tile of results, in places
+_COLUMNS = 256  # tiles side by side in one product: wide enough for BLAS, small enough for the cache
+_FEWEST = 16  # features and filters from which the transforms are worth their cost
+
+
+def suits(window: Window, shape: tuple[int, ...], n_filters: int) -> bool:
+    """Whether this way is possible and the faster one for maps of this shape."""
+    plain = (window.size, window.stride, window.dilation) == ((3, 3), (1, 1), (1, 1))
+    return plain and min(shape[1], n_filters) >= _FEWEST and min(window.count(*shape[2:])) >= 3
+
+
+def correlate_3x3(
+    values: np.ndarray, weights: np.ndarray, padding: tuple[tuple[int, int], tuple[int, int]], to_values: bool
+) -> tuple[np.ndarray, Pullback]:
+    """`correlate` at stride 1 with 3 x 3 filters, on the processor.
+
+    Parameters
+    ----------
+    values : numpy array of shape (n_images, n_features, height, width)
+    weights : numpy array of shape (n_filters, n_features, 3, 3)
+    padding : ((int, int), (int, int))
+        Zeros around the map: (top, bottom), (left, right).
+    to_values : bool
+        Whether the pullback is asked for the gradient of `values`.
+
+    Returns
+    -------
+    matches : array of shape (n_images, n_filters, height', width')
+    pullback : callable
+        Carries a gradient with the shape of `matches` back to `(values, weights)`.
+
+    References
+    ----------
+    Lavin & Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, section 4.3: F(4 x 4, 3 x 3).
+    """
+    tiling = _Tiling(values, padding)
+    n_filters, n_features = weights.shape[:2]
+    of_weights = (tiling.for_weights @ weights.reshape(-1, 9).T).reshape(-1, n_filters, n_features)
+    matches = np.empty((len(values), n_filters, *tiling.count), np.result_type(values, weights))
+
+    def match(images: slice) -> None:
+        for block in tiling.blocks(images):
+            products = of_weights @ tiling.transformed(block)
+            tiling.place(tiling.for_results @ products.reshape(len(products), -1), matches[block])
+
+    each(match, shares(len(values)))
+
+    def pullback(gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        back = None
+        if to_values:
+            turned = np.ascontiguousarray(weights[:, :, ::-1, ::-1].swapaxes(0, 1))
+            around = tuple((2 - before, 2 - after) for before, after in padding)
+            back = correlate_3x3(gradient, turned, around, to_values=False)[0]
+
+        def learn(images: slice) -> np.ndarray:
+            total = np.zeros_like(of_weights)
+            for block in tiling.blocks(images):
+                seen = tiling.transformed(block)
+                total += tiling.spread(gradient[block]) @ seen.swapaxes(1, 2)
+            return total
+
+        totals = each(learn, shares(len(values)))
+        summed = sum(totals[1:], totals[0])
+        return back, (tiling.for_weights.T @ summed.reshape(len(summed), -1)).T.reshape(weights.shape)
+
+    return matches, pullback
+
+
+class _Tiling:
+    """Padded maps cut into overlapping tiles, and what takes them there and back."""
+
+    def __init__(self, values: np.ndarray, padding: tuple[tuple[int, int], tuple[int, int]]) -> None:
+        self.count = tuple(side + sum(sides) - 2 for side, sides in zip(values.shape[2:], padding, strict=True))
+        self.n_tiles = tuple(-(-n // _SIDE) for n in self.count)
+        (top, _), (left, _) = padding
+        shape = tuple(n * _SIDE + 2 for n in self.n_tiles)
+        self.values, self.corner, self.shape = values, (top, left), shape
+        self.for_values, self.for_weights, self.for_results = _transforms(values.dtype.str)
+
+    def blocks(self, images: slice) -> list[slice]:
+        """Runs of images whose tiles make one product."""
+        step = max(1, _COLUMNS // (self.n_tiles[0] * self.n_tiles[1]))
+        return [slice(first, min(first + step, images.stop)) for first in range(images.start, images.stop, step)]
+
+    def transformed(self, block: slice) -> np.ndarray:
+        """Tiles of these images in Winograd's domain: (place in the domain, feature, image * tile)."""
+        values, (top, left) = self.values[block], self.corner
+        n_images, n_features, height, width = values.shape
+        around = np.zeros((n_images, n_features, *self.shape), values.dtype)
+        around[:, :, top : top + height, left : left + width] = values[:, :, : self.shape[0] - top, : self.shape[1] - left]
+        extent = _SIDE + 2
+        tiles = sliding_window_view(around, (extent, extent), axis=(2, 3))[:, :, ::_SIDE, ::_SIDE]
+        columns = tiles.transpose(4, 5, 1, 0, 2, 3).reshape(extent * extent, -1)
+        return (self.for_values @ columns).reshape(extent * extent, n_features, -1)
+
+    def place(self, results: np.ndarray, into: np.ndarray) -> None:
+        """Tiles of results, (place in the tile, filter * image * tile), into maps."""
+        n_images, n_filters, height, width = into.shape
+        tiles = results.reshape(_SIDE, _SIDE, n_filters, n_images, *self.n_tiles).transpose(3, 2, 4, 0, 5, 1)
+        whole = tiles.reshape(n_images, n_filters, self.n_tiles[0] * _SIDE, self.n_tiles[1] * _SIDE)
+        into[...] = whole[:, :, :height, :width]
+
+    def spread(self, gradient: np.ndarray) -> np.ndarray:
+        """The adjoint of `place`, taken on into Winograd's domain: (place in the domain, filter, image * tile)."""
+        n_images, n_filters, height, width = gradient.shape
+        whole = np.zeros((n_images, n_filters, self.n_tiles[0] * _SIDE, self.n_tiles[1] * _SIDE), gradient.dtype)
+        whole[:, :, :height, :width] = gradient
+        tiles = whole.reshape(n_images, n_filters, self.n_tiles[0], _SIDE, self.n_tiles[1], _SIDE).transpose(3, 5, 1, 0, 2, 4)
+        return (self.for_results.T @ tiles.reshape(_SIDE * _SIDE, -1)).reshape(-1, n_filters, n_images * self.n_tiles[0] * self.n_tiles[1])
+
+
+@lru_cache(maxsize=4)
+def _transforms(dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What takes tiles and filters into Winograd's domain, and products back, each for both axes at once."""
+    values = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
+    weights = [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
+    results = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+    return tuple(np.kron(matrix, matrix).astype(dtype) for matrix in (values, weights, results))
