@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import scipy.fft
 from extraction.arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
 from extraction.fields import Window
 from extraction.operations import winograd
-from extraction.operations.windows import Pullback, look, spread, window_of
+from extraction.operations.windows import Pullback, look, padded, spread, window_of
 from extraction.parallel import each, n_workers, shares
 
 _FEWEST_COLUMNS = 768  # fewer make matrix products slow
@@ -68,7 +67,7 @@ def correlate(
     def match(share: slice) -> None:
         for block in seen.blocks[share]:
             for group, columns in enumerate(seen.columns(block)):
-                _put(xp, banks[group], columns, _of_group(matches, group, groups)[block])
+                seen.put(banks[group], columns, _of_group(matches, group, groups)[block])
 
     each(match, shares(len(seen.blocks)))
 
@@ -79,7 +78,7 @@ def correlate(
             total = xp.zeros_like(banks)
             for block in seen.blocks[share]:
                 for group, columns in enumerate(seen.columns(block)):
-                    total[group] += _by_feature(_of_group(gradient, group, groups)[block]) @ columns.T
+                    total[group] += _by_feature(_of_group(gradient, group, groups)[block], seen.width) @ columns.T
             return total
 
         totals = each(learn, shares(len(seen.blocks)))
@@ -91,17 +90,20 @@ def correlate(
 class _Windows:
     """What the windows on a map see, block by block as columns: small enough to stay in the cache, wide enough for fast products.
 
-    A block is an index (images, features, rows) of the result.
+    A block is an index (images, features, rows) of the result. On narrow maps the columns run on over the ends of rows, so that they are
+    copied in long runs: `width` places a row, of which the last ones see nothing in particular and are left out of the result.
     """
 
     def __init__(self, values: Array, window: Window, groups: int) -> None:
         xp, self.groups = namespace(values), groups
-        self.count = window.count(*values.shape[2:])
-        self.views = look(values, window)
-        height, width = self.count
+        self.count = height, width = window.count(*values.shape[2:])
         place_bytes = values.shape[1] * window.size[0] * window.size[1] * values.itemsize
         fair = -(-len(values) * height * width // n_workers())
-        places = min(max(_FEWEST_COLUMNS, step_bytes(xp) // max(1, place_bytes)), max(width, fair))
+        places = min(max(_FEWEST_COLUMNS, step_bytes(xp) // 4 // max(1, place_bytes)), max(width, fair))
+        if _runs_on(window, values.shape) and xp is np and height * width <= places:
+            self.views, self.width = _runs(values, window, height), values.shape[3] + sum(window.padding[1])
+        else:
+            self.views, self.width = look(values, window), width
         everything = slice(None)
         self.blocks = [(images, everything, rows) for images, rows in tiles(len(values), height, width, places)]
 
@@ -111,6 +113,32 @@ class _Windows:
         for features in features_by_group(self.views.shape[1], self.groups):
             views = self.views[images, features, rows].transpose(1, 4, 5, 0, 2, 3)
             yield views.reshape(views.shape[0] * views.shape[1] * views.shape[2], -1)
+
+    def put(self, bank: Array, columns: Array, into: Array) -> None:
+        """Products of filters with columns, into maps of shape (image, filter, y, x)."""
+        n_images, n_filters, height, width = into.shape
+        if n_images == 1 and into.flags.c_contiguous and self.width == width:
+            namespace(into).matmul(bank, columns, out=into.reshape(n_filters, height * width))
+        else:
+            into[...] = (bank @ columns).reshape(n_filters, n_images, height, self.width)[..., :width].transpose(1, 0, 2, 3)
+
+
+def _runs_on(window: Window, shape: tuple[int, ...]) -> bool:
+    """Whether copying whole runs pays: on narrow maps, of whose places not too many are left out."""
+    width = window.count(*shape[2:])[1]
+    around = shape[3] + sum(window.padding[1])
+    return (window.stride, window.dilation) == ((1, 1), (1, 1)) and window.size != (1, 1) and width <= 32 and around <= 1.5 * width
+
+
+def _runs(values: Array, window: Window, n_rows: int) -> Array:
+    """As `look` returns it, but each row of windows as wide as the padded map: its end runs on into the next row, or into zeros."""
+    (top, bottom), (left, right) = window.padding
+    around = padded(values, Window(1, padding=((top, bottom + 1), (left, right))))
+    image, feature, row, place = around.strides
+    width = around.shape[3]
+    return np.lib.stride_tricks.as_strided(
+        around, (*around.shape[:2], n_rows, width, *window.size), (image, feature, row, place, row, place), writeable=False
+    )
 
 
 def features_by_group(n_features: int, groups: int) -> list[slice]:
@@ -123,18 +151,14 @@ def _of_group(maps: Array, group: int, groups: int) -> Array:
     return maps[:, features_by_group(maps.shape[1], groups)[group]]
 
 
-def _by_feature(maps: Array) -> Array:
-    """(image, feature, y, x) as (feature, image * y * x)."""
-    return maps.transpose(1, 0, 2, 3).reshape(maps.shape[1], -1)
-
-
-def _put(xp: ModuleType, bank: Array, columns: Array, into: Array) -> None:
-    """Products of filters with columns, into maps of shape (image, filter, y, x)."""
-    n_images, n_filters, height, width = into.shape
-    if n_images == 1 and into.flags.c_contiguous:
-        xp.matmul(bank, columns, out=into.reshape(n_filters, height * width))
-    else:
-        into[...] = (bank @ columns).reshape(n_filters, n_images, height, width).transpose(1, 0, 2, 3)
+def _by_feature(maps: Array, width: int) -> Array:
+    """(image, feature, y, x) as (feature, image * y * x), rows filled up with zeros to a width."""
+    n_images, n_features, height, own = maps.shape
+    if width == own:
+        return maps.transpose(1, 0, 2, 3).reshape(n_features, -1)
+    filled = namespace(maps).zeros((n_features, n_images, height, width), maps.dtype)
+    filled[..., :own] = maps.transpose(1, 0, 2, 3)
+    return filled.reshape(n_features, -1)
 
 
 def _back_to_values(gradient: Array, weights: Array, shape: tuple[int, ...], window: Window, groups: int) -> Array:
@@ -152,16 +176,33 @@ def _back_to_values(gradient: Array, weights: Array, shape: tuple[int, ...], win
         return correlate(gradient, turned, padding=around, dilation=window.dilation, groups=groups)[0]
     back = xp.empty(shape, gradient.dtype)
     banks = grouped.reshape(groups, n_filters // groups, -1)
+    runs_on = xp is np and _runs_on(window, shape)
 
     def carry(images: slice) -> None:
         of_images = gradient[images]
+        width = shape[3] + sum(window.padding[1]) if runs_on else of_images.shape[3]
         for group, features in enumerate(features_by_group(shape[1], groups)):
-            products = banks[group].T @ _by_feature(_of_group(of_images, group, groups))
-            by_window = products.reshape(-1, *window.size, len(of_images), *gradient.shape[2:]).transpose(3, 0, 4, 5, 1, 2)
-            back[images, features] = spread(by_window, (len(of_images), by_window.shape[1], *shape[2:]), window)
+            products = banks[group].T @ _by_feature(_of_group(of_images, group, groups), width)
+            by_window = products.reshape(-1, *window.size, len(of_images), of_images.shape[2], width)
+            into = (len(of_images), by_window.shape[0], *shape[2:])
+            back[images, features] = _spread_runs(by_window, into, window) if runs_on else spread(by_window.transpose(3, 0, 4, 5, 1, 2), into, window)
 
     each(carry, shares(len(gradient)))
     return back
+
+
+def _spread_runs(gradient: Array, shape: tuple[int, ...], window: Window) -> Array:
+    """The adjoint of `_runs`, of a gradient (feature, window y, window x, image, y, x)."""
+    (top, bottom), (left, _) = window.padding
+    n_images, n_features, height, width = shape
+    n_rows, across = gradient.shape[4:]
+    back = np.zeros((n_features, n_images, (height + top + bottom + 1) * across), gradient.dtype)
+    for row in range(window.size[0]):
+        for column in range(window.size[1]):
+            start = row * across + column
+            back[..., start : start + n_rows * across] += gradient[:, row, column].reshape(n_features, n_images, -1)
+    maps = back.reshape(n_features, n_images, -1, across)
+    return maps[:, :, top : top + height, left : left + width].transpose(1, 0, 2, 3)
 
 
 @dataclass(frozen=True)
