@@ -19,7 +19,7 @@ from cnn.layers import Weight
 from extraction.arrays import Array
 from extraction.files import LARGEST_ARCHIVE, written_whole
 
-FORMAT = "hmax-cnn 1"
+FORMAT = "hmax-cnn 1"  # the only key of our headers, so that equal weights give equal bytes
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))  # mean and deviation of red, green, blue in 0..255, as torchvision has them
 _IGNORED = "num_batches_tracked"  # PyTorch's counter beside running statistics
 _NUMBERS = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U8")
@@ -70,8 +70,7 @@ class Learned:
 
 def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
     """Arrays into a safetensors file, with `about` as JSON in its header."""
-    header = {"format": FORMAT, "about": json.dumps(about)}
-    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, header)
+    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {FORMAT: json.dumps(about)})
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
 
@@ -110,10 +109,10 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     with _opened(path) as file:
         header = file.metadata() or {}
-    if header.get("format") != FORMAT:
+    if FORMAT not in header:
         return {}
     try:
-        about = json.loads(header.get("about", ""))
+        about = json.loads(header[FORMAT])
     except ValueError as error:
         msg = f"{path} has a damaged header ({error}). Write it again."
         raise ValueError(msg) from error
