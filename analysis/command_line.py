@@ -185,7 +185,7 @@ def extract_command(
     partial_of(output).unlink(missing_ok=True)
     if not quiet:
         n_images, n_units = features.values.shape
-        click.echo(f"{n_images} images x {n_units} units of {model.layer!r} in {', '.join(map(str, written))}", err=True)
+        click.echo(f"{n_images} images x {n_units} units of {'+'.join(model._wanted())!r} in {', '.join(map(str, written))}", err=True)
 
 
 @main.command()
@@ -220,7 +220,7 @@ def classify(
     model = _built(name, settings, layer, quiet)
     writable(output / "accuracy.csv" if output.is_dir() else output)
     images = _opened(dataset, resize, background, skip_bad, quiet)
-    layers = model.layer if isinstance(model.layer, str) else "+".join(model.layer)
+    layers = "+".join(model._wanted())
     compared: list[tuple[FeatureExtractor, str]] = [(model, f"{name.partition(':')[2]} {layers}")]
     if baseline:
         compared.insert(0, (Pixels(grid=tuple(min(16, side) for side in images[0].shape[:2]), progress=False), "pixels"))

@@ -52,7 +52,7 @@ def strongest_patches(model: FeatureExtractor, images: Any, layer: str, feature:
         raise ValueError(msg)
     response = nodes[band].to_dataset()["response"]
     if feature not in response["feature"]:
-        names = response["feature"].values
+        names = [str(name) for name in response["feature"].values]
         msg = f"`feature` must be one of {names[0]!r} to {names[-1]!r}, got {feature!r}."
         raise ValueError(msg)
     values = response.sel(feature=feature).values

@@ -289,3 +289,81 @@ def test_bad_pictures_are_reported_and_on_request_skipped(pictures, tmp_path):
     with np.load(tmp_path / "f.npz") as saved:
         assert len(saved["images"]) == 12
         assert "99.png" in str(saved["attributes"])
+
+
+# Training -----------------------------------------------------------------------------------------------------------------
+
+
+def test_train_writes_weights_that_all_commands_take(tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    settings = ["--set", "architecture=lenet5", "--set", "epochs=2", "--set", "augmentation={'crop': 1}", "--set", "validation_fraction=0.2"]
+    done = run("train", "digits", "--resize", "stretch:28x28", *settings, "--output", weights)
+    assert "9 files" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"weights.safetensors"} | {
+        f"weights_{kind}.{ending}" for kind in ("curves", "augmentation") for ending in ("pdf", "svg", "png", "csv")
+    }
+    history = pd.read_csv(tmp_path / "weights_curves.csv")
+    assert list(history["epoch"]) == [1, 2]
+    assert "validation_accuracy" in history
+    given = ["--set", f"weights={weights}"]
+    summary = json.loads(run("summary", "cnn:CNN", *given, "--format", "json").stdout)
+    assert summary["parameters"] == 61706
+    assert run("fields", "cnn:CNN", *given, "--format", "csv").stdout.splitlines()[7].startswith("c5,,32,32")
+    out = tmp_path / "features.npz"
+    run("extract", "digits", "--resize", "stretch:28x28", "--model", "cnn:CNN", *given, "--layer", "f6_active", "--output", out)
+    with np.load(out) as features:
+        assert features["features"].shape == (1797, 84)
+
+
+def test_classify_with_a_network_learned_in_each_fold(tmp_path):
+    done = run(
+        "classify", "digits", "--resize", "stretch:28x28", "--model", "cnn:CNN", "--set", "epochs=1", "--set", "batch_size=32", "--folds", "2",
+        "--no-baseline", "--output", tmp_path / "results", "--format", "csv",
+    )  # fmt: skip
+    assert float(done.stdout.splitlines()[1].split(",")[1]) > 0.7
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_train_goes_on_to_the_same_bytes(tmp_path, end):
+    """Stopped after its first epoch was kept; the same command then ends with the same weights as one that was never stopped."""
+    settings = ["--resize", "stretch:28x28", "--set", "epochs=3", "--set", "augmentation={'rotation': 5}", "--quiet"]
+    whole, stopped = tmp_path / "whole.safetensors", tmp_path / "stopped.safetensors"
+    run("train", "digits", *settings, "--output", whole)
+    command = [*HMAX_CNN, "train", "digits", *settings, "--output", stopped]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    )
+    checkpoint = tmp_path / ".stopped.partial.safetensors"
+    deadline = time.monotonic() + 60
+    while not checkpoint.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(end)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == (130 if end == signal.SIGINT else -signal.SIGKILL), errors
+    assert checkpoint.exists()
+    assert not stopped.exists()
+    if end == signal.SIGINT:
+        assert "The same command goes on from there" in errors
+    run("train", "digits", *settings, "--output", stopped)
+    assert stopped.read_bytes() == whole.read_bytes()
+    assert not checkpoint.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["digits", "--output", "w.npz"], "--output must end in .safetensors"),
+        (["digits", "--output", "nowhere/w.safetensors"], "there is no folder nowhere"),
+        (["digits", "--model", "hmax:HMAX", "--output", "w.safetensors"], "HMAX has no weights to write. Use --model cnn:CNN"),
+        (["photographs", "--output", "w.safetensors"], "The dataset has no labels"),
+        (["digits", "--set", "epochs=0", "--output", "w.safetensors"], "Nothing was trained: `epochs` is 0"),
+        (["digits", "--set", "learning_rate=1000", "--resize", "stretch:32x32", "--output", "w.safetensors"], "Training diverged"),
+        (["digits", "--set", "augmentation={'flip': 1}", "--resize", "stretch:32x32", "--output", "w.safetensors"], "knows mirror, crop"),
+    ],
+)
+def test_train_refuses(tmp_path, arguments, text):
+    done = run("train", *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*.safetensors"))
