@@ -16,6 +16,7 @@ from analysis.figures.gabors import filters
 from analysis.figures.responses import responses
 from analysis.figures.style import save
 from analysis.readout import Readout, classify
+from cnn import CNN
 from data import Dataset, digits, photographs
 from extraction import FeatureExtractor, Pixels
 from extraction.files import written_whole
@@ -86,6 +87,7 @@ def _models(progress: bool | None) -> dict[str, FeatureExtractor]:
     learned = {"progress": progress, "bands": 3, "prototype_sizes": (2, 4, 6), "n_prototypes": 60}
     return {
         "pixels, 8 x 8": Pixels(grid=(8, 8), progress=progress),
+        "LeNet-5, learned": CNN("lenet5", epochs=10, progress=progress),
         "HMAX C1": HMAX(layer="c1", bands=3, progress=progress),
         "HMAX C2": HMAX(layer="c2", **learned),
         "HMAX C1 + C2": HMAX(layer=("c1", "c2"), **learned),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -108,11 +111,19 @@ def _key(model: FeatureExtractor, dataset: Dataset) -> str:
     """What must be the same for an interrupted run to go on: parameters, files they name, and every image's file as it is."""
     parameters = {name: value for name, value in model.get_params(deep=False).items() if name not in _WITHOUT_EFFECT}
     named = [Path(value) for value in parameters.values() if isinstance(value, str | os.PathLike) and Path(value).is_file()]
-    digest = hashlib.sha256(repr([describe(model, dataset), parameters, list(dataset.names)]).encode())
+    digest = hashlib.sha256(repr([describe(model, dataset), _content(parameters), list(dataset.names)]).encode())
     for item in [*named, *dataset.source]:
         state = item.stat() if isinstance(item, Path) else None
         digest.update(repr((item.resolve(), state.st_size, state.st_mtime_ns)).encode() if state else np.ascontiguousarray(item).tobytes())
     return digest.hexdigest()
+
+
+def _content(parameters: dict[str, Any]) -> str:
+    """What is in the parameters, modules with their weights included; what cannot be told (a lambda) is like nothing before."""
+    try:
+        return str(joblib.hash(parameters))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return secrets.token_hex()
 
 
 def _resumed(partial: Path, key: str) -> list[np.ndarray]:

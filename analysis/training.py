@@ -63,7 +63,7 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
         raise ValueError(msg)
     model.set_params(checkpoint=None)
     model.write(output)
-    title = f"{type(model).__name__}, {len(training)} images"
+    title = f"{model.architecture or 'lenet5'}, {len(training)} training images"
     written = [output, *save(curves(model.history_, title), output.with_name(f"{output.stem}_curves"), model.history_)]
     if model.augmentation is not None:
         written += _augmented(training, Augmentation.of(model.augmentation), output.with_name(f"{output.stem}_augmentation"))

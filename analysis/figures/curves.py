@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from analysis.figures.style import PALETTE, WIDTHS, style
 
@@ -20,14 +20,20 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
     with style():
         figure = Figure(figsize=(WIDTHS["middle"], 2.0), layout="constrained")
         for axes, name, factor in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
-            for column, label, colour, dashes in ((name, "training", "blue", "-"), (f"validation_{name}", "validation", "orange", "--")):
+            for column, label, colour, dashes in (
+                (name, "training, during the epoch", "blue", "-"),
+                (f"validation_{name}", "validation, after it", "orange", "--"),
+            ):
                 if column in history:
                     axes.plot(history["epoch"], factor * history[column], dashes, color=PALETTE[colour], label=label, marker=".", markersize=4)
             axes.set(xlabel="Epoch", ylabel="Loss" if factor == 1 else "Accuracy, %")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if factor == 1:
                 axes.set_yscale("log")
-            if "validation_loss" in history:
-                axes.legend(frameon=False)
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter("{x:g}")
+                axes.yaxis.set_minor_formatter(NullFormatter())
+        if "validation_loss" in history:
+            axes.legend(frameon=False, handlelength=2.5)
         figure.suptitle(title, fontsize=8)
     return figure

@@ -12,8 +12,8 @@ import scipy.fft
 
 from extraction.arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
 from extraction.fields import Window
-from extraction.operations import winograd
 from extraction.operations.windows import Pullback, look, padded, spread, window_of
+from extraction.operations.winograd import correlate_3x3, suits
 from extraction.parallel import each, n_workers, shares
 
 _FEWEST_COLUMNS = 768  # fewer make matrix products slow
@@ -58,8 +58,8 @@ def correlate(
            [42., 50.]])
     """
     xp, window = namespace(values), window_of(values, weights, "weights", stride, padding, dilation, groups)
-    if xp is np and groups == 1 and winograd.suits(window, values.shape, len(weights)):
-        return winograd.correlate_3x3(values, weights, window.padding, to_values)
+    if xp is np and groups == 1 and suits(window, values.shape, len(weights)):
+        return correlate_3x3(values, weights, window.padding, to_values)
     seen = _Windows(values, window, groups)
     banks = weights.reshape(groups, len(weights) // groups, -1)
     matches = xp.empty((len(values), len(weights), *seen.count), xp.result_type(values, weights))

@@ -151,11 +151,11 @@ def test_gradient_is_a_convolution_with_flipped_filters(padding):
 
 def directly(values, weights, window):
     """The same by windows as columns."""
-    with mock.patch("extraction.operations.winograd.suits", return_value=False):
+    with mock.patch("extraction.operations.correlation.suits", return_value=False):
         matches, pullback = correlate(values, weights, padding=window.padding)
 
     def back(gradient):
-        with mock.patch("extraction.operations.winograd.suits", return_value=False):
+        with mock.patch("extraction.operations.correlation.suits", return_value=False):
             return pullback(gradient)
 
     return matches, back

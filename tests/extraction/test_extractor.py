@@ -27,7 +27,7 @@ FLAT = [
     HMAX(prototype_sizes=(1, 2), n_prototypes=3, bands=1, s1_border="padded", value_range=ANY_RANGE, image_shape=(-1, 1)),
 ]
 FLAT[2].set_params(prototype_sizes=(1,))
-CLASSIFIERS = [LinearClassifier(), MultilayerPerceptron(16, learning_rate=0.05), Perceptron()]
+CLASSIFIERS = [LinearClassifier(), MultilayerPerceptron(16, learning_rate=0.05), Perceptron(epochs=50)]
 
 
 LABELS = [0, 1, 0]
