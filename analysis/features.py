@@ -80,7 +80,8 @@ def extract(model: FeatureExtractor, dataset: Dataset, output: Path, progress: b
     n_done = sum(map(len, rows))
     learns = model.__sklearn_tags__().requires_fit
     in_training = np.flatnonzero(dataset.split == "train") if dataset.split is not None else np.arange(len(dataset))
-    model.fit(dataset.subset(in_training if learns and len(in_training) else slice(1)))
+    learnt_from = dataset.subset(in_training if learns and len(in_training) else slice(1))
+    model.fit(learnt_from, learnt_from.labels)
     with tqdm(
         total=len(dataset), initial=n_done, unit="image", desc="Extracting", delay=2, disable=None if progress is None else not progress
     ) as bar:

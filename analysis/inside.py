@@ -45,22 +45,27 @@ def strongest_patches(model: FeatureExtractor, images: Any, layer: str, feature:
     ----------
     Girshick et al., "Rich feature hierarchies for accurate object detection", CVPR 2014, section 3.1 (patches of maximal response).
     """
-    tree = model.activations(images, [layer])
-    nodes = {node.path.strip("/").partition("/")[2]: node for node in tree.leaves}
-    if band not in nodes:
-        msg = f"`band` must be one of {', '.join(map(repr, nodes))} in layer {layer!r}, got {band!r}."
+    reader, source = _one_layer(model, layer), Images(images)
+    shape = source[0].shape
+    bands = {maps.band: maps for maps in reader._geometry(shape, reader._wanted())[layer]}
+    if band not in bands:
+        msg = f"`band` must be one of {', '.join(map(repr, bands))} in layer {layer!r}, got {band!r}."
         raise ValueError(msg)
-    response = nodes[band].to_dataset()["response"]
-    if feature not in response["feature"]:
-        names = [str(name) for name in response["feature"].values]
+    names = bands[band].feature_names
+    if feature not in names:
         msg = f"`feature` must be one of {names[0]!r} to {names[-1]!r}, got {feature!r}."
         raise ValueError(msg)
-    values = response.sel(feature=feature).values
-    n_images, _, width = values.shape
-    best = values.reshape(n_images, -1).argmax(axis=1)
-    strength = values.reshape(n_images, -1)[np.arange(n_images), best]
-    shape = Images(images)[0].shape
-    field = next(maps.field for maps in model._geometry(shape, (layer,))[layer] if maps.band == band)
+    strongest: list[tuple[float, int]] = []
+    reader._check_ready((layer,))
+    for first, layers in reader._stream(source, (layer,)):
+        values = next(maps.values for maps in layers[layer] if maps.band == band)[:, names.index(feature)]
+        if values.shape[1:] != bands[band].shape[1:]:
+            msg = f"`images` must have one size, got {source[first].shape} for image {first} after {shape}. Resize them to one shape."
+            raise ValueError(msg)
+        flat = values.reshape(len(values), -1)
+        strongest += [(float(row.max()), int(row.argmax())) for row in flat]
+    (strength, best), (field, width) = np.array(strongest).T, (bands[band].field, bands[band].shape[2])
+    best = best.astype(int)
     rows = []
     for image in np.argsort(-strength, kind="stable")[:n_patches]:
         (top, bottom), (left, right) = field.y.edges(int(best[image] // width)), field.x.edges(int(best[image] % width))
@@ -146,7 +151,7 @@ def preferred_input(
     unit: str | int,
     image_shape: tuple[int, int],
     n_steps: int = 100,
-    step: float = 4.0,
+    step: float | None = None,
     blur: float = 0.5,
     lowest: bool = False,
     value_range: tuple[float, float] = (0.0, 255.0),
@@ -165,8 +170,8 @@ def preferred_input(
     image_shape : (int, int)
         In pixels.
     n_steps : int
-    step : float
-        Root mean square change of the pixels that have any gradient, in pixel values, in one step.
+    step : float or None
+        Root mean square change of the pixels that have any gradient, in pixel values, in one step; None is 1/64 of the range.
     blur : float
         Standard deviation of the Gaussian that each gradient is smoothed with, in pixels: keeps out checkerboards.
     lowest : bool
@@ -185,6 +190,7 @@ def preferred_input(
     Erhan, Bengio, Courville & Vincent, "Visualizing higher-layer features of a deep network", 2009.
     """
     low, high = value_range
+    step = (high - low) / 64 if step is None else step
     shape = (*image_shape, 3) if model.n_channels == 3 else tuple(image_shape)
     image = (low + high) / 2 + (high - low) / 50 * np.random.default_rng(random_state).standard_normal(shape)
     sign, reader, responses = -1.0 if lowest else 1.0, _one_layer(model, layer), []

@@ -13,7 +13,7 @@ from analysis.features import Interrupted
 from analysis.figures.curves import curves
 from analysis.figures.pictures import pictures
 from analysis.figures.style import save
-from cnn import Augmentation
+from cnn import Augmentation, DivergenceError
 from data import Dataset
 from extraction import FeatureExtractor
 
@@ -56,13 +56,17 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
     try:
         model.fit(training, training.labels)
     except KeyboardInterrupt:
-        msg = f"Interrupted: what was done is in {model.checkpoint}. The same command goes on from there."
+        kept = f"what was done is in {model.checkpoint}. The same command goes on from there."
+        msg = f"Interrupted: {kept if Path(model.checkpoint).exists() else 'nothing was done yet.'}"
         raise Interrupted(msg) from None
+    except DivergenceError:
+        checkpoint.unlink(missing_ok=True)  # of no use: the remedy is another training
+        raise
     if model.history_.empty:
         msg = "Nothing was trained: `epochs` is 0. Set epochs to train, also from given weights."
         raise ValueError(msg)
-    model.set_params(checkpoint=None)
     model.write(output)
+    checkpoint.unlink(missing_ok=True)
     title = f"{model.architecture or 'lenet5'}, {len(training)} training images"
     written = [output, *save(curves(model.history_, title), output.with_name(f"{output.stem}_curves"), model.history_)]
     if model.augmentation is not None:

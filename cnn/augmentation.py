@@ -47,6 +47,9 @@ class Augmentation:
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
                 msg = f"`augmentation` needs a number that is not negative for {name!r}, got {value!r}."
                 raise ValueError(msg)
+        if not isinstance(self.mirror, bool):
+            msg = f"`augmentation` needs True or False for 'mirror', got {self.mirror!r}."
+            raise ValueError(msg)  # noqa: TRY004 - one kind of error for all limits
         if self.shear >= 90 or self.colour > 1:
             msg = f"`augmentation` needs a shear below 90 degrees and a colour of at most 1, got {self.shear} and {self.colour}."
             raise ValueError(msg)
@@ -62,6 +65,9 @@ class Augmentation:
         """
         if settings is None:
             return None
+        if not isinstance(settings, Mapping):
+            msg = f"`augmentation` must be a mapping such as {{'mirror': True, 'crop': 4}}, got {settings!r}."
+            raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that it may be
         known = [one.name for one in fields(cls)]
         unknown = [name for name in settings if name not in known]
         if unknown:

@@ -52,6 +52,10 @@ class Graph:
         In an order in which each follows what it reads.
     outputs : dict of str to float
         Nodes that hold scores of the classes, the main one first, with the weight of their loss.
+    standard : (means, deviations) or None
+        What published weights expect to be taken off pixel values 0..255 and divided by, where not ImageNet's.
+    spare : tuple of str
+        How names of tensors begin that published files hold beyond the network.
 
     Examples
     --------
@@ -67,6 +71,8 @@ class Graph:
         self.n_channels, self.image_shape = n_channels, image_shape
         self.nodes: dict[str, Node] = {}
         self.outputs: dict[str, float] = {}
+        self.standard: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+        self.spare: tuple[str, ...] = ()
         self.last = IMAGE
 
     def add(self, name: str, layer: Layer, *inputs: str, published: str | tuple[str, ...] = ()) -> str:
@@ -113,6 +119,15 @@ class Graph:
                 found.update(node.inputs)
         return found
 
+    def heads(self, names: Collection[str]) -> list[str]:
+        """The nodes that hold the weights, of these names, which the scores are made with."""
+        holders, found = {name.rpartition(".")[0] for name in names}, []
+        for name in self.outputs:
+            while name not in holders and name in self.nodes:
+                name = self.nodes[name].inputs[0]
+            found.append(name)
+        return found
+
     # Upward ----------------------------------------------------------------------------------------------------------
 
     def walk(self, image: Maps, weights: Weights | None, wanted: Collection[str]) -> Iterator[tuple[str, Maps]]:
@@ -138,7 +153,12 @@ class Graph:
                 name: np.broadcast_to(np.float32(1), look.shape) if weights is None else weights[f"{node.name}.{name}"]
                 for name, look in looks.items()
             }
-            value, pullback = node.layer.run(read, own, mode_of(node.name))
+            try:
+                value, pullback = node.layer.run(read, own, mode_of(node.name))
+            except ValueError as error:
+                shapes = ", ".join(" x ".join(map(str, one.shape)) for one in read)
+                msg = f"Layer {node.name!r} cannot take maps of {shapes} (features x rows x columns): {error}"
+                raise ValueError(msg) from error
             maps[node.name] = replace(value, n_parameters=sum(int(np.prod(look.shape)) for look in looks.values() if look.learned))
             for name in set(node.inputs):
                 if last_reader[name] == node.name:

@@ -151,6 +151,9 @@ class Conv(Layer):
 
     def __post_init__(self) -> None:
         _checked_start(self.initial)
+        if self.connections is not None and (len(self.connections) != self.n_filters or not all(map(len, self.connections))):
+            msg = f"`connections` must name at least one feature for each of the {self.n_filters} filters, got {self.connections!r}."
+            raise ValueError(msg)
         if self.border not in ("zero", "copy"):
             msg = f"`border` must be 'zero' or 'copy', got {self.border!r}."
             raise ValueError(msg)
@@ -320,6 +323,9 @@ class Activation(Layer):
     def __post_init__(self) -> None:
         if self.kind not in _ACTIVATIONS:
             msg = f"`kind` must be one of {', '.join(map(repr, _ACTIVATIONS))}, got {self.kind!r}."
+            raise ValueError(msg)
+        if self.kind in ("maxout", "l2") and "group" not in self.options:
+            msg = f"`options` of {self.kind!r} must give `group`, the number of features that make one, got {dict(self.options)!r}."
             raise ValueError(msg)
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:

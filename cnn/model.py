@@ -12,12 +12,13 @@ from typing import Any, final
 
 import numpy as np
 
-from cnn.architectures import build
+from cnn.architectures import build, names
 from cnn.augmentation import Augmentation
 from cnn.graph import Graph
-from cnn.network import Network
-from cnn.weights import IMAGENET, Learned, head_size, read_about, read_weights, stamp
+from cnn.network import Network, looks
+from cnn.weights import IMAGENET, Learned, head_size, per_channel, read_about, read_weights, stamp
 from extraction.images import Images
+from extraction.maps import Maps
 
 UNTRAINED = "untrained"
 
@@ -70,7 +71,7 @@ class CNN(Network):
     augmentation : mapping or None
         Random changes of the training images, such as {'mirror': True, 'crop': 4}; see `cnn.augmentation.Augmentation`.
     checkpoint : path or None
-        A file that keeps a training under way; `fit` goes on from it, to the same numbers, and removes it at the end.
+        A file that keeps a training under way; the same `fit` goes on from it, to the same numbers. One that was finished is not repeated.
     random_state : int
         Seed of weights, order, augmentation and dropout.
     image_shape, device, batch_memory, n_threads, progress
@@ -158,7 +159,7 @@ class CNN(Network):
     @property
     def n_channels(self) -> int:
         """1 where the network sees luminance, 3 where it sees red, green and blue."""
-        return self._net(None)[0].n_channels
+        return self._plan(None).n_channels
 
     def _from_file(self) -> bool:
         return self.weights is not None and self.weights != UNTRAINED
@@ -171,6 +172,9 @@ class CNN(Network):
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
         about = _about(*stamp(self.weights)) if self._from_file() else {}
         named, chosen = about.get("architecture"), self.architecture
+        if named and chosen is None and named not in names():
+            msg = f"`weights` {self.weights} name the architecture {named!r}, code from outside. Set architecture={named!r} if you trust it."
+            raise ValueError(msg)
         if named and chosen is not None and _name(chosen) != named:
             msg = f"`weights` {self.weights} are of the architecture {named!r}, but `architecture` is {_name(chosen)!r}. Leave it out."
             raise ValueError(msg)
@@ -181,51 +185,63 @@ class CNN(Network):
         settings |= {"n_channels": self.channels} if self.channels is not None else {}
         settings |= {"n_classes": n_classes} if n_classes is not None else {}
         settings |= {"image_shape": image_shape} if image_shape is not None else {}
-        return build(chosen or named or "lenet5", settings | dict(self.options or {}))
+        options = {} if self.options is None else self.options
+        graph = build(chosen or named or "lenet5", settings | options if isinstance(options, Mapping) else options)
+        if n_classes is not None and isinstance(options, Mapping) and options.get("n_classes", n_classes) != n_classes:
+            msg = f"`options` say n_classes={options['n_classes']}, but there are {n_classes} classes. Leave it out."
+            raise ValueError(msg)
+        return graph
 
-    def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned] | None:
-        if self.weights is None and self._n_epochs() > 0:
-            return None
-        return _ready(_Key(self, image_shape))
-
-    def _unlearned(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
-        """The network before any training here."""
+    def _blank(self, image_shape: tuple[int, int] | None) -> Graph:
         if not self._from_file():
-            graph = self._build(None, image_shape)
-            return graph, Learned(graph.draw(self.random_state, image_shape), *self._moments_of(graph.n_channels, {}))
+            return self._build(None, image_shape)
         about = _about(*stamp(self.weights))
-        n_classes = None if about else head_size(self.weights, self._build(None, None))
-        graph = self._build(n_classes, None)
-        classes = about.get("classes")
-        arrays = read_weights(self.weights, graph, graph.weights())
-        return graph, Learned(arrays, *self._moments_of(graph.n_channels, about), None if classes is None else np.asarray(classes))
+        return self._build(None if about else head_size(self.weights, self._build(None, None)), None)
+
+    def _is_given(self) -> bool:
+        return self._n_epochs() == 0
+
+    def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
+        graph = _planned(_Key(self, image_shape))
+        shapes = None if self._from_file() else tuple(look.shape for look in looks(graph, image_shape or graph.image_shape).values())
+        return graph, _ready(_Key(self, image_shape, shapes))
+
+    def _unlearned(self, image_shape: tuple[int, int] | None) -> Learned:
+        """What the network holds before any training here."""
+        graph = self._blank(image_shape)
+        about, classes = _about(*stamp(self.weights)) if self._from_file() else {}, None
+        if self._from_file():
+            arrays, classes = read_weights(self.weights, graph, graph.weights()), about.get("classes")
+        else:
+            arrays = graph.draw(self.random_state, image_shape)
+        for array in arrays.values():
+            array.flags.writeable = False  # shared by all networks alike
+        return Learned(arrays, *self._moments_of(graph, about), None if classes is None else np.asarray(classes))
 
     def _start(self, graph: Graph, image_shape: tuple[int, int], images: Images) -> Learned:
         measured = super()._start(graph, image_shape, images)
         if not self._from_file():
-            return replace(measured, **self._standard(graph.n_channels)) if self.standardise is not None else measured
-        heads = list(graph.outputs) if self.replace_head else []
-        read = read_weights(self.weights, graph, graph.weights(image_shape), without=heads)
-        mean, deviation = self._moments_of(graph.n_channels, _about(*stamp(self.weights)))
-        return Learned(measured.arrays | read, mean, deviation)
+            return measured if self.standardise is None else replace(measured, **self._standard(graph))
+        wanted = graph.weights(image_shape)
+        read = read_weights(self.weights, graph, wanted, without=graph.heads(wanted) if self.replace_head else ())
+        return Learned(measured.arrays | read, *self._moments_of(graph, _about(*stamp(self.weights))))
 
-    def _moments_of(self, n_channels: int, about: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    def _moments_of(self, graph: Graph, about: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and deviation of pixel values where no training images say so."""
         if self.standardise is None and about:
             return tuple(about["mean"]), tuple(about["deviation"])
-        standard = self._standard(n_channels)
+        standard = self._standard(graph)
         return standard["mean"], standard["deviation"]
 
-    def _standard(self, n_channels: int) -> dict[str, tuple[float, ...]]:
-        chosen = IMAGENET if self.standardise in (None, "imagenet") else self.standardise
-        if isinstance(chosen, str) or len(chosen) != 2 or any(len(part) not in (n_channels, 3) for part in chosen) or min(chosen[1]) <= 0:
-            msg = f"`standardise` must be 'imagenet' or (means, deviations) of {n_channels} channels each, deviations positive, got {chosen!r}."
-            raise ValueError(msg)
-        mean, deviation = (part if len(part) == n_channels else (float(np.mean(part)),) for part in chosen)
-        return {"mean": tuple(map(float, mean)), "deviation": tuple(map(float, deviation))}
+    def _standard(self, graph: Graph) -> dict[str, tuple[float, ...]]:
+        published = graph.standard or IMAGENET if self.standardise is None else self.standardise
+        mean, deviation = per_channel(published, graph.n_channels)
+        return {"mean": mean, "deviation": deviation}
 
     def _value_range(self) -> tuple[float, float] | None:
-        return (0, 255) if self.standardise == "imagenet" or (self.standardise is None and self._n_epochs() == 0) else None
+        if self.standardise is not None or self._n_epochs() or (self._from_file() and _about(*stamp(self.weights))):
+            return (0, 255) if self.standardise == "imagenet" else None
+        return (0, 255)
 
     # Training --------------------------------------------------------------------------------------------------------
 
@@ -235,7 +251,11 @@ class CNN(Network):
         if self.freeze_up_to not in graph.nodes:
             msg = f"`freeze_up_to` must be one of {', '.join(map(repr, graph.nodes))}, got {self.freeze_up_to!r}."
             raise ValueError(msg)
-        return graph.below((self.freeze_up_to,))
+        frozen = graph.below((self.freeze_up_to,))
+        if {name.rpartition(".")[0] for name in graph.weights()} <= frozen:
+            msg = f"`freeze_up_to` {self.freeze_up_to!r} leaves nothing to learn. Name a lower layer, or set epochs=0."
+            raise ValueError(msg)
+        return frozen
 
     def _augmentation(self) -> Augmentation | None:
         return Augmentation.of(self.augmentation)
@@ -256,12 +276,18 @@ class CNN(Network):
             If the file cannot be written.
         """
         self._check_ready(self.layer_names)
-        graph, learned = self._net(self._natural_shape())
+        graph, learned = self._net(None)
+        described = self.__dict__.get("described_") or self._described(graph)
+        learned.write(path, described | {"architecture": _name(described["architecture"])})
+
+    def _described(self, graph: Graph) -> dict[str, Any]:
+        """What a file must say for the network to be built again."""
         about = _about(*stamp(self.weights)) if self._from_file() else {}
-        n_classes = len(learned.classes) if learned.classes is not None else None
-        own = dict(about.get("options", {})) | dict(self.options or {}) | {"n_channels": graph.n_channels, "image_shape": graph.image_shape}
-        own |= {} if n_classes is None else {"n_classes": n_classes}
-        learned.write(path, {"architecture": _name(self.architecture or about.get("architecture") or "lenet5"), "options": own})
+        empty = Maps(np.empty((0, graph.n_channels, *graph.image_shape), np.float32))
+        n_classes = dict(graph.walk(empty, None, graph.nodes))[next(iter(graph.outputs))].shape[0]
+        own = {"n_channels": graph.n_channels, "image_shape": graph.image_shape, "n_classes": n_classes}
+        options = dict(about.get("options", {})) | dict(self.options or {}) | own
+        return {"architecture": self.architecture or about.get("architecture") or "lenet5", "options": options}
 
 
 def _name(architecture: str | Callable[..., Graph]) -> str:
@@ -281,15 +307,14 @@ def _about(path: str, _: int) -> dict[str, Any]:
 
 
 class _Key:
-    """What the network before training depends on; equal keys share one copy of the weights."""
+    """What a network before training depends on; equal keys share one copy of it."""
 
-    def __init__(self, model: CNN, image_shape: tuple[int, int] | None) -> None:
-        self.model = model
-        names = ("architecture", "weights", "options", "channels", "standardise", "random_state")
-        shape = None if model._from_file() else image_shape
+    def __init__(self, model: CNN, image_shape: tuple[int, int] | None, shapes: tuple[tuple[int, ...], ...] | None = None) -> None:
+        parameters = {name: getattr(model, name) for name in ("architecture", "weights", "options", "channels", "standardise", "random_state")}
+        self.model, self.shape = CNN(**parameters, epochs=0), image_shape
+        shape = shapes or (None if model._from_file() else image_shape)
         written = stamp(model.weights) if model._from_file() else None
-        self.text = json.dumps([{name: getattr(model, name) for name in names}, shape, written], default=repr, sort_keys=True)
-        self.shape = image_shape
+        self.text = json.dumps([parameters, shape, written], default=repr, sort_keys=True)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Key) and other.text == self.text
@@ -298,6 +323,11 @@ class _Key:
         return hash(self.text)
 
 
+@lru_cache(maxsize=16)
+def _planned(key: _Key) -> Graph:
+    return key.model._blank(key.shape)
+
+
 @lru_cache(maxsize=2)
-def _ready(key: _Key) -> tuple[Graph, Learned]:
+def _ready(key: _Key) -> Learned:
     return key.model._unlearned(key.shape)

@@ -24,8 +24,9 @@ from cnn.layers import Weight
 from cnn.losses import softmax
 from cnn.training import Course, Lesson, State, read_checkpoint, train, write_checkpoint
 from cnn.weights import Learned
-from extraction.arrays import Array, device_namespace, n_cores, namespace, to_host
+from extraction.arrays import Array, device_namespace, namespace, to_host
 from extraction.extractor import FeatureExtractor
+from extraction.files import writable
 from extraction.images import Images, to_retina
 from extraction.maps import Maps
 from extraction.operations import sigmoid
@@ -60,9 +61,21 @@ class Network(ClassifierMixin, FeatureExtractor):
         """What training starts from, pixel values standardised to mean 0 and deviation 1 of the training images, per channel."""
         return Learned(graph.draw(self.random_state, image_shape), *_moments(images, graph.n_channels))
 
-    def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned] | None:
-        """A network that needs no `fit`; None where there is none."""
-        return None
+    def _blank(self, image_shape: tuple[int, int] | None) -> Graph:
+        """The network before any `fit`."""
+        return self._build(None, image_shape)
+
+    def _is_given(self) -> bool:
+        """Whether it is of use without a `fit`, as `_given` returns it."""
+        return False
+
+    def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
+        """The network and its weights before any `fit`, where it is given."""
+        raise NotImplementedError
+
+    def _described(self, graph: Graph) -> dict[str, Any]:
+        """What a file of weights must say of the network."""
+        return {}
 
     def _n_epochs(self) -> int:
         """How many times training sees every image."""
@@ -88,36 +101,41 @@ class Network(ClassifierMixin, FeatureExtractor):
     @property
     def layer_names(self) -> tuple[str, ...]:
         """Names of the layers, from the image upward."""
-        return tuple(self._net(None)[0].nodes)
+        return tuple(self._plan(None).nodes)
 
     def _default_layer(self) -> str:
         """What the scores are read from."""
-        graph = self._net(None)[0]
+        graph = self._plan(None)
         below = graph.nodes[next(iter(graph.outputs))].inputs[0]
         return below if below in graph.nodes else next(iter(graph.outputs))
 
     def _must_learn(self, layers: Collection[str]) -> bool:
-        return self._n_epochs() > 0 or self._given(None) is None
+        return not self._is_given()
 
     def _has_learned(self) -> bool:
         return hasattr(self, "learned_")
 
     def _natural_shape(self) -> tuple[int, int]:
-        return self._net(None)[0].image_shape
+        return self._plan(None).image_shape
 
     def _working_bytes(self, height: int, width: int) -> int:
-        return _largest_layers(self._net((height, width))[0], (height, width))
+        return _largest_layers(self._plan((height, width)), (height, width))
 
-    def _net(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned | None]:
-        """The network as it stands, and its weights where it has any."""
-        if hasattr(self, "learned_"):
-            return self.graph_, self.learned_
-        given = None if self._n_epochs() else self._given(image_shape)
-        return given or (self._build(None, image_shape), None)
+    def _plan(self, image_shape: tuple[int, int] | None) -> Graph:
+        """The network as it stands, weights aside."""
+        return self.graph_ if hasattr(self, "learned_") else self._blank(image_shape)
+
+    def _net(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
+        """The network as it stands, with its weights."""
+        return (self.graph_, self.learned_) if hasattr(self, "learned_") else self._given(image_shape)
 
     def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
-        graph, learned = self._net(tuple(retina.values.shape[2:]))
-        image, weights = self._seen(retina, graph, learned) if len(retina.values) else (retina, None)
+        shape = tuple(retina.values.shape[2:])
+        if len(retina.values):
+            graph, learned = self._net(shape)
+            image, weights = self._seen(retina, graph, learned)
+        else:
+            graph, image, weights = self._plan(shape), retina, None
         for name, maps in graph.walk(image, weights, wanted):
             yield name, [replace(maps, features=_channels(maps.shape[0]))] if name in wanted else []
 
@@ -131,7 +149,7 @@ class Network(ClassifierMixin, FeatureExtractor):
     def _seen(self, retina: Maps, graph: Graph, learned: Learned) -> tuple[Maps, Mapping[str, Array]]:
         """What the first layer sees of the images, and the weights, on their device."""
         values = retina.values
-        for name, look in _looks(graph, tuple(values.shape[2:])).items():
+        for name, look in looks(graph, tuple(values.shape[2:])).items():
             if learned.arrays[name].shape != look.shape:
                 msg = (
                     f"`images` of {values.shape[2]} x {values.shape[3]} pixels do not suit this network: {name!r} of shape "
@@ -144,24 +162,32 @@ class Network(ClassifierMixin, FeatureExtractor):
 
     def _learn(self, images: Images, labels: Any) -> None:
         shape = tuple(int(n) for n in images[0].shape[:2])
-        for name in ("learned_", "graph_", "history_", "classes_", "_state"):
+        for name in ("learned_", "graph_", "history_", "classes_", "described_", "_state"):
             self.__dict__.pop(name, None)
-        if self._n_epochs() == 0 and (given := self._given(shape)) is not None:
-            self.graph_, self.learned_ = given
-            if given[1].classes is not None:
-                self.classes_ = given[1].classes
-            self.history_ = pd.DataFrame()
-            self._wanted()
+        if self._is_given():
+            self.graph_, self.learned_ = self._given(shape)
+            self.described_, self.history_ = self._described(self.graph_), pd.DataFrame()
+            if self.learned_.classes is not None:
+                self.classes_ = self.learned_.classes
             return
+        path = self._checkpoint()
+        if path is not None:
+            writable(path)
         classes, targets = encoded(type(self).__name__, images, labels)
         graph = self._build(len(classes), shape)
         start = replace(self._start(graph, shape, images), classes=classes)
-        lesson = self._lesson(graph, start, images, targets, self._course())
-        state = self._fresh(lesson, start)
-        keep, path = None, self._checkpoint()
+        lesson, digest = self._lesson(graph, start, images, targets, self._course())
+        state, keep = self._fresh(lesson, start), None
         if path is not None:
-            about = asdict(lesson.course) | {"weights": _fingerprint(start.arrays.values()), "images": _fingerprint([targets, lesson.read([0])])}
-            about |= {"augmentation": repr(lesson.augmentation), "frozen": sorted(lesson.frozen)}
+            about = asdict(lesson.course) | {
+                "network": _fingerprint([repr(list(graph.nodes.values())).encode(), *start.arrays.values()]),
+                "images": digest,
+                "classes": classes.tolist(),
+                "standardise": [start.mean, start.deviation],
+                "augmentation": repr(lesson.augmentation),
+                "frozen": sorted(lesson.frozen),
+                "n_threads": lesson.n_threads,
+            }
             if path.exists():
                 state = read_checkpoint(path, state, about, lesson.xp)
 
@@ -169,8 +195,6 @@ class Network(ClassifierMixin, FeatureExtractor):
                 write_checkpoint(path, state, about)
 
         self._take(graph, start, self._train(lesson, state, keep))
-        if path is not None:
-            path.unlink(missing_ok=True)
 
     def partial_fit(self, images: Any, y: Any, classes: Any = None) -> Self:
         """Learn from these images once, going on from what was learned.
@@ -193,48 +217,65 @@ class Network(ClassifierMixin, FeatureExtractor):
         ValueError
             If `classes` is missing at the first call, or a label is not among them.
         """
-        source = self._open(images, reset=not hasattr(self, "learned_"))
+        first = not hasattr(self, "learned_")
+        source = self._open(images, reset=first)
         shape = tuple(int(n) for n in source[0].shape[:2])
-        if not hasattr(self, "classes_"):
-            if classes is None:
-                msg = "`classes` must be passed on the first call to partial_fit. Hand in all labels that there will be."
-                raise ValueError(msg)
-            self.classes_ = np.unique(classes)
-        known, targets = encoded(type(self).__name__, source, y, self.classes_)
-        if not hasattr(self, "learned_"):
+        known = None if first else self.learned_.classes
+        if known is None and classes is None:
+            msg = "`classes` must be passed on the first call to partial_fit. Hand in all labels that there will be."
+            raise ValueError(msg)
+        known, targets = encoded(type(self).__name__, source, y, np.unique(classes) if known is None else known)
+        if first:
             graph = self._build(len(known), shape)
-            self.graph_, self.learned_ = graph, replace(self._start(graph, shape, source), classes=known)
+            start = self._start(graph, shape, source)
+        else:
+            graph, start = self.graph_, self.learned_
+            head = next(iter(graph.outputs))
+            if (n_scores := self._geometry(shape, (head,))[head][0].shape[0]) != len(known):
+                msg = f"`classes` must be as many as the network has scores, {n_scores}, got {len(known)}. Set replace_head=True and call `fit`."
+                raise ValueError(msg)
+        start, earlier = replace(start, classes=known), self.__dict__.get("_state")
+        past = earlier.history if earlier else self.history_.to_dict("records") if hasattr(self, "history_") else []
+        course = replace(self._course(), epochs=1 + len(past), schedule="constant", validation_fraction=0.0, patience=None)
+        lesson, _ = self._lesson(graph, start, source, targets, course)
+        state = self._fresh(lesson, start)
+        state.epoch, state.history = len(past), past
+        if earlier:
+            state.memory |= {name: slot for name, slot in earlier.memory.items() if name in state.memory}
+            state.n_updates, state.first_loss = earlier.n_updates, earlier.first_loss
+        state = self._train(lesson, state, None)
+        if first:
             self.image_shape_ = tuple(int(n) for n in source[0].shape)
-        state = self.__dict__.get("_state")
-        course = replace(self._course(), epochs=1 + (state.epoch if state else 0), schedule="constant", validation_fraction=0.0, patience=None)
-        lesson = self._lesson(self.graph_, self.learned_, source, targets, course)
-        self._state = self._train(lesson, state or self._fresh(lesson, self.learned_), None)
-        self._take(self.graph_, self.learned_, self._state)
+        self._take(graph, start, state)
+        self._state = replace(state, weights={})
         return self
 
     def _course(self) -> Course:
         given = {one.name: getattr(self, one.name) for one in fields(Course) if one.name != "epochs"}
         return Course(epochs=self._n_epochs(), **given)
 
-    def _lesson(self, graph: Graph, start: Learned, images: Images, targets: np.ndarray, course: Course) -> Lesson:
+    def _lesson(self, graph: Graph, start: Learned, images: Images, targets: np.ndarray, course: Course) -> tuple[Lesson, str]:
+        """What is trained on what, and a digest of it."""
         xp = device_namespace(self.device)
 
         def prepare(some: np.ndarray) -> Array:
             return _standardised(to_retina(some, xp, graph.n_channels), start)
 
-        n_threads = (self.n_threads or n_cores()) if xp is np else 1
-        return Lesson(graph, course, reader(images), prepare, targets, xp, self._frozen(graph), self._augmentation(), n_threads)
+        n_threads = self._threads(images) if xp is np else 1
+        read, digest = reader(images)
+        lesson = Lesson(graph, course, read, prepare, targets, xp, self._frozen(graph), self._augmentation(), n_threads)
+        return lesson, _fingerprint([targets, digest.encode()])
 
     def _fresh(self, lesson: Lesson, start: Learned) -> State:
         """The state before the first update; only weights that move have a memory."""
         weights = {name: lesson.xp.array(array) for name, array in start.arrays.items()}
-        looks = _looks(lesson.graph, lesson.graph.image_shape)
-        moved = {n: w for n, w in weights.items() if looks[n].learned and n.rpartition(".")[0] not in lesson.frozen}
+        known = looks(lesson.graph, lesson.graph.image_shape)
+        moved = {n: w for n, w in weights.items() if known[n].learned and n.rpartition(".")[0] not in lesson.frozen}
         return State(weights, lesson.course.rule().start(moved))
 
     def _take(self, graph: Graph, start: Learned, state: State) -> None:
         """What was learned becomes the model's own."""
-        self.graph_, self.classes_ = graph, start.classes
+        self.graph_, self.classes_, self.described_ = graph, start.classes, self._described(graph)
         self.learned_ = replace(start, arrays={name: to_host(array).copy() for name, array in state.weights.items()}, copies={})
         self.history_ = pd.DataFrame(state.history)
 
@@ -248,7 +289,7 @@ class Network(ClassifierMixin, FeatureExtractor):
         NotFittedError
             If nothing was learned yet.
         """
-        head = next(iter(self._net(None)[0].outputs))
+        head = next(iter(self._plan(None).outputs))
         self._check_ready((head,))
         source = self._open(images, reset=False)
         return np.concatenate([layers[head][0].values.reshape(-1, layers[head][0].shape[0]) for _, layers in self._stream(source, (head,))])
@@ -267,8 +308,13 @@ class Network(ClassifierMixin, FeatureExtractor):
             From `classes_`; indices where the weights came without names of classes.
         """
         best = self.scores(images).argmax(axis=1)
-        classes = self.__dict__.get("classes_", getattr(self._net(None)[1], "classes", None))
-        return best if classes is None else np.asarray(classes)[best]
+        classes = self._net(None)[1].classes
+        return best if classes is None else classes[best]
+
+    def decision_function(self, images: Any) -> np.ndarray:
+        """The scores, of shape (n_images, n_classes), or (n_images,) where there are two classes: the second's minus the first's."""
+        scores = self.scores(images)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     @available_if(lambda self: self.loss in ("softmax", "logistic"))
     def predict_proba(self, images: Any) -> np.ndarray:
@@ -295,7 +341,7 @@ class Network(ClassifierMixin, FeatureExtractor):
             If this layer has no filters.
         """
         self._check_ready(self.layer_names)
-        graph, learned = self._net(self._natural_shape())
+        graph, learned = self._net(None)
         known = [name for name in graph.nodes if f"{name}.weight" in learned.arrays and learned.arrays[f"{name}.weight"].ndim == 4]
         if not known or layer not in (None, *known):
             msg = (
@@ -304,16 +350,17 @@ class Network(ClassifierMixin, FeatureExtractor):
                 else "This network has no convolution, so no filters."
             )
             raise ValueError(msg)
-        return learned.arrays[f"{layer or known[0]}.weight"]
+        return learned.arrays[f"{layer or known[0]}.weight"].copy()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = self._n_epochs() > 0
+        tags.target_tags.required = not self._is_given()
         return tags
 
 
 @lru_cache(maxsize=16)
-def _looks(graph: Graph, image_shape: tuple[int, int]) -> dict[str, Weight]:
+def looks(graph: Graph, image_shape: tuple[int, int]) -> dict[str, Weight]:
+    """What a network's weights look like for images of a shape."""
     return graph.weights(image_shape)
 
 
@@ -340,7 +387,7 @@ def _standardised(values: Array, learned: Learned) -> Array:
 def _moments(images: Images, n_channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of pixel values, per channel."""
     n_pixels, total, squares = 0, np.zeros(n_channels), np.zeros(n_channels)
-    for _, batch in images.batches(lambda _: 256):
+    for _, batch in images.batches(_moderate):
         values = to_retina(to_host(batch), np, n_channels).astype(np.float64)
         n_pixels += values[:, 0].size
         total += values.sum(axis=(0, 2, 3))
@@ -372,28 +419,37 @@ def encoded(name: str, images: Images, labels: Any, classes: np.ndarray | None =
     return found, np.searchsorted(found, labels)
 
 
-def reader(images: Images) -> Callable[[Any], np.ndarray]:
-    """Indices in, images out: from memory where they fit."""
-    shape = tuple(images[0].shape)
-    runs = []
+def reader(images: Images) -> tuple[Callable[[Any], np.ndarray], str]:
+    """Indices in, images out, from memory where they fit; and a digest of all images. Grey among coloured ones becomes coloured."""
+    shape, runs, digest = tuple(images[0].shape), [], ""
     n_bytes = len(images) * int(np.prod(shape)) * 4
-    for first, batch in images.batches(lambda _: 256):
-        if tuple(batch.shape[1:]) != shape:
-            msg = (
-                f"`images` must have one size to learn from, got {tuple(batch.shape[1:])} for image {first} after {shape}. Resize them to one shape."
-            )
+    for first, batch in images.batches(_moderate):
+        if tuple(batch.shape[1:3]) != shape[:2]:
+            msg = f"`images` must have one size to learn from, got {tuple(batch.shape[1:3])} for image {first} after {shape[:2]}. Resize them."
             raise ValueError(msg)
-        if n_bytes <= _KEPT_IMAGES:
-            runs.append(to_host(batch))
-    if runs:
+        host = to_host(batch)
+        digest = _fingerprint([digest.encode(), host])
+        runs.append(host if n_bytes <= _KEPT_IMAGES else host[:0])
+    if len({run.ndim for run in runs}) == 1 and n_bytes <= _KEPT_IMAGES:
         kept = np.concatenate(runs) if len({run.dtype for run in runs}) == 1 else np.concatenate([run.astype(np.float32) for run in runs])
-        return lambda indices: kept[indices]
-    return lambda indices: np.stack([to_host(images[int(index)]) for index in indices])
+        return lambda indices: kept[indices], digest
+    coloured = any(run.ndim == 4 and run.shape[3] == 3 for run in runs)
+
+    def one(index: int) -> np.ndarray:
+        image = to_host(images[index])
+        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) if coloured and image.shape[2:] != (3,) else image
+
+    return lambda indices: np.stack([one(int(index)) for index in indices]), digest
+
+
+def _moderate(shape: tuple[int, ...]) -> int:
+    """How many images of a shape to look at in one go: about 16 MB in double precision."""
+    return max(1, min(256, 2**21 // int(np.prod(shape))))
 
 
 def _fingerprint(arrays: Any) -> str:
     """A short text that differs where arrays differ."""
     code = 0
     for array in arrays:
-        code = zlib.crc32(np.ascontiguousarray(array).tobytes(), code)
+        code = zlib.crc32(array if isinstance(array, bytes) else np.ascontiguousarray(array).tobytes(), code)
     return f"{code:08x}"

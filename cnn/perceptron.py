@@ -49,7 +49,8 @@ class LinearClassifier(Network):
     Attributes
     ----------
     classes_, learned_, history_
-        As in `cnn.CNN`; `learned_.arrays` are 'scores.weight' (n_classes, n_pixels) and 'scores.bias'.
+        As in `cnn.CNN`; `learned_.arrays` are 'scores.weight' (n_classes, n_pixels) and 'scores.bias'. After a random search `history_`
+        has a row for each try that was better than all before.
 
     Examples
     --------
@@ -122,16 +123,17 @@ def _search(lesson: Lesson, state: State, n_tries: int) -> State:
     everything = np.arange(len(lesson.classes))
     images, right = lesson.prepare(lesson.read(everything)), lesson.xp.asarray(lesson.classes)
     looks, best = lesson.graph.weights(lesson.graph.image_shape), np.inf
-    for number in range(n_tries):
-        rng = np.random.default_rng([lesson.course.random_state, number])
-        drawn = {name: lesson.xp.asarray(look.draw(rng)) for name, look in looks.items()}
+    for number in range(n_tries + 1):
+        rng = np.random.default_rng([lesson.course.random_state, state.epoch, number])
+        drawn = {name: lesson.xp.asarray(look.draw(rng)) for name, look in looks.items()} if number else state.weights
         values, _, _ = lesson.graph.forward(images, drawn, ["scores"])
         scores = values["scores"].reshape(len(everything), -1)
         loss = LOSSES[lesson.course.loss](scores, right)[0]
         if loss < best:
             best, accuracy = loss, float((scores.argmax(axis=1) == right).mean())
             state.weights = drawn
-            state.history.append({"epoch": number + 1, "loss": loss, "accuracy": accuracy})
+            state.history.append({"epoch": number, "loss": loss, "accuracy": accuracy})
+    state.epoch += 1
     return state
 
 
@@ -221,7 +223,7 @@ class MultilayerPerceptron(Network):
 
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
         graph = Graph(1, image_shape or (1, 1))
-        sizes = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
+        sizes = (self.hidden,) if isinstance(self.hidden, int | np.integer) else tuple(self.hidden)
         if any(isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1 for size in sizes):
             msg = f"`hidden` must hold the number of units of each hidden layer, at least 1 each, got {self.hidden!r}."
             raise ValueError(msg)
@@ -335,8 +337,11 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         return [maps.values], lambda gradients: (gradients[0].reshape(len(maps.values), -1) @ weights).reshape(retina.values.shape)
 
     def _learn(self, images: Images, labels: Any) -> None:
-        if self.epochs < 1 or self.learning_rate <= 0:
-            msg = f"`epochs` and `learning_rate` must be positive, got {self.epochs} and {self.learning_rate}."
+        if self.epochs < 1 or self.learning_rate <= 0 or not isinstance(self.random_state, int | np.integer):
+            msg = (
+                f"`epochs` and `learning_rate` must be positive and `random_state` a whole number, "
+                f"got {self.epochs}, {self.learning_rate} and {self.random_state}."
+            )
             raise ValueError(msg)
         for name in ("weights_", "classes_"):
             self.__dict__.pop(name, None)
@@ -393,7 +398,7 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
 
     def _inputs(self, images: Images) -> np.ndarray:
         """A constant 1 and the pixels, one row per image."""
-        read = reader(images)
+        read, _ = reader(images)
         pixels = to_retina(read(np.arange(len(images))), np, 1).reshape(len(images), -1).astype(np.float64)
         return np.concatenate([np.ones((len(images), 1)), pixels], axis=1)
 
@@ -423,10 +428,21 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         images : array or sequence
             As in `transform`.
         """
+        sums = self.decision_function(images)
+        return self.classes_[(sums > 0).astype(int) if sums.ndim == 1 else sums.argmax(axis=1)]
+
+    def decision_function(self, images: Any) -> np.ndarray:
+        """The weighted sums, of shape (n_images, n_classes), or (n_images,) where there are two classes: positive for the second.
+
+        Parameters
+        ----------
+        images : array or sequence
+            As in `transform`.
+        """
         self._check_ready(("sum",))
         source = self._open(images, reset=False)
         sums = np.concatenate([layers["sum"][0].values[:, :, 0, 0] for _, layers in self._stream(source, ("sum",))])
-        return self.classes_[(sums[:, 0] > 0).astype(int) if sums.shape[1] == 1 else sums.argmax(axis=1)]
+        return sums[:, 0] if sums.shape[1] == 1 else sums
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

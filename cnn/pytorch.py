@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from cnn.layers import AdaptivePool, Mode
-from cnn.weights import IMAGENET, read_tensors, stamp
+from cnn.weights import per_channel, read_tensors, stamp
 from extraction.arrays import Array, to_host
 from extraction.extractor import FeatureExtractor
 from extraction.fields import WHOLE_IMAGE, Field, Span, Window, join
@@ -36,8 +36,8 @@ class TorchExtractor(FeatureExtractor):
     module : torch.nn.Module or str
         The module, or 'package.module:function' that makes it, such as 'torchvision.models:resnet18'.
     layer : str, sequence of str or None
-        Names of submodules as `named_modules` gives them; further calls of the same submodule are 'name:2', 'name:3'. None is the last
-        before the output.
+        Names of submodules as `named_modules` gives them; further calls of the same submodule are 'name:2', 'name:3'. None is what the
+        last of them reads.
     weights : path or None
         A safetensors file for `load_state_dict`; for modules named by a str.
     call : callable or None
@@ -65,7 +65,7 @@ class TorchExtractor(FeatureExtractor):
     >>> import torch  # doctest: +SKIP
     >>> model = TorchExtractor(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5), torch.nn.ReLU()))  # doctest: +SKIP
     >>> model.layer_names  # doctest: +SKIP
-    ('0', '1')
+    ('0', '1', 'output')
     """
 
     def __init__(
@@ -112,8 +112,9 @@ class TorchExtractor(FeatureExtractor):
         return () if self.module is None else tuple(self._known(self.natural_shape))
 
     def _default_layer(self) -> str:
-        names = self.layer_names
-        return names[-2] if len(names) > 1 else names[-1] if names else ""
+        inner = {name.rpartition(".")[0] for name, _ in self._built().named_modules() if name} | {"output"}
+        leaves = [name for name in self.layer_names if name not in inner] or ["output"]
+        return leaves[-2] if len(leaves) > 1 else leaves[-1]
 
     def _natural_shape(self) -> tuple[int, int]:
         return tuple(self.natural_shape)
@@ -181,20 +182,13 @@ class TorchExtractor(FeatureExtractor):
         return self.module
 
     def _standard(self) -> tuple[Sequence[float], Sequence[float]]:
-        chosen = IMAGENET if isinstance(self.standardise, str) and self.standardise == "imagenet" else self.standardise
-        if isinstance(chosen, str) or len(chosen) != 2 or any(len(part) not in (self.channels, 3) for part in chosen):
-            msg = f"`standardise` must be 'imagenet' or (means, deviations) of {self.channels} channels each, got {self.standardise!r}."
-            raise ValueError(msg)
-        mean, deviation = ([float(np.mean(part))] if len(part) != self.channels else list(part) for part in chosen)
-        return mean, deviation
+        return per_channel(self.standardise, self.channels)
 
     def _tensor(self, values: Array) -> Any:
         """Images as the module sees them, where it is."""
         torch, module = _torch(), self._built()
         mean, deviation = (np.asarray(part, np.float32).reshape(-1, 1, 1) for part in self._standard())
-        place = next((p for p in module.parameters()), torch.empty(0))
-        dtype = place.dtype if place.dtype.is_floating_point else torch.float32
-        return torch.as_tensor((to_host(values) - mean) / deviation).to(place.device, dtype)
+        return torch.as_tensor((to_host(values) - mean) / deviation).to(**_place(module))
 
     def _recorded(self, image: Any, wanted: Collection[str] | None) -> dict[str, dict[str, Any]]:
         """What the wanted submodules (None is all) return, copied at once: {name: {part of the output: tensor}}."""
@@ -221,12 +215,11 @@ class TorchExtractor(FeatureExtractor):
     def _known(self, shape: tuple[int, int]) -> dict[str, dict[str, tuple[tuple[int, int, int], Field]]]:
         """Shape and field of each part of each submodule's output, for images of this shape."""
         torch, module = _torch(), self._built()
-        key = (tuple(shape), self.call, self.channels)
+        key = (tuple(shape), self.call, self.channels, repr(module))
         about = _KNOWN.setdefault(module, {})
         if key not in about:
             noise = torch.Generator().manual_seed(0)
-            place = next((p for p in module.parameters()), torch.empty(0))
-            image = torch.randn((1, self.channels, *shape), generator=noise).to(place.device)
+            image = torch.randn((1, self.channels, *shape), generator=noise).to(**_place(module))
             with torch.no_grad(), _LOCK:
                 seen = self._recorded(_followed(image), None)
             about[key] = {name: bands for name, parts in seen.items() if (bands := _described(parts, shape))}
@@ -242,13 +235,14 @@ class TorchExtractor(FeatureExtractor):
         reach: dict[tuple[str, str], np.ndarray] = {}
         for seed in range(_N_NOISE):
             generator = torch.Generator().manual_seed(seed)
-            noise = torch.randn(image.shape, generator=generator).to(image.device).requires_grad_()
+            noise = torch.randn(image.shape, generator=generator).to(image).requires_grad_()
             with torch.enable_grad():
                 found = self._recorded(noise, unknown)
             for name in unknown:
                 for part, (shape, field) in known[name].items():
                     if field is None:
-                        reach[name, part] = reach.get((name, part), 0) + _reach(_as_maps(found[name][part], 1), noise, shape)
+                        maps = _as_maps(found[name][part], 1)
+                        reach[name, part] = reach.get((name, part), 0) + np.stack([_reach(maps, noise, *unit) for unit in _two_units(shape)])
         sides = tuple(image.shape[2:])
         for (name, part), total in reach.items():
             shape = known[name][part][0]
@@ -264,6 +258,13 @@ def _torch() -> Any:
     except ImportError as error:
         msg = f"TorchExtractor needs PyTorch ({error}). Install it with the extra `torch`, such as `pip install 'hmax-cnn[torch]'`."
         raise RuntimeError(msg) from error
+
+
+def _place(module: Any) -> dict[str, Any]:
+    """Where a module computes, and in what precision."""
+    torch = _torch()
+    one = next((p for p in module.parameters() if p.dtype.is_floating_point), torch.empty(0))
+    return {"device": one.device, "dtype": one.dtype}
 
 
 def _plainly(module: Any, image: Any) -> Any:
@@ -356,28 +357,48 @@ def _described(parts: Mapping[str, Any], shape: tuple[int, int]) -> dict[str, tu
     return found
 
 
-def _reach(maps: Any, image: Any, shape: tuple[int, int, int]) -> np.ndarray:
-    """Where in the image the middle unit of a map, all features together, has a gradient."""
+def _two_units(shape: tuple[int, int, int]) -> list[tuple[int, int]]:
+    """Places of two units in a map, a third in from its opposite corners."""
+    return [tuple(n // 3 for n in shape[1:]), tuple(n - 1 - n // 3 for n in shape[1:])]
+
+
+def _reach(maps: Any, image: Any, y: int, x: int) -> np.ndarray:
+    """Where in the image a unit, all features together, has a gradient."""
     torch = _torch()
     if not maps.requires_grad:
         return np.ones(image.shape[2:])
-    middle = maps[0, :, shape[1] // 2, shape[2] // 2]
-    weights = torch.randn(middle.shape, generator=torch.Generator().manual_seed(1)).to(middle)
-    (gradient,) = torch.autograd.grad((middle * weights).sum(), image, retain_graph=True, allow_unused=True)
-    return np.zeros(image.shape[2:]) if gradient is None else gradient.abs().sum(dim=(0, 1)).cpu().numpy()
+    unit = maps[0, :, y, x]
+    weights = torch.randn(unit.shape, generator=torch.Generator().manual_seed(1)).to(unit)
+    (gradient,) = torch.autograd.grad((unit * weights).sum(), image, retain_graph=True, allow_unused=True)
+    return np.zeros(image.shape[2:]) if gradient is None else gradient.float().abs().sum(dim=(0, 1)).cpu().numpy()
 
 
 def _measured_field(reached: np.ndarray, shape: tuple[int, int, int], sides: tuple[int, int]) -> Field:
-    """The field whose middle unit reaches there; the others lie evenly over the image."""
+    """The field of a map whose two units reach there: wide enough for both, its step from the distance of their centres.
+
+    Where a unit reaches the border its centre says nothing: then units are taken to lie evenly over the image.
+    """
     spans = []
     for axis, (n, side) in enumerate(zip(shape[1:], sides, strict=True)):
-        places = np.flatnonzero(reached.any(axis=1 - axis))
-        low, high = (int(places[0]), int(places[-1])) if len(places) else (0, side - 1)
-        step = Fraction(side, n)
-        spans.append(Span(high - low + 1, step, Fraction(low + high, 2) - (n // 2) * step))
-    if all(span.size >= side for span, side in zip(spans, sides, strict=True)):
+        boxes = [np.flatnonzero(unit.any(axis=1 - axis)) for unit in reached]
+        (low, high), (low2, high2) = ((int(box[0]), int(box[-1])) if len(box) else (0, side - 1) for box in boxes)
+        first, second = n // 3, n - 1 - n // 3
+        inside = min(low, low2) > 0 and max(high, high2) < side - 1
+        even = Fraction(side, n)
+        apart = Fraction(low2 + high2 - low - high, 2)
+        step = _plain_step(apart / (second - first), second - first) if inside and second > first else even
+        middle = Fraction(low + high, 2) - first * step if inside else (even - 1) / 2
+        missed = abs(apart - step * (second - first)) if inside else 0
+        spans.append(Span(max(high - low, high2 - low2) + 1 + 2 * missed, step, middle))
+    if all(span.size >= side for span, side in zip(spans, sides, strict=True)) or any(span.step <= 0 for span in spans):
         return Field.whole(*sides)
     return Field(*spans, MEASURED)
+
+
+def _plain_step(step: Fraction, n_steps: int) -> Fraction:
+    """The whole number, or one over one, that a measured step stands for, where it is within a pixel over the way."""
+    plain = Fraction(round(step)) if step >= Fraction(3, 4) else Fraction(1, max(1, round(1 / step))) if step > 0 else step
+    return plain if abs(plain - step) * n_steps <= 1 else step
 
 
 # Following fields through operations -----------------------------------------------------------------------------------

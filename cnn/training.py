@@ -61,11 +61,16 @@ class Course:
             "epochs": (0, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1),
             "weight_decay": (0, math.inf), "validation_fraction": (0, 0.9), "random_state": (0, 2**63),
         }  # fmt: skip
+        whole = ("epochs", "batch_size", "random_state")
         for name, (low, high) in limits.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value <= high:
-                msg = f"`{name}` must be a number from {low} to {high:g}, got {value!r}."
+            kinds = int | np.integer if name in whole else int | float | np.number
+            if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+                msg = f"`{name}` must be a {'whole ' if name in whole else ''}number from {low} to {high:g}, got {value!r}."
                 raise ValueError(msg)
+        if self.patience is not None and (isinstance(self.patience, bool) or not isinstance(self.patience, int | np.integer)):
+            msg = f"`patience` must be a whole number of epochs or None, got {self.patience!r}."
+            raise ValueError(msg)
         if self.patience is not None and (self.patience < 1 or self.validation_fraction == 0):
             msg = f"`patience` must be at least 1 and needs a `validation_fraction` above 0, got {self.patience} and {self.validation_fraction}."
             raise ValueError(msg)
@@ -156,7 +161,7 @@ class Lesson:
         held: list[np.ndarray] = []
         for one in np.unique(self.classes) if share else ():
             members = rng.permutation(np.flatnonzero(self.classes == one))
-            held.append(members[: max(1, round(share * len(members)))])
+            held.append(members[: min(len(members) - 1, max(1, round(share * len(members))))])
         held_out = np.sort(np.concatenate(held)) if held else np.array([], int)
         learnt_from = np.setdiff1d(np.arange(len(self.classes)), held_out)
         if not len(learnt_from):
@@ -261,6 +266,8 @@ def train(lesson: Lesson, state: State, keep: Callable[[State], None] | None = N
             if keep is not None:
                 keep(state)
                 saved = time.monotonic()
+            if interrupted.is_set():
+                raise KeyboardInterrupt
     if state.best:
         state.weights = {name: array.copy() for name, array in state.best.items()}
     return state

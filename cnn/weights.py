@@ -75,6 +75,26 @@ def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
         temporary.write_bytes(content)
 
 
+def per_channel(standard: Any, n_channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Means and deviations of pixel values for so many channels, from 'imagenet' or (means, deviations).
+
+    Raises
+    ------
+    ValueError
+        If they are nothing of the kind.
+    """
+    chosen = IMAGENET if isinstance(standard, str) and standard == "imagenet" else standard
+    try:
+        mean, deviation = (tuple(float(n) for n in part) for part in chosen)
+        good = all(len(part) in (n_channels, 3) and np.isfinite(part).all() for part in (mean, deviation)) and min(deviation) > 0
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        msg = f"`standardise` must be 'imagenet' or (means, deviations) of {n_channels} channels each, deviations positive, got {standard!r}."
+        raise ValueError(msg)
+    return tuple(part if len(part) == n_channels else (float(np.mean(part)),) for part in (mean, deviation))
+
+
 def stamp(path: Any) -> tuple[str, int]:
     """A path, and when it was last written: what is kept of a file is read anew when it changes."""
     file = Path(path)
@@ -119,6 +139,14 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(about, dict):
         msg = f"{path} has a damaged header: it should be a JSON object, got {type(about).__name__}. Write it again."
         raise ValueError(msg)  # noqa: TRY004 - the file is at fault, not a type handed in
+    if "architecture" in about and not (
+        isinstance(about["architecture"], str)
+        and isinstance(about.get("options"), dict)
+        and all(isinstance(n, int | float) for name in ("mean", "deviation") for n in about.get(name) or [None])
+        and (about.get("classes") is None or isinstance(about["classes"], list))
+    ):
+        msg = f"{path} has a damaged header: architecture, options, mean, deviation or classes are not what they should be. Write it again."
+        raise ValueError(msg)
     return about
 
 
@@ -130,7 +158,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 def head_size(path: str | os.PathLike[str], graph: Graph) -> int | None:
     """How many classes the file's last layer tells apart; None where it cannot be told."""
-    head = graph.nodes[next(iter(graph.outputs))]
+    head = graph.nodes[graph.heads(graph.weights())[0]]
     with _opened(path) as file:
         names = set(file.keys())
         found = [f"{stem}.weight" for stem in (head.name, *head.published) if f"{stem}.weight" in names]
@@ -165,7 +193,7 @@ def read_weights(path: str | os.PathLike[str], graph: Graph, wanted: Mapping[str
         held = {name: _in_file(name, graph, shapes) for name in wanted}
         unread = {name for name in held if name.rpartition(".")[0] in without}
         missing = [name for name in wanted if held[name] is None and name not in unread]
-        extra = [name for name in shapes if name not in held.values() and not name.endswith(_IGNORED)]
+        extra = [name for name in shapes if name not in held.values() and not name.endswith(_IGNORED) and not name.startswith(graph.spare)]
         odd = [name for name in wanted if held[name] is not None and name not in unread and not _fits(shapes[held[name]], wanted[name].shape)]
         if missing or extra or odd:
             raise ValueError(_misfit(path, missing, extra, [f"{held[n]} {shapes[held[n]]} where {wanted[n].shape} is needed" for n in odd]))

@@ -325,7 +325,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
             edges = np.cumsum([0, *(int(np.prod(band.shape[1:])) for band in values)])
             gradients = []
             for number in numbers:
-                towards = [xp.zeros_like(band) for band in values]
+                towards = [xp.zeros(tuple(band.shape), band.dtype) for band in values]
                 band = int(np.searchsorted(edges, number, side="right")) - 1
                 towards[band].reshape(len(batch), -1)[:, number - edges[band]] = 1
                 gradients.append(to_host(back(towards)))

@@ -34,6 +34,9 @@ def build(architecture: str | Callable[..., Graph], options: Mapping[str, Any]) 
     TypeError
         If the function returns no Graph.
     """
+    if not isinstance(options, Mapping):
+        msg = f"`options` must be a mapping such as {{'n_prototypes': 100}}, got {options!r}."
+        raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that it may be
     function = architecture if callable(architecture) else _named(str(architecture))
     known = inspect.signature(function).parameters
     unknown = [name for name in options if name not in known]
@@ -44,6 +47,9 @@ def build(architecture: str | Callable[..., Graph], options: Mapping[str, Any]) 
     if not isinstance(graph, Graph):
         msg = f"`architecture` must return a cnn.Graph, got {type(graph).__name__}."
         raise TypeError(msg)
+    if not graph.outputs:
+        msg = f"The graph of `architecture` {getattr(function, '__name__', architecture)!r} has no `outputs`: name the layer that holds the scores."
+        raise ValueError(msg)
     return graph
 
 

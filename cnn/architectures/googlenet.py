@@ -58,6 +58,10 @@ def _googlenet(n_classes: int, n_channels: int, image_shape: tuple[int, int], au
     if not batch_norm:
         graph.add("norm2", LocalResponse(scale=1e-4 / 5, offset=1.0))
     graph.add("maxpool2", Pool("max", 3, stride=2, partial=True))
+    if batch_norm:
+        graph.standard = ((127.5,) * 3, (127.5,) * 3)
+    if not auxiliary:
+        graph.spare = ("aux1.", "aux2.")
     heads = {}
     for name, sizes in _MODULES.items():
         _inception(graph, f"inception{name}", sizes, batch_norm)

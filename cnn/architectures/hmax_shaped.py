@@ -17,7 +17,7 @@ def hmax_shaped(
     prototype_size: int = 4,
     n_prototypes: int = 250,
 ) -> Graph:
-    """Convolution, pooling, convolution, maximum anywhere: windows, strides and pools those of one band of HMAX, all filters learned.
+    """Convolution, pooling, convolution, maximum anywhere: windows, strides, pools and borders of one band of HMAX, all filters learned.
 
     Parameters
     ----------
@@ -42,10 +42,12 @@ def hmax_shaped(
         raise ValueError(msg)
     window, pool, stride = _BANDS[band]
     graph = Graph(n_channels, image_shape)
-    graph.add("s1_linear", Conv(n_orientations, window, initial="he"))
+    graph.add("s1_linear", Conv(n_orientations, window, padding=window // 2))
     graph.add("s1", Activation("relu"))
-    graph.add("c1", Pool("max", pool, stride=stride, partial=True))
-    graph.add("s2_linear", Conv(n_prototypes, prototype_size, initial="he"))
+    ends = tuple((0, max(0, (-(-side // stride) - 1) * stride + pool - side)) for side in image_shape)  # ceil(n / stride) windows, the last cut off
+    graph.add("c1", Pool("max", pool, stride=stride, padding=ends))
+    around = ((prototype_size - 1) // 2, prototype_size // 2)
+    graph.add("s2_linear", Conv(n_prototypes, prototype_size, padding=(around, around)))
     graph.add("s2", Activation("relu"))
     graph.add("c2", AdaptivePool("max"))
     graph.outputs[graph.add("scores", Dense(n_classes, initial="glorot"))] = 1.0

@@ -19,7 +19,8 @@ _FEWEST = 16  # features and filters from which the transforms are worth their c
 def suits(window: Window, shape: tuple[int, ...], n_filters: int) -> bool:
     """Whether this way is possible and the faster one for maps of this shape."""
     plain = (window.size, window.stride, window.dilation) == ((3, 3), (1, 1), (1, 1))
-    return plain and min(shape[1], n_filters) >= _FEWEST and min(window.count(*shape[2:])) >= 3
+    padded_little = max(max(sides) for sides in window.padding) <= 2
+    return plain and padded_little and min(shape[1], n_filters) >= _FEWEST and min(window.count(*shape[2:])) >= 3
 
 
 def correlate_3x3(

@@ -379,3 +379,26 @@ def test_train_refuses(tmp_path, monkeypatch, arguments, text):
     assert done.exit_code == 1
     assert text in done.stderr
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("model", ["cnn:Perceptron", "cnn:LinearClassifier", "cnn:MultilayerPerceptron", "cnn:CNN"])
+def test_extract_from_models_that_learn_from_labels(pictures, tmp_path, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    few = [] if model == "cnn:Perceptron" else ["--set", "epochs=1"]
+    done = CliRunner().invoke(main, ["extract", str(pictures), "--model", model, *few, "--output", "features.npz"])
+    assert done.exit_code == 0, done.output
+    with np.load("features.npz") as kept:
+        assert len(kept["features"]) == 36
+
+
+def test_a_diverged_training_does_not_stand_in_the_way(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rates = ["learning_rate=1000", "learning_rate=0.001"]
+    done = [
+        CliRunner().invoke(
+            main, ["train", str(pictures), "--set", "architecture=simplenet", "--set", "epochs=2", "--set", rate, "--output", "w.safetensors"]
+        )
+        for rate in rates
+    ]
+    assert [one.exit_code for one in done] == [1, 0], done[1].output
+    assert "Training diverged" in done[0].stderr

@@ -119,3 +119,17 @@ def test_architecture_of_ones_own(images):
 def test_bad_choices_are_refused(settings, text, images):
     with pytest.raises(ValueError, match=text):
         CNN(**settings, weights="untrained").transform(images)
+
+
+def test_hmax_shaped_has_the_geometry_of_hmax():
+    """Fields, places and numbers of units of C1 and S2 are those of a band of HMAX, on images of any size."""
+    from hmax import HMAX
+
+    for band, shape in ((1, (128, 128)), (3, (101, 90))):
+        graph = build("hmax_shaped", {"band": band, "image_shape": shape})
+        found = dict(graph.walk(Maps(np.empty((0, 1, *shape), np.float32)), None, graph.nodes))
+        model = HMAX(bands=(band,), prototype_sizes=(4,), n_prototypes=250)
+        for layer in ("c1", "s2"):
+            (maps,) = model._geometry(shape, (layer,))[layer]
+            assert found[layer].shape == maps.shape
+            assert (found[layer].field.y, found[layer].field.x) == (maps.field.y, maps.field.x)

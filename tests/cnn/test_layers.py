@@ -118,7 +118,17 @@ def as_matrix(weights, shape, window):
     return scipy.sparse.csr_array((values, (to, seen)), shape=(n_filters * int(np.prod(counts)), int(np.prod(shape))))
 
 
-WINDOWS = [Window(3), Window((2, 3), stride=(2, 1), padding=1), Window(3, padding=((0, 2), (1, 3)), dilation=2), Window(1, stride=2), Window(3, 1, 3)]
+WINDOWS = [
+    Window(3), Window(3, padding=3), Window((2, 3), stride=(2, 1), padding=1), Window(3, padding=((0, 2), (1, 3)), dilation=2), Window(1, stride=2),
+    Window(3, 1, 3),
+]  # fmt: skip
+    Window(3, padding=3),
+    Window(3),
+    Window((2, 3), stride=(2, 1), padding=1),
+    Window(3, padding=((0, 2), (1, 3)), dilation=2),
+    Window(1, stride=2),
+    Window(3, 1, 3),
+]
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
@@ -176,6 +186,13 @@ def test_winograd_agrees_with_direct(height, width, padding):
     single = correlate_3x3(values.astype(np.float32), weights.astype(np.float32), window.padding, to_values=True)[0]
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, direct, atol=3e-5 * np.abs(direct).max())
+
+
+def test_wide_padding_is_no_matter_for_winograd():
+    values, weights = RNG.standard_normal((1, 16, 5, 5)), RNG.standard_normal((16, 16, 3, 3))
+    matches, pullback = correlate(values, weights, padding=3)
+    np.testing.assert_allclose(matches[:, :, 3:-3, 3:-3], correlate(values, weights)[0], atol=1e-11)
+    assert pullback(np.ones_like(matches))[0].shape == values.shape
 
 
 def test_workers_change_nothing_but_rounding():
@@ -275,6 +292,11 @@ BAD = {
     "an unknown input": (lambda: branches().add("new", Scale(), "two"), "reads 'two', which is not there"),
     "groups that do not divide": (lambda: graph_of(Conv(4, 3, groups=2)).weights(), "`groups` must divide 3 features and 4 filters, got 2"),
     "another start": (lambda: Conv(4, 3, initial="best"), "`initial` must be one of 'he', 'glorot', 'lecun' or a standard deviation, got 'best'"),
+    "filters without a connection": (
+        lambda: Conv(2, 3, connections=((0,), ())),
+        r"`connections` must name at least one feature for each of the 2 filters, got \(\(0,\), \(\)\)",
+    ),
+    "maxout of nothing": (lambda: Activation("maxout"), "`options` of 'maxout' must give `group`"),
     "another border": (lambda: Conv(4, 3, border="mirror"), "`border` must be 'zero' or 'copy', got 'mirror'"),
     "another pool": (lambda: Pool("median", 3), "`kind` must be one of 'max', 'average', 'l2', got 'median'"),
     "another global pool": (lambda: AdaptivePool("l2"), "`kind` must be 'average' or 'max', got 'l2'"),

@@ -65,7 +65,7 @@ def test_interrupted_and_resumed_is_the_same_bit_for_bit(tmp_path, optimiser):
     step = CNN._lesson
 
     def watched(self, *arguments):
-        lesson = step(self, *arguments)
+        lesson, digest = step(self, *arguments)
         read = lesson.read
 
         def counting(indices):
@@ -75,7 +75,7 @@ def test_interrupted_and_resumed_is_the_same_bit_for_bit(tmp_path, optimiser):
             return read(indices)
 
         lesson.read = counting
-        return lesson
+        return lesson, digest
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -90,7 +90,7 @@ def test_interrupted_and_resumed_is_the_same_bit_for_bit(tmp_path, optimiser):
     resumed = CNN(**settings, checkpoint=checkpoint).fit(images, labels)
     same(resumed, whole)
     np.testing.assert_array_equal(resumed.history_.drop(columns="seconds"), whole.history_.drop(columns="seconds"))
-    assert list(tmp_path.iterdir()) == []
+    same(CNN(**settings, checkpoint=checkpoint).fit(images, labels), whole)  # finished: not repeated
 
 
 def test_checkpoint_of_another_training_is_refused(tmp_path):
@@ -261,7 +261,7 @@ def test_bad_augmentation_is_refused(settings, text):
         ({"schedule": "warm"}, "`schedule` must be one of 'constant'"),
         ({"optimiser": "rmsprop"}, "`optimiser` must be one of 'sgd', 'adam', got 'rmsprop'"),
         ({"learning_rate": -1}, "`learning_rate` must be a number from 0 to inf, got -1"),
-        ({"batch_size": 0}, "`batch_size` must be a number from 1"),
+        ({"batch_size": 0}, "`batch_size` must be a whole number from 1"),
         ({"momentum": 1.5}, "`momentum` must be a number from 0 to 1, got 1.5"),
         ({"patience": 3}, "`patience` must be at least 1 and needs a `validation_fraction` above 0"),
         ({"standardise": "best"}, "`standardise` must be 'imagenet' or"),
@@ -284,3 +284,65 @@ def test_bad_labels_and_images_are_refused():
     model = lenet(epochs=1).fit(DIGITS[:20], LABELS[:20])
     with pytest.raises(ValueError, match=r"`images` of 40 x 40 pixels do not suit this network.*Resize them to 32 x 32"):
         model.scores(np.zeros((1, 40, 40), np.uint8))
+
+
+CHANGES = {
+    "images": {"images": DIGITS[200:400]},
+    "network": {"options": {"dropout": 0.9}},
+    "classes": {"labels": np.char.add(LABELS[FEW], "!")},
+    "standardise": {"standardise": ((0.0,), (255.0,))},
+    "n_threads": {"n_threads": 1},
+    "learning_rate": {"learning_rate": 0.5},
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_a_checkpoint_belongs_to_one_training(tmp_path, changed):
+    settings = {
+        "architecture": "simplenet",
+        "options": {"dropout": 0.0},
+        "epochs": 1,
+        "n_threads": 2,
+        "checkpoint": tmp_path / "under_way.safetensors",
+    }
+    images = np.kron(DIGITS[FEW], np.ones((2, 2))).astype(np.uint8)
+    CNN(**settings, progress=False).fit(images, LABELS[FEW])
+    other = dict(CHANGES[changed])
+    others = np.kron(other.pop("images", DIGITS[FEW]), np.ones((2, 2))).astype(np.uint8)
+    labels = other.pop("labels", LABELS[FEW])
+    with pytest.raises(ValueError, match=f"belongs to another training: its {changed} is"):
+        CNN(**(settings | other), progress=False).fit(others, labels)
+
+
+def test_partial_fit_after_other_ways_to_begin():
+    untrained = CNN("lenet5", weights="untrained", options={"n_classes": 10}, progress=False).fit(DIGITS[FEW])
+    untrained.partial_fit(DIGITS[FEW], LABELS[FEW], classes=np.unique(LABELS))
+    assert set(untrained.predict(DIGITS[:9])) <= set(LABELS)
+    with pytest.raises(ValueError, match="as many as the network has scores, 10, got 3"):
+        CNN("lenet5", weights="untrained").fit(DIGITS[FEW]).partial_fit(DIGITS[:3], [0, 1, 2], classes=[0, 1, 2])
+    model = lenet(epochs=2).fit(DIGITS[FEW], LABELS[FEW]).partial_fit(DIGITS[FEW], LABELS[FEW])
+    assert model.history_["epoch"].tolist() == [1, 2, 3]
+    model.set_params(optimiser="adam", learning_rate=1e-4).partial_fit(DIGITS[FEW], LABELS[FEW])
+    fresh = lenet()
+    with pytest.raises(ValueError, match="not among the classes"):
+        fresh.partial_fit(DIGITS[:2], ["a", "c"], classes=["a", "b"])
+    fresh.partial_fit(DIGITS[:2], ["a", "c"], classes=["a", "b", "c"])
+
+
+def test_grey_among_coloured_images():
+    mixed = [DIGITS[0], np.stack([DIGITS[1]] * 3, axis=-1), DIGITS[2]]
+    model = lenet(epochs=1).fit(mixed, ["a", "b", "a"])
+    np.testing.assert_allclose(model.transform(mixed), model.transform(DIGITS[:3]), atol=1e-4)
+
+
+def test_options_do_not_overrule_labels():
+    with pytest.raises(ValueError, match="n_classes=5, but there are 10 classes"):
+        lenet(options={"n_classes": 5}).fit(DIGITS[FEW], LABELS[FEW])
+    with pytest.raises(ValueError, match="`freeze_up_to` 'output' leaves nothing to learn"):
+        lenet(freeze_up_to="output").fit(DIGITS[FEW], LABELS[FEW])
+
+
+def test_changed_parameters_do_not_change_what_was_fitted(tmp_path):
+    model = lenet(epochs=1).fit(DIGITS[FEW], LABELS[FEW])
+    model.set_params(architecture="simplenet").write(tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(CNN(weights=tmp_path / "weights.safetensors").transform(DIGITS[:3]), model.transform(DIGITS[:3]))

@@ -166,3 +166,58 @@ def test_an_unfinished_write_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         model.write(path)
     assert path.read_bytes() == b"what was there before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_runs_no_code_of_its_own(tmp_path):
+    header = '{"architecture": "subprocess:getoutput", "options": {"cmd": "touch pwned"}, "mean": [0], "deviation": [1], "classes": null}'
+    save_file(GOOD, tmp_path / "weights.safetensors", {"hmax-cnn 1": header})
+    with pytest.raises(ValueError, match="name the architecture 'subprocess:getoutput', code from outside"):
+        CNN(weights=tmp_path / "weights.safetensors").layer_names  # noqa: B018
+    save_file(GOOD, tmp_path / "other.safetensors", {"hmax-cnn 1": header.replace('"options": {', '"options": [{').replace("}, ", "}], ")})
+    with pytest.raises(ValueError, match="architecture, options, mean, deviation or classes are not what they should be"):
+        CNN(weights=tmp_path / "other.safetensors").layer_names  # noqa: B018
+
+
+def test_published_weights_are_written_and_read_again(tmp_path):
+    options = {"image_shape": (40, 40)}
+    save_file(published("resnet", OPTIONS), tmp_path / "five.safetensors")
+    model = CNN("resnet", options={"stages": (1, 1, 1, 1)} | options, weights=tmp_path / "five.safetensors")
+    model.write(tmp_path / "again.safetensors")
+    np.testing.assert_array_equal(CNN(weights=tmp_path / "again.safetensors").scores(IMAGES), model.scores(IMAGES))
+
+
+def test_shared_weights_are_out_of_reach():
+    model = CNN(weights="untrained")
+    before = model.transform(IMAGES)
+    model.filters()[...] = 0
+    np.testing.assert_array_equal(CNN(weights="untrained").transform(IMAGES), before)
+    with pytest.raises(ValueError, match="read-only"):
+        model.fit(IMAGES).learned_.arrays["c1.weight"][...] = 0
+
+
+def test_googlenet_of_torchvision(tmp_path):
+    """Its heads for training may be in the file, and it expects -1 to 1."""
+    options = {"image_shape": (72, 72), "n_classes": 5}
+    weights = published("googlenet_bn_auxiliary", options)
+    save_file(weights, tmp_path / "weights.safetensors")
+    model = CNN("googlenet_bn", options=options, weights=tmp_path / "weights.safetensors").fit(
+        IMAGES.repeat(2, axis=1).repeat(2, axis=2)[:, :72, :72]
+    )
+    assert model.learned_.mean == (127.5,) * 3
+    assert not any(name.startswith("aux") for name in model.learned_.arrays)
+
+
+def test_the_head_of_nin_is_a_convolution(tmp_path):
+    save_file(published("nin_cifar10", {"image_shape": (40, 40)}), tmp_path / "ten.safetensors")
+    path = tmp_path / "ten.safetensors"
+    assert CNN("nin_cifar10", weights=path, options={"image_shape": (40, 40)}).scores(IMAGES).shape == (3, 10)
+    model = CNN("nin_cifar10", weights=path, epochs=1, replace_head=True, learning_rate=1e-3, progress=False).fit(IMAGES, [0, 1, 2])
+    assert model.scores(IMAGES).shape == (3, 3)
+
+
+def test_own_weights_know_their_own_range(tmp_path):
+    model = CNN("lenet5", epochs=1, progress=False).fit(IMAGES / 255, [0, 1, 0])
+    model.write(tmp_path / "weights.safetensors")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CNN(weights=tmp_path / "weights.safetensors").predict(IMAGES / 255)
