@@ -11,6 +11,7 @@ from extraction.fields import Window
 from extraction.operations.windows import Pullback
 from extraction.parallel import each, shares
 
+Sides = tuple[tuple[int, ...], ...]  # zeros around a map: (top, bottom), (left, right)
 _SIDE = 4  # of a tile of results, in places
 _COLUMNS = 256  # tiles side by side in one product: wide enough for BLAS, small enough for the cache
 _FEWEST = 16  # features and filters from which the transforms are worth their cost
@@ -23,9 +24,7 @@ def suits(window: Window, shape: tuple[int, ...], n_filters: int) -> bool:
     return plain and padded_little and min(shape[1], n_filters) >= _FEWEST and min(window.count(*shape[2:])) >= 3
 
 
-def correlate_3x3(
-    values: np.ndarray, weights: np.ndarray, padding: tuple[tuple[int, int], tuple[int, int]], to_values: bool
-) -> tuple[np.ndarray, Pullback]:
+def correlate_3x3(values: np.ndarray, weights: np.ndarray, padding: Sides, to_values: bool) -> tuple[np.ndarray, Pullback]:
     """`correlate` at stride 1 with 3 x 3 filters, on the processor.
 
     Parameters
@@ -83,7 +82,7 @@ def correlate_3x3(
 class _Tiling:
     """Padded maps cut into overlapping tiles, and what takes them there and back."""
 
-    def __init__(self, values: np.ndarray, padding: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    def __init__(self, values: np.ndarray, padding: Sides) -> None:
         self.count = tuple(side + sum(sides) - 2 for side, sides in zip(values.shape[2:], padding, strict=True))
         self.n_tiles = tuple(-(-n // _SIDE) for n in self.count)
         (top, _), (left, _) = padding
@@ -129,4 +128,5 @@ def _transforms(dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     values = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]
     weights = [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]]
     results = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
-    return tuple(np.kron(matrix, matrix).astype(dtype) for matrix in (values, weights, results))
+    to_values, to_weights, to_results = (np.array(matrix, np.float64) for matrix in (values, weights, results))
+    return np.kron(to_values, to_values).astype(dtype), np.kron(to_weights, to_weights).astype(dtype), np.kron(to_results, to_results).astype(dtype)

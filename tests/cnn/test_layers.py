@@ -122,13 +122,6 @@ WINDOWS = [
     Window(3), Window(3, padding=3), Window((2, 3), stride=(2, 1), padding=1), Window(3, padding=((0, 2), (1, 3)), dilation=2), Window(1, stride=2),
     Window(3, 1, 3),
 ]  # fmt: skip
-    Window(3, padding=3),
-    Window(3),
-    Window((2, 3), stride=(2, 1), padding=1),
-    Window(3, padding=((0, 2), (1, 3)), dilation=2),
-    Window(1, stride=2),
-    Window(3, 1, 3),
-]
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
