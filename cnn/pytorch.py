@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import lru_cache
 from os import PathLike
 from threading import RLock
 from typing import Any, final
@@ -14,11 +14,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from cnn.layers import AdaptivePool, Mode
+from cnn.torch_fields import followed, followed_class, load_torch, tensors_in
 from cnn.weights import per_channel, read_tensors, stamp
 from extraction.arrays import Array, to_host
 from extraction.extractor import FeatureExtractor
-from extraction.fields import WHOLE_IMAGE, Field, Span, Window, join
+from extraction.fields import Field, Span
 from extraction.images import Images
 from extraction.maps import Maps
 
@@ -133,7 +133,7 @@ class TorchExtractor(FeatureExtractor):
         known = self._known(tuple(retina.values.shape[2:]))
         found: Mapping[str, Mapping[str, Any]] = {}
         if len(retina.values):
-            with _torch().no_grad():
+            with load_torch().no_grad():
                 found = self._recorded(self._tensor(retina.values), wanted)
         counts = _parameters(self._built()) if not len(retina.values) else {}
         for name, bands in known.items():
@@ -148,7 +148,7 @@ class TorchExtractor(FeatureExtractor):
             yield name, maps
 
     def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
-        torch = _torch()
+        torch = load_torch()
         image = self._tensor(retina.values).requires_grad_()
         n_images = len(retina.values)
         with torch.enable_grad():
@@ -170,7 +170,7 @@ class TorchExtractor(FeatureExtractor):
 
     def _built(self) -> Any:
         """The module itself."""
-        torch = _torch()
+        torch = load_torch()
         if isinstance(self.module, str):
             return _made(self.module, None if self.weights is None else stamp(self.weights), self.random_state)
         if not isinstance(self.module, torch.nn.Module):
@@ -186,7 +186,7 @@ class TorchExtractor(FeatureExtractor):
 
     def _tensor(self, values: Array) -> Any:
         """Images as the module sees them, where it is."""
-        torch, module = _torch(), self._built()
+        torch, module = load_torch(), self._built()
         mean, deviation = (np.asarray(part, np.float32).reshape(-1, 1, 1) for part in self._standard())
         return torch.as_tensor((to_host(values) - mean) / deviation).to(**_place(module))
 
@@ -199,7 +199,7 @@ class TorchExtractor(FeatureExtractor):
                 calls[name] = calls.get(name, 0) + 1
                 call = name if calls[name] == 1 else f"{name}:{calls[name]}"
                 if wanted is None or call in wanted:
-                    found[call] = {part: _copied(tensor) for part, tensor in _tensors(output)}
+                    found[call] = {part: _copied(tensor) for part, tensor in tensors_in(output)}
 
             return hook
 
@@ -214,14 +214,14 @@ class TorchExtractor(FeatureExtractor):
 
     def _known(self, shape: tuple[int, int]) -> dict[str, dict[str, tuple[tuple[int, int, int], Field]]]:
         """Shape and field of each part of each submodule's output, for images of this shape."""
-        torch, module = _torch(), self._built()
+        torch, module = load_torch(), self._built()
         key = (tuple(shape), self.call, self.channels, repr(module))
         about = _KNOWN.setdefault(module, {})
         if key not in about:
             noise = torch.Generator().manual_seed(0)
             image = torch.randn((1, self.channels, *shape), generator=noise).to(**_place(module))
             with torch.no_grad(), _LOCK:
-                seen = self._recorded(_followed(image), None)
+                seen = self._recorded(followed(image), None)
             about[key] = {name: bands for name, parts in seen.items() if (bands := _described(parts, shape))}
             self._measure(about[key], image)
         return about[key]
@@ -231,7 +231,7 @@ class TorchExtractor(FeatureExtractor):
         unknown = {name for name, bands in known.items() if any(field is None for _, field in bands.values())}
         if not unknown:
             return
-        torch = _torch()
+        torch = load_torch()
         reach: dict[tuple[str, str], np.ndarray] = {}
         for seed in range(_N_NOISE):
             generator = torch.Generator().manual_seed(seed)
@@ -252,17 +252,9 @@ class TorchExtractor(FeatureExtractor):
 _N_NOISE = 4  # noise images that a field is measured with
 
 
-def _torch() -> Any:
-    try:
-        return importlib.import_module("torch")
-    except ImportError as error:
-        msg = f"TorchExtractor needs PyTorch ({error}). Install it with the extra `torch`, such as `pip install 'hmax-cnn[torch]'`."
-        raise RuntimeError(msg) from error
-
-
 def _place(module: Any) -> dict[str, Any]:
     """Where a module computes, and in what precision."""
-    torch = _torch()
+    torch = load_torch()
     one = next((p for p in module.parameters() if p.dtype.is_floating_point), torch.empty(0))
     return {"device": one.device, "dtype": one.dtype}
 
@@ -274,7 +266,7 @@ def _plainly(module: Any, image: Any) -> Any:
 @lru_cache(maxsize=4)
 def _made(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
     """A module from the function that makes it, with these weights."""
-    torch, (package, _, name) = _torch(), where.partition(":")
+    torch, (package, _, name) = load_torch(), where.partition(":")
     try:
         function = getattr(importlib.import_module(package), name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -307,22 +299,10 @@ def _at_rest(module: Any) -> Iterator[None]:
             one.training = mode
 
 
-def _tensors(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The tensors in what a module returned, with their place in it."""
-    if isinstance(output, _torch().Tensor):
-        yield name, output
-    elif isinstance(output, Mapping):
-        for key, value in output.items():
-            yield from _tensors(value, f"{name}_{key}".strip("_"))
-    elif isinstance(output, tuple | list):
-        for number, value in enumerate(output):
-            yield from _tensors(value, f"{name}_{number}".strip("_") if len(output) > 1 else name)
-
-
 def _copied(tensor: Any) -> Any:
     """The tensor as it is now, with its field."""
     copy = tensor.clone()
-    if isinstance(tensor, _followed_class()):
+    if isinstance(tensor, followed_class()):
         copy.field = tensor.field
     return copy
 
@@ -364,7 +344,7 @@ def _two_units(shape: tuple[int, int, int]) -> list[tuple[int, int]]:
 
 def _reach(maps: Any, image: Any, y: int, x: int) -> np.ndarray:
     """Where in the image a unit, all features together, has a gradient."""
-    torch = _torch()
+    torch = load_torch()
     if not maps.requires_grad:
         return np.ones(image.shape[2:])
     unit = maps[0, :, y, x]
@@ -399,101 +379,3 @@ def _plain_step(step: Fraction, n_steps: int) -> Fraction:
     """The whole number, or one over one, that a measured step stands for, where it is within a pixel over the way."""
     plain = Fraction(round(step)) if step >= Fraction(3, 4) else Fraction(1, max(1, round(1 / step))) if step > 0 else step
     return plain if abs(plain - step) * n_steps <= 1 else step
-
-
-# Following fields through operations -----------------------------------------------------------------------------------
-
-_POINTWISE = {
-    "relu", "relu_", "leaky_relu", "leaky_relu_", "elu", "elu_", "gelu", "silu", "hardswish", "hardsigmoid", "hardtanh", "relu6", "sigmoid", "tanh",
-    "softplus", "selu", "prelu", "mish", "dropout", "dropout_", "dropout2d", "feature_dropout", "batch_norm", "local_response_norm", "clone",
-    "contiguous", "detach", "to", "float", "clamp", "add", "add_", "sub", "mul", "mul_", "div", "div_", "__add__", "__iadd__", "__radd__", "__mul__",
-    "__imul__", "__rmul__", "__sub__", "__truediv__", "abs", "sqrt", "exp", "neg", "pow", "__neg__", "square", "requires_grad_",
-}  # fmt: skip
-_POOLS = {"max_pool2d", "_max_pool2d", "max_pool2d_with_indices", "avg_pool2d", "lp_pool2d"}
-_JOINS = {"cat", "concat", "stack"}
-
-
-def _followed(image: Any) -> Any:
-    """An image that knows its field, and gives what is made from it theirs."""
-    tagged = image.as_subclass(_followed_class())
-    tagged.field = Field()
-    tagged.sides = tuple(image.shape[2:])
-    return tagged
-
-
-@cache
-def _followed_class() -> Any:
-    torch = _torch()
-
-    class Followed(torch.Tensor):
-        """A tensor with the field of its units; None where it is not known."""
-
-        field: Field | None = None
-        sides: tuple[int, int] = (0, 0)
-
-        @classmethod
-        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            inputs = [one for one in _flat((args, kwargs)) if isinstance(one, cls)]
-            with torch._C.DisableTorchFunctionSubclass():
-                fields = [(one.field, tuple(one.shape), one.sides) for one in inputs]
-            result = super().__torch_function__(function, types, args, kwargs or {})
-            with torch._C.DisableTorchFunctionSubclass():
-                for _, tensor in _tensors(result):
-                    if isinstance(tensor, cls) and fields:
-                        tensor.sides = fields[0][2]
-                        tensor.field = _field_after(getattr(function, "__name__", ""), fields, args, kwargs or {}, tensor)
-            return result
-
-    return Followed
-
-
-def _flat(things: Any) -> Iterator[Any]:
-    if isinstance(things, tuple | list):
-        for one in things:
-            yield from _flat(one)
-    elif isinstance(things, dict):
-        yield from _flat(list(things.values()))
-    else:
-        yield things
-
-
-def _field_after(name: str, inputs: Sequence[Any], args: Any, kwargs: Mapping[str, Any], result: Any) -> Field | None:
-    """The field of what an operation returns; None where the operation is unknown."""
-    field, shape, sides = inputs[0]
-    if result.ndim in (2, 3) or any(one is not None and one.status == WHOLE_IMAGE for one, *_ in inputs):
-        return Field.whole(*sides)
-    if result.ndim != 4 or any(one is None for one, *_ in inputs):
-        return None
-    if name == "conv2d":
-        given = dict(zip(("input", "weight", "bias", "stride", "padding", "dilation"), args, strict=False)) | dict(kwargs)
-        size, padding = tuple(given["weight"].shape[2:]), given.get("padding", 0)
-        if isinstance(padding, str):
-            total = [d * (k - 1) if padding == "same" else 0 for k, d in zip(size, _two(given.get("dilation", 1)), strict=True)]
-            padding = tuple((n // 2, n - n // 2) for n in total)
-        return field.through(_window(size, given.get("stride", 1), padding, given.get("dilation", 1)))
-    if name in _POOLS:
-        place = {"max_pool2d_with_indices": "max_pool2d", "_max_pool2d": "max_pool2d"}.get(name, name)
-        order = {"max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"), "avg_pool2d": ("input", "kernel_size", "stride", "padding")}
-        given = dict(zip(order.get(place, ("input", "norm_type", "kernel_size", "stride")), args, strict=False)) | dict(kwargs)
-        size = _two(given["kernel_size"])
-        return field.through(_window(size, given.get("stride") or size, given.get("padding", 0), given.get("dilation", 1)))
-    if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
-        grid = tuple(result.shape[2:])
-        empty = Maps(np.empty((0, shape[1], *shape[2:]), np.float32), field)
-        return AdaptivePool("average", grid).run([empty], {}, Mode(sides))[0].field
-    same_places = all(len(one_shape) == 4 and one_shape[2:] == tuple(result.shape[2:]) for _, one_shape, _ in inputs)
-    if same_places and (name in _POINTWISE or name in _JOINS):
-        return join([one for one, *_ in inputs])
-    if name == "mean" and tuple(result.shape[2:]) == (1, 1):
-        return Field.whole(*sides)
-    return None
-
-
-def _two(value: Any) -> tuple[int, int]:
-    pair = tuple(value) if isinstance(value, tuple | list) else (value,)
-    return (int(pair[0]), int(pair[-1]))
-
-
-def _window(size: Any, stride: Any, padding: Any, dilation: Any) -> Window:
-    sides = padding if isinstance(padding, tuple) and padding and isinstance(padding[0], tuple) else _two(padding)
-    return Window(_two(size), _two(stride), sides, _two(dilation))

@@ -1,0 +1,108 @@
+"""What every layer is: settings, never weights; and what its weights look like."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from extraction import Field, Maps
+from extraction.arrays import Array
+
+Shape = tuple[int, int, int]  # features, rows, columns
+Gradients = tuple[Sequence[Array | None], dict[str, Array]]  # of the inputs, and of the weights by name
+Pullback = Callable[[Array], Gradients]
+STARTS = ("he", "glorot", "lecun")
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What a layer's weights look like, and what they start from.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    start : {'he', 'glorot', 'lecun', 'signs'}, float or None
+        'he': normal, variance 2 / fan_in; 'glorot': uniform, variance 2 / (fan_in + fan_out); 'lecun': normal, variance 1 / fan_in;
+        'signs': -1 or 1; a number: normal, of this standard deviation; None: all are `fill`.
+    fan_in, fan_out : int
+        How many values a unit reads, and how many units read a value.
+    fill : float
+        Where all start alike.
+    learned : bool
+        Whether training moves them; False for running statistics and fixed codes.
+
+    References
+    ----------
+    He et al., ICCV 2015, equation 10. Glorot & Bengio, AISTATS 2010, equation 16. LeCun et al., "Efficient BackProp", 1998, equation 16.
+    """
+
+    shape: tuple[int, ...]
+    start: str | float | None = None
+    fan_in: int = 1
+    fan_out: int = 1
+    fill: float = 0.0
+    learned: bool = True
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Weights to start from, float32."""
+        if self.start is None:
+            return np.full(self.shape, self.fill, np.float32)
+        if self.start == "signs":
+            return rng.choice(np.float32([-1, 1]), self.shape)
+        if self.start == "glorot":
+            reach = np.float32(np.sqrt(6 / (self.fan_in + self.fan_out)))
+            return (2 * rng.random(self.shape, np.float32) - 1) * reach
+        deviation = {"he": np.sqrt(2 / self.fan_in), "lecun": np.sqrt(1 / self.fan_in)}.get(str(self.start), self.start)
+        return rng.standard_normal(self.shape, np.float32) * np.float32(deviation)
+
+
+@dataclass
+class Mode:
+    """How a network runs.
+
+    Attributes
+    ----------
+    image_shape : (int, int)
+        Of the images, in pixels.
+    training : bool
+        Batch normalisation measures its batch, and dropout drops.
+    seed : tuple of int
+        Of dropout.
+    to_inputs : bool
+        Whether the gradient of a layer's inputs is asked for.
+    statistics : dict
+        Where batch normalisation leaves its running statistics, by name.
+    """
+
+    image_shape: tuple[int, int]
+    training: bool = False
+    seed: tuple[int, ...] = (0,)
+    to_inputs: bool = True
+    statistics: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layer(ABC):
+    """What a node of a network does with the maps of its inputs."""
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """The weights that it needs for inputs of these shapes, by name."""
+        return {}
+
+    @abstractmethod
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+        """Its maps, and what carries a gradient on them back to inputs and weights."""
+
+
+def plain(value: Array, seen: Field, pullback: Callable[[Array], Array], n_multiply_adds: int = 0) -> tuple[Maps, Pullback]:
+    """The answer of a layer with one input and no weights."""
+    return Maps(value, seen, n_multiply_adds=n_multiply_adds), lambda gradient: ([pullback(gradient)], {})
+
+
+def checked_start(start: str | float) -> None:
+    if start not in STARTS and not (isinstance(start, int | float) and start >= 0):
+        msg = f"`initial` must be one of {', '.join(map(repr, STARTS))} or a standard deviation, got {start!r}."
+        raise ValueError(msg)

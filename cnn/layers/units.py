@@ -1,0 +1,161 @@
+"""What units make of their inputs: activations, normalisations, dropout."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+
+from cnn.layers.layer import Gradients, Layer, Mode, Pullback, Shape, Weight, plain
+from extraction import Maps, Window
+from extraction import operations as ops
+from extraction.arrays import Array, namespace
+from extraction.fields import LARGEST_PATH
+
+_ACTIVATIONS = {
+    "relu": ops.relu, "leaky_relu": ops.leaky_relu, "elu": ops.elu, "maxout": ops.maxout, "sigmoid": ops.sigmoid, "tanh": ops.tanh,
+    "softplus": ops.softplus, "step": ops.step, "l2": ops.feature_l2_pool,
+}  # fmt: skip
+
+
+@final
+@dataclass(frozen=True)
+class Activation(Layer):
+    """What each unit makes of its input, or a group of neighbouring features of theirs.
+
+    Parameters
+    ----------
+    kind : {'relu', 'leaky_relu', 'elu', 'maxout', 'sigmoid', 'tanh', 'softplus', 'step', 'l2'}
+        'maxout' and 'l2' (the root of the sum of squares) take `group` features each.
+    options : mapping
+        As the operation of this name takes them.
+    """
+
+    kind: str = "relu"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in _ACTIVATIONS:
+            msg = f"`kind` must be one of {', '.join(map(repr, _ACTIVATIONS))}, got {self.kind!r}."
+            raise ValueError(msg)
+        if self.kind in ("maxout", "l2") and "group" not in self.options:
+            msg = f"`options` of {self.kind!r} must give `group`, the number of features that make one, got {dict(self.options)!r}."
+            raise ValueError(msg)
+
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+        active, back = _ACTIVATIONS[self.kind](inputs[0].values, **self.options)
+        return plain(active, inputs[0].field, back)
+
+
+@final
+@dataclass(frozen=True)
+class LocalResponse(Layer):
+    """Local response normalisation; the parameters are those of `local_response_normalisation`."""
+
+    size: int = 5
+    scale: float = 1e-4
+    power: float = 0.75
+    offset: float = 2.0
+
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+        normalised, back = ops.local_response_normalisation(inputs[0].values, self.size, self.scale, self.power, self.offset)
+        return plain(normalised, inputs[0].field, back)
+
+
+@final
+@dataclass(frozen=True)
+class LocalContrast(Layer):
+    """Local contrast normalisation; the parameters are those of `local_contrast_normalisation`.
+
+    Its divisor is at least the mean over the map, so that a unit depends a little on the whole image: the field's status says so.
+    """
+
+    window: int = 9
+    sigma: float = 1.591
+
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+        normalised, back = ops.local_contrast_normalisation(inputs[0].values, self.window, self.sigma)
+        twice = Window(2 * self.window - 1, padding=self.window - 1)
+        return plain(normalised, dataclasses.replace(inputs[0].field.through(twice), status=LARGEST_PATH), back)
+
+
+@final
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """Batch normalisation: of the batch while training, by running statistics else.
+
+    Parameters
+    ----------
+    momentum : float
+        Share of the newest batch in the running statistics.
+    epsilon : float
+        Added to the variance.
+    """
+
+    momentum: float = 0.1
+    epsilon: float = 1e-5
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        shape = inputs[0][:1]
+        return {
+            "weight": Weight(shape, fill=1),
+            "bias": Weight(shape),
+            "running_mean": Weight(shape, learned=False),
+            "running_var": Weight(shape, fill=1, learned=False),
+        }
+
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+        values, scale, shift = inputs[0].values, weights["weight"], weights["bias"]
+        if not mode.training:
+            return self._at_rest(inputs[0], weights)
+        normalised, back, mean, variance = ops.batch_normalisation(values, scale, shift, self.epsilon)
+        n_values = values.size // values.shape[1]
+        measured = {"running_mean": mean, "running_var": variance * (n_values / (n_values - 1))}
+        for name, new in measured.items():
+            mode.statistics[name] = (1 - self.momentum) * weights[name] + self.momentum * new
+
+        def pullback(gradient: Array) -> Gradients:
+            to_values, to_scale, to_shift = back(gradient)
+            return [to_values], {"weight": to_scale, "bias": to_shift}
+
+        return Maps(normalised, inputs[0].field), pullback
+
+    def _at_rest(self, maps: Maps, weights: Mapping[str, Array]) -> tuple[Maps, Pullback]:
+        over = 1 / namespace(maps.values).sqrt(weights["running_var"] + self.epsilon)
+        scale = weights["weight"] * over
+        moved, back = ops.scale_and_shift(maps.values, scale, weights["bias"] - weights["running_mean"] * scale)
+
+        def pullback(gradient: Array) -> Gradients:
+            to_values, to_scale, to_shift = back(gradient)
+            return [to_values], {"weight": over * (to_scale - weights["running_mean"] * to_shift), "bias": to_shift}
+
+        return Maps(moved, maps.field), pullback
+
+
+@final
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """While training, silences this share of the units and makes up for it in the others.
+
+    References
+    ----------
+    Srivastava et al., "Dropout", JMLR 2014, with the scaling done while training.
+    """
+
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            msg = f"`rate` must be at least 0 and below 1, got {self.rate!r}."
+            raise ValueError(msg)
+
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+        values = inputs[0].values
+        if not mode.training or self.rate == 0:
+            return plain(values, inputs[0].field, lambda gradient: gradient)
+        kept = np.random.default_rng(mode.seed).random(values.shape, np.float32) >= self.rate
+        mask = namespace(values).asarray(kept.astype(values.dtype) / np.asarray(1 - self.rate, values.dtype))
+        return plain(values * mask, inputs[0].field, lambda gradient: gradient * mask)

@@ -1,0 +1,130 @@
+"""Receptive fields of PyTorch modules: a tensor that knows its field, followed through the operations that it meets."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from cnn.layers import AdaptivePool, Mode
+from extraction.fields import WHOLE_IMAGE, Field, Window, join
+from extraction.maps import Maps
+
+
+def load_torch() -> Any:
+    try:
+        return importlib.import_module("torch")
+    except ImportError as error:
+        msg = f"TorchExtractor needs PyTorch ({error}). Install it with the extra `torch`, such as `pip install 'hmax-cnn[torch]'`."
+        raise RuntimeError(msg) from error
+
+
+def tensors_in(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The tensors in what a module returned, with their place in it."""
+    if isinstance(output, load_torch().Tensor):
+        yield name, output
+    elif isinstance(output, Mapping):
+        for key, value in output.items():
+            yield from tensors_in(value, f"{name}_{key}".strip("_"))
+    elif isinstance(output, tuple | list):
+        for number, value in enumerate(output):
+            yield from tensors_in(value, f"{name}_{number}".strip("_") if len(output) > 1 else name)
+
+
+_POINTWISE = {
+    "relu", "relu_", "leaky_relu", "leaky_relu_", "elu", "elu_", "gelu", "silu", "hardswish", "hardsigmoid", "hardtanh", "relu6", "sigmoid", "tanh",
+    "softplus", "selu", "prelu", "mish", "dropout", "dropout_", "dropout2d", "feature_dropout", "batch_norm", "local_response_norm", "clone",
+    "contiguous", "detach", "to", "float", "clamp", "add", "add_", "sub", "mul", "mul_", "div", "div_", "__add__", "__iadd__", "__radd__", "__mul__",
+    "__imul__", "__rmul__", "__sub__", "__truediv__", "abs", "sqrt", "exp", "neg", "pow", "__neg__", "square", "requires_grad_",
+}  # fmt: skip
+_POOLS = {"max_pool2d", "_max_pool2d", "max_pool2d_with_indices", "avg_pool2d", "lp_pool2d"}
+_JOINS = {"cat", "concat", "stack"}
+
+
+def followed(image: Any) -> Any:
+    """An image that knows its field, and gives what is made from it theirs."""
+    tagged = image.as_subclass(followed_class())
+    tagged.field = Field()
+    tagged.sides = tuple(image.shape[2:])
+    return tagged
+
+
+@cache
+def followed_class() -> Any:
+    torch = load_torch()
+
+    class Followed(torch.Tensor):
+        """A tensor with the field of its units; None where it is not known."""
+
+        field: Field | None = None
+        sides: tuple[int, int] = (0, 0)
+
+        @classmethod
+        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            inputs = [one for one in _flat((args, kwargs)) if isinstance(one, cls)]
+            with torch._C.DisableTorchFunctionSubclass():
+                fields = [(one.field, tuple(one.shape), one.sides) for one in inputs]
+            result = super().__torch_function__(function, types, args, kwargs or {})
+            with torch._C.DisableTorchFunctionSubclass():
+                for _, tensor in tensors_in(result):
+                    if isinstance(tensor, cls) and fields:
+                        tensor.sides = fields[0][2]
+                        tensor.field = _field_after(getattr(function, "__name__", ""), fields, args, kwargs or {}, tensor)
+            return result
+
+    return Followed
+
+
+def _flat(things: Any) -> Iterator[Any]:
+    if isinstance(things, tuple | list):
+        for one in things:
+            yield from _flat(one)
+    elif isinstance(things, dict):
+        yield from _flat(list(things.values()))
+    else:
+        yield things
+
+
+def _field_after(name: str, inputs: Sequence[Any], args: Any, kwargs: Mapping[str, Any], result: Any) -> Field | None:
+    """The field of what an operation returns; None where the operation is unknown."""
+    field, shape, sides = inputs[0]
+    if result.ndim in (2, 3) or any(one is not None and one.status == WHOLE_IMAGE for one, *_ in inputs):
+        return Field.whole(*sides)
+    if result.ndim != 4 or any(one is None for one, *_ in inputs):
+        return None
+    if name == "conv2d":
+        given = dict(zip(("input", "weight", "bias", "stride", "padding", "dilation"), args, strict=False)) | dict(kwargs)
+        size, padding = tuple(given["weight"].shape[2:]), given.get("padding", 0)
+        if isinstance(padding, str):
+            total = [d * (k - 1) if padding == "same" else 0 for k, d in zip(size, _two(given.get("dilation", 1)), strict=True)]
+            padding = tuple((n // 2, n - n // 2) for n in total)
+        return field.through(_window(size, given.get("stride", 1), padding, given.get("dilation", 1)))
+    if name in _POOLS:
+        place = {"max_pool2d_with_indices": "max_pool2d", "_max_pool2d": "max_pool2d"}.get(name, name)
+        order = {"max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"), "avg_pool2d": ("input", "kernel_size", "stride", "padding")}
+        given = dict(zip(order.get(place, ("input", "norm_type", "kernel_size", "stride")), args, strict=False)) | dict(kwargs)
+        size = _two(given["kernel_size"])
+        return field.through(_window(size, given.get("stride") or size, given.get("padding", 0), given.get("dilation", 1)))
+    if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
+        grid = tuple(result.shape[2:])
+        empty = Maps(np.empty((0, shape[1], *shape[2:]), np.float32), field)
+        return AdaptivePool("average", grid).run([empty], {}, Mode(sides))[0].field
+    same_places = all(len(one_shape) == 4 and one_shape[2:] == tuple(result.shape[2:]) for _, one_shape, _ in inputs)
+    if same_places and (name in _POINTWISE or name in _JOINS):
+        return join([one for one, *_ in inputs])
+    if name == "mean" and tuple(result.shape[2:]) == (1, 1):
+        return Field.whole(*sides)
+    return None
+
+
+def _two(value: Any) -> tuple[int, int]:
+    pair = tuple(value) if isinstance(value, tuple | list) else (value,)
+    return (int(pair[0]), int(pair[-1]))
+
+
+def _window(size: Any, stride: Any, padding: Any, dilation: Any) -> Window:
+    sides = padding if isinstance(padding, tuple) and padding and isinstance(padding[0], tuple) else _two(padding)
+    return Window(_two(size), _two(stride), sides, _two(dilation))
