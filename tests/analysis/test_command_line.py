@@ -101,7 +101,7 @@ def test_interrupted_extraction_goes_on(tmp_path):
     """A real process, stopped by a real Ctrl-C, then run again: the same features as in one go."""
     rng = np.random.default_rng(0)
     (tmp_path / "many").mkdir()
-    for index in range(240):
+    for index in range(150):
         Image.fromarray(rng.integers(0, 256, (140, 140), dtype=np.uint8)).save(tmp_path / "many" / f"{index:03d}.png")
     command = ["extract", tmp_path / "many", "--set", "prototypes=photographs", "--set", "n_prototypes=50", "--output"]
     slowly = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -339,7 +339,7 @@ def test_classify_with_a_network_learned_in_each_fold(tmp_path):
     assert float(done.stdout.splitlines()[1].split(",")[1]) > 0.7
 
 
-TRAINING = ["--set", "architecture=simplenet", "--set", "epochs=60", "--set", "augmentation={'rotation': 5}", "--set", "batch_size=8", "--quiet"]
+TRAINING = ["--set", "architecture=simplenet", "--set", "epochs=25", "--set", "augmentation={'rotation': 5}", "--set", "batch_size=8", "--quiet"]
 
 
 @pytest.fixture(scope="module")
