@@ -12,8 +12,9 @@ import scipy.fft
 
 from extraction.arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
 from extraction.fields import Window
+from extraction.operations.small_maps import are_small, correlate_small, values_of_small, weights_of_small
 from extraction.operations.windows import Pullback, look, padded, spread, window_of
-from extraction.operations.winograd import correlate_3x3, suits
+from extraction.operations.winograd import correlate_3x3, gradient_3x3, many_tiles, suits
 from extraction.parallel import each, n_workers, shares
 
 _FEWEST_COLUMNS = 768  # fewer make matrix products slow
@@ -58,9 +59,28 @@ def correlate(
            [42., 50.]])
     """
     xp, window = namespace(values), window_of(values, weights, "weights", stride, padding, dilation, groups)
-    if xp is np and groups == 1 and suits(window, values.shape, len(weights)):
-        return correlate_3x3(values, weights, window.padding, to_values)
-    seen = _Windows(values, window, groups)
+    alone = xp is np and groups == 1
+    small = alone and are_small(len(values), window, *values.shape[2:])
+    tiled = alone and suits(window, values.shape, len(weights))
+    if tiled:
+        matches = correlate_3x3(values, weights, window.padding)
+    else:
+        matches = correlate_small(values, weights, window) if small else _by_columns(values, weights, window, groups)
+
+    def pullback(gradient: Array) -> tuple[Array | None, Array]:
+        back = _back_to_values(gradient, weights, values.shape, window, groups) if to_values else None
+        if tiled and many_tiles(gradient.shape):
+            return back, gradient_3x3(values, gradient, window.padding)
+        if small:
+            return back, weights_of_small(gradient, values, window).reshape(weights.shape)
+        return back, _back_to_weights(gradient, values, weights, window, groups)
+
+    return matches, pullback
+
+
+def _by_columns(values: Array, weights: Array, window: Window, groups: int) -> Array:
+    """`correlate` as products of the filters with what the windows see."""
+    xp, seen = namespace(values), _Windows(values, window, groups)
     banks = weights.reshape(groups, len(weights) // groups, -1)
     matches = xp.empty((len(values), len(weights), *seen.count), xp.result_type(values, weights))
 
@@ -70,21 +90,23 @@ def correlate(
                 seen.put(banks[group], columns, _of_group(matches, group, groups)[block])
 
     each(match, shares(len(seen.blocks)))
+    return matches
 
-    def pullback(gradient: Array) -> tuple[Array | None, Array]:
-        back = _back_to_values(gradient, weights, values.shape, window, groups) if to_values else None
 
-        def learn(share: slice) -> Array:
-            total = xp.zeros_like(banks)
-            for block in seen.blocks[share]:
-                for group, columns in enumerate(seen.columns(block)):
-                    total[group] += _by_feature(_of_group(gradient, group, groups)[block], seen.width) @ columns.T
-            return total
+def _back_to_weights(gradient: Array, values: Array, weights: Array, window: Window, groups: int) -> Array:
+    """The gradient of `correlate` with respect to its filters."""
+    xp, seen = namespace(gradient), _Windows(values, window, groups)
+    shape = (groups, len(weights) // groups, weights[0].size)
 
-        totals = each(learn, shares(len(seen.blocks)))
-        return back, sum(totals[1:], totals[0]).reshape(weights.shape)
+    def learn(share: slice) -> Array:
+        total = xp.zeros(shape, gradient.dtype)
+        for block in seen.blocks[share]:
+            for group, columns in enumerate(seen.columns(block)):
+                total[group] += _by_feature(_of_group(gradient, group, groups)[block], seen.width) @ columns.T
+        return total
 
-    return matches, pullback
+    totals = each(learn, shares(len(seen.blocks)))
+    return sum(totals[1:], totals[0]).reshape(weights.shape)
 
 
 class _Windows:
@@ -170,6 +192,8 @@ def _back_to_values(gradient: Array, weights: Array, shape: tuple[int, ...], win
     xp, n_filters = namespace(gradient), len(weights)
     grouped = weights.reshape(groups, n_filters // groups, *weights.shape[1:])
     around = tuple((e - 1 - before, e - 1 - after) for e, (before, after) in zip(window.extent, window.padding, strict=True))
+    if xp is np and groups == 1 and are_small(shape[0], window, *shape[2:]):
+        return values_of_small(gradient, weights, shape, window)
     few = gradient.shape[2] * gradient.shape[3] < 0.8 * shape[2] * shape[3]  # then products at the windows' places are the fewer
     if window.stride == (1, 1) and not few and min(min(sides) for sides in around) >= 0:
         turned = grouped[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4).reshape(shape[1], n_filters // groups, *window.size)

@@ -212,21 +212,16 @@ def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: floa
     if n_values < 2 and len(values):
         msg = f"`values` must hold at least two of each feature for a variance, got shape {values.shape}. Use more images per batch."
         raise ValueError(msg)
-    mean, variance, deviates = (xp.empty(shape, values.dtype) for shape in (n_features, n_features, values.shape))
-    normalised = xp.empty_like(deviates)
+    mean, variance, normalised = (xp.empty(shape, values.dtype) for shape in (n_features, n_features, values.shape))
 
     def normalise(share: slice) -> None:
         for features in _runs(share, values):
-            normalise_some(features)
-
-    def normalise_some(features: slice) -> None:
-        own = values[:, features]
-        mean[features] = own.mean(axis=(0, 2, 3))
-        centred = xp.subtract(own, mean[features, None, None], out=deviates[:, features])
-        variance[features] = _mean_product(xp, centred, centred, n_values)
-        centred /= xp.sqrt(variance[features, None, None] + epsilon)
-        xp.multiply(centred, scale[features, None, None], out=normalised[:, features])
-        normalised[:, features] += shift[features, None, None]
+            own = values[:, features]
+            mean[features] = _sums(xp, own) / max(1, n_values)
+            centred = xp.subtract(own, mean[features, None, None], out=normalised[:, features])
+            variance[features] = _sums(xp, centred * centred) / max(1, n_values)
+            centred *= (scale[features] / xp.sqrt(variance[features] + epsilon))[:, None, None]
+            centred += shift[features, None, None]
 
     each(normalise, shares(n_features))
 
@@ -235,16 +230,13 @@ def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: floa
 
         def carry(share: slice) -> None:
             for features in _runs(share, values):
-                carry_some(features)
-
-        def carry_some(features: slice) -> None:
-            own, away = gradient[:, features], deviates[:, features]
-            average, along = own.mean(axis=(0, 2, 3)), _mean_product(xp, own, away, n_values)
-            to_shift[features], to_scale[features] = average * n_values, along * n_values
-            into = xp.multiply(away, -along[:, None, None], out=back[:, features])
-            into += own
-            into -= average[:, None, None]
-            into *= (scale[features] / xp.sqrt(variance[features] + epsilon))[:, None, None]
+                own, over = gradient[:, features], 1 / xp.sqrt(variance[features] + epsilon)
+                into = xp.subtract(values[:, features], mean[features, None, None], out=back[:, features])
+                to_shift[features], to_scale[features] = _sums(xp, own), over * _sums(xp, own * into)
+                into *= (-over * to_scale[features] / n_values)[:, None, None]
+                into += own
+                into -= (to_shift[features] / n_values)[:, None, None]
+                into *= (scale[features] * over)[:, None, None]
 
         each(carry, shares(n_features))
         return back, to_scale, to_shift
@@ -260,11 +252,10 @@ def _runs(features: slice, values: Array) -> Iterator[slice]:
         yield slice(first, min(first + step, features.stop))
 
 
-def _mean_product(xp: Any, one: Array, other: Array, n_values: int) -> Array:
-    """The mean over images and places of a product, per feature."""
-    n_images, n_features = one.shape[:2]
-    by_image = xp.matmul(one.reshape(n_images, n_features, 1, -1), other.reshape(n_images, n_features, -1, 1))
-    return by_image.sum(axis=(0, 2, 3)) / max(1, n_values)
+def _sums(xp: Any, maps: Array) -> Array:
+    """Sums over images and places, per feature."""
+    by_place = maps.reshape(*maps.shape[:2], -1)
+    return xp.matmul(by_place, xp.ones(by_place.shape[2], maps.dtype)).sum(axis=0)
 
 
 def scale_and_shift(values: Array, scale: Array, shift: Array) -> tuple[Array, Pullback]:

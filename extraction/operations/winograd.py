@@ -8,7 +8,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from extraction.fields import Window
-from extraction.operations.windows import Pullback
 from extraction.parallel import each, shares
 
 Sides = tuple[tuple[int, ...], ...]  # zeros around a map: (top, bottom), (left, right)
@@ -24,7 +23,7 @@ def suits(window: Window, shape: tuple[int, ...], n_filters: int) -> bool:
     return plain and padded_little and min(shape[1], n_filters) >= _FEWEST and min(window.count(*shape[2:])) >= 3
 
 
-def correlate_3x3(values: np.ndarray, weights: np.ndarray, padding: Sides, to_values: bool) -> tuple[np.ndarray, Pullback]:
+def correlate_3x3(values: np.ndarray, weights: np.ndarray, padding: Sides) -> np.ndarray:
     """`correlate` at stride 1 with 3 x 3 filters, on the processor.
 
     Parameters
@@ -33,21 +32,16 @@ def correlate_3x3(values: np.ndarray, weights: np.ndarray, padding: Sides, to_va
     weights : numpy array of shape (n_filters, n_features, 3, 3)
     padding : ((int, int), (int, int))
         Zeros around the map: (top, bottom), (left, right).
-    to_values : bool
-        Whether the pullback is asked for the gradient of `values`.
 
     Returns
     -------
-    matches : array of shape (n_images, n_filters, height', width')
-    pullback : callable
-        Carries a gradient with the shape of `matches` back to `(values, weights)`.
+    array of shape (n_images, n_filters, height', width')
 
     References
     ----------
     Lavin & Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, section 4.3: F(4 x 4, 3 x 3).
     """
-    tiling = _Tiling(values, padding)
-    n_filters, n_features = weights.shape[:2]
+    tiling, (n_filters, n_features) = _Tiling(values, padding), weights.shape[:2]
     of_weights = (tiling.for_weights @ weights.reshape(-1, 9).T).reshape(-1, n_filters, n_features)
     matches = np.empty((len(values), n_filters, *tiling.count), np.result_type(values, weights))
 
@@ -57,26 +51,35 @@ def correlate_3x3(values: np.ndarray, weights: np.ndarray, padding: Sides, to_va
             tiling.place(tiling.for_results @ products.reshape(len(products), -1), matches[block])
 
     each(match, shares(len(values)))
+    return matches
 
-    def pullback(gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-        back = None
-        if to_values:
-            turned = np.ascontiguousarray(weights[:, :, ::-1, ::-1].swapaxes(0, 1))
-            around = tuple((2 - before, 2 - after) for before, after in padding)
-            back = correlate_3x3(gradient, turned, around, to_values=False)[0]
 
-        def learn(images: slice) -> np.ndarray:
-            total = np.zeros_like(of_weights)
-            for block in tiling.blocks(images):
-                seen = tiling.transformed(block)
-                total += tiling.spread(gradient[block]) @ seen.swapaxes(1, 2)
-            return total
+def many_tiles(shape: tuple[int, ...]) -> bool:
+    """Whether results of this shape have tiles enough to make the gradient of the filters cheaper this way."""
+    return shape[0] * -(-shape[2] // _SIDE) * -(-shape[3] // _SIDE) > _COLUMNS // 2
 
-        totals = each(learn, shares(len(values)))
-        summed = sum(totals[1:], totals[0])
-        return back, (tiling.for_weights.T @ summed.reshape(len(summed), -1)).T.reshape(weights.shape)
 
-    return matches, pullback
+def gradient_3x3(values: np.ndarray, gradient: np.ndarray, padding: Sides) -> np.ndarray:
+    """The gradient of `correlate_3x3` with respect to its filters: the adjoint of each of its steps.
+
+    Parameters
+    ----------
+    values, padding
+        As in `correlate_3x3`.
+    gradient : numpy array with the shape of its result
+
+    Returns
+    -------
+    array of shape (n_filters, n_features, 3, 3)
+    """
+    tiling = _Tiling(values, padding)
+
+    def learn(images: slice) -> np.ndarray:
+        return sum(tiling.spread(gradient[block]) @ tiling.transformed(block).swapaxes(1, 2) for block in tiling.blocks(images))
+
+    totals = each(learn, shares(len(values)))
+    summed = sum(totals[1:], totals[0])
+    return (tiling.for_weights.T @ summed.reshape(len(summed), -1)).T.reshape(gradient.shape[1], values.shape[1], 3, 3)
 
 
 class _Tiling:

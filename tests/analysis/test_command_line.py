@@ -414,3 +414,19 @@ def test_a_diverged_training_does_not_stand_in_the_way(pictures, tmp_path, monke
     ]
     assert [one.exit_code for one in done] == [1, 0], done[1].output
     assert "Training diverged" in done[0].stderr
+
+
+def test_summary_and_fields_of_every_architecture():
+    from cnn import CNN, names
+
+    for name in names():
+        if name in ("vgg", "resnet"):
+            continue  # families, not published networks
+        summary = invoke("summary", "cnn:CNN", "--set", f"architecture={name}", "--format", "json")
+        assert summary.exit_code == 0, summary.output
+        model = CNN(name)
+        assert json.loads(summary.stdout)["parameters"] == sum(
+            int(np.prod(look.shape)) for look in model._plan(None).weights().values() if look.learned
+        )
+        fields = invoke("fields", "cnn:CNN", "--set", f"architecture={name}", "--format", "csv")
+        assert len(fields.stdout.splitlines()) == 1 + len(model.layer_names)
