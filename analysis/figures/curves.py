@@ -18,7 +18,7 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
         Columns epoch, loss, accuracy, and where known validation_loss, validation_accuracy, as `CNN.history_` has them.
     """
     with style():
-        figure = Figure(figsize=(WIDTHS["middle"], 2.0), layout="constrained")
+        figure = Figure(figsize=(WIDTHS["middle"], 2.2), layout="constrained")
         for axes, name, factor in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
             for column, label, colour, dashes in (
                 (name, "training, during the epoch", "blue", "-"),
@@ -34,6 +34,6 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
                 axes.yaxis.set_major_formatter("{x:g}")
                 axes.yaxis.set_minor_formatter(NullFormatter())
         if "validation_loss" in history:
-            axes.legend(frameon=False, handlelength=2.5)
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, handlelength=2.5)
         figure.suptitle(title, fontsize=8)
     return figure

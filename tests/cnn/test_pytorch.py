@@ -173,6 +173,32 @@ def test_gradients_by_autograd():
     np.testing.assert_allclose(gradient[0, 1], seen.grad[0], atol=1e-7)
 
 
+def test_gradients_of_tokens_and_of_other_memory_orders():
+    tokens = extractor(Tokens()).image_gradient(IMAGES[:1], "block", [0, 300])
+    assert (np.abs(tokens).max(axis=(0, 2, 3, 4)) > 0).all()
+    plain, last = extractor(Shared()), nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3)).to(memory_format=torch.channels_last)
+    assert plain.image_gradient(IMAGES[:1], "second", 7).any()
+    assert extractor(last).image_gradient(IMAGES[:1], "1", 7).any()
+
+
+def test_a_module_in_half_precision():
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Upsample(scale_factor=2), nn.Conv2d(4, 2, 3))
+    single = extractor(module, layer="2").transform(IMAGES)
+    half = extractor(module.to(torch.bfloat16), layer="2").transform(IMAGES)
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(half, single, atol=0.05)
+
+
+def test_a_changed_module_is_seen_to_have_changed():
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 46 * 46, 7))
+    model = extractor(module, layer="2")
+    assert model.transform(IMAGES).shape == (3, 7)
+    module[2] = nn.Linear(4 * 46 * 46, 5)
+    assert model.transform(IMAGES).shape == (3, 5)
+    assert len(extractor(module, layer="2").fit(IMAGES).get_feature_names_out()) == 5
+    assert extractor(module)._wanted() == ("1",)
+
+
 def test_a_module_by_name(tmp_path, monkeypatch):
     from safetensors.torch import save_file
 
