@@ -19,6 +19,7 @@ from extraction.arrays import to_host
 from extraction.operations import correlation
 
 mpl.use("Agg")
+collect_ignore = ["in_pytorch.py"]  # imported where PyTorch is; it holds no tests
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
