@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import linprog
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
+from tqdm.auto import tqdm
 
 from cnn.graph import Graph
 from cnn.layers import Activation, Dense, Dropout
@@ -115,15 +116,20 @@ class LinearClassifier(Network):
         if self.search != "random" or self.n_tries < 1:
             msg = f"`search` must be 'gradient' or 'random' and `n_tries` at least 1, got {self.search!r} and {self.n_tries}."
             raise ValueError(msg)
-        return _search(lesson, state, self.n_tries)
+        return _search(lesson, state, self.n_tries, self.progress)
 
 
-def _search(lesson: Lesson, state: State, n_tries: int) -> State:
+def _shown(steps: Iterable[int], name: str, unit: str, progress: bool | None) -> Iterable[int]:
+    """Steps with a progress bar for work of over two seconds."""
+    return tqdm(steps, desc=name, unit=unit, delay=2, disable=None if progress is None else not progress)
+
+
+def _search(lesson: Lesson, state: State, n_tries: int, progress: bool | None) -> State:
     """The weights of the lowest loss among some drawn at random."""
     everything = np.arange(len(lesson.classes))
     images, right = lesson.prepare(lesson.read(everything)), lesson.xp.asarray(lesson.classes)
     looks, best = lesson.graph.weights(lesson.graph.image_shape), np.inf
-    for number in range(n_tries + 1):
+    for number in _shown(range(n_tries + 1), "Random search", "try", progress):
         rng = np.random.default_rng([lesson.course.random_state, state.epoch, number])
         drawn = {name: lesson.xp.asarray(look.draw(rng)) for name, look in looks.items()} if number else state.weights
         values, _, _ = lesson.graph.forward(images, drawn, ["scores"])
@@ -349,11 +355,13 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         inputs, signs = self._inputs(images), self._signs(targets)
         weights, self.n_updates_ = np.zeros((len(signs), inputs.shape[1])), np.zeros(len(signs), int)
         self.converged_, self.n_epochs_ = False, 0
-        while not self.converged_ and self.n_epochs_ < self.epochs:
+        for _ in _shown(range(self.epochs), "Perceptron", "epoch", self.progress):
             corrections = self._one_epoch(inputs, signs, weights, self.n_epochs_)
             self.n_updates_ += corrections
             self.n_epochs_ += 1
             self.converged_ = not corrections.any()
+            if self.converged_:
+                break
         self.weights_ = weights
         if not self.converged_:
             warnings.warn(_unsettled(inputs, signs, self.n_epochs_, corrections), ConvergenceWarning, stacklevel=3)

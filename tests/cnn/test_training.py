@@ -141,6 +141,21 @@ def test_schedules():
     assert (np.diff(model.history_["learning_rate"]) < 0).all()
 
 
+def test_progress_shows_loss_and_accuracy_as_they_come(capsys, monkeypatch):
+    """The bar of a real training, shown at once: the epoch, its loss and accuracy so far, and a line of bars for the losses before."""
+    from tqdm import tqdm
+
+    from cnn import training
+
+    monkeypatch.setattr(training, "tqdm", lambda **options: tqdm(**(options | {"delay": 0, "mininterval": 0})))
+    model = lenet(epochs=4, progress=True).fit(DIGITS[FEW], LABELS[FEW])
+    shown = capsys.readouterr().err
+    assert "epoch 1/4" in shown
+    assert "epoch 4/4" in shown
+    assert f"accuracy {100 * model.history_['accuracy'].iloc[-1]:.1f} %" in shown
+    assert "█" in shown.rpartition("accuracy")[2]
+
+
 def test_partial_fit_goes_on():
     model = lenet().partial_fit(DIGITS[FEW], LABELS[FEW], classes=np.unique(LABELS))
     first = model.score(DIGITS[FEW], LABELS[FEW])
