@@ -7,8 +7,8 @@ import gzip
 import os
 import warnings
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,6 +45,8 @@ class Dataset:
         As in `read_image`.
     skipped : tuple of str
         What was left out, and why.
+    columns : mapping from str to array of shape (n,)
+        What else an index says of each image, as numbers where all are.
     """
 
     source: Any
@@ -54,6 +56,7 @@ class Dataset:
     framing: Framing = AS_IT_IS
     background: str | None = None
     skipped: tuple[str, ...] = ()
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,7 +73,8 @@ class Dataset:
         chosen = np.arange(len(self))[indices]
         source = self.source[chosen] if isinstance(self.source, np.ndarray) else [self.source[i] for i in chosen]
         labels, split = (None if column is None else column[chosen] for column in (self.labels, self.split))
-        return replace(self, source=source, names=[self.names[i] for i in chosen], labels=labels, split=split)
+        columns = {name: column[chosen] for name, column in self.columns.items()}
+        return replace(self, source=source, names=[self.names[i] for i in chosen], labels=labels, split=split, columns=columns)
 
     def framed(self, rule: Framing | str, background: str | None = None) -> Dataset:
         """The same pictures brought to size by a rule; see `Framing`.
@@ -174,7 +178,7 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
 
 
 def read_index(path: str | os.PathLike[str]) -> Dataset:
-    """Pictures named in a CSV file with the columns `path` or `file` (relative to it), and where known `label` and `split`.
+    """Pictures named in a CSV file with the columns `path` or `file` (relative to it), and where known `label`, `split` and others.
 
     Raises
     ------
@@ -210,7 +214,16 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
     if split is not None and not set(split) <= set(_SPLITS):
         msg = f"{file}: `split` must be 'train' or 'test', got {str(next(value for value in split if value not in _SPLITS))!r}."
         raise ValueError(msg)
-    return Dataset([file.parent / name for name in names], names, labels, split)
+    others = {column: _numbers([row[column] for row in rows]) for column in columns if column and column not in (named, "label", "split")}
+    return Dataset([file.parent / name for name in names], names, labels, split, columns=others)
+
+
+def _numbers(texts: list[str]) -> np.ndarray:
+    """Numbers where all of them are, and text where not."""
+    try:
+        return np.array([float(text) for text in texts])
+    except ValueError:
+        return np.array(texts)
 
 
 def read_idx(images: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> Dataset:

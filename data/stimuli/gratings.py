@@ -1,0 +1,270 @@
+"""Gratings, Gabor patches, plaids, and gratings with a surround.
+
+`orientation` is everywhere the direction across the stripes, in degrees counterclockwise from the x axis, as HMAX labels its filters: at 0
+the stripes are vertical. `phase` is in degrees at the middle of the patch; a grating that drifts is one image per phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from data.stimuli.sets import Screen, Stimuli, crossed, placed, positive, within
+
+WAVES = ("sine", "square")
+_DEGREES = {"orientation": "degrees", "phase": "degrees"}
+
+
+def gratings(
+    screen: Screen | Sequence[int],
+    orientations: Sequence[float] = (0.0,),
+    frequencies: Sequence[float] = (0.1,),
+    phases: Sequence[float] = (0.0,),
+    contrasts: Sequence[float] = (1.0,),
+    diameters: Sequence[float] | None = None,
+    positions: Sequence[tuple[float, float]] | None = None,
+    wave: str = "sine",
+) -> Stimuli:
+    """Sinusoidal or square gratings, behind a round aperture or filling the screen.
+
+    Parameters
+    ----------
+    screen : Screen or (int, int)
+        Height and width in pixels; a Screen with `pixels_per_degree` makes all lengths degrees of visual angle.
+    orientations : sequence of float
+        Direction across the stripes, in degrees.
+    frequencies : sequence of float
+        In cycles per pixel (or degree); at most 0.5 cycles per pixel.
+    phases : sequence of float
+        In degrees; 0 is brightest in the middle.
+    contrasts : sequence of float
+        From 0 to 1.
+    diameters : sequence of float or None
+        Of the aperture, in pixels (or degrees), its edge smoothed over one pixel; None fills the screen.
+    positions : sequence of (float, float) or None
+        Middles (y, x) from the centre of the first pixel, in pixels (or degrees); None is the middle of the screen.
+    wave : {'sine', 'square'}
+        A square wave is averaged over each pixel's extent across the stripes, so that edges are smooth.
+
+    Returns
+    -------
+    Stimuli
+        Every combination.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range, or a frequency cannot be shown with these pixels.
+    """
+    screen = Screen.of(screen)
+    if wave not in WAVES:
+        msg = f"`wave` must be one of {', '.join(map(repr, WAVES))}, got {wave!r}."
+        raise ValueError(msg)
+    table = crossed(
+        orientation=orientations, frequency=_frequencies(screen, frequencies), contrast=within("contrasts", contrasts, 0, 1), phase=phases
+    )
+    table = table.assign(diameter=np.inf) if diameters is None else table.merge(crossed(diameter=positive("diameters", diameters)), how="cross")
+
+    def draw(y: float, x: float, orientation: float, frequency: float, contrast: float, phase: float, diameter: float) -> np.ndarray:
+        pattern = _wave(screen, y, x, orientation, frequency, phase, wave)
+        return screen.shown(pattern * disc(screen, y, x, diameter), contrast)
+
+    return Stimuli(placed(table, screen, positions), draw, _units(screen), "grating")
+
+
+def gabors(
+    screen: Screen | Sequence[int],
+    orientations: Sequence[float] = (0.0,),
+    frequencies: Sequence[float] = (0.1,),
+    phases: Sequence[float] = (0.0,),
+    sigmas: Sequence[float] = (8.0,),
+    contrasts: Sequence[float] = (1.0,),
+    positions: Sequence[tuple[float, float]] | None = None,
+    aspect_ratio: float = 1.0,
+) -> Stimuli:
+    """Gabor patches: gratings under a Gaussian.
+
+    Parameters
+    ----------
+    screen, orientations, frequencies, phases, contrasts, positions
+        As in `gratings`.
+    sigmas : sequence of float
+        Standard deviation of the Gaussian across the stripes, in pixels (or degrees).
+    aspect_ratio : float
+        Width over length of the Gaussian.
+
+    Returns
+    -------
+    Stimuli
+    """
+    screen = Screen.of(screen)
+    (ratio,) = positive("aspect_ratio", [aspect_ratio])
+    table = crossed(
+        orientation=orientations,
+        frequency=_frequencies(screen, frequencies),
+        sigma=positive("sigmas", sigmas),
+        contrast=within("contrasts", contrasts, 0, 1),
+        phase=phases,
+    )
+
+    def draw(y: float, x: float, orientation: float, frequency: float, sigma: float, contrast: float, phase: float) -> np.ndarray:
+        across, along = axes(screen, y, x, orientation)
+        envelope = np.exp(-(across**2 + (ratio * along) ** 2) / (2 * sigma**2))
+        return screen.shown(envelope * np.cos(2 * np.pi * frequency * across + np.radians(phase)), contrast)
+
+    return Stimuli(placed(table, screen, positions), draw, _units(screen) | {"sigma": screen.length}, "gabor")
+
+
+def cross_orientation(
+    screen: Screen | Sequence[int],
+    orientations: Sequence[float] = (0.0,),
+    frequencies: Sequence[float] = (0.1,),
+    angles: Sequence[float] = (90.0,),
+    contrasts: Sequence[float] = (0.5,),
+    mask_contrasts: Sequence[float] = (0.0, 0.5),
+    phases: Sequence[float] = (0.0,),
+    diameter: float | None = None,
+    positions: Sequence[tuple[float, float]] | None = None,
+) -> Stimuli:
+    """A grating with a second one laid over it, at an angle: cross-orientation suppression.
+
+    Parameters
+    ----------
+    screen, orientations, frequencies, phases, positions
+        As in `gratings`; both gratings have the same frequency and phase.
+    angles : sequence of float
+        From the first grating to the second, the mask, in degrees.
+    contrasts, mask_contrasts : sequence of float
+        Of each grating; together at most 1.
+    diameter : float or None
+        As `diameters` in `gratings`.
+
+    Returns
+    -------
+    Stimuli
+    """
+    screen = Screen.of(screen)
+    reach = np.inf if diameter is None else positive("diameter", [diameter])[0]
+    table = crossed(
+        orientation=orientations,
+        frequency=_frequencies(screen, frequencies),
+        angle=angles,
+        contrast=within("contrasts", contrasts, 0, 1),
+        mask_contrast=within("mask_contrasts", mask_contrasts, 0, 1),
+        phase=phases,
+    )
+    if (table["contrast"] + table["mask_contrast"]).max() > 1:
+        msg = f"`contrasts` and `mask_contrasts` must add up to at most 1, got {max(contrasts)} and {max(mask_contrasts)}."
+        raise ValueError(msg)
+
+    def draw(
+        y: float, x: float, orientation: float, frequency: float, angle: float, contrast: float, mask_contrast: float, phase: float
+    ) -> np.ndarray:
+        test, mask = (_wave(screen, y, x, direction, frequency, phase, "sine") for direction in (orientation, orientation + angle))
+        return screen.shown((contrast * test + mask_contrast * mask) * disc(screen, y, x, reach))
+
+    return Stimuli(placed(table, screen, positions), draw, _units(screen) | {"angle": "degrees"}, "cross")
+
+
+def plaids(
+    screen: Screen | Sequence[int],
+    orientations: Sequence[float] = (0.0,),
+    frequencies: Sequence[float] = (0.1,),
+    angle: float = 90.0,
+    phases: Sequence[float] = (0.0,),
+    diameter: float | None = None,
+    positions: Sequence[tuple[float, float]] | None = None,
+) -> Stimuli:
+    """Two gratings of equal contrast (0.5) across each other; `orientation` is the first's, the second lies `angle` degrees on."""
+    return cross_orientation(screen, orientations, frequencies, (angle,), (0.5,), (0.5,), phases, diameter, positions)
+
+
+def centre_surround(
+    screen: Screen | Sequence[int],
+    diameter: float,
+    surround_diameter: float,
+    orientations: Sequence[float] = (0.0,),
+    angles: Sequence[float] = (0.0, 90.0),
+    frequencies: Sequence[float] = (0.1,),
+    phases: Sequence[float] = (0.0,),
+    contrast: float = 1.0,
+    surround_contrast: float = 1.0,
+    positions: Sequence[tuple[float, float]] | None = None,
+) -> Stimuli:
+    """A disc of one grating in a ring of another.
+
+    Parameters
+    ----------
+    screen, orientations, frequencies, phases, positions
+        As in `gratings`.
+    diameter, surround_diameter : float
+        Of the disc, and outer diameter of the ring, in pixels (or degrees).
+    angles : sequence of float
+        From the grating of the centre to that of the surround, in degrees.
+    contrast, surround_contrast : float
+        From 0 to 1.
+
+    Returns
+    -------
+    Stimuli
+    """
+    screen = Screen.of(screen)
+    if not 0 < diameter < surround_diameter:
+        msg = f"`diameter` must be positive and less than `surround_diameter`, got {diameter} and {surround_diameter}."
+        raise ValueError(msg)
+    within("contrast", [contrast], 0, 1)
+    within("surround_contrast", [surround_contrast], 0, 1)
+    table = crossed(orientation=orientations, frequency=_frequencies(screen, frequencies), angle=angles, phase=phases)
+
+    def draw(y: float, x: float, orientation: float, frequency: float, angle: float, phase: float) -> np.ndarray:
+        middle, outer = disc(screen, y, x, diameter), disc(screen, y, x, surround_diameter)
+        centre = contrast * middle * _wave(screen, y, x, orientation, frequency, phase, "sine")
+        ring = surround_contrast * (outer - middle) * _wave(screen, y, x, orientation + angle, frequency, phase, "sine")
+        return screen.shown(centre + ring)
+
+    return Stimuli(placed(table, screen, positions), draw, _units(screen) | {"angle": "degrees"}, "surround")
+
+
+def axes(screen: Screen, y: float, x: float, orientation: float) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of every pixel from a place, across and along stripes of this orientation, in the unit of lengths."""
+    down, right = screen.around(y, x)
+    angle = np.radians(orientation)
+    return right * np.cos(angle) - down * np.sin(angle), right * np.sin(angle) + down * np.cos(angle)
+
+
+def disc(screen: Screen, y: float, x: float, diameter: float) -> np.ndarray | float:
+    """1 inside, 0 outside, its edge smoothed over one pixel."""
+    if not np.isfinite(diameter):
+        return 1.0
+    down, right = screen.around(y, x)
+    return np.clip((diameter / 2 - np.hypot(down, right)) / screen.pixel + 0.5, 0, 1)
+
+
+def _wave(screen: Screen, y: float, x: float, orientation: float, frequency: float, phase: float, wave: str) -> np.ndarray:
+    across, _ = axes(screen, y, x, orientation)
+    turns = frequency * across + phase / 360
+    if wave == "sine":
+        return np.cos(2 * np.pi * turns)
+    half = frequency * screen.pixel / 2
+    return (_square_integral(turns + half) - _square_integral(turns - half)) / (2 * half)
+
+
+def _square_integral(turns: np.ndarray) -> np.ndarray:
+    """Integral of a square wave that is +1 around whole turns and -1 around half ones."""
+    return np.abs((turns - 0.25) % 1 - 0.5) - 0.25
+
+
+def _frequencies(screen: Screen, frequencies: Sequence[float]) -> list[float]:
+    checked = positive("frequencies", frequencies)
+    if max(checked, default=0) * screen.pixel > 0.5:
+        msg = (
+            f"`frequencies` must be at most {0.5 / screen.pixel:g} {screen.frequency} (half a cycle per pixel: finer stripes cannot be shown), "
+            f"got {max(checked)}."
+        )
+        raise ValueError(msg)
+    return checked
+
+
+def _units(screen: Screen) -> dict[str, str]:
+    return _DEGREES | {"frequency": screen.frequency, "diameter": screen.length, "y": screen.length, "x": screen.length}

@@ -1,0 +1,156 @@
+"""Noise of known statistics, and pictures with some of theirs kept and the rest destroyed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from data.spectra import random_phases, with_spectrum
+from data.stimuli.sets import Screen, Stimuli, crossed, positive, within
+
+
+def sparse_noise(
+    screen: Screen | Sequence[int], n_images: int, size: int = 4, density: float = 0.1, contrast: float = 1.0, random_state: int = 0
+) -> Stimuli:
+    """Light and dark squares on a grid, a few at a time.
+
+    Parameters
+    ----------
+    screen : Screen or (int, int)
+        Height and width in pixels.
+    n_images : int
+    size : int
+        Side of the squares, in pixels.
+    density : float
+        Share of squares that are not grey, half of them light.
+    contrast : float
+        From 0 to 1.
+    random_state : int
+        Seed; image i is the same however many there are.
+
+    Returns
+    -------
+    Stimuli
+    """
+    screen = Screen.of(screen)
+    if not isinstance(size, int | np.integer) or size < 1:
+        msg = f"`size` must be a whole number of pixels, at least 1, got {size!r}."
+        raise ValueError(msg)
+    within("density", [density], 0, 1)
+    within("contrast", [contrast], 0, 1)
+    cells = -(-screen.height // size), -(-screen.width // size)
+
+    def draw(seed: float) -> np.ndarray:
+        rng = np.random.default_rng((random_state, int(seed)))
+        signs = np.where(rng.random(cells) < density, rng.choice([-1.0, 1.0], cells), 0.0)
+        return screen.shown(np.kron(signs, np.ones((size, size)))[: screen.height, : screen.width], contrast)
+
+    return Stimuli(_numbered(n_images), draw, name="sparse")
+
+
+def coloured_noise(screen: Screen | Sequence[int], n_images: int, exponent: float = 1.0, contrast: float = 0.3, random_state: int = 0) -> Stimuli:
+    """Gaussian noise whose amplitude falls as 1 / frequency^exponent: 0 is white, 1 has the spectrum of natural scenes.
+
+    Parameters
+    ----------
+    screen, n_images, random_state
+        As in `sparse_noise`.
+    exponent : float
+    contrast : float
+        Standard deviation over mean luminance (root-mean-square contrast), the same in every image; values are cut at no light and at twice
+        the background, so where much is cut it comes out a little lower.
+
+    Returns
+    -------
+    Stimuli
+
+    References
+    ----------
+    Field, "Relations between the statistics of natural images and the response properties of cortical cells", JOSA A 1987.
+    """
+    screen = Screen.of(screen)
+    positive("contrast", [contrast])
+    vertical, horizontal = np.fft.fftfreq(screen.height)[:, None], np.fft.rfftfreq(screen.width)[None]
+    radius = np.hypot(vertical, horizontal)
+    falloff = np.where(radius > 0, np.where(radius > 0, radius, 1.0) ** -exponent, 0.0)
+
+    def draw(seed: float) -> np.ndarray:
+        white = np.random.default_rng((random_state, int(seed))).standard_normal((screen.height, screen.width))
+        pattern = np.fft.irfft2(np.fft.rfft2(white) * falloff, s=white.shape)
+        deviation = pattern.std()
+        return screen.shown(np.clip(contrast * pattern / (deviation if deviation > 0 else 1.0), -1, 1))
+
+    return Stimuli(_numbered(n_images), draw, name="noise")
+
+
+def white_noise(screen: Screen | Sequence[int], n_images: int, contrast: float = 0.3, random_state: int = 0) -> Stimuli:
+    """Gaussian noise, independent in every pixel; parameters as in `coloured_noise`."""
+    return coloured_noise(screen, n_images, 0.0, contrast, random_state)
+
+
+def phase_scrambled(images: Any, random_state: int = 0) -> Stimuli:
+    """Pictures with their amplitude spectrum kept and all phases random; mean luminance is kept, values may leave the picture's range.
+
+    Parameters
+    ----------
+    images : array of shape (n, height, width), or sequence of such images
+    random_state : int
+
+    Returns
+    -------
+    Stimuli
+    """
+
+    def draw(seed: float) -> np.ndarray:
+        picture = _grey(images, int(seed))
+        return random_phases(picture, 1.0, np.random.default_rng((random_state, int(seed)))).astype(np.float32)
+
+    return Stimuli(_numbered(len(images)), draw, name="scrambled")
+
+
+def texture_matched(images: Any, n_iterations: int = 20, random_state: int = 0) -> Stimuli:
+    """Noise with the histogram and the amplitude spectrum of each picture, and nothing else of it.
+
+    The two are imposed in turn; the histogram is exact, the spectrum as close as `n_iterations` bring it. This matches first- and
+    second-order statistics only: it is no synthesis of higher-order texture statistics.
+
+    Parameters
+    ----------
+    images : array of shape (n, height, width), or sequence of such images
+    n_iterations : int
+    random_state : int
+
+    Returns
+    -------
+    Stimuli
+
+    References
+    ----------
+    Schreiber & Schmitz, "Improved surrogate data for nonlinearity tests", Phys Rev Lett 1996 (iterated amplitude adjustment).
+    """
+
+    def draw(seed: float) -> np.ndarray:
+        picture = _grey(images, int(seed))
+        ordered = np.sort(picture, axis=None)
+        found = np.random.default_rng((random_state, int(seed))).permutation(ordered).reshape(picture.shape)
+        amplitude = np.abs(np.fft.rfft2(picture))
+        for _ in range(n_iterations):
+            ranks = with_spectrum(found, amplitude).argsort(axis=None, kind="stable").argsort(kind="stable")
+            found = ordered[ranks].reshape(picture.shape)
+        return found.astype(np.float32)
+
+    return Stimuli(_numbered(len(images)), draw, name="texture")
+
+
+def _grey(images: Any, index: int) -> np.ndarray:
+    picture = np.asarray(images[index], dtype=float)
+    if picture.ndim != 2:
+        msg = f"`images` must be grey, of shape (height, width), got {picture.shape} for image {index}. Convert with extraction.Pixels or a mean."
+        raise ValueError(msg)
+    return picture
+
+
+def _numbered(n_images: int) -> Any:
+    return crossed(seed=range(n_images))

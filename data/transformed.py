@@ -1,0 +1,235 @@
+"""Transformed sets: every image at every value of a transformation, made when it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Transformation:
+    """A change of an image, by a value with a unit.
+
+    Attributes
+    ----------
+    name : str
+        Such as 'rotation'.
+    units : str
+    identity : float
+        The value that changes nothing.
+    change : callable
+        change(image, value, rng) returns the changed image, of shape (height, width) or (height, width, 3), as float.
+    inverse : callable or None
+        From a value to the one that undoes it; None where nothing does.
+    outside : callable or None
+        outside(shape, value) tells which pixels of the result come from beyond the image's border; None where none can.
+    border : str
+        What was put there.
+
+    Examples
+    --------
+    >>> from data.transformations import shift
+    >>> right = shift()
+    >>> right(np.eye(3), 1).tolist(), right.inverse(1)
+    ([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]], -1)
+    """
+
+    name: str
+    units: str
+    identity: float
+    change: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+    inverse: Callable[[float], float] | None = None
+    outside: Callable[[tuple[int, int], float], np.ndarray] | None = None
+    border: str = "none"
+
+    def __call__(self, image: np.ndarray, value: float, random_state: Any = 0) -> np.ndarray:
+        """The image, of shape (height, width) or (height, width, 3), changed; float32. The identity returns it as it is."""
+        picture = np.asarray(image)
+        if picture.ndim not in (2, 3):
+            msg = f"`image` must have shape (height, width) or (height, width, 3), got {picture.shape}."
+            raise ValueError(msg)
+        if not np.isfinite(value):
+            msg = f"`value` of {self.name} must be finite, got {value!r}."
+            raise ValueError(msg)
+        if value == self.identity:
+            return picture.astype(np.float32)
+        return self.change(picture.astype(float), float(value), np.random.default_rng(random_state)).astype(np.float32)
+
+    def border_only(self, image: np.ndarray, value: float, random_state: Any = 0) -> np.ndarray:
+        """The image left where it is, but with what the transformation would bring in from beyond the border: its side effect alone."""
+        picture = np.asarray(image).astype(np.float32)
+        if self.outside is None or value == self.identity:
+            return picture
+        changed, beyond = self(image, value, random_state), self.outside(picture.shape[:2], float(value))
+        return np.where(beyond if picture.ndim == 2 else beyond[..., None], changed, picture)
+
+
+@dataclass(frozen=True, eq=False)
+class Transformed:
+    """Images by values of a transformation, as one sequence, the value varying fastest; none is kept.
+
+    Attributes
+    ----------
+    names : sequence of str
+        One per image.
+    values : array of shape (n_values,)
+    read : callable
+        read(image number, value number) returns an image.
+    name, units : str
+        Of the transformation.
+    identity : float
+        The value of the reference.
+    labels : array of shape (n_images,) or None
+        Classes of the images.
+    attributes : mapping
+        What else is known, such as the handling of the border.
+    """
+
+    names: Sequence[str]
+    values: np.ndarray
+    read: Callable[[int, int], np.ndarray]
+    name: str
+    units: str
+    identity: float
+    labels: np.ndarray | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.names) or not len(self.values):
+            msg = f"There must be at least one image and one value of {self.name}, got {len(self.names)} and {len(self.values)}."
+            raise ValueError(msg)
+        if len(set(np.asarray(self.values).tolist())) < len(self.values):
+            msg = f"`values` of {self.name} must differ, got {np.asarray(self.values).tolist()}."
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return len(self.names) * len(self.values)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """One image, of shape (height, width) or (height, width, 3)."""
+        if not -len(self) <= index < len(self):
+            msg = f"There are {len(self)} images, got index {index}."
+            raise IndexError(msg)
+        return self.read(*divmod(index % len(self), len(self.values)))
+
+    def subset(self, images: Any) -> Transformed:
+        """Some of the images, at all values."""
+        chosen = np.arange(len(self.names))[images]
+        labels = None if self.labels is None else self.labels[chosen]
+        return replace(self, names=[self.names[i] for i in chosen], labels=labels, read=lambda image, value: self.read(int(chosen[image]), value))
+
+
+def transformed(
+    images: Any, transformation: Transformation, values: Sequence[float], labels: Any = None, border_only: bool = False, random_state: int = 0
+) -> Transformed:
+    """Every image at every value of a transformation.
+
+    Parameters
+    ----------
+    images : array or sequence
+        Of shape (n, height, width[, 3]), or anything of which images can be read one by one: `Stimuli`, a `Dataset`.
+    transformation : Transformation
+    values : sequence of float
+        In its units. The identity must be among them: it is what all measures refer to.
+    labels : array of shape (n,) or None
+        Classes; None takes those of the images where they have some.
+    border_only : bool
+        Make only what the transformation brings in from beyond the border; see `analysis.invariance.border_share`.
+    random_state : int
+        Seed of what is random, such as noise: the same for an image however many there are.
+
+    Returns
+    -------
+    Transformed
+
+    Raises
+    ------
+    ValueError
+        If the identity is not among the values, or nothing of the border is changed by this transformation.
+
+    Examples
+    --------
+    >>> from data.transformations import shift
+    >>> moved = transformed(np.zeros((2, 8, 8)), shift(), (-2, 0, 2))
+    >>> len(moved), moved[0].shape
+    (6, (8, 8))
+    """
+    points = np.asarray(values, dtype=float)
+    if transformation.identity not in points:
+        msg = f"`values` must hold {transformation.identity:g}, at which {transformation.name} changes nothing, got {points.tolist()}."
+        raise ValueError(msg)
+    if border_only and transformation.outside is None:
+        msg = f"`border_only` has no meaning for {transformation.name}: it brings in nothing from beyond the border."
+        raise ValueError(msg)
+    change = transformation.border_only if border_only else transformation
+    names = [str(name) for name in getattr(images, "names", range(len(images)))]
+    given = getattr(images, "labels", None) if labels is None else labels
+    return Transformed(
+        names,
+        points,
+        lambda image, value: change(np.asarray(images[image]), float(points[value]), (random_state, image, value)),
+        transformation.name,
+        transformation.units,
+        transformation.identity,
+        None if given is None else np.asarray(given),
+        {"border": transformation.border, "border_only": int(border_only)},
+    )
+
+
+def views(images: Any, objects: Sequence[Any], angles: Sequence[float], reference: float, name: str = "view", units: str = "degrees") -> Transformed:
+    """A set of labelled views, such as coil20 or paperclips, as a transformation: rotation in depth.
+
+    Parameters
+    ----------
+    images : sequence
+        One image per view.
+    objects : sequence of shape (n_images,)
+        Which object each shows.
+    angles : sequence of float of shape (n_images,)
+        Its view.
+    reference : float
+        The view that tolerance is measured from.
+    name, units : str
+
+    Returns
+    -------
+    Transformed
+        One row per object, labelled by it.
+
+    Raises
+    ------
+    ValueError
+        If an object lacks a view that others have, or has one twice, or there is no such reference.
+
+    Examples
+    --------
+    >>> from data.stimuli import paperclips
+    >>> clips = paperclips((32, 32), 3, views=(-30, 0, 30))
+    >>> views(clips, clips.table["object"], clips.table["view"], reference=0).values.tolist()
+    [-30.0, 0.0, 30.0]
+    """
+    table = pd.DataFrame({"object": list(objects), "angle": np.asarray(angles, dtype=float)})
+    if len(table) != len(images):
+        msg = f"`objects` and `angles` must have one entry for each of the {len(images)} images, got {len(table)}."
+        raise ValueError(msg)
+    doubled = table[table.duplicated()]
+    if len(doubled):
+        msg = f"Object {doubled.iloc[0]['object']!r} has {name} {doubled.iloc[0]['angle']:g} twice. Keep one image of each."
+        raise ValueError(msg)
+    where = table.assign(index=range(len(table))).pivot_table(index="object", columns="angle", values="index", sort=True)
+    if where.isna().to_numpy().any():
+        lacking = where.index[where.isna().any(axis=1)][0]
+        msg = f"Object {lacking!r} lacks {name} {where.columns[where.loc[lacking].isna()][0]:g}, which others have. Leave it or that view out."
+        raise ValueError(msg)
+    if reference not in where.columns:
+        msg = f"`reference` must be one of the angles {where.columns.tolist()}, got {reference!r}."
+        raise ValueError(msg)
+    numbers = where.to_numpy().astype(int)
+    kinds = [str(kind) for kind in where.index]
+    return Transformed(
+        kinds, where.columns.to_numpy(), lambda image, value: np.asarray(images[int(numbers[image, value])]), name, units, reference, np.array(kinds)
+    )
