@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -20,6 +22,7 @@ from tqdm.auto import tqdm
 from data import Dataset
 from extraction import FeatureExtractor
 
+READOUTS = ("svm", "logistic", "nearest")
 C_GRID = tuple(10.0**power for power in range(-6, 2))
 
 
@@ -84,6 +87,42 @@ def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> Grid
     steps = Pipeline([("scale", StandardScaler()), *rotation, ("svm", SVC(kernel="linear"))])
     folds = StratifiedKFold(n_inner, shuffle=True, random_state=seed)
     return GridSearchCV(steps, {"svm__C": C_GRID}, cv=folds)
+
+
+def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0) -> BaseEstimator:
+    """A readout for training images with these labels.
+
+    Parameters
+    ----------
+    readout : {'svm', 'logistic', 'nearest'}
+        `linear_svm`; logistic regression on standardised features, its C chosen likewise; or the class of the nearest training image on
+        standardised features.
+    labels : array of shape (n_training_images,)
+    n_features : int
+    seed : int
+
+    Returns
+    -------
+    scikit-learn classifier
+        With fewer than two images of a class there is nothing to choose C on: it is then 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no such readout.
+    """
+    if readout not in READOUTS:
+        msg = f"`readout` must be one of {', '.join(map(repr, READOUTS))}, got {readout!r}."
+        raise ValueError(msg)
+    if readout == "nearest":
+        return Pipeline([("scale", StandardScaler()), ("nearest", KNeighborsClassifier(1))])
+    smallest = int(np.unique(labels, return_counts=True)[1].min())
+    if readout == "svm":
+        search = linear_svm(len(labels), n_features, max(2, min(3, smallest)), seed)
+        return search if smallest > 1 else search.estimator
+    steps = Pipeline([("scale", StandardScaler()), ("logistic", LogisticRegression(max_iter=1000))])
+    folds = StratifiedKFold(max(2, min(3, smallest)), shuffle=True, random_state=seed)
+    return GridSearchCV(steps, {"logistic__C": C_GRID}, cv=folds) if smallest > 1 else steps
 
 
 def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

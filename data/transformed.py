@@ -33,7 +33,7 @@ class Transformation:
     Examples
     --------
     >>> from data.transformations import shift
-    >>> right = shift()
+    >>> right = shift(fill=0)
     >>> right(np.eye(3), 1).tolist(), right.inverse(1)
     ([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]], -1)
     """

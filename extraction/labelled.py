@@ -15,13 +15,13 @@ from extraction.maps import Maps
 Layers = Mapping[str, Sequence[Maps]]
 
 
-def unit_names(layer: str, band: str, features: Sequence[str], shape: tuple[int, ...], status: str) -> list[str]:
-    """Names of the units of one band in C order: c2_p08_017, s1_b3_s15_o90_y12_x40, conv2_c05_y3_x7."""
+def unit_names(layer: str, band: str, features: Sequence[str], shape: tuple[int, ...], status: str, chosen: np.ndarray | None = None) -> list[str]:
+    """Names of the units of one band in C order, or of the chosen ones: c2_p08_017, s1_b3_s15_o90_y12_x40, conv2_c05_y3_x7."""
     stem = "_".join(filter(None, (layer, band)))
     if status == WHOLE_IMAGE and shape == (1, 1):
-        return [f"{stem}_{feature}" for feature in features]
-    height, width = shape
-    return [f"{stem}_{feature}_y{y}_x{x}" for feature in features for y in range(height) for x in range(width)]
+        return [f"{stem}_{features[i]}" for i in (range(len(features)) if chosen is None else chosen)]
+    numbers = np.arange(len(features) * shape[0] * shape[1]) if chosen is None else chosen
+    return [f"{stem}_{features[f]}_y{y}_x{x}" for f, y, x in zip(*np.unravel_index(numbers, (len(features), *shape)), strict=True)]
 
 
 def names_of(layers: Layers) -> list[str]:
@@ -66,13 +66,15 @@ def _geometry(maps: Maps) -> dict[str, Any]:
     return row | {"status": maps.field.status}
 
 
-def flatten(activations: xr.DataTree) -> xr.DataArray:
+def flatten(activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None = None) -> xr.DataArray:
     """Activations as (image, unit), in C order, with plain one-dimensional coordinates along `unit`.
 
     Parameters
     ----------
     activations : xarray.DataTree
         As `FeatureExtractor.activations` returns it.
+    units : mapping from layer to sequence of int, or None
+        Which units of each layer, in rising order, counted through its bands; None is all.
 
     Returns
     -------
@@ -81,21 +83,26 @@ def flatten(activations: xr.DataTree) -> xr.DataArray:
         (the larger side, in pixels), `field_status` and the labels of the features. A label that a layer lacks is NaN or ''.
     """
     values, columns = [], []
+    passed: dict[str, int] = {}
     for node in activations.leaves:
         response: xr.DataArray = node.to_dataset()["response"]
         layer, _, band = node.path.strip("/").partition("/")
         n_images, n_features, height, width = response.shape
-        grid = np.indices((n_features, height, width)).reshape(3, -1)
-        n_units = grid.shape[1]
+        size, before = n_features * height * width, passed.get(layer, 0)
+        passed[layer] = before + size
+        asked = None if units is None else np.asarray(units.get(layer, ()), int)
+        chosen = np.arange(size) if asked is None else asked[(asked >= before) & (asked < before + size)] - before
+        grid = np.unravel_index(chosen, (n_features, height, width))
+        n_units = len(chosen)
         labels = [str(name) for name, coord in response.coords.items() if coord.dims == ("feature",)]
         frame = {"layer": np.full(n_units, layer), "band": np.full(n_units, band)}
         frame |= {name: response.coords[name].values[grid[0]] for name in labels}
         frame |= {"y": response.coords["y"].values[grid[1]], "x": response.coords["x"].values[grid[2]]}
-        size = max(node.attrs["size_y"], node.attrs["size_x"])
-        frame |= {"field_size": np.full(n_units, size, float), "field_status": np.full(n_units, node.attrs["status"])}
-        units = unit_names(layer, band, list(response.coords["feature"].values), (height, width), node.attrs["status"])
-        columns.append(pd.DataFrame({"unit": units} | frame))
-        values.append(response.values.reshape(n_images, n_units))
+        field_size = max(node.attrs["size_y"], node.attrs["size_x"])
+        frame |= {"field_size": np.full(n_units, field_size, float), "field_status": np.full(n_units, node.attrs["status"])}
+        names = unit_names(layer, band, list(response.coords["feature"].values), (height, width), node.attrs["status"], chosen)
+        columns.append(pd.DataFrame({"unit": names} | frame))
+        values.append(response.values.reshape(n_images, size)[:, chosen])
     table = pd.concat(columns, ignore_index=True)
     coords = {name: ("unit", _plain(table[name])) for name in table.columns}
     return xr.DataArray(

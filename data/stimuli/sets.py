@@ -27,8 +27,8 @@ class Screen:
 
     Examples
     --------
-    >>> Screen(160, 160, pixels_per_degree=160 / 4.4).pixel
-    0.0275
+    >>> Screen(160, 160, pixels_per_degree=40).pixel
+    0.025
     """
 
     height: int
@@ -105,7 +105,7 @@ class Stimuli:
     --------
     >>> from data.stimuli import gratings
     >>> found = gratings((32, 32), orientations=(0, 45), frequencies=(0.1, 0.2))
-    >>> len(found), found[3].shape, list(found.load().orientation.values)
+    >>> len(found), found[3].shape, found.load().orientation.values.tolist()
     (4, (32, 32), [0.0, 0.0, 45.0, 45.0])
     """
 
@@ -141,12 +141,16 @@ class Stimuli:
         images = np.stack([self[index] for index in range(len(self))])
         return xr.DataArray(images, dims=("image", "y", "x"), coords={"image": self.names} | self.coords(), name=self.name)
 
-    def coords(self) -> dict[str, Any]:
-        """The parameters as xarray's coordinates along `image`, with their units."""
+    def coords(self, prefix: str = "") -> dict[str, Any]:
+        """The parameters as xarray's coordinates along `image`, with their units; `y` and `x`, the axes of pixels, become `y_` and `x_`."""
         columns = {str(column): self.table[column].to_numpy() for column in self.table}
         values = {name: value.astype(str) if value.dtype == object else value for name, value in columns.items()}
         return {
-            (f"{name}_" if name in ("y", "x") else name): ("image", value, {"units": self.units[name]} if name in self.units else {})
+            (f"{name}_" if not prefix and name in ("y", "x") else f"{prefix}{name}"): (
+                "image",
+                value,
+                {"units": self.units[name]} if name in self.units else {},
+            )
             for name, value in values.items()
         }
 

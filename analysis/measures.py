@@ -1,0 +1,248 @@
+"""Measures: a definition that can be cited, a number for every unit and layer, its interval and its control, in one dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from analysis.responses import layers_of
+from analysis.statistics import RESAMPLED, interval, mean_defined, resampled
+
+_BLOCK = 2**22  # responses worked on at a time
+FLAT = 1e-6  # of the largest response: differences below it are rounding of float32
+
+Statistic = Callable[[np.ndarray, np.ndarray, slice], np.ndarray]  # (responses (image, value, unit), images to use, which units) -> (unit,)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a measure means.
+
+    Attributes
+    ----------
+    name : str
+    formula : str
+        In words and symbols.
+    citation : str
+    units : str
+        '1' for ratios.
+    """
+
+    name: str
+    formula: str
+    citation: str
+    units: str = "1"
+
+    def attributes(self) -> dict[str, str]:
+        """As they stand in a dataset."""
+        return {"definition": self.name, "formula": self.formula, "citation": self.citation, "units": self.units}
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are made.
+
+    Attributes
+    ----------
+    n_resamples : int
+        Bootstrap samples; 0 leaves intervals undefined.
+    over : {'images', 'units', 'both'}
+        What is drawn anew for the intervals of layers; those of units are over images.
+    level : float
+    random_state : int
+    """
+
+    n_resamples: int = 200
+    over: str = "both"
+    level: float = 0.95
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        if self.over not in RESAMPLED:
+            msg = f"`over` must be one of {', '.join(map(repr, RESAMPLED))}, got {self.over!r}."
+            raise ValueError(msg)
+        if self.n_resamples < 0 or not 0 < self.level < 1:
+            msg = f"`n_resamples` must not be negative and `level` lie between 0 and 1, got {self.n_resamples} and {self.level}."
+            raise ValueError(msg)
+
+    def attributes(self) -> dict[str, Any]:
+        """As they stand in a dataset."""
+        return {"n_resamples": self.n_resamples, "resampled_over": self.over, "level": self.level, "random_state": self.random_state}
+
+
+DEFAULT = Resampling()
+
+
+def transformation_of(responses: xr.DataArray) -> tuple[str, int]:
+    """The dimension along which responses were transformed, and the index of its reference.
+
+    Raises
+    ------
+    ValueError
+        If the responses are not to a transformed set.
+    """
+    others = [str(dim) for dim in responses.dims if dim not in ("image", "unit")]
+    if len(others) != 1 or "identity" not in responses.attrs or set(responses.dims) != {"image", "unit", *others}:
+        msg = (
+            f"`responses` must have the dims image, a transformation and unit, and the attribute identity, got dims {responses.dims}. "
+            "Make them with analysis.responses.responses of a `data.transformed.transformed` set."
+        )
+        raise ValueError(msg)
+    (name,) = others
+    found = np.flatnonzero(responses[name].values == responses.attrs["identity"])
+    if not len(found):
+        msg = f"`responses` lack the reference: {name} {responses.attrs['identity']!r} is not among {responses[name].values.tolist()}."
+        raise ValueError(msg)
+    return name, int(found[0])
+
+
+def grid_of(responses: xr.DataArray) -> np.ndarray:
+    """The responses as (image, value, unit), with one value where nothing was transformed.
+
+    Raises
+    ------
+    ValueError
+        If the dims are others.
+    """
+    if "image" not in responses.dims or "unit" not in responses.dims or responses.ndim > 3:
+        msg = f"`responses` must have the dims image and unit, and at most one more, got {responses.dims}."
+        raise ValueError(msg)
+    others = [dim for dim in responses.dims if dim not in ("image", "unit")]
+    values = responses.transpose("image", *others, "unit").values
+    return values if others else values[:, None]
+
+
+def per_unit(
+    responses: xr.DataArray,
+    definition: Definition,
+    statistic: Statistic,
+    resampling: Resampling = DEFAULT,
+    control: bool = True,
+    best: float = 1.0,
+    extra: Mapping[str, Any] | None = None,
+) -> xr.Dataset:
+    """A measure of every unit, of every layer, with intervals, and of a control.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        dims (image, [transformation,] unit).
+    definition : Definition
+    statistic : callable
+        From responses of shape (image, value, unit), float64, the numbers of the images to use, and which units these are (it is given some
+        at a time), to a number per unit; NaN where it is not defined.
+    resampling : Resampling
+    control : bool
+        Whether to measure again after images were exchanged at every value but the reference: what a unit scores whose responses there say
+        nothing about the image.
+    best : float
+        Share of each layer's defined units, from the highest value down, that the layer's number is the mean of.
+    extra : mapping
+        Further attributes.
+
+    Returns
+    -------
+    xarray.Dataset
+        Per unit `value`, `low`, `high`, and `control`; per layer `layer_value`, `layer_low`, `layer_high`, `layer_control`, `n_units` and
+        `n_defined`. Attributes name the definition, its formula and citation, n and how intervals were made.
+    """
+    grid, layers = grid_of(responses), layers_of(responses)
+    n_images, n_values, n_units = grid.shape
+    everything = np.arange(n_images)
+    shuffled = _exchanged(responses, grid, resampling.random_state) if control else None
+    values, controls = np.empty(n_units), np.full(n_units, np.nan)
+    draws = np.full((resampling.n_resamples, n_units), np.nan)
+    step = max(1, _BLOCK // (n_images * n_values))
+    for first in range(0, n_units, step):
+        part = slice(first, first + step)
+        block = grid[:, :, part].astype(float)
+        values[part] = statistic(block, everything, part)
+        if shuffled is not None:
+            mixed = block[shuffled, np.arange(n_values)]
+            controls[part] = statistic(mixed, everything, part)
+        if resampling.n_resamples:
+            draws[:, part] = resampled(
+                lambda drawn, b=block, p=part: statistic(b, drawn, p), n_images, resampling.n_resamples, resampling.random_state
+            )
+    low, high = interval(draws, resampling.level) if resampling.n_resamples else (np.full(n_units, np.nan),) * 2
+    names = list(dict.fromkeys(layers.tolist()))
+    rows = [_layer(values, draws, controls, np.flatnonzero(layers == name), resampling, best) for name in names]
+    data: dict[str, Any] = {"value": ("unit", values), "low": ("unit", low), "high": ("unit", high)}
+    data |= {"control": ("unit", controls)} if control else {}
+    data |= {column: ("layer", [row[column] for row in rows]) for column in rows[0] if control or column != "layer_control"}
+    return described(xr.Dataset(data, coords=unit_coords(responses)), responses, definition, resampling, extra)
+
+
+def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> np.ndarray:
+    """Image numbers of shape (image, value): as they are at the reference, another order at each other value."""
+    rng = np.random.default_rng(random_state)
+    order = np.tile(np.arange(len(grid))[:, None], grid.shape[1])
+    _, reference = transformation_of(responses)
+    for value in range(grid.shape[1]):
+        if value != reference:
+            order[:, value] = rng.permutation(len(grid))
+    return order
+
+
+def _layer(values: np.ndarray, draws: np.ndarray, controls: np.ndarray, units: np.ndarray, resampling: Resampling, best: float) -> dict[str, Any]:
+    """Mean over the units of a layer, or over its best, and the interval of that."""
+    rng = np.random.default_rng(resampling.random_state)
+    found = []
+    for draw in draws:
+        picked = rng.choice(units, len(units)) if resampling.over != "images" else units
+        found.append(_mean_of_best((values if resampling.over == "units" else draw)[picked], best))
+    low, high = interval(np.array(found), resampling.level) if found else (np.nan, np.nan)
+    return {
+        "layer_value": float(_mean_of_best(values[units], best)),
+        "layer_low": float(low),
+        "layer_high": float(high),
+        "layer_control": float(_mean_of_best(controls[units], best)),
+        "n_units": len(units),
+        "n_defined": int(np.isfinite(values[units]).sum()),
+    }
+
+
+def _mean_of_best(values: np.ndarray, best: float) -> np.ndarray:
+    if best >= 1:
+        return mean_defined(values)
+    defined = np.sort(values[np.isfinite(values)])[::-1]
+    return mean_defined(defined[: max(1, round(best * len(defined)))])
+
+
+def described(
+    dataset: xr.Dataset, responses: xr.DataArray, definition: Definition, resampling: Resampling | None = None, extra: Mapping[str, Any] | None = None
+) -> xr.Dataset:
+    """A dataset with what is known of it as attributes."""
+    known = {name: responses.attrs[name] for name in ("model", "parameters", "transformation", "identity", "border") if name in responses.attrs}
+    counts = {"n_images": responses.sizes["image"], "n_units_in_all": responses.sizes["unit"]}
+    if "transformation" in known and known["transformation"] in responses.dims:
+        counts["n_values"] = responses.sizes[known["transformation"]]
+    made = {} if resampling is None else resampling.attributes()
+    result = dataset.assign_attrs(definition.attributes() | counts | made | known | dict(extra or {}))
+    for name in result.data_vars:
+        if str(name).removeprefix("layer_") in ("value", "low", "high", "control"):
+            result[name].attrs = {"units": definition.units, "long_name": definition.name}
+    return result
+
+
+def unit_coords(responses: xr.DataArray) -> dict[str, Any]:
+    """Coordinates of a result: the names of the layers, and what is known of each unit, its layer as `unit_layer`."""
+    layers = layers_of(responses)
+    units = {str(name): coord for name, coord in responses.coords.items() if coord.dims == ("unit",) and name != "layer"}
+    return units | {"layer": list(dict.fromkeys(layers.tolist())), "unit_layer": ("unit", layers)}
+
+
+def flat(block: np.ndarray) -> np.ndarray:
+    """Which units, of responses of shape (image, value, unit), do not vary beyond the rounding of float32."""
+    spread = block.max(axis=(0, 1)) - block.min(axis=(0, 1))
+    return spread <= FLAT * np.abs(block).max(axis=(0, 1))
+
+
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Above over below; NaN where both are 0, infinite where only below is."""
+    safe = np.where(below != 0, below, 1.0)
+    return np.where(below != 0, above / safe, np.where(above == 0, np.nan, np.where(above > 0, np.inf, -np.inf)))

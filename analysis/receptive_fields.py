@@ -1,0 +1,376 @@
+"""Receptive fields three ways: claimed from the geometry, effective from gradients, mapped from responses alone; and how they grow with depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from tqdm.auto import tqdm
+
+from analysis.field_size import AREA, DEFINITIONS, field_sizes
+from analysis.measures import DEFAULT, Definition, Resampling
+from analysis.responses import CENTRE, choose_units, responses
+from analysis.statistics import interval, mean_defined, resampled
+from data.stimuli import Screen, Stimuli, bars, gratings, sparse_noise, spots
+from extraction import FeatureExtractor, flatten
+from extraction.images import Images
+from extraction.labelled import native
+
+PROBES = ("spots", "sparse noise", "bars", "gratings")
+WAYS = ("claimed", "effective", "mapped")
+_ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)
+_GROUPS = 10
+_MAPPED = ("mean |response - blank| over the probes at each place", "|mean response with a square - without|, mean of light and dark")
+
+
+def claimed_fields(model: FeatureExtractor, image_shape: Sequence[int], units: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+    """What each unit claims to see of the image, from the windows below it.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    image_shape : (int, int)
+    units : mapping from layer to sequence of int
+        As `analysis.responses.choose_units` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per unit: unit, layer, band, size (the larger side, in pixels), status, and top, left, bottom, right in pixels, the last two
+        one past the end and all uncut: a field may reach beyond the image.
+    """
+    table = flatten(native(model._geometry(image_shape, model._wanted(tuple(units))), [], {}), units)
+    geometry = {(row["layer"], row["band"]): row for row in model.fields(image_shape, tuple(units)).to_dict("records")}
+    rows = []
+    for unit, layer, band, y, x in zip(*(table[name].values for name in ("unit", "layer", "band", "y", "x")), strict=True):
+        field = geometry[layer, band]
+        top, bottom = _edges(float(y), field["size_y"])
+        left, right = _edges(float(x), field["size_x"])
+        size = max(field["size_y"], field["size_x"])
+        rows.append((unit, layer, band, size, field["status"], top, left, bottom, right))
+    return pd.DataFrame(rows, columns=["unit", "layer", "band", "size", "status", "top", "left", "bottom", "right"])
+
+
+def _edges(centre: float, size: float) -> tuple[int, int]:
+    return floor(centre - size / 2 + 0.5 + 1e-9), ceil(centre + size / 2 + 0.5 - 1e-9)
+
+
+def effective_fields(
+    model: FeatureExtractor, images: Any, units: Mapping[str, Sequence[int]], resampling: Resampling = DEFAULT, progress: bool | None = None
+) -> xr.Dataset:
+    """How much each pixel matters to a unit: the absolute gradient of its response, averaged over images.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+        With gradients: HMAX, CNN, perceptrons, pixels.
+    images : array or sequence
+        Of one size; read one by one.
+    units : mapping from layer to sequence of int
+        As `analysis.responses.choose_units` gives them.
+    resampling : Resampling
+        Intervals of the root of the area are over images, in at most ten groups.
+    progress : bool or None
+
+    Returns
+    -------
+    xarray.Dataset
+        `field` of dims (unit, y, x), of sum 1, and along `unit` the sizes, centre and shape that `analysis.field_size.field_sizes` gives, in
+        pixels, with `root_area_low` and `root_area_high`; all undefined for a unit that no pixel moves.
+
+    Raises
+    ------
+    TypeError
+        If the model has no gradients: use `mapped_fields`.
+
+    References
+    ----------
+    Luo, Li, Urtasun & Zemel, "Understanding the effective receptive field in deep convolutional neural networks", NeurIPS 2016.
+    """
+    source = Images(images)
+    shape = tuple(int(n) for n in source[0].shape[:2])
+    layers = model._wanted(tuple(units))
+    groups = np.zeros((min(len(source), _GROUPS), sum(len(units[layer]) for layer in layers), *shape), np.float32)
+    shown = None if progress is None else not progress
+    for index in tqdm(range(len(source)), desc="Effective fields", unit="image", delay=2, disable=shown):
+        row = 0
+        for layer in layers:
+            gradient = np.abs(model.image_gradient(np.asarray(source[index])[None], layer, [int(n) for n in units[layer]])[0])
+            groups[index % len(groups), row : row + len(gradient)] += gradient.sum(axis=-1) if gradient.ndim == 4 else gradient
+            row += len(gradient)
+    definition = Definition("effective receptive field", "mean over images of |d response / d pixel|", "Luo et al., NeurIPS 2016", "pixels")
+    result = _measured(model, shape, units, groups.sum(axis=0, dtype=float), definition, {"n_images": len(source)}, tuple(map(np.arange, shape)), 0.0)
+    if len(groups) < 2 or not resampling.n_resamples:
+        return result
+    rng = np.random.default_rng(resampling.random_state)
+    weights = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), resampling.n_resamples).astype(np.float32)
+    sizes = np.stack([_root_areas(np.tensordot(weights, groups[:, unit], axes=1)) for unit in range(groups.shape[1])], axis=1)
+    low, high = interval(sizes, resampling.level)
+    bounds = {"root_area_low": ("unit", low), "root_area_high": ("unit", high)}
+    return result.assign(bounds).assign_attrs(resampling.attributes() | {"resampled_over": "images"})
+
+
+def _root_areas(fields: np.ndarray) -> np.ndarray:
+    """Root of the area of several maps."""
+    peaks = fields.max(axis=(1, 2), keepdims=True)
+    return np.where(peaks[:, 0, 0] > 0, np.sqrt((fields > AREA * peaks).sum(axis=(1, 2))), np.nan)
+
+
+def mapped_fields(
+    model: FeatureExtractor,
+    image_shape: Sequence[int],
+    units: Mapping[str, Sequence[int]],
+    probe: str = "spots",
+    size: float = 4.0,
+    step: float | None = None,
+    n_images: int = 2000,
+    background: float = 127.5,
+    frequency: float = 0.1,
+    random_state: int = 0,
+) -> xr.Dataset:
+    """Where a unit answers to a probe, as an experimenter would map it: on any black box.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+        Fitted, where it must be; nothing but its responses is used.
+    image_shape : (int, int)
+    units : mapping from layer to sequence of int
+        As `analysis.responses.choose_units` gives them.
+    probe : {'spots', 'sparse noise', 'bars', 'gratings'}
+        One light or dark square at a time; many at once, and reverse correlation; bars of four orientations, light and dark; small gratings
+        of four orientations and phases. All but noise: mean absolute response minus blank, over the kinds of probe at a place.
+    size : float
+        Side of a square, width of a bar (three times as long), or diameter of a grating, in pixels.
+    step : float or None
+        Distance between places, in pixels; None is `size`.
+    n_images : int
+        Of sparse noise.
+    background : float
+        Luminance of the blank screen.
+    frequency : float
+        Of gratings, in cycles per pixel.
+    random_state : int
+        Of sparse noise.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `effective_fields`, without intervals, on the grid of places, and `blank`, the response to a blank screen. The box from `top` to
+        `right` is what certainly matters: it is smaller than the support by the probe's reach. Of noise the field is the absolute difference
+        of mean responses with and without a square at each place, which keeps a floor of noise that falls with `n_images`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such probe, or it does not fit.
+
+    References
+    ----------
+    Jones & Palmer, J Neurophysiol 1987 (reverse correlation). Max pooling has sparse gradients, so that this is the fair one for HMAX.
+    """
+    screen = Screen(int(image_shape[0]), int(image_shape[1]), background=background)
+    if probe not in PROBES:
+        msg = f"`probe` must be one of {', '.join(map(repr, PROBES))}, got {probe!r}."
+        raise ValueError(msg)
+    chosen = {layer: units[layer] for layer in model._wanted(tuple(units))}
+    blank = responses(model, screen.shown(np.zeros((1, 1)))[None], units=chosen).values[0].astype(float)
+    if probe == "sparse noise":
+        side = int(size)
+        stimuli = sparse_noise(screen, n_images, side, random_state=random_state)
+        places = tuple(np.arange(0, n, side) + (side - 1) / 2 for n in (screen.height, screen.width))
+        field, reach = _correlated(model, stimuli, chosen, side, background), (size - 1) / 2
+    else:
+        stimuli, reach = _probes(probe, screen, size, size if step is None else step, frequency)
+        places = stimuli.table["y"].unique(), stimuli.table["x"].unique()
+        field = np.zeros((len(blank), len(places[0]) * len(places[1])))
+        where = stimuli.table.groupby(["y", "x"], sort=False).ngroup().to_numpy()
+        for part in _parts(len(stimuli)):
+            np.add.at(field.T, where[part], np.abs(responses(model, stimuli.subset(part), units=chosen).values - blank))
+        field /= len(stimuli) / field.shape[1]
+    noise = 1e-6 * np.abs(blank)[:, None]  # rounding of float32
+    grid = np.where(field > noise, field, 0).reshape(len(blank), len(places[0]), len(places[1]))
+    definition = Definition(f"mapped receptive field, {probe}", _MAPPED[probe == "sparse noise"], "Jones & Palmer, J Neurophysiol 1987", "pixels")
+    extra = {"n_images": len(stimuli), "probe": probe, "probe_size": float(size)}
+    return _measured(model, image_shape, chosen, grid, definition, extra, places, reach).assign(blank=("unit", blank))
+
+
+def _probes(probe: str, screen: Screen, size: float, step: float, frequency: float) -> tuple[Stimuli, float]:
+    """One probe at every place, of several kinds, and how far it reaches from its middle."""
+    tiles = spots(screen, size, step)
+    if probe == "spots":
+        return tiles, (size - 1) / 2
+    places = list(dict.fromkeys(zip(tiles.table["y"], tiles.table["x"], strict=True)))
+    if probe == "bars":
+        return bars(screen, _ORIENTATIONS, (size,), (3 * size,), (1.0, -1.0), places), np.hypot(size, 3 * size) / 2
+    return gratings(screen, _ORIENTATIONS, (frequency,), (0.0, 90.0, 180.0, 270.0), diameters=(size,), positions=places), size / 2
+
+
+def _parts(n_images: int) -> Iterator[np.ndarray]:
+    """Numbers of images, some at a time, so that not all responses need be held."""
+    for first in range(0, n_images, 1024):
+        yield np.arange(first, min(first + 1024, n_images))
+
+
+def _correlated(model: FeatureExtractor, noise: Stimuli, units: Mapping[str, Sequence[int]], side: int, background: float) -> np.ndarray:
+    """How far the mean response with a light, and with a dark, square at a place lies from that without one, of dims (unit, place)."""
+    sums, counts = [], []
+    for part in _parts(len(noise)):
+        subset = noise.subset(part)
+        answer = responses(model, subset, units=units).values.astype(float)
+        signs = np.sign(np.stack([(subset[index][::side, ::side] - background).ravel() for index in range(len(subset))]))
+        kinds = [(signs == kind).astype(float) for kind in (1, -1, 0)]
+        sums.append(np.stack([kind.T @ answer for kind in kinds]))
+        counts.append(np.stack([kind.sum(axis=0) for kind in kinds]))
+    seen = np.sum(counts, axis=0)[..., None]
+    light, dark, none = np.sum(sums, axis=0) / np.maximum(seen, 1)
+    apart = [np.where(seen[kind] * seen[2] > 0, np.abs(mean - none), 0) for kind, mean in enumerate((light, dark))]
+    return ((apart[0] + apart[1]) / 2).T
+
+
+def _measured(
+    model: FeatureExtractor,
+    image_shape: Sequence[int],
+    units: Mapping[str, Sequence[int]],
+    fields: np.ndarray,
+    definition: Definition,
+    extra: Mapping[str, Any],
+    places: tuple[np.ndarray, ...],
+    reach: float,
+) -> xr.Dataset:
+    """Fields (unit, place down, place across) with their sizes, beside what the units claim."""
+    pitch = float(places[0][1] - places[0][0]) if len(places[0]) > 1 else 1.0
+    sizes = pd.DataFrame([field_sizes(field, pitch) for field in fields])
+    for axis, (first, last) in zip(places, (("top", "bottom"), ("left", "right")), strict=True):
+        known = sizes[first].notna().to_numpy()
+        start, end = sizes[first].fillna(0).to_numpy(int), sizes[last].fillna(1).to_numpy(int) - 1
+        sizes[first], sizes[last] = np.where(known, axis[start] + reach, np.nan), np.where(known, axis[end] - reach + 1, np.nan)
+    sizes["centre_y"] += places[0][0]
+    sizes["centre_x"] += places[1][0]
+    total = fields.sum(axis=(1, 2), keepdims=True)
+    scaled = fields / np.where(total > 0, total, 1)
+    claimed = claimed_fields(model, image_shape, units)
+    coords = {"unit": claimed["unit"].to_numpy(str), "y": places[0], "x": places[1]}
+    coords |= {name: ("unit", claimed[name].to_numpy(str if name != "size" else float)) for name in ("layer", "band", "status", "size")}
+    data = {name: ("unit", sizes[name].to_numpy()) for name in sizes}
+    data["claimed"] = ("unit", coords.pop("size")[1])
+    data["contained"] = ("unit", _contained(sizes, claimed))
+    data["field"] = (("unit", "y", "x"), scaled)
+    known = {"model": model.path(), "parameters": repr(model), "height": int(image_shape[0]), "width": int(image_shape[1])}
+    dataset = xr.Dataset(data, coords=coords, attrs=definition.attributes() | known | dict(extra))
+    for name in ("y", "x", *DEFINITIONS, "claimed", "top", "left", "bottom", "right", "centre_y", "centre_x", "sigma_y", "sigma_x"):
+        dataset[name].attrs = {"units": "pixels"} | ({"long_name": DEFINITIONS[name]} if name in DEFINITIONS else {})
+    return dataset
+
+
+def _contained(sizes: pd.DataFrame, claimed: pd.DataFrame) -> np.ndarray:
+    """Whether all that matters to a unit lies in the field that it claims; a unit that nothing moves is within any."""
+    inside = [sizes[side].to_numpy() >= claimed[side].to_numpy() for side in ("top", "left")]
+    inside += [sizes[side].to_numpy() <= claimed[side].to_numpy() for side in ("bottom", "right")]
+    return np.logical_and.reduce(inside) | sizes["top"].isna().to_numpy()
+
+
+def growth(
+    models: Mapping[str, FeatureExtractor],
+    images: Any,
+    layers: Mapping[str, Sequence[str]] | None = None,
+    n_units: int = 8,
+    pixels_per_degree: float | None = None,
+    ways: Sequence[str] = ("claimed", "effective"),
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """How fields grow with depth, for several models, on one scale.
+
+    Parameters
+    ----------
+    models : mapping from str to FeatureExtractor
+    images : array or sequence
+        Of one size: what effective fields are averaged over.
+    layers : mapping from model to layers, or None
+        None is all of each model.
+    n_units : int
+        Of each layer, drawn from those in the middle of the image, whose fields are cut by the border least.
+    pixels_per_degree : float or None
+        Adds sizes in degrees of visual angle.
+    ways : sequence of {'claimed', 'effective', 'mapped'}
+        Effective fields are the root of the area; mapped ones too, with spots of a sixteenth of the image.
+    resampling : Resampling
+        Intervals are over units.
+    progress : bool or None
+
+    Returns
+    -------
+    xarray.Dataset
+        One row for each model, layer and way: `model`, `layer`, `way`, `depth` (0 for the lowest layer to 1 for the highest), `pixels`, `low`,
+        `high` (the mean over units and its interval), `smallest`, `largest`, `fraction` (of the image's shorter side), `n_units`, `n_defined`
+        and `size_definition`; with `pixels_per_degree` also `degrees`, `degrees_low`, `degrees_high`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such way.
+    """
+    if not ways or set(ways) - set(WAYS):
+        msg = f"`ways` must be some of {', '.join(map(repr, WAYS))}, got {tuple(ways)!r}."
+        raise ValueError(msg)
+    source = Images(images)
+    shape = tuple(int(n) for n in source[0].shape[:2])
+    rows = []
+    for name, model in models.items():
+        wanted = model._wanted((layers or {}).get(name, model.layer_names))
+        units = central_units(model, shape, wanted, n_units, resampling.random_state)
+        found = {"claimed": claimed_fields(model, shape, units).set_index("layer")["size"]}
+        if "effective" in ways:
+            found["effective"] = _by_layer(effective_fields(model, source, units, Resampling(0), progress))
+        if "mapped" in ways:
+            found["mapped"] = _by_layer(mapped_fields(model, shape, units, size=max(1, min(shape) // 16)))
+        for way in ways:
+            for layer in wanted:
+                sizes = np.atleast_1d(np.asarray(found[way].loc[layer], dtype=float))
+                draws = resampled(lambda drawn, s=sizes: mean_defined(s[drawn]), len(sizes), resampling.n_resamples, resampling.random_state)
+                low, high = interval(draws, resampling.level) if resampling.n_resamples else (np.nan, np.nan)
+                defined = sizes[np.isfinite(sizes)]
+                rows.append(
+                    {
+                        "model": name,
+                        "layer": layer,
+                        "way": way,
+                        "depth": wanted.index(layer) / max(1, len(wanted) - 1),
+                        "pixels": float(mean_defined(sizes)),
+                        "low": float(low),
+                        "high": float(high),
+                        "smallest": float(defined.min(initial=np.inf)) if len(defined) else np.nan,
+                        "largest": float(defined.max(initial=0)) if len(defined) else np.nan,
+                        "n_units": len(sizes),
+                        "n_defined": len(defined),
+                        "size_definition": "full extent" if way == "claimed" else "root area",
+                    }
+                )
+    table = pd.DataFrame(rows)
+    table["fraction"] = table["pixels"] / min(shape)
+    if pixels_per_degree is not None:
+        table = table.assign(**{f"degrees{end}": table[f"pixels{end}" if not end else end[1:]] / pixels_per_degree for end in ("", "_low", "_high")})
+    definition = Definition(
+        "growth of receptive fields with depth", "size by layer", "Araujo et al., Distill 2019; Luo et al., NeurIPS 2016", "pixels"
+    )
+    known = {"n_images": len(source), "height": shape[0], "width": shape[1]} | resampling.attributes() | {"resampled_over": "units"}
+    known |= {} if pixels_per_degree is None else {"pixels_per_degree": pixels_per_degree}
+    return xr.Dataset.from_dataframe(table.rename_axis("row")).assign_attrs(definition.attributes() | known)
+
+
+def _by_layer(dataset: xr.Dataset) -> pd.Series:
+    return pd.Series(dataset["root_area"].values, index=dataset["layer"].values)
+
+
+def central_units(
+    model: FeatureExtractor, image_shape: Sequence[int], layers: Sequence[str] | None, n_units: int, random_state: int = 0
+) -> dict[str, np.ndarray]:
+    """At most so many units of each layer, of those whose fields lie in the middle of the image."""
+    rng = np.random.default_rng(random_state)
+    middle = choose_units(model, image_shape, layers, CENTRE)
+    return {layer: np.sort(rng.choice(found, min(n_units, len(found)), replace=False)) for layer, found in middle.items()}

@@ -1,0 +1,189 @@
+"""Responses: what chosen units of any model answer to a set of stimuli, labelled; what every measure takes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from data.stimuli import Stimuli
+from data.transformed import Transformed
+from extraction import FeatureExtractor, flatten
+from extraction.images import Images
+from extraction.labelled import native
+from extraction.maps import Maps
+
+CENTRE = "centre"
+_IN_MEMORY = 256  # MiB
+
+
+def choose_units(
+    model: FeatureExtractor,
+    image_shape: Sequence[int],
+    layers: Sequence[str] | None = None,
+    units: int | str | Mapping[str, Sequence[int]] | None = None,
+    random_state: int = 0,
+) -> dict[str, np.ndarray]:
+    """Units of each layer, by number.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    image_shape : (int, int)
+    layers : sequence of str or None
+        None is all.
+    units : None, int, 'centre' or mapping from layer to sequence of int
+        All; at most so many of each layer, drawn without replacement, so that layers can be compared at equal numbers; every feature at
+        the place of each map that is closest to the middle of the image; or these.
+    random_state : int
+        Seed of the draw.
+
+    Returns
+    -------
+    dict from str to array of int
+        In rising order.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, no such unit, or the number is not positive.
+    """
+    wanted = model._wanted(tuple(units) if isinstance(units, Mapping) else layers if layers is not None else model.layer_names)
+    if isinstance(units, bool) or (isinstance(units, int | np.integer) and units < 1) or (isinstance(units, str) and units != CENTRE):
+        msg = f"`units` must be None, a number of at least 1, {CENTRE!r}, or unit numbers by layer, got {units!r}."
+        raise ValueError(msg)
+    rng = np.random.default_rng(random_state)
+    chosen = {}
+    for layer, bands in model._geometry(image_shape, wanted).items():
+        sizes = [int(np.prod(maps.shape)) for maps in bands]
+        total = sum(sizes)
+        if isinstance(units, Mapping):
+            picked = np.sort(np.asarray(units[layer], dtype=int))
+            if not len(picked) or picked[0] < 0 or picked[-1] >= total:
+                msg = f"`units` of {layer!r} must lie between 0 and {total - 1}, got {list(units[layer])[:5]}."
+                raise ValueError(msg)
+        elif units == CENTRE:
+            starts = np.cumsum([0, *sizes[:-1]])
+            picked = np.concatenate([start + _central(maps, image_shape) for start, maps in zip(starts, bands, strict=True)])
+        elif units is None or units >= total:
+            picked = np.arange(total)
+        else:
+            picked = np.sort(rng.choice(total, int(units), replace=False))
+        chosen[layer] = picked
+    return chosen
+
+
+def _central(maps: Maps, image_shape: Sequence[int]) -> np.ndarray:
+    """Numbers within a band of the units, one per feature, whose field lies closest to the middle of the image."""
+    n_features, height, width = maps.shape
+    row, column = (
+        int(np.abs(span.centres(n) - (side - 1) / 2).argmin())
+        for span, n, side in zip((maps.field.y, maps.field.x), (height, width), image_shape[:2], strict=True)
+    )
+    return np.arange(n_features) * height * width + row * width + column
+
+
+def responses(
+    model: FeatureExtractor,
+    images: Any,
+    layers: Sequence[str] | None = None,
+    units: int | str | Mapping[str, Sequence[int]] | None = None,
+    random_state: int = 0,
+    memory: int = _IN_MEMORY,
+) -> xr.DataArray:
+    """Responses of chosen units, image by image; images are read and answered in batches and not kept.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+        Fitted, where it must be.
+    images : array or sequence
+        As `FeatureExtractor.transform` takes them, of one size; `Stimuli` and `Transformed` bring their parameters along.
+    layers, units, random_state
+        As in `choose_units`.
+    memory : int
+        In MiB; responses that take more are kept in a temporary file, so that the number of stimuli is not bounded by memory.
+
+    Returns
+    -------
+    xarray.DataArray
+        float32, of dims (image, unit), or (image, <transformation>, unit) where `images` is a `Transformed`. Coordinates along `unit` as
+        `extraction.flatten` gives them; along `image` the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`.
+
+    Raises
+    ------
+    ValueError
+        If images differ in size, or there is no such layer or unit.
+    """
+    source = Images(images)
+    shape = tuple(int(n) for n in source[0].shape)
+    chosen = choose_units(model, shape, layers, units, random_state)
+    wanted = model._wanted(tuple(chosen))
+    model._check_ready(wanted)
+    geometry = model._geometry(shape, wanted)
+    coords = flatten(native(geometry, [], {}), chosen).coords
+    n_units = sum(len(picked) for picked in chosen.values())
+    values = _room(len(source), n_units, memory)
+    with closing(model._stream(source, wanted)) as stream:
+        for first, batch in stream:
+            n_done = len(next(iter(batch.values()))[0].values)
+            column = 0
+            for layer in geometry:
+                if [maps.shape for maps in batch[layer]] != [maps.shape for maps in geometry[layer]]:
+                    msg = f"`images` must have one size, got {tuple(source[first].shape)} for image {first} after {shape}. Resize them to one shape."
+                    raise ValueError(msg)
+                for picked, maps in _by_band(chosen[layer], batch[layer]):
+                    values[first : first + n_done, column : column + len(picked)] = maps.values.reshape(n_done, -1)[:, picked]
+                    column += len(picked)
+    return _labelled(values, images, model, {str(name): coord for name, coord in coords.items() if coord.dims == ("unit",)})
+
+
+def _by_band(chosen: np.ndarray, bands: Sequence[Maps]) -> Iterator[tuple[np.ndarray, Maps]]:
+    """The chosen units of each band, counted within it."""
+    start = 0
+    for maps in bands:
+        size = int(np.prod(maps.shape))
+        yield chosen[(chosen >= start) & (chosen < start + size)] - start, maps
+        start += size
+
+
+def _room(n_images: int, n_units: int, memory: int) -> np.ndarray:
+    """An array for the responses; in a file that vanishes with it, where it is large."""
+    if 4 * n_images * n_units <= memory * 2**20:
+        return np.empty((n_images, n_units), np.float32)
+    with tempfile.TemporaryFile(prefix="hmax-cnn-") as file:  # the mapping keeps the file
+        return np.memmap(file, np.float32, "w+", shape=(n_images, n_units))
+
+
+def _labelled(values: np.ndarray, images: Any, model: FeatureExtractor, units: dict[str, Any]) -> xr.DataArray:
+    attributes = {"model": model.path(), "parameters": repr(model)}
+    names = [str(name) for name in getattr(images, "names", range(len(values)))]
+    if isinstance(images, Transformed):
+        coords = {"image": names, images.name: (images.name, np.asarray(images.values), {"units": images.units})}
+        attributes |= {"transformation": images.name, "identity": images.identity} | images.attributes
+        grid = values.reshape(len(names), len(images.values), -1)
+        dims: tuple[str, ...] = ("image", images.name, "unit")
+    else:
+        coords, grid, dims = {"image": names}, values, ("image", "unit")
+    labels = getattr(images, "labels", None)
+    if labels is not None:
+        coords["label"] = ("image", np.asarray(labels).astype(str))
+    if isinstance(images, Stimuli):
+        coords |= images.coords("stimulus_")
+    return xr.DataArray(grid, dims=dims, coords=coords | units, name="response", attrs=attributes)
+
+
+def by_layer(found: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:
+    """Each layer's name, and the numbers of its units."""
+    layers = layers_of(found)
+    for layer in dict.fromkeys(layers.tolist()):
+        yield str(layer), np.flatnonzero(layers == layer)
+
+
+def layers_of(found: xr.DataArray) -> np.ndarray:
+    """The layer of every unit; without such a coordinate all are of one."""
+    return found["layer"].values.astype(str) if "layer" in found.coords else np.full(found.sizes["unit"], "all")

@@ -1,0 +1,201 @@
+"""Statistics: intervals by bootstrap over stimuli and units, permutation tests, paired comparison of models, many comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+RESAMPLED = ("images", "units", "both")
+CORRECTIONS = ("holm", "bonferroni", "fdr")
+
+
+def resampled(statistic: Callable[[np.ndarray], Any], n: int, n_resamples: int, random_state: int = 0) -> np.ndarray:
+    """A statistic of bootstrap samples (scipy.stats.bootstrap).
+
+    Parameters
+    ----------
+    statistic : callable
+        From the numbers of the items drawn, of shape (n,), to a number or array.
+    n : int
+        How many items there are; they are drawn with replacement.
+    n_resamples : int
+    random_state : int
+
+    Returns
+    -------
+    array of shape (n_resamples, ...)
+
+    Examples
+    --------
+    >>> weights = np.arange(10.0)
+    >>> resampled(lambda drawn: weights[drawn].mean(), 10, 200).mean().round(1)
+    np.float64(4.6)
+    """
+    if n < 2:
+        once = np.asarray(statistic(np.arange(n)), dtype=float)
+        return np.full((n_resamples, *once.shape), np.nan)
+
+    def once_each(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        rows = drawn.reshape(-1, n)
+        return np.stack([np.asarray(statistic(row), dtype=float) for row in rows], axis=-1)
+
+    found = stats.bootstrap(
+        (np.arange(n),), once_each, vectorized=True, n_resamples=n_resamples, batch=1, method="percentile", rng=np.random.default_rng(random_state)
+    )
+    return np.moveaxis(found.bootstrap_distribution, -1, 0)
+
+
+def interval(distribution: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval along the first axis; undefined (NaN) where more than half of the resamples are."""
+    if not 0 < level < 1:
+        msg = f"`level` must lie between 0 and 1, got {level}."
+        raise ValueError(msg)
+    values = np.asarray(distribution, dtype=float)
+    defined = np.isfinite(values)
+    enough = 2 * defined.sum(axis=0) >= max(1, len(values))
+    filled = np.where(defined, values, np.nan)
+    filled = np.where(enough, filled, 0.0)  # so that no column is all undefined
+    low, high = np.nanquantile(filled, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def mean_defined(values: np.ndarray, axis: int | None = None, weights: np.ndarray | None = None) -> np.ndarray:
+    """Mean over what is defined; undefined (NaN) where nothing is."""
+    values = np.asarray(values, dtype=float)
+    defined = np.isfinite(values)
+    share = defined if weights is None else defined * weights
+    total, count = np.where(defined, values, 0.0), share.sum(axis=axis)
+    return np.where(count > 0, (total * share).sum(axis=axis) / np.where(count > 0, count, 1), np.nan)
+
+
+def permutation_test(a: Any, b: Any, paired: bool = True, n_resamples: int = 9999, random_state: int = 0) -> dict[str, float]:
+    """Whether the means of two samples differ, by permutation (scipy.stats.permutation_test).
+
+    Parameters
+    ----------
+    a, b : arrays of shape (n,), (m,)
+        With `paired` of the same items in the same order: their signs are then permuted, which is exact for few items.
+    paired : bool
+    n_resamples, random_state : int
+
+    Returns
+    -------
+    dict
+        difference (mean of a minus mean of b), p (two-sided), n.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two defined values, or paired samples differ in length.
+
+    Examples
+    --------
+    >>> permutation_test([1, 2, 3, 4], [0, 1, 2, 3])["difference"]
+    1.0
+    """
+    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if paired:
+        if first.shape != second.shape or first.ndim != 1:
+            msg = f"Paired samples must have the same items, got shapes {first.shape} and {second.shape}."
+            raise ValueError(msg)
+        both = np.isfinite(first) & np.isfinite(second)
+        first, second = first[both], second[both]
+    else:
+        first, second = first[np.isfinite(first)], second[np.isfinite(second)]
+    if min(len(first), len(second)) < 2:
+        msg = f"A permutation test needs at least two defined values of each, got {len(first)} and {len(second)}."
+        raise ValueError(msg)
+    found = stats.permutation_test(
+        (first, second),
+        lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+        permutation_type="samples" if paired else "independent",
+        vectorized=True,
+        n_resamples=n_resamples,
+        rng=np.random.default_rng(random_state),
+    )
+    return {"difference": float(found.statistic), "p": float(found.pvalue), "n": len(first)}
+
+
+def corrected(p: Sequence[float], method: str = "holm") -> np.ndarray:
+    """P-values corrected for many comparisons; undefined ones stay so and do not count.
+
+    Parameters
+    ----------
+    p : sequence of float
+    method : {'holm', 'bonferroni', 'fdr'}
+        Family-wise error (Holm 1979; Bonferroni), or false discovery rate (Benjamini & Hochberg 1995).
+
+    Returns
+    -------
+    array
+
+    Examples
+    --------
+    >>> corrected([0.01, 0.04, 0.03]).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p, dtype=float)
+    defined = np.isfinite(values)
+    if method not in CORRECTIONS:
+        msg = f"`method` must be one of {', '.join(map(repr, CORRECTIONS))}, got {method!r}."
+        raise ValueError(msg)
+    if ((values[defined] < 0) | (values[defined] > 1)).any():
+        msg = f"`p` must lie between 0 and 1, got {values.tolist()}."
+        raise ValueError(msg)
+    result, kept = values.copy(), values[defined]
+    if method == "fdr":
+        result[defined] = stats.false_discovery_control(kept) if len(kept) else kept
+        return result
+    if method == "bonferroni":
+        result[defined] = np.minimum(kept * len(kept), 1)
+        return result
+    order = kept.argsort(kind="stable")
+    steps = np.maximum.accumulate((len(kept) - np.arange(len(kept))) * kept[order])
+    result[defined] = np.minimum(steps, 1)[order.argsort(kind="stable")]
+    return result
+
+
+def compare(scores: pd.DataFrame, method: str = "holm", n_resamples: int = 9999, level: float = 0.95, random_state: int = 0) -> pd.DataFrame:
+    """Every pair of models on the same items: difference, its interval, p by permutation, and p corrected.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        One column per model (or layer), one row per item, such as a test image: right or wrong, similarity, or any score.
+    method : {'holm', 'bonferroni', 'fdr'}
+        As in `corrected`.
+    n_resamples : int
+        Of the permutation test; the interval takes as many bootstrap samples, at most 2000.
+    level : float
+        Of the interval.
+    random_state : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns a, b, difference (a minus b), low, high, p, p_corrected, n.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two columns.
+    """
+    if scores.shape[1] < 2:
+        msg = f"`scores` must have a column for each of at least two models, got {list(scores.columns)}."
+        raise ValueError(msg)
+    rows = []
+    for index, a in enumerate(scores.columns):
+        for b in scores.columns[index + 1 :]:
+            gap = (scores[a] - scores[b]).to_numpy(float)
+            gap = gap[np.isfinite(gap)]
+            test = permutation_test(scores[a], scores[b], n_resamples=n_resamples, random_state=random_state)
+            draws = resampled(lambda drawn, gap=gap: gap[drawn].mean(), len(gap), min(n_resamples, 2000), random_state)
+            low, high = interval(draws, level)
+            rows.append({"a": a, "b": b, "difference": test["difference"], "low": float(low), "high": float(high), "p": test["p"], "n": test["n"]})
+    table = pd.DataFrame(rows)
+    table.insert(6, "p_corrected", corrected(table["p"], method))
+    return table
