@@ -9,7 +9,7 @@ import xarray as xr
 
 from analysis.measures import DEFAULT, Definition, Resampling, described, per_unit, ratio, unit_coords
 from analysis.responses import by_layer
-from analysis.statistics import interval, mean_defined, resampled
+from analysis.statistics import half_samples, interval, mean_defined, resampled
 
 _SPARSENESS = "(1 - (mean r)^2 / mean r^2) / (1 - 1 / n)"
 _VINJE = "Vinje & Gallant, Science 2000"
@@ -87,7 +87,9 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
     found = np.stack([sparseness(responses.values[:, units].T.astype(float)) for _, units in by_layer(responses)])
     draws = _draws(lambda images: mean_defined(found[:, images], axis=1), found.shape[1], resampling)
     definition = Definition("population sparseness", f"{_SPARSENESS} over units", _VINJE)
-    return _of_layers(responses, definition, resampling, mean_defined(found, axis=1), draws, {"value": (("layer", "image"), found)})
+    return _of_layers(
+        responses, definition, resampling, mean_defined(found, axis=1), interval(draws, resampling.level), {"value": (("layer", "image"), found)}
+    )
 
 
 def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
@@ -98,7 +100,7 @@ def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) ->
     responses : xarray.DataArray
         dims (image, unit). With fewer images than dimensions it comes out too low: compare layers at equal numbers of images and units.
     resampling : Resampling
-        Of images; drawing some twice lowers the dimensionality, so the interval is shifted (bias-corrected) by twice that difference.
+        Intervals are by half-samples of images: a bootstrap would draw some twice, which lowers the dimensionality.
 
     Returns
     -------
@@ -116,15 +118,17 @@ def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) ->
         grams.append((centred - centred.mean(axis=0)) @ (centred - centred.mean(axis=0)).T)
     scale = [float((responses.values[:, units].astype(float) ** 2).sum()) for _, units in by_layer(responses)]
 
-    def of(images: np.ndarray) -> np.ndarray:
-        return np.array([_participation(gram[np.ix_(images, images)], size) for gram, size in zip(grams, scale, strict=True)])
+    names, n_images = [name for name, _ in by_layer(responses)], responses.sizes["image"]
+    whole, low, high = np.full((3, len(names)), np.nan)
+    for index, (gram, size) in enumerate(zip(grams, scale, strict=True)):
 
-    n_images = responses.sizes["image"]
-    whole = of(np.arange(n_images))
-    draws = _draws(of, n_images, resampling)
-    draws = whole + (draws - mean_defined(draws, axis=0))  # centred: a sample with doubles spans less
+        def of(images: np.ndarray, gram: np.ndarray = gram, size: float = size) -> float:
+            return _participation(gram[np.ix_(images, images)], size)
+
+        whole[index] = of(np.arange(n_images))
+        low[index], high[index] = half_samples(of, n_images, resampling.n_resamples, resampling.level, resampling.random_state)
     definition = Definition("dimensionality", "(sum lambda)^2 / sum lambda^2, lambda the eigenvalues of the covariance", "Gao et al., bioRxiv 2017")
-    return _of_layers(responses, definition, resampling, whole, draws, {})
+    return _of_layers(responses, definition, resampling, whole, (low, high), {})
 
 
 def _participation(gram: np.ndarray, scale: float) -> float:
@@ -148,9 +152,9 @@ def _draws(statistic: Any, n: int, resampling: Resampling) -> np.ndarray:
 
 
 def _of_layers(
-    responses: xr.DataArray, definition: Definition, resampling: Resampling, whole: np.ndarray, draws: np.ndarray, more: dict[str, Any]
+    responses: xr.DataArray, definition: Definition, resampling: Resampling, whole: np.ndarray, bounds: tuple[Any, Any], more: dict[str, Any]
 ) -> xr.Dataset:
-    low, high = interval(draws, resampling.level)
+    low, high = bounds
     data = {"layer_value": ("layer", whole), "layer_low": ("layer", low), "layer_high": ("layer", high)}
     counts = {"n_units": ("layer", [len(units) for _, units in by_layer(responses)])}
     coords = {

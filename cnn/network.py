@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -195,6 +197,32 @@ class Network(ClassifierMixin, FeatureExtractor):
                 write_checkpoint(path, state, about)
 
         self._take(graph, start, self._train(lesson, state, keep))
+
+    def untrained(self, random_state: int | None = None) -> Self:
+        """A control: the same fitted network, its weights drawn anew, as before training.
+
+        Parameters
+        ----------
+        random_state : int or None
+            None is the network's own: the weights that it started from, where it started from none.
+
+        Returns
+        -------
+        Network
+            A copy.
+
+        Raises
+        ------
+        NotFittedError
+            If it is not fitted yet: its size is then not known.
+        """
+        if not hasattr(self, "learned_"):
+            msg = f"This {type(self).__name__} is not fitted yet, so that its size is not known. Call `fit` first."
+            raise NotFittedError(msg)
+        arrays = self.graph_.draw(self.random_state if random_state is None else random_state, self.image_shape_[:2])
+        control = copy.copy(self)
+        control.learned_ = replace(self.learned_, arrays=arrays, copies={})
+        return control
 
     def partial_fit(self, images: Any, y: Any, classes: Any = None) -> Self:
         """Learn from these images once, going on from what was learned.

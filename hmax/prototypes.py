@@ -79,6 +79,18 @@ class Prototypes:
             table = table[table["size"].isin(kept) & (table["prototype"] < (count or np.inf))].reset_index(drop=True)
         return Prototypes(kept, table, self.orientations)
 
+    def shuffled(self, random_state: int = 0) -> Prototypes:
+        """A control: the numbers of each patch in another order, so that what is tuned to is lost and its distribution kept."""
+        rng = np.random.default_rng(random_state)
+        mixed = {size: rng.permuted(patches.reshape(len(patches), -1), axis=1).reshape(patches.shape) for size, patches in self.patches.items()}
+        return Prototypes(mixed, None, self.orientations)
+
+    def random(self, random_state: int = 0) -> Prototypes:
+        """A control: normal noise with the mean and deviation of all patches of a size, cut off at 0, below which C1 does not go."""
+        rng = np.random.default_rng(random_state)
+        noise = {size: np.maximum(rng.normal(patches.mean(), patches.std(), patches.shape), 0) for size, patches in self.patches.items()}
+        return Prototypes(noise, None, self.orientations)
+
     def check(self, n_features: int, orientations: Sequence[float]) -> None:
         """Refuse prototypes of another number of C1 features, or of other orientations, than a model's."""
         for size, patches in self.patches.items():

@@ -1,0 +1,471 @@
+"""Representational similarity: dissimilarity matrices, their comparison with brains, kernel alignment and Procrustes distance.
+
+Intervals are by half-samples of images (drawn without replacement): a bootstrap would draw images twice, and an image is always like itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+from scipy.spatial.distance import pdist, squareform
+
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described
+from analysis.responses import by_layer
+from analysis.statistics import corrected, half_samples
+
+DISSIMILARITIES = ("correlation", "euclidean", "squared euclidean", "crossnobis")
+COMPARISONS = ("spearman", "pearson", "cosine", "kendall")
+KERNELS = ("linear", "rbf")
+
+
+# Dissimilarity matrices ----------------------------------------------------------------------------------------------
+
+
+def rdms(responses: xr.DataArray, dissimilarity: str = "correlation", noise_precision: np.ndarray | None = None) -> xr.Dataset:
+    """Representational dissimilarity matrices of every layer.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        dims (image, unit); for 'crossnobis' (image, <measurement>, unit): repeated measurements, or values of a transformation, over which a
+        difference must hold to count.
+    dissimilarity : {'correlation', 'euclidean', 'squared euclidean', 'crossnobis'}
+        1 - Pearson's correlation over units; distance over the root of the number of units; its square; or the square estimated from pairs of
+        different measurements, which is 0 on average, and can be negative, where there is only noise.
+    noise_precision : array of shape (n_units, n_units) or None
+        Of crossnobis, for responses of one layer: the inverse covariance of the noise. None is the identity.
+
+    Returns
+    -------
+    xarray.Dataset
+        `rdm` of dims (layer, pair), pairs in the order of numpy.triu_indices(n, 1), with the coordinates `first` and `second`; undefined where
+        a correlation is of a response that is the same in all units.
+
+    Raises
+    ------
+    ValueError
+        If there is no such dissimilarity, or responses have the wrong dims.
+
+    References
+    ----------
+    Kriegeskorte, Mur & Bandettini, "Representational similarity analysis", Front Syst Neurosci 2008.
+    Walther et al., "Reliability of dissimilarity measures for multi-voxel pattern analysis", NeuroImage 2016 (crossnobis).
+    """
+    if dissimilarity not in DISSIMILARITIES:
+        msg = f"`dissimilarity` must be one of {', '.join(map(repr, DISSIMILARITIES))}, got {dissimilarity!r}."
+        raise ValueError(msg)
+    n_dims = 3 if dissimilarity == "crossnobis" else 2
+    if responses.ndim != n_dims or responses.dims[0] != "image" or responses.dims[-1] != "unit" or len(responses) < 2:
+        expected = "(image, <measurement>, unit)" if n_dims == 3 else "(image, unit)"
+        msg = f"`responses` must have dims {expected} and at least two images for {dissimilarity!r}, got {dict(responses.sizes)}."
+        raise ValueError(msg)
+    found = []
+    for _, units in by_layer(responses):
+        values = responses.values[..., units].astype(float)
+        found.append(_crossnobis(values, noise_precision) if n_dims == 3 else _distances(values, dissimilarity))
+    first, second = np.triu_indices(len(responses), 1)
+    names = responses["image"].values if "image" in responses.coords else np.arange(len(responses))
+    coords = {"layer": [name for name, _ in by_layer(responses)], "first": ("pair", names[first]), "second": ("pair", names[second])}
+    citation = "Walther et al., NeuroImage 2016" if n_dims == 3 else "Kriegeskorte et al., Front Syst Neurosci 2008"
+    formula = {"correlation": "1 - r", "euclidean": "|a - b| / sqrt(n)", "squared euclidean": "|a - b|^2 / n"}.get(
+        dissimilarity, "mean over pairs of measurements i != j of (a_i - b_i)' P (a_j - b_j) / n"
+    )
+    return described(
+        xr.Dataset({"rdm": (("layer", "pair"), np.stack(found))}, coords=coords), responses, Definition(f"RDM, {dissimilarity}", formula, citation)
+    )
+
+
+def _distances(values: np.ndarray, dissimilarity: str) -> np.ndarray:
+    if dissimilarity == "correlation":
+        centred = values - values.mean(axis=1, keepdims=True)
+        length = np.linalg.norm(centred, axis=1)
+        known = length > FLAT * np.abs(values).max(axis=1, initial=0) * np.sqrt(values.shape[1])
+        unit = centred / np.where(known, length, 1)[:, None]
+        first, second = np.triu_indices(len(values), 1)
+        apart = 1 - (unit @ unit.T)[first, second]
+        return np.where(known[first] & known[second], apart, np.nan)
+    squares = pdist(values, "sqeuclidean") / values.shape[1]
+    return np.sqrt(squares) if dissimilarity == "euclidean" else squares
+
+
+def _crossnobis(values: np.ndarray, precision: np.ndarray | None) -> np.ndarray:
+    """Of responses (image, measurement, unit): products of differences in one measurement and in another."""
+    n_images, n_measurements, n_units = values.shape
+    if n_measurements < 2:
+        msg = f"'crossnobis' needs at least two measurements of every image, got {n_measurements}."
+        raise ValueError(msg)
+    if precision is not None and np.shape(precision) != (n_units, n_units):
+        msg = f"`noise_precision` must have shape ({n_units}, {n_units}), for the units of one layer, got {np.shape(precision)}."
+        raise ValueError(msg)
+    weighted = values if precision is None else values @ precision
+    summed, summed_weighted = values.sum(axis=1), weighted.sum(axis=1)
+    kernel = (summed @ summed_weighted.T - np.einsum("imu,jmu->ij", values, weighted)) / (n_measurements * (n_measurements - 1))
+    diagonal = np.diag(kernel)
+    first, second = np.triu_indices(n_images, 1)
+    return (diagonal[first] + diagonal[second] - kernel[first, second] - kernel[second, first]) / n_units
+
+
+def compare_rdms(a: np.ndarray, b: np.ndarray, comparison: str = "spearman") -> float:
+    """How alike two dissimilarity vectors are.
+
+    Parameters
+    ----------
+    a, b : arrays of shape (n_pairs,)
+        Pairs that are undefined (NaN) in either are left out.
+    comparison : {'spearman', 'pearson', 'cosine', 'kendall'}
+        Rank or linear correlation, cosine, or Kendall's tau-a, which does not favour models that predict ties.
+
+    Returns
+    -------
+    float
+        Undefined (NaN) where one does not vary.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or there is no such comparison.
+
+    References
+    ----------
+    Nili et al., "A toolbox for representational similarity analysis", PLoS Comput Biol 2014.
+
+    Examples
+    --------
+    >>> round(compare_rdms(np.array([1.0, 2, 3]), np.array([1.0, 4, 9])), 6)
+    1.0
+    """
+    if comparison not in COMPARISONS:
+        msg = f"`comparison` must be one of {', '.join(map(repr, COMPARISONS))}, got {comparison!r}."
+        raise ValueError(msg)
+    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if first.shape != second.shape or first.ndim != 1:
+        msg = f"RDMs must be vectors of the same pairs, got shapes {first.shape} and {second.shape}."
+        raise ValueError(msg)
+    known = np.isfinite(first) & np.isfinite(second)
+    first, second = first[known], second[known]
+    if len(first) < 2:
+        return np.nan
+    if comparison == "cosine":
+        length = np.linalg.norm(first) * np.linalg.norm(second)
+        return float(first @ second / length) if length > 0 else np.nan
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return np.nan
+    if comparison == "kendall":
+        return _tau_a(first, second)
+    return float((stats.spearmanr if comparison == "spearman" else stats.pearsonr)(first, second).statistic)
+
+
+def _tau_a(first: np.ndarray, second: np.ndarray) -> float:
+    """Concordant minus discordant over all pairs; SciPy's tau-b with its correction for ties undone."""
+    n_pairs = len(first) * (len(first) - 1) / 2
+    untied = [n_pairs - sum(count * (count - 1) / 2 for count in np.unique(values, return_counts=True)[1]) for values in (first, second)]
+    return float(stats.kendalltau(first, second).statistic * np.sqrt(untied[0] * untied[1]) / n_pairs)
+
+
+def noise_ceiling(subjects: np.ndarray, comparison: str = "spearman") -> tuple[float, float]:
+    """What a perfect model can reach, given how far subjects agree.
+
+    Parameters
+    ----------
+    subjects : array of shape (n_subjects, n_pairs)
+        At least two.
+    comparison : {'spearman', 'pearson', 'cosine', 'kendall'}
+
+    Returns
+    -------
+    low, high : float
+        Mean similarity of each subject to the mean of the others, and to the mean of all. RDMs are ranked (spearman, kendall), standardised
+        (pearson) or scaled to length 1 (cosine) before they are averaged.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two subjects.
+
+    References
+    ----------
+    Nili et al., "A toolbox for representational similarity analysis", PLoS Comput Biol 2014.
+    """
+    table = np.asarray(subjects, dtype=float)
+    if table.ndim != 2 or len(table) < 2:
+        msg = f"`subjects` must have shape (n_subjects, n_pairs), at least two subjects, got {table.shape}."
+        raise ValueError(msg)
+    pooled = np.stack([_comparable(row, comparison) for row in table])
+    high = np.mean([compare_rdms(pooled.mean(axis=0), row, comparison) for row in table])
+    low = np.mean([compare_rdms(np.delete(pooled, index, axis=0).mean(axis=0), row, comparison) for index, row in enumerate(table)])
+    return float(low), float(high)
+
+
+def _comparable(rdm: np.ndarray, comparison: str) -> np.ndarray:
+    if comparison in ("spearman", "kendall"):
+        return stats.rankdata(rdm, nan_policy="omit")
+    if comparison == "pearson":
+        return (rdm - np.nanmean(rdm)) / np.nanstd(rdm)
+    return rdm / np.sqrt(np.nansum(rdm**2))
+
+
+def brain_similarity(
+    models: xr.Dataset,
+    subjects: np.ndarray,
+    comparison: str = "spearman",
+    n_permutations: int = 1000,
+    correction: str = "holm",
+    resampling: Resampling = DEFAULT,
+) -> xr.Dataset:
+    """Similarity of every layer's RDM to those of subjects, between the bounds of what is possible.
+
+    Parameters
+    ----------
+    models : xarray.Dataset
+        From `rdms`.
+    subjects : array of shape (n_subjects, n_pairs)
+        RDMs of the same images in the same order; one row where there is one animal, or a mean.
+    comparison : {'spearman', 'pearson', 'cosine', 'kendall'}
+    n_permutations : int
+        Of the images of the model, for p: the share of permutations, the real order included, that are at least as similar.
+    correction : {'holm', 'bonferroni', 'fdr'}
+        Over layers.
+    resampling : Resampling
+        Intervals are by half-samples of images.
+
+    Returns
+    -------
+    xarray.Dataset
+        Per layer `layer_value` (mean over subjects), `layer_low`, `layer_high`, `p`, `p_corrected`, and `value` of dims (layer, subject);
+        `ceiling_low` and `ceiling_high`, undefined for a single subject.
+
+    Raises
+    ------
+    ValueError
+        If pairs differ.
+
+    References
+    ----------
+    Nili et al., PLoS Comput Biol 2014.
+    """
+    table = np.atleast_2d(np.asarray(subjects, dtype=float))
+    layers, n_pairs = models["rdm"].values, models.sizes["pair"]
+    if table.ndim != 2 or table.shape[1] != n_pairs:
+        msg = f"`subjects` must have shape (n_subjects, {n_pairs}), the pairs of the model, got {np.shape(subjects)}."
+        raise ValueError(msg)
+    n_images = round((1 + np.sqrt(1 + 8 * n_pairs)) / 2)
+    squares, theirs = [squareform(row, checks=False) for row in layers], [squareform(row, checks=False) for row in table]
+    upper = np.triu_indices(n_images, 1)
+
+    def alike(mine: np.ndarray, images: np.ndarray, others: np.ndarray) -> np.ndarray:
+        pairs = np.triu_indices(len(images), 1)
+        part = mine[np.ix_(images, images)][pairs]
+        return np.array([compare_rdms(part, brain[np.ix_(others, others)][pairs], comparison) for brain in theirs])
+
+    everything = np.arange(n_images)
+    value = np.stack([alike(mine, everything, everything) for mine in squares])
+    bounds = [
+        half_samples(lambda drawn, m=mine: alike(m, drawn, drawn).mean(), n_images, resampling.n_resamples, resampling.level, resampling.random_state)
+        for mine in squares
+    ]
+    p = [
+        _permuted(mine[upper], mine, theirs, row.mean(), comparison, n_permutations, resampling.random_state)
+        for mine, row in zip(squares, value, strict=True)
+    ]
+    low, high = noise_ceiling(table, comparison) if len(table) > 1 else (np.nan, np.nan)
+    data = {
+        "value": (("layer", "subject"), value),
+        "layer_value": ("layer", value.mean(axis=1)),
+        "layer_low": ("layer", [float(bound[0]) for bound in bounds]),
+        "layer_high": ("layer", [float(bound[1]) for bound in bounds]),
+        "p": ("layer", p),
+        "p_corrected": ("layer", corrected(p, correction)),
+        "ceiling_low": low,
+        "ceiling_high": high,
+    }
+    definition = Definition("brain similarity", f"mean over subjects of {comparison} between RDMs", "Nili et al., PLoS Comput Biol 2014")
+    known = {
+        "n_images": n_images,
+        "n_subjects": len(table),
+        "n_permutations": n_permutations,
+        "correction": correction,
+        "rdm": models.attrs["definition"],
+    }
+    made = resampling.attributes() | {"resampled_over": "images, half-samples"}
+    return xr.Dataset(data, coords={"layer": models["layer"].values}).assign_attrs(definition.attributes() | known | made)
+
+
+def _permuted(
+    pairs: np.ndarray, mine: np.ndarray, theirs: list[np.ndarray], seen: float, comparison: str, n_permutations: int, random_state: int
+) -> float:
+    """p of a similarity, from permutations of the model's images; ranks are taken once."""
+    if not n_permutations or not np.isfinite(seen):
+        return np.nan
+    rng, n_images = np.random.default_rng(random_state), len(mine)
+    upper = np.triu_indices(n_images, 1)
+    fast = comparison != "kendall" and np.isfinite(pairs).all() and all(np.isfinite(brain[upper]).all() for brain in theirs)
+    if not fast:
+        return _slowly_permuted(mine, theirs, seen, comparison, n_permutations, rng)
+    targets = np.mean([_direction(brain[upper], comparison) for brain in theirs], axis=0)
+    ordered = squareform(_direction(pairs, comparison), checks=False)
+    count = 1
+    for _ in range(n_permutations):
+        order = rng.permutation(n_images)
+        count += ordered[np.ix_(order, order)][upper] @ targets >= seen - 1e-12
+    return count / (n_permutations + 1)
+
+
+def _slowly_permuted(mine: np.ndarray, theirs: list[np.ndarray], seen: float, comparison: str, n: int, rng: np.random.Generator) -> float:
+    upper, count = np.triu_indices(len(mine), 1), 1
+    for _ in range(n):
+        order = rng.permutation(len(mine))
+        part = mine[np.ix_(order, order)][upper]
+        count += np.mean([compare_rdms(part, brain[upper], comparison) for brain in theirs]) >= seen - 1e-12
+    return count / (n + 1)
+
+
+def _direction(rdm: np.ndarray, comparison: str) -> np.ndarray:
+    """A vector of length 1 whose products are the comparison."""
+    values = stats.rankdata(rdm) if comparison == "spearman" else rdm
+    values = values if comparison == "cosine" else values - values.mean()
+    return values / np.linalg.norm(values)
+
+
+# Alignment of populations --------------------------------------------------------------------------------------------
+
+
+def cka(
+    a: xr.DataArray, b: xr.DataArray, kernel: str = "linear", debiased: bool = True, width: float = 1.0, resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """Centred kernel alignment between every layer of one model and every layer of another.
+
+    Parameters
+    ----------
+    a, b : xarray.DataArray
+        Responses, dims (image, unit), to the same images in the same order; at least four.
+    kernel : {'linear', 'rbf'}
+    debiased : bool
+        Use the unbiased estimate of the dependence: 0 on average for independent responses, where the usual one nears 1 when there are more
+        units than images.
+    width : float
+        Of 'rbf', as a share of the median distance between images.
+    resampling : Resampling
+        Intervals are by half-samples of images; the biased form grows as images become fewer, so its interval is for orientation only.
+
+    Returns
+    -------
+    xarray.Dataset
+        `value`, `low`, `high` of dims (layer_a, layer_b); undefined for layers that do not vary.
+
+    References
+    ----------
+    Kornblith, Norouzi, Lee & Hinton, "Similarity of neural network representations revisited", ICML 2019.
+    Song, Smola, Gretton, Bedo & Borgwardt, "Feature selection via dependence maximization", JMLR 2012 (HSIC_1).
+    """
+    if kernel not in KERNELS:
+        msg = f"`kernel` must be one of {', '.join(map(repr, KERNELS))}, got {kernel!r}."
+        raise ValueError(msg)
+    name = f"CKA, {kernel}, {'debiased' if debiased else 'biased'}"
+    formula = "HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L))" + (", HSIC_1 of Song et al." if debiased else "")
+    hsic = _hsic_unbiased if debiased else _hsic_biased
+
+    def of(k: np.ndarray, m: np.ndarray) -> float:
+        own = hsic(k, k), hsic(m, m)
+        return hsic(k, m) / np.sqrt(own[0] * own[1]) if min(own) > 0 else np.nan
+
+    return _aligned(a, b, lambda values: _kernel(values, kernel, width), of, Definition(name, formula, "Kornblith et al., ICML 2019"), resampling)
+
+
+def procrustes(a: xr.DataArray, b: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """How well one population can be rotated onto another, after both are centred and scaled to the same size.
+
+    Parameters
+    ----------
+    a, b, resampling
+        As in `cka`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `value`, `low`, `high` of dims (layer_a, layer_b): the nuclear norm of X'Y, 1 for the same up to a rotation. With more units than
+        images it is high for independent responses as well: compare with a control. The squared Procrustes distance is 2 (1 - value).
+
+    References
+    ----------
+    Williams, Kunz, Kornblith & Linderman, "Generalized shape metrics on neural representations", NeurIPS 2021.
+    """
+
+    def of(k: np.ndarray, m: np.ndarray) -> float:
+        one, other = _root(_centred(k)), _root(_centred(m))
+        sizes = np.linalg.norm(one), np.linalg.norm(other)
+        return float(np.linalg.svd(one.T @ other, compute_uv=False).sum() / (sizes[0] * sizes[1])) if min(sizes) > 0 else np.nan
+
+    definition = Definition("Procrustes similarity", "|X'Y|_* / (|X|_F |Y|_F), columns centred", "Williams et al., NeurIPS 2021")
+    return _aligned(a, b, lambda values: _kernel(values, "linear", 1.0), of, definition, resampling)
+
+
+def _aligned(
+    a: xr.DataArray,
+    b: xr.DataArray,
+    kernel: Callable[[np.ndarray], np.ndarray],
+    of: Callable[[np.ndarray, np.ndarray], float],
+    definition: Definition,
+    resampling: Resampling,
+) -> xr.Dataset:
+    """A comparison of Gram matrices, for every pair of layers."""
+    for name, given in (("a", a), ("b", b)):
+        if given.dims != ("image", "unit") or len(given) < 4:
+            msg = f"`{name}` must have the dims (image, unit) and at least four images, got {dict(given.sizes)}."
+            raise ValueError(msg)
+    if len(a) != len(b):
+        msg = f"`a` and `b` must be responses to the same images, got {len(a)} and {len(b)}."
+        raise ValueError(msg)
+    ours, others = ({name: kernel(given.values[:, units].astype(float)) for name, units in by_layer(given)} for given in (a, b))
+    value, low, high = (np.full((len(ours), len(others)), np.nan) for _ in range(3))
+    for row, k in enumerate(ours.values()):
+        for column, m in enumerate(others.values()):
+            value[row, column] = of(k, m)
+            low[row, column], high[row, column] = half_samples(
+                lambda drawn, k=k, m=m: of(k[np.ix_(drawn, drawn)], m[np.ix_(drawn, drawn)]),
+                len(k),
+                resampling.n_resamples,
+                resampling.level,
+                resampling.random_state,
+            )
+    dims = ("layer_a", "layer_b")
+    data = {"value": (dims, value), "low": (dims, low), "high": (dims, high)}
+    known = {"model_a": a.attrs.get("model", ""), "model_b": b.attrs.get("model", ""), "n_images": len(a)}
+    made = resampling.attributes() | {"resampled_over": "images, half-samples"}
+    return xr.Dataset(data, coords={"layer_a": list(ours), "layer_b": list(others)}).assign_attrs(definition.attributes() | known | made)
+
+
+def _kernel(values: np.ndarray, kernel: str, width: float) -> np.ndarray:
+    """Similarities of images; zeros where no unit varies."""
+    centred = values - values.mean(axis=0)
+    if np.abs(centred).max(initial=0) <= FLAT * np.abs(values).max(initial=0):
+        return np.zeros((len(values), len(values)))
+    if kernel == "linear":
+        return centred @ centred.T
+    squares = squareform(pdist(values, "sqeuclidean"))
+    reach = (width**2) * np.median(squares[np.triu_indices(len(values), 1)])
+    return np.exp(-squares / (2 * reach)) if reach > 0 else np.zeros_like(squares)
+
+
+def _centred(kernel: np.ndarray) -> np.ndarray:
+    return kernel - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None] + kernel.mean()
+
+
+def _hsic_biased(k: np.ndarray, m: np.ndarray) -> float:
+    return float((_centred(k) * _centred(m)).sum())
+
+
+def _hsic_unbiased(k: np.ndarray, m: np.ndarray) -> float:
+    """Song et al. 2012, equation 5."""
+    n = len(k)
+    k, m = (values - np.diag(np.diag(values)) for values in (k, m))
+    product = (k * m).sum() + k.sum() * m.sum() / ((n - 1) * (n - 2)) - 2 * (k.sum(axis=0) @ m.sum(axis=0)) / (n - 2)
+    return float(product / (n * (n - 3)))
+
+
+def _root(gram: np.ndarray) -> np.ndarray:
+    """X, up to a rotation, of X X'."""
+    values, vectors = np.linalg.eigh(gram)
+    return vectors * np.sqrt(np.maximum(values, 0))

@@ -1,0 +1,476 @@
+"""Tuning of single units to gratings: orientation, spatial frequency, phase, size, contrast and position, and a distance to V1.
+
+Every measure takes responses of dims (image, unit) to `data.stimuli`, as `analysis.responses.responses` labels them, and returns a dataset along
+`unit` with the median of each layer (`layer_<name>`, `_low`, `_high`; intervals over units). Where other parameters vary too, each unit's curve
+runs through its strongest response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.optimize import curve_fit
+from scipy.spatial.distance import jensenshannon
+
+from analysis.cortex import V1_FREQUENCY, V1_ORIENTATION
+from analysis.field_size import field_sizes
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, ratio, unit_coords
+from analysis.responses import by_layer, responses
+from analysis.statistics import interval, resampled
+from data.stimuli import Screen, gratings
+from extraction import FeatureExtractor
+
+PHASES = ("max", "mean", "f1")
+_HALF, _ROOT = 0.5, 1 / np.sqrt(2)
+
+
+def grating_responses(
+    model: FeatureExtractor,
+    screen: Screen | Sequence[int],
+    layers: Sequence[str] | None = None,
+    units: Any = "centre",
+    n_orientations: int = 24,
+    frequencies: Sequence[float] | None = None,
+    n_phases: int = 8,
+) -> xr.DataArray:
+    """Responses to gratings that fill the screen, of every orientation, frequency and phase.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    screen : Screen or (int, int)
+    layers, units
+        As in `analysis.responses.choose_units`.
+    n_orientations : int
+        Evenly over 180 degrees.
+    frequencies : sequence of float or None
+        In cycles per pixel (or degree); None is 17 from 1/64 to 1/2.5 cycles per pixel.
+    n_phases : int
+        Evenly over 360 degrees.
+
+    Returns
+    -------
+    xarray.DataArray
+        dims (image, unit).
+    """
+    screen = Screen.of(screen)
+    chosen = np.geomspace(1 / 64, 1 / 2.5, 17) / screen.pixel if frequencies is None else frequencies
+    angles = np.arange(n_orientations) * 180 / n_orientations
+    return responses(model, gratings(screen, angles, chosen, np.arange(n_phases) * 360 / n_phases), layers, units)
+
+
+def orientation_tuning(found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """Preferred orientation, bandwidths and circular variance.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of at least four evenly spaced orientations over 180 degrees.
+    phase : {'max', 'mean', 'f1'}
+        How phases become one number: the strongest response, their mean (F0), or the amplitude of the first harmonic (F1).
+    baseline : float
+        The response that heights are measured from.
+    resampling : Resampling
+
+    Returns
+    -------
+    xarray.Dataset
+        `preferred` (degrees, of the vector sum), `bandwidth_half` and `bandwidth_071` (full width at 1/2 and at 1/sqrt 2 of the height, degrees,
+        linear interpolation; undefined where the curve does not fall so low), `circular_variance`, and `curve` of dims (unit, orientation).
+        A unit whose curve is flat has no preferred orientation and no bandwidth.
+
+    References
+    ----------
+    Ringach, Shapley & Hawken, "Orientation selectivity in macaque V1", J Neurosci 2002 (circular variance, bandwidth at 1/sqrt 2).
+    De Valois, Yund & Hepler, Vision Research 1982 (full width at half height).
+    """
+    points, curves = _curves(found, "orientation", phase)
+    spacing = np.diff(points)
+    if len(points) < 4 or not np.allclose(spacing, 180 / len(points)):
+        msg = f"`found` must be to at least four orientations spaced evenly over 180 degrees, got {points.tolist()}."
+        raise ValueError(msg)
+    above = np.maximum(curves - baseline, 0)
+    flat = np.ptp(above, axis=1) <= FLAT * np.abs(curves).max(axis=1, initial=0)
+    vector = ratio((above * np.exp(2j * np.radians(points))).sum(axis=1), above.sum(axis=1).astype(complex))
+    values = {
+        "preferred": (np.where(flat, np.nan, np.degrees(np.angle(np.where(flat, 1, vector))) / 2 % 180), "degrees"),
+        "bandwidth_half": (np.array([_circular_width(points, row, _HALF) for row in above]), "degrees"),
+        "bandwidth_071": (np.array([_circular_width(points, row, _ROOT) for row in above]), "degrees"),
+        "circular_variance": (np.where(np.isnan(vector), np.nan, 1 - np.abs(vector)), "1"),
+    }
+    definition = Definition("orientation tuning", "1 - |sum r e^(2 i t)| / sum r; full widths at 1/2 and 1/sqrt 2", "Ringach et al., J Neurosci 2002")
+    return _dataset(found, values, definition, resampling, ("orientation", points, curves, "degrees"), {"phase": phase, "baseline": baseline})
+
+
+def frequency_tuning(found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """Preferred spatial frequency, and the bandwidth in octaves.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of several frequencies.
+    phase, baseline, resampling
+        As in `orientation_tuning`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `preferred` (in the stimuli's unit, the peak of a parabola through the three highest points in log frequency), `bandwidth_octaves`,
+        log2(f_high / f_low) at half height (undefined where one side does not fall so low), `curve`.
+
+    References
+    ----------
+    De Valois, Albrecht & Thorell, "Spatial frequency selectivity of cells in macaque visual cortex", Vision Research 1982.
+    """
+    points, curves = _curves(found, "frequency", phase)
+    units = str(found["stimulus_frequency"].attrs.get("units", "cycles per pixel"))
+    above = np.maximum(curves - baseline, 0)
+    octaves = np.log2(points)
+    values = {
+        "preferred": (np.array([2 ** _peak(octaves, row) for row in above]), units),
+        "bandwidth_octaves": (np.array([_width(octaves, row, _HALF) for row in above]), "octaves"),
+    }
+    definition = Definition("spatial-frequency tuning", "log2(f_high / f_low) at half height", "De Valois et al., Vision Research 1982")
+    return _dataset(found, values, definition, resampling, ("frequency", points, curves, units), {"phase": phase, "baseline": baseline})
+
+
+def phase_tuning(found: xr.DataArray, rectified: bool = True, resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """F1 over F0 for a drifting grating: above 1 simple, below complex.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of at least three evenly spaced phases over 360 degrees.
+    rectified : bool
+        Whether negative responses count as silence, as those of a cell; where not, a response that is symmetric about 0 has F0 = 0 and an
+        infinite ratio.
+    resampling : Resampling
+
+    Returns
+    -------
+    xarray.Dataset
+        `f1`, `f0`, `f1_over_f0`, `simple` (1 or 0, NaN where undefined), `curve`. A half-rectified sinusoid has pi / 2, a full-rectified one 0.
+
+    References
+    ----------
+    Skottun et al., "Classifying simple and complex cells on the basis of response modulation", Vision Research 1991.
+    """
+    points, curves = _curves(found, "phase", None)
+    if len(points) < 3 or not np.allclose(np.diff(points), 360 / len(points)):
+        msg = f"`found` must be to at least three phases spaced evenly over 360 degrees, got {points.tolist()}."
+        raise ValueError(msg)
+    rates = np.maximum(curves, 0) if rectified else curves
+    f1 = 2 * np.abs((rates * np.exp(-1j * np.radians(points))).mean(axis=1))
+    f0 = rates.mean(axis=1)
+    size = FLAT * np.abs(curves).max(axis=1, initial=0)
+    f1, f0 = np.where(f1 > size, f1, 0.0), np.where(np.abs(f0) > size, f0, 0.0)
+    modulation = ratio(f1, np.abs(f0))
+    values = {
+        "f1": (f1, "response"),
+        "f0": (f0, "response"),
+        "f1_over_f0": (modulation, "1"),
+        "simple": (np.where(np.isnan(modulation), np.nan, modulation > 1), "1"),
+    }
+    definition = Definition("F1/F0", "amplitude at the grating's temporal frequency over the mean", "Skottun et al., Vision Research 1991")
+    return _dataset(found, values, definition, resampling, ("phase", points, curves, "degrees"), {"rectified": int(rectified)})
+
+
+def size_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """Preferred diameter of a grating, and how far larger ones suppress.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of several diameters, centred on the units.
+    phase, resampling
+        As in `orientation_tuning`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `preferred` (the smallest diameter with at least 95 % of the strongest response), `suppression` (1 - response to the largest over the
+        strongest), `curve`.
+
+    References
+    ----------
+    Cavanaugh, Bair & Movshon, "Nature and interaction of signals from the receptive field center and surround in macaque V1 neurons", J
+    Neurophysiol 2002.
+    """
+    points, curves = _curves(found, "diameter", phase)
+    units = str(found["stimulus_diameter"].attrs.get("units", "pixels"))
+    peaks = curves.max(axis=1)
+    driven = peaks > 0
+    values = {
+        "preferred": (np.where(driven, points[(curves >= 0.95 * peaks[:, None]).argmax(axis=1)], np.nan), units),
+        "suppression": (np.where(driven, 1 - curves[:, -1] / np.where(driven, peaks, 1), np.nan), "1"),
+    }
+    definition = Definition("size tuning", "1 - r(largest) / r(strongest)", "Cavanaugh et al., J Neurophysiol 2002")
+    return _dataset(found, values, definition, resampling, ("diameter", points, curves, units), {"phase": phase})
+
+
+def contrast_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """Half-saturation contrast and steepness, from a fit of R c^n / (c^n + c50^n) + b.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of at least four contrasts.
+    phase, resampling
+        As in `orientation_tuning`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `c50`, `exponent`, `explained` (variance, of each curve), `curve`; undefined where the response does not change with contrast or the
+        fit fails.
+
+    References
+    ----------
+    Albrecht & Hamilton, "Striate cortex of monkey and cat: contrast response function", J Neurophysiol 1982 (the hyperbolic ratio).
+    """
+    points, curves = _curves(found, "contrast", phase)
+    if len(points) < 4:
+        msg = f"`found` must be to at least four contrasts, got {points.tolist()}."
+        raise ValueError(msg)
+    fits = np.array([_hyperbolic(points, row) for row in curves])
+    values = {name: (fits[:, i], "1") for i, name in enumerate(("c50", "exponent", "explained"))}
+    definition = Definition("contrast tuning", "R c^n / (c^n + c50^n) + b", "Albrecht & Hamilton, J Neurophysiol 1982")
+    return _dataset(found, values, definition, resampling, ("contrast", points, curves, "1"), {"phase": phase})
+
+
+def _hyperbolic(contrast: np.ndarray, curve: np.ndarray) -> tuple[float, float, float]:
+    spread = np.ptp(curve)
+    if spread <= FLAT * np.abs(curve).max():
+        return np.nan, np.nan, np.nan
+    scaled = (curve - curve.min()) / spread
+
+    def hyperbola(c: np.ndarray, top: float, half: float, exponent: float, floor: float) -> np.ndarray:
+        return top * c**exponent / (c**exponent + half**exponent) + floor
+
+    try:
+        fit, _ = curve_fit(hyperbola, contrast, scaled, p0=(1, 0.3, 2, 0), bounds=([0, 1e-3, 0.1, -1], [20, 10, 20, 1]), maxfev=5000)
+    except RuntimeError:
+        return np.nan, np.nan, np.nan
+    lost = ((scaled - hyperbola(contrast, *fit)) ** 2).sum()
+    return float(fit[1]), float(fit[2]), float(1 - lost / ((scaled - scaled.mean()) ** 2).sum())
+
+
+def position_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """Where on the screen a unit answers most, and how wide around it.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to the same stimuli at every place of a grid (`positions`).
+    phase, resampling
+        As in `orientation_tuning`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `preferred_y`, `preferred_x`, and `width`, twice the root of the product of the standard deviations of the response over places, above
+        its least.
+    """
+    axes, grid = _grid(found, ("y", "x"), phase)
+    units = str(found["stimulus_y"].attrs.get("units", "pixels"))
+    pitch = float(np.diff(axes[0])[0]) if len(axes[0]) > 1 else 1.0
+    sizes = [field_sizes(place - place.min(), pitch) for place in np.moveaxis(grid, -1, 0)]
+    best = grid.reshape(-1, grid.shape[-1]).argmax(axis=0)
+    flat = np.ptp(grid, axis=(0, 1)) <= FLAT * np.abs(grid).max(axis=(0, 1))
+    values = {
+        "preferred_y": (np.where(flat, np.nan, axes[0][best // grid.shape[1]]), units),
+        "preferred_x": (np.where(flat, np.nan, axes[1][best % grid.shape[1]]), units),
+        "width": (np.where(flat, np.nan, [size["moments"] / 2 for size in sizes]), units),
+    }
+    definition = Definition("position tuning", "2 sqrt(sigma_y sigma_x) of the response over places", "this package")
+    return _dataset(found, values, definition, resampling, None, {"phase": phase})
+
+
+def distance_to_v1(tuned: xr.Dataset, pixels_per_degree: float | None = None, cells: str = "simple", resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """How far the preferred orientations or frequencies of a layer lie from those of cells in macaque V1.
+
+    Parameters
+    ----------
+    tuned : xarray.Dataset
+        From `orientation_tuning` or `frequency_tuning`.
+    pixels_per_degree : float or None
+        Needed for frequencies in cycles per pixel.
+    cells : {'simple', 'complex'}
+        Of frequencies.
+    resampling : Resampling
+        Over units.
+
+    Returns
+    -------
+    xarray.Dataset
+        `histogram` of dims (layer, bin), shares of units; `v1` of dim bin; `layer_value`, `layer_low`, `layer_high`: Jensen-Shannon distance, 0
+        the same, 1 nothing in common; `outside`: share of units beyond the bins. It has the bias of small numbers: few units are never alike.
+
+    Raises
+    ------
+    ValueError
+        If frequencies are in pixels and there are no degrees, or there are no such cells.
+    """
+    if tuned.attrs.get("definition") == "orientation tuning":
+        (edges, counts), values, source = V1_ORIENTATION, (tuned["preferred"].values + 22.5) % 180 - 22.5, "orientation"
+    else:
+        if cells not in V1_FREQUENCY:
+            msg = f"`cells` must be one of {', '.join(map(repr, V1_FREQUENCY))}, got {cells!r}."
+            raise ValueError(msg)
+        per_pixel = tuned["preferred"].attrs["units"] == "cycles per pixel"
+        if per_pixel and pixels_per_degree is None:
+            msg = "`pixels_per_degree` is needed: these frequencies are in cycles per pixel."
+            raise ValueError(msg)
+        (edges, counts), values, source = V1_FREQUENCY[cells], tuned["preferred"].values * (pixels_per_degree if per_pixel else 1), "frequency"
+    target = np.asarray(counts) / np.sum(counts)
+    layers = tuned["unit_layer"].values
+    rows, shares = [], []
+    for name in tuned["layer"].values:
+        mine = values[(layers == name) & np.isfinite(values)]
+
+        def distance(drawn: np.ndarray, mine: np.ndarray = mine) -> float:
+            histogram = np.histogram(mine[drawn], edges)[0]
+            return float(jensenshannon(histogram / histogram.sum(), target, base=2)) if histogram.sum() else np.nan
+
+        draws = resampled(distance, len(mine), resampling.n_resamples, resampling.random_state) if len(mine) > 1 else np.array([np.nan])
+        low, high = interval(draws if len(draws) else np.array([np.nan]), resampling.level)
+        histogram = np.histogram(mine, edges)[0]
+        shares.append(histogram / max(1, len(mine)))
+        rows.append((distance(np.arange(len(mine))), float(low), float(high), len(mine), 1 - histogram.sum() / len(mine) if len(mine) else np.nan))
+    columns = ("layer_value", "layer_low", "layer_high", "n_defined", "outside")
+    data: dict[str, Any] = {name: ("layer", [row[i] for row in rows]) for i, name in enumerate(columns)}
+    data |= {"histogram": (("layer", "bin"), np.array(shares)), "v1": ("bin", target)}
+    definition = Definition(
+        f"distance to V1, {source}", "Jensen-Shannon distance of histograms, base 2", "histograms of macaque V1 in analysis.cortex"
+    )
+    made = resampling.attributes() | {"resampled_over": "units"}
+    return xr.Dataset(data, coords={"layer": tuned["layer"].values, "bin": (np.array(edges[:-1]) + np.array(edges[1:])) / 2}).assign_attrs(
+        definition.attributes() | made
+    )
+
+
+# Curves --------------------------------------------------------------------------------------------------------------
+
+
+def _grid(found: xr.DataArray, names: Sequence[str], phase: str | None) -> tuple[list[np.ndarray], np.ndarray]:
+    """Values of the named parameters and responses over them, unit last, the others at each unit's strongest response."""
+    if found.dims != ("image", "unit"):
+        msg = f"`found` must have the dims (image, unit), got {found.dims}."
+        raise ValueError(msg)
+    missing = [name for name in names if f"stimulus_{name}" not in found.coords]
+    if missing:
+        known = [str(name).removeprefix("stimulus_") for name in found.coords if str(name).startswith("stimulus_")]
+        msg = f"`found` must be responses to stimuli with the parameter {missing[0]!r}, got {', '.join(known) or 'none'}. Use data.stimuli.gratings."
+        raise ValueError(msg)
+    if phase is not None and phase not in PHASES:
+        msg = f"`phase` must be one of {', '.join(map(repr, PHASES))}, got {phase!r}."
+        raise ValueError(msg)
+    columns = {str(name).removeprefix("stimulus_"): found[name].values for name in found.coords if str(name).startswith("stimulus_")}
+    levels = {name: np.unique(values, return_inverse=True) for name, values in columns.items() if len(np.unique(values)) > 1 or name in names}
+    shape = tuple(len(level) for level, _ in levels.values())
+    if np.prod(shape) != found.sizes["image"]:
+        msg = f"`found` must be to every combination of {', '.join(levels)}, {np.prod(shape)} stimuli, got {found.sizes['image']}."
+        raise ValueError(msg)
+    values = np.empty((*shape, found.sizes["unit"]))
+    values[tuple(place for _, place in levels.values())] = found.values
+    kept = list(levels)
+    if phase is not None and "phase" in levels and "phase" not in names:
+        axis = kept.index("phase")
+        turn = np.exp(-1j * np.radians(levels["phase"][0]))
+        values = {
+            "max": lambda: values.max(axis=axis),
+            "mean": lambda: values.mean(axis=axis),
+            "f1": lambda: 2 * np.abs(np.moveaxis(values, axis, -1) @ turn) / len(turn),
+        }[phase]()
+        kept.remove("phase")
+    others = [kept.index(name) for name in kept if name not in names]
+    moved = np.moveaxis(values, [kept.index(name) for name in names], range(len(names))) if others or len(names) > 1 else values
+    chosen_shape = moved.shape[: len(names)]
+    flat = moved.reshape(*chosen_shape, -1, values.shape[-1])
+    best = flat.max(axis=tuple(range(len(names)))).argmax(axis=0)
+    picked = np.take_along_axis(flat, best[(None,) * (len(names) + 1)], axis=len(names)).squeeze(axis=len(names))
+    return [levels[name][0] for name in names], picked
+
+
+def _curves(found: xr.DataArray, name: str, phase: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Values of a parameter, at least two, and each unit's curve over them."""
+    (points,), picked = _grid(found, (name,), phase)
+    if len(points) < 2:
+        msg = f"`found` must be to at least two values of {name}, got {points.tolist()}."
+        raise ValueError(msg)
+    return points, picked.T
+
+
+def _circular_width(points: np.ndarray, curve: np.ndarray, height: float) -> float:
+    """Full width around the peak on a circle of 180 degrees."""
+    peak = int(curve.argmax())
+    unrolled = np.roll(curve, len(curve) // 2 - peak)
+    step = 180 / len(points)
+    around = np.concatenate([unrolled, unrolled[:1]])
+    return _width(np.arange(len(around)) * step, around, height)
+
+
+def _width(points: np.ndarray, curve: np.ndarray, height: float) -> float:
+    """Full width at a share of the peak, by linear interpolation; NaN where the curve does not fall so low on both sides."""
+    peak = int(curve.argmax())
+    line = height * curve[peak]
+    if curve[peak] <= 0:
+        return np.nan
+    below = np.flatnonzero(curve <= line)
+    left, right = below[below < peak], below[below > peak]
+    if not len(left) or not len(right):
+        return np.nan
+
+    def crossing(low: int, high: int) -> float:
+        share = (line - curve[low]) / (curve[high] - curve[low])
+        return points[low] + share * (points[high] - points[low])
+
+    return float(crossing(right[0], right[0] - 1) - crossing(left[-1], left[-1] + 1))
+
+
+def _peak(points: np.ndarray, curve: np.ndarray) -> float:
+    """Where a parabola through the highest point and its neighbours peaks; NaN for a flat curve."""
+    peak = int(curve.argmax())
+    if np.ptp(curve) <= FLAT * np.abs(curve).max():
+        return np.nan
+    if peak in (0, len(curve) - 1):
+        return float(points[peak])
+    a, b, _ = np.polyfit(points[peak - 1 : peak + 2] - points[peak], curve[peak - 1 : peak + 2], 2)
+    return float(points[peak] + (-b / (2 * a) if a < 0 else 0))
+
+
+def _dataset(
+    found: xr.DataArray,
+    values: Mapping[str, tuple[np.ndarray, str]],
+    definition: Definition,
+    resampling: Resampling,
+    curve: tuple[str, np.ndarray, np.ndarray, str] | None,
+    extra: Mapping[str, Any],
+) -> xr.Dataset:
+    """Values of units, the median of each layer with its interval over units, and the curves."""
+    data: dict[str, Any] = {name: ("unit", value.astype(float), {"units": units}) for name, (value, units) in values.items()}
+    layers = list(by_layer(found))
+    for name, (value, units) in values.items():
+        if name.startswith("preferred") and units == "degrees":  # angles have no median
+            continue
+        rows = []
+        for _, members in layers:
+            mine = value[members][np.isfinite(value[members])].astype(float)
+            draws = (
+                resampled(lambda drawn, m=mine: np.median(m[drawn]), len(mine), resampling.n_resamples, resampling.random_state) if len(mine) else []
+            )
+            low, high = interval(np.asarray(draws), resampling.level) if len(draws) else (np.nan, np.nan)
+            rows.append((np.median(mine) if len(mine) else np.nan, float(low), float(high), len(mine)))
+        for index, end in enumerate(("", "_low", "_high")):
+            data[f"layer_{name}{end}"] = ("layer", [row[index] for row in rows], {"units": units})
+        data[f"n_defined_{name}"] = ("layer", [row[3] for row in rows])
+    coords = unit_coords(found)
+    if curve is not None:
+        axis, points, curves, units = curve
+        coords[f"stimulus_{axis}"] = (f"stimulus_{axis}", points, {"units": units})
+        data["curve"] = (("unit", f"stimulus_{axis}"), curves)
+    made = described(xr.Dataset(data, coords=coords), found, definition, resampling, extra)
+    return made.assign_attrs(resampled_over="units")
