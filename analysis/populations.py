@@ -170,7 +170,9 @@ def equivariance(
 
 
 def _linear_map(here: np.ndarray, there: np.ndarray, n_components: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Ridge regression between principal components; what is learned is learned from these images."""
+    """Ridge regression between principal components; what is learned is learned from these images. Where nothing varies it is their mean."""
+    if any(np.ptp(values, axis=0).max() <= FLAT * np.abs(values).max() for values in (here, there)):
+        return lambda responses: np.broadcast_to(there.mean(axis=0), (len(responses), there.shape[1]))
     n_kept = max(1, min(n_components, *here.shape, len(here) - 1))
     outputs = PCA(max(1, min(there.shape[0] - 1, there.shape[1])), svd_solver="full").fit(there)
     ridge = make_pipeline(PCA(n_kept, svd_solver="full"), RidgeCV(alphas=np.logspace(-6, 3, 10) * max(here.var(axis=0).sum(), 1e-12)))
@@ -325,8 +327,7 @@ def _folds(classes: np.ndarray, n_folds: int, random_state: int) -> Iterator[tup
 def _interval(statistic: Callable[[np.ndarray], np.ndarray], n: int, resampling: Resampling) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of a statistic of images, each of its shape."""
     if not resampling.n_resamples:
-        nothing = np.full_like(statistic(np.arange(n)), np.nan)
-        return nothing, nothing
+        return (np.full_like(statistic(np.arange(n)), np.nan),) * 2
     return interval(resampled(statistic, n, resampling.n_resamples, resampling.random_state), resampling.level)
 
 

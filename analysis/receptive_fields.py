@@ -24,6 +24,7 @@ PROBES = ("spots", "sparse noise", "bars", "gratings")
 WAYS = ("claimed", "effective", "mapped")
 _ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)
 _GROUPS = 10
+_ROUNDING = 5e-6  # of the layer's largest response: float32, by Winograd convolution too (seen outside of fields: 9e-7)
 _MAPPED = ("mean |response - blank| over the probes at each place", "|mean response with a square - without|, mean of light and dark")
 
 
@@ -192,8 +193,10 @@ def mapped_fields(
         for part in _parts(len(stimuli)):
             np.add.at(field.T, where[part], np.abs(responses(model, stimuli.subset(part), units=chosen).values - blank))
         field /= len(stimuli) / field.shape[1]
-    noise = 1e-6 * np.abs(blank)[:, None]  # rounding of float32
-    grid = np.where(field > noise, field, 0).reshape(len(blank), len(places[0]), len(places[1]))
+    sizes = [len(numbers) for numbers in chosen.values()]
+    strongest = np.maximum(np.abs(blank), field.max(axis=1))
+    largest = np.repeat([part.max() for part in np.split(strongest, np.cumsum(sizes)[:-1])], sizes)
+    grid = np.where(field > _ROUNDING * largest[:, None], field, 0).reshape(len(blank), len(places[0]), len(places[1]))
     definition = Definition(f"mapped receptive field, {probe}", _MAPPED[probe == "sparse noise"], "Jones & Palmer, J Neurophysiol 1987", "pixels")
     extra = {"n_images": len(stimuli), "probe": probe, "probe_size": float(size)}
     return _measured(model, image_shape, chosen, grid, definition, extra, places, reach).assign(blank=("unit", blank))

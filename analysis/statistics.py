@@ -14,7 +14,7 @@ CORRECTIONS = ("holm", "bonferroni", "fdr")
 
 
 def resampled(statistic: Callable[[np.ndarray], Any], n: int, n_resamples: int, random_state: int = 0) -> np.ndarray:
-    """A statistic of bootstrap samples (scipy.stats.bootstrap).
+    """A statistic of bootstrap samples: any number of values, some of them undefined (scipy.stats.bootstrap refuses those).
 
     Parameters
     ----------
@@ -36,25 +36,19 @@ def resampled(statistic: Callable[[np.ndarray], Any], n: int, n_resamples: int, 
     np.float64(4.6)
     """
     if n < 2:
-        once = np.asarray(statistic(np.arange(n)), dtype=float)
-        return np.full((n_resamples, *once.shape), np.nan)
-
-    def once_each(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
-        rows = drawn.reshape(-1, n)
-        return np.stack([np.asarray(statistic(row), dtype=float) for row in rows], axis=-1)
-
-    found = stats.bootstrap(
-        (np.arange(n),), once_each, vectorized=True, n_resamples=n_resamples, batch=1, method="percentile", rng=np.random.default_rng(random_state)
-    )
-    return np.moveaxis(found.bootstrap_distribution, -1, 0)
+        return np.full((n_resamples, *np.shape(statistic(np.arange(n)))), np.nan)
+    rng = np.random.default_rng(random_state)
+    return np.stack([np.asarray(statistic(rng.integers(n, size=n)), dtype=float) for _ in range(n_resamples)])
 
 
 def interval(distribution: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval along the first axis; undefined (NaN) where more than half of the resamples are."""
+    """Percentile interval along the first axis; undefined (NaN) where more than half of the resamples are, or there are none."""
     if not 0 < level < 1:
         msg = f"`level` must lie between 0 and 1, got {level}."
         raise ValueError(msg)
     values = np.asarray(distribution, dtype=float)
+    if not len(values):
+        return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
     defined = np.isfinite(values)
     enough = 2 * defined.sum(axis=0) >= max(1, len(values))
     filled = np.where(defined, values, np.nan)
