@@ -105,16 +105,15 @@ def _geometric(name: str, units: str, identity: float, back: Any, inverse: Any, 
 
 
 def _moved(plane: np.ndarray, matrix: np.ndarray, offset: np.ndarray, factor: float, border: str, level: float) -> np.ndarray:
-    mode = BORDERS[border]
+    mode, shape = BORDERS[border], plane.shape
     if np.array_equal(matrix, np.eye(2)) and np.array_equal(offset, np.round(offset)):
         return ndimage.affine_transform(plane, matrix, offset, order=0, mode=mode, cval=level)
-    if factor > 1:
-        plane = ndimage.gaussian_filter(plane, 0.5 * np.sqrt(factor**2 - 1), mode="nearest")
-    if border == "constant":  # splines ring against a constant that is far from the image: they see the level itself beyond the border
-        pad = 12
-        padded = np.pad(plane, pad, constant_values=level)
-        return ndimage.affine_transform(padded, matrix, offset + pad, plane.shape, order=3, mode="constant", cval=level)
-    return ndimage.affine_transform(plane, matrix, offset, order=3, mode=mode, cval=level)
+    sigma = 0.5 * np.sqrt(max(0.0, factor**2 - 1))  # what reduces is smoothed first
+    if border == "constant":  # the level goes on beyond the border: splines would ring against a jump there
+        pad = 12 + int(4 * sigma)
+        plane, offset, mode = np.pad(plane, pad, constant_values=level), offset + pad, "nearest"
+    smooth = ndimage.gaussian_filter(plane, sigma, mode=mode) if sigma else plane
+    return ndimage.affine_transform(smooth, matrix, offset, shape, order=3, mode=mode, cval=level)
 
 
 def reflection(axis: str = "x") -> Transformation:

@@ -218,12 +218,12 @@ def views(images: Any, objects: Sequence[Any], angles: Sequence[float], referenc
         raise ValueError(msg)
     doubled = table[table.duplicated()]
     if len(doubled):
-        msg = f"Object {doubled.iloc[0]['object']!r} has {name} {doubled.iloc[0]['angle']:g} twice. Keep one image of each."
+        msg = f"Object {doubled.iloc[0]['object']} has {name} {doubled.iloc[0]['angle']:g} twice. Keep one image of each."
         raise ValueError(msg)
     where = table.assign(index=range(len(table))).pivot_table(index="object", columns="angle", values="index", sort=True)
     if where.isna().to_numpy().any():
         lacking = where.index[where.isna().any(axis=1)][0]
-        msg = f"Object {lacking!r} lacks {name} {where.columns[where.loc[lacking].isna()][0]:g}, which others have. Leave it or that view out."
+        msg = f"Object {lacking} lacks {name} {where.columns[where.loc[lacking].isna()][0]:g}, which others have. Leave it or that view out."
         raise ValueError(msg)
     if reference not in where.columns:
         msg = f"`reference` must be one of the angles {where.columns.tolist()}, got {reference!r}."

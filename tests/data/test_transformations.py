@@ -1,0 +1,201 @@
+"""Transformations: 45 degrees is 45 degrees, inverses undo, borders are what was chosen."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from data import open_dataset
+from data import transformations as t
+from data.stimuli import gratings, paperclips
+from data.transformed import transformed, views
+
+SMOOTH = gaussian_filter(np.random.default_rng(0).standard_normal((64, 64)), 3) * 400 + 128
+EVERY = {
+    "shift": (t.shift(), 5.5),
+    "scale": (t.scale(), 1.3),
+    "rotation": (t.rotation(), 30),
+    "reflection": (t.reflection(), 1),
+    "contrast": (t.contrast(), 0.5),
+    "luminance": (t.luminance(), 20),
+    "blur": (t.blur(), 2),
+    "noise": (t.noise(), 10),
+    "occlusion": (t.occlusion(), 0.25),
+    "clutter": (t.clutter(SMOOTH[None]), 2),
+    "phase scrambling": (t.phase_scrambling(), 0.5),
+}
+MIDDLE = slice(16, 48), slice(16, 48)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("colours", [1, 3])
+def test_every_one_has_a_name_units_and_an_identity(name, colours):
+    """The identity returns the very image; a value changes it; colours are treated alike; input is left as it was; seeds repeat."""
+    change, value = EVERY[name]
+    image = SMOOTH if colours == 1 else np.repeat(SMOOTH[..., None], 3, axis=2)
+    if colours == 3 and name == "clutter":
+        change = t.clutter(image[None])
+    before = image.copy()
+    assert change.name == name
+    assert change.units
+    np.testing.assert_array_equal(change(image, change.identity), image.astype(np.float32))
+    found = change(image, value, 7)
+    assert found.shape == image.shape
+    assert found.dtype == np.float32
+    assert np.abs(found - image).max() > 1
+    np.testing.assert_array_equal(change(image, value, 7), found)
+    np.testing.assert_array_equal(image, before)
+    if colours == 3 and name != "noise":
+        np.testing.assert_allclose(found[..., 0], found[..., 2], atol=1e-3)
+        np.testing.assert_allclose(found[..., 0], change(SMOOTH, value, 7) if name != "clutter" else found[..., 0], atol=1e-2)
+
+
+@pytest.mark.parametrize("name", [name for name, (change, _) in EVERY.items() if change.inverse])
+def test_inverses_undo(name):
+    """In the middle of a smooth image, to 1 % of its range for those that interpolate (seen 0.3 %), else to rounding."""
+    change, value = EVERY[name]
+    back = change(change(SMOOTH, value), change.inverse(value))
+    tolerance = 0.01 * np.ptp(SMOOTH) if name in ("shift", "scale", "rotation") else 1e-3
+    np.testing.assert_allclose(back[MIDDLE], SMOOTH[MIDDLE], atol=tolerance)
+
+
+@pytest.mark.parametrize("degrees", [45, -30, 90, 10])
+def test_a_rotation_of_45_degrees_is_45_degrees(degrees):
+    """A vertical grating turned is the grating of that orientation: correlation above 0.999 in the middle."""
+    upright, turned = (gratings((64, 64), (angle,), (0.08,))[0] for angle in (0, degrees))
+    found = t.rotation("reflect")(upright, degrees)
+    assert np.corrcoef(found[MIDDLE].ravel(), turned[MIDDLE].ravel())[0, 1] > 0.999
+    if degrees == 90:
+        np.testing.assert_allclose(t.rotation()(SMOOTH, 90), np.rot90(SMOOTH), atol=1e-3)
+
+
+def test_shifts_go_where_they_say():
+    """Right and up by whole pixels exactly; by half a pixel as a grating's phase, to 0.5 % of its height (seen 0.1 %)."""
+    np.testing.assert_array_equal(t.shift(0, fill=0)(SMOOTH, 3)[:, 3:], SMOOTH[:, :-3].astype(np.float32))
+    np.testing.assert_array_equal(t.shift(90, fill=0)(SMOOTH, 3)[:-3], SMOOTH[3:].astype(np.float32))
+    still, half = gratings((64, 64), frequencies=(1 / 16,), phases=(0, -360 / 32)).load().values
+    np.testing.assert_allclose(t.shift(0, "edge")(still, 0.5)[MIDDLE], half[MIDDLE], atol=0.005 * 127.5)
+
+
+def test_scale_is_a_factor_and_does_not_alias():
+    """A grating enlarged twice has half the frequency; fine stripes made four times smaller become grey instead of moiré."""
+    small, large = (gratings((64, 64), frequencies=(f,))[0] for f in (0.1, 0.05))
+    assert np.corrcoef(t.scale("reflect")(small, 2)[MIDDLE].ravel(), large[MIDDLE].ravel())[0, 1] > 0.999
+    fine = gratings((64, 64), frequencies=(20 / 64,))[0]
+    reduced = t.scale("wrap")(fine, 0.25)
+    assert reduced.std() < 0.02 * fine.std()
+
+
+def test_borders_are_what_was_chosen():
+    ramp = np.tile(np.arange(8.0), (8, 1))
+    np.testing.assert_allclose(t.shift(border="constant", fill=99)(ramp, 2)[0, :2], 99)
+    np.testing.assert_allclose(t.shift(border="edge")(ramp, 2)[0, :2], 0)
+    np.testing.assert_allclose(t.shift(border="reflect")(ramp, 2)[0, :2], [2, 1])
+    np.testing.assert_allclose(t.shift(border="wrap")(ramp, 2)[0, :2], [6, 7])
+    rim = np.concatenate([ramp[0], ramp[-1], ramp[1:-1, 0], ramp[1:-1, -1]])
+    np.testing.assert_allclose(t.shift()(ramp, 2)[0, :2], rim.mean())
+    assert t.shift(fill=99).border == "constant, luminance 99"
+    assert t.shift(border="wrap").border == "wrap"
+
+
+@pytest.mark.parametrize(("change", "value"), [(t.shift(fill=0), 5), (t.rotation(fill=0), 45), (t.scale(fill=0), 0.5)])
+def test_what_comes_from_outside_is_known(change, value):
+    """Where the mask says so there is the fill, elsewhere the image; and the border alone leaves the rest as it was."""
+    bright = np.full((33, 33), 200.0)
+    outside = change.outside((33, 33), value)
+    found = change(bright, value)
+    edge = gaussian_filter(outside.astype(float), 1.5)
+    np.testing.assert_allclose(found[edge > 0.999], 0, atol=1)
+    np.testing.assert_allclose(found[edge < 0.001], 200, atol=1)
+    alone = change.border_only(bright, value)
+    np.testing.assert_array_equal(alone[~outside], 200)
+    np.testing.assert_array_equal(alone[outside], found[outside])
+
+
+def test_light_and_noise():
+    assert t.contrast()(SMOOTH, 0.5).std() == pytest.approx(SMOOTH.std() / 2, rel=1e-5)
+    assert t.contrast()(SMOOTH, 0.5).mean() == pytest.approx(SMOOTH.mean(), rel=1e-5)
+    assert (t.luminance()(SMOOTH, 20) - SMOOTH).mean() == pytest.approx(20, rel=1e-4)
+    assert (t.noise()(SMOOTH, 10) - SMOOTH).std() == pytest.approx(10, rel=0.05)
+    spot = np.zeros((65, 65))
+    spot[32, 32] = 1
+    y = np.arange(65) - 32
+    assert (t.blur()(spot, 3).sum(axis=1) * y**2).sum() == pytest.approx(9, rel=0.02)
+
+
+def test_occlusion_and_clutter_cover_what_they_say():
+    for share in (0.1, 0.5, 1.0):
+        covered = t.occlusion(fill=-1)(SMOOTH, share, 3) == -1
+        assert covered.mean() == pytest.approx(share, rel=0.1)
+    crowded = t.clutter(np.full((1, 20, 20), -1.0), size=0.25)(SMOOTH, 1, 5) == -1
+    assert crowded.sum() == 16**2
+    rows, columns = np.nonzero(crowded)
+    assert max(abs(rows.mean() - 31.5), abs(columns.mean() - 31.5)) >= 15
+    odd = t.clutter(np.full((1, 7, 7), -1.0), size=0.5)(SMOOTH[:7, :7], 2, 5)
+    assert (odd == -1).any()
+
+
+def test_phase_scrambling_keeps_amplitudes():
+    for share in (0.3, 1.0):
+        found = t.phase_scrambling()(SMOOTH, share)
+        np.testing.assert_allclose(np.abs(np.fft.fft2(found)), np.abs(np.fft.fft2(SMOOTH)), atol=1e-3 * np.abs(np.fft.fft2(SMOOTH)).max())
+
+
+def test_a_transformed_set_is_a_sequence():
+    """Image by value, labelled; an image is changed alike however many there are and whatever else is asked."""
+    pictures = np.stack([SMOOTH, SMOOTH[::-1], SMOOTH.T])
+    found = transformed(pictures, t.noise(), (0, 5, 10), labels=["a", "b", "c"])
+    assert len(found) == 9
+    np.testing.assert_array_equal(found[3], pictures[1].astype(np.float32))
+    part = found.subset([1, 2])
+    assert (list(part.names), list(part.labels)) == (["1", "2"], ["b", "c"])
+    np.testing.assert_array_equal(part[2], found[5])
+    np.testing.assert_array_equal(transformed(pictures[:2], t.noise(), (0, 5, 10))[5], found[5])
+    assert found.attributes["border"] == "none"
+
+
+def test_views_of_wires_and_objects(shared):
+    clips = paperclips((32, 32), 3, views=(-20, 0, 20))
+    found = views(clips, clips.table["object"], clips.table["view"], 0)
+    np.testing.assert_array_equal(found[5], clips[5])
+    assert found.names == ["0.0", "1.0", "2.0"]
+    coil = open_dataset(shared / "coil20" / "index.csv")
+    turning = views(coil, coil.labels, coil.columns["angle_deg"], 0)
+    assert (len(turning.names), len(turning.values)) == (20, 36)
+    assert turning.names[3] == "obj04"
+    index = (
+        list(coil.names).index("obj4/x")
+        if "obj4/x" in coil.names
+        else next(i for i, (label, angle) in enumerate(zip(coil.labels, coil.columns["angle_deg"], strict=True)) if label == "obj04" and angle == 90)
+    )
+    np.testing.assert_array_equal(turning[3 * 36 + 9], coil[index])
+
+
+CLIPS = paperclips((16, 16), 2, views=(0, 10))
+BAD = {
+    "no identity": (lambda: transformed(SMOOTH[None], t.shift(), (1, 2)), "`values` must hold 0, at which shift changes nothing"),
+    "twice": (lambda: transformed(SMOOTH[None], t.shift(), (0, 0)), "`values` of shift must differ"),
+    "no border": (lambda: transformed(SMOOTH[None], t.blur(), (0, 1), border_only=True), "`border_only` has no meaning for blur"),
+    "border": (lambda: t.shift(border="mirror"), "`border` must be one of 'constant', 'edge', 'reflect', 'wrap', got 'mirror'"),
+    "scale": (lambda: t.scale()(SMOOTH, 0), "`value` of scale must be positive"),
+    "mirrored twice": (lambda: t.reflection()(SMOOTH, 2), "`value` of reflection must be 0 or 1"),
+    "axis": (lambda: t.reflection("z"), "`axis` must be 'x' or 'y'"),
+    "blur": (lambda: t.blur()(SMOOTH, -1), "`value` of blur must not be negative"),
+    "covered": (lambda: t.occlusion()(SMOOTH, 2), "`value` of occlusion must lie between 0 and 1"),
+    "half a distractor": (lambda: t.clutter(SMOOTH[None])(SMOOTH, 0.5), "`value` of clutter must be a whole number"),
+    "coloured distractor": (lambda: t.clutter(np.ones((1, 4, 4, 3)))(SMOOTH, 1), "`distractors` must be like the images"),
+    "large distractor": (lambda: t.clutter(SMOOTH[None], size=0.9), "`size` must lie above 0 and at most at 0.5"),
+    "phases": (lambda: t.phase_scrambling()(SMOOTH, 1.5), "phase scrambling must lie between 0 and 1"),
+    "not finite": (lambda: t.shift()(SMOOTH, np.inf), "`value` of shift must be finite"),
+    "not an image": (lambda: t.shift()(SMOOTH[0], 1), "`image` must have shape"),
+    "missing view": (lambda: views(CLIPS.subset([0, 1, 2]), [0, 0, 1], [0, 10, 0], 0), "Object 1 lacks view 10"),
+    "doubled view": (lambda: views(CLIPS, [0, 0, 1, 1], [0, 0, 0, 10], 0), "has view 0 twice"),
+    "reference": (lambda: views(CLIPS, [0, 0, 1, 1], [0, 10, 0, 10], 5), "`reference` must be one of the angles"),
+    "lengths": (lambda: views(CLIPS, [0, 1], [0, 0], 0), "one entry for each of the 4 images"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_values(name):
+    make, message = BAD[name]
+    with pytest.raises(ValueError, match=message):
+        make()
