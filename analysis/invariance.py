@@ -7,6 +7,7 @@ returns a dataset as `analysis.measures.per_unit` does: per unit and per layer, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -232,7 +233,7 @@ def tolerance_range(
     same_value : bool
         Whether the others are seen transformed alike, instead of at the reference.
     resampling : Resampling
-        Intervals are over the other images.
+        Intervals are over units whatever it says: the best of the other images is an extreme, which a bootstrap of images underestimates.
 
     Returns
     -------
@@ -282,6 +283,7 @@ def tolerance_range(
         first, last, defined = ends(block, images, units)
         return np.where(defined, position[last] - position[first], np.nan)
 
+    resampling = replace(resampling, over="units")
     result = per_unit(responses, definition, statistic, resampling, extra={"others_at": "the same value" if same_value else "the reference"})
     first, last, defined = ends(grid, np.arange(len(grid)), slice(None))
     return result.assign(

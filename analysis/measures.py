@@ -51,7 +51,7 @@ class Resampling:
     n_resamples : int
         Bootstrap samples; 0 leaves intervals undefined.
     over : {'images', 'units', 'both'}
-        What is drawn anew for the intervals of layers; those of units are over images.
+        What is drawn anew for the intervals of layers; those of units are over images, and undefined where only units are drawn.
     level : float
     random_state : int
     """
@@ -164,11 +164,11 @@ def per_unit(
         if shuffled is not None:
             mixed = block[shuffled, np.arange(n_values)]
             controls[part] = statistic(mixed, everything, part)
-        if resampling.n_resamples:
+        if resampling.n_resamples and resampling.over != "units":
             draws[:, part] = resampled(
                 lambda drawn, b=block, p=part: statistic(b, drawn, p), n_images, resampling.n_resamples, resampling.random_state
             )
-    low, high = interval(draws, resampling.level) if resampling.n_resamples else (np.full(n_units, np.nan),) * 2
+    low, high = interval(draws, resampling.level)
     names = list(dict.fromkeys(layers.tolist()))
     rows = [_layer(values, draws, controls, np.flatnonzero(layers == name), resampling, best) for name in names]
     data: dict[str, Any] = {"value": ("unit", values), "low": ("unit", low), "high": ("unit", high)}

@@ -113,7 +113,8 @@ def _moved(plane: np.ndarray, matrix: np.ndarray, offset: np.ndarray, factor: fl
         pad = 12 + int(4 * sigma)
         plane, offset, mode = np.pad(plane, pad, constant_values=level), offset + pad, "nearest"
     smooth = ndimage.gaussian_filter(plane, sigma, mode=mode) if sigma else plane
-    return ndimage.affine_transform(smooth, matrix, offset, shape, order=3, mode=mode, cval=level)
+    found = ndimage.affine_transform(smooth, matrix, offset, shape, order=3, mode=mode, cval=level)
+    return np.clip(found, plane.min(), plane.max())  # splines overshoot at sharp edges
 
 
 def reflection(axis: str = "x") -> Transformation:

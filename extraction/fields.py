@@ -186,7 +186,8 @@ IMAGE = Field()  # what a pixel sees: itself
 def join(fields: Iterable[Field]) -> Field:
     """The field of units that read several maps at the same grid position.
 
-    Exact where all share step and centre (then the largest contains the others); else the largest path, and it says so.
+    Exact where all share step and centre (then the largest contains the others). Where they share the step only, it is the smallest that
+    holds all, and says 'largest path': no one path is right. Where steps differ it is the largest of them, and says so too.
 
     >>> join([Field().through(Window(7, padding=3)), Field().through(Window(9, padding=4))]).y.size
     Fraction(9, 1)
@@ -204,4 +205,15 @@ def join(fields: Iterable[Field]) -> Field:
     spans = [(b.y.step, b.y.first, b.x.step, b.x.first) for b in branches]
     aligned = len(set(spans)) == 1 and statuses == {EXACT}
     contained = all(b.y.size <= largest.y.size and b.x.size <= largest.x.size for b in branches)
-    return Field(largest.y, largest.x, EXACT if aligned and contained else LARGEST_PATH)
+    if aligned and contained:
+        return Field(largest.y, largest.x, EXACT)
+    y, x = (_hull([getattr(b, axis) for b in branches], getattr(largest, axis)) for axis in ("y", "x"))
+    return Field(y, x, LARGEST_PATH)
+
+
+def _hull(spans: list[Span], largest: Span) -> Span:
+    """The smallest span that holds all, where they share a step."""
+    if len({span.step for span in spans}) > 1:
+        return largest
+    low, high = min(span.first - span.size / 2 for span in spans), max(span.first + span.size / 2 for span in spans)
+    return Span(high - low, largest.step, (low + high) / 2)

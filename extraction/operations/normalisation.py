@@ -25,7 +25,8 @@ def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[
     inputs : array of shape (n_images, n_features, height, width)
         What the filters looked at.
     window : int or (int, int)
-        Side of the filters. A norm of 0 counts as 1.
+        Side of the filters. A norm of 0 counts as 1, and so does one below a millionth of the image's largest value: what a filter sees there
+        is the rounding of what was done to the image before, and the responses that of a Fourier transform.
 
     Returns
     -------
@@ -50,12 +51,13 @@ def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[
         )
         raise ValueError(msg)
     energy = box_sum((inputs * inputs).sum(axis=1, keepdims=True), look_through)
-    norm = xp.sqrt(xp.where(energy > 0, energy, 1))
+    floor = (1e-6 * xp.abs(inputs).max(axis=(1, 2, 3), keepdims=True)) ** 2
+    norm = xp.sqrt(xp.where(energy > floor, energy, 1))
     normalised = responses / norm
 
     def pullback(gradient: Array) -> tuple[Array, Array]:
         to_norm = -(gradient * normalised / norm).sum(axis=1, keepdims=True)
-        to_energy = xp.where(energy > 0, to_norm / (2 * norm), 0)
+        to_energy = xp.where(energy > floor, to_norm / (2 * norm), 0)
         return gradient / norm, 2 * inputs * spread_sum(to_energy, (len(inputs), 1, *inputs.shape[2:]), look_through)
 
     return normalised, pullback

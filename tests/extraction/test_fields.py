@@ -77,3 +77,14 @@ def test_joining():
     assert Field.whole(10, 20).x.edges(0) == (0, 20)
     with pytest.raises(ValueError, match="at least one field"):
         join([])
+
+
+def test_a_join_of_one_step_holds_all_its_paths():
+    """Branches that are not aligned but step alike: the smallest field that holds both, for every unit; of different steps the largest path."""
+    narrow, shifted = Field().through(Window(3, stride=2)), Field().through(Window(5, stride=2, padding=((0, 9), (0, 9)))).cropped(0, 2)
+    both = join([narrow, shifted])
+    assert both.status == "largest path"
+    for index in (0, 3):
+        edges = [field.x.edges(index) for field in (narrow, shifted)]
+        assert both.x.edges(index) == (min(low for low, _ in edges), max(high for _, high in edges))
+    assert join([narrow, Field().through(Window(9))]).x == Field().through(Window(9)).x

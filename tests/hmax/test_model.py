@@ -233,3 +233,12 @@ def test_given_arrays_and_chosen_sizes(images):
     assert HMAX(prototypes=Prototypes(patches), prototype_sizes=(4,), n_prototypes=2).transform(images).shape == (3, 2)
     assert list(HMAX(prototypes=patches).get_feature_names_out()[[0, 6]]) == ["c2_p02_000", "c2_p04_000"]
     assert to_host(HMAX(prototypes=patches).winners(images)["band"]).shape == (3, 11)
+
+
+def test_rounding_of_an_empty_background_is_no_contrast(images):
+    """Ripples of 1e-13, as splines leave them around an object, change no S1 response by more than float32 does; they were once amplified."""
+    ground = np.zeros((1, 96, 96), np.float32)
+    ground[0, 30:62, 30:62] = images[0, :32, :32]
+    rippled = ground + np.float32(1e-13) * np.random.default_rng(0).standard_normal(ground.shape).astype(np.float32)
+    still, moved = (HMAX(layer="s1", bands=2).transform(image) for image in (ground, rippled))
+    np.testing.assert_allclose(moved, still, atol=1e-6)

@@ -1,0 +1,112 @@
+"""Learning curves and retrieval."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from sklearn.metrics import average_precision_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from analysis.learning_curves import learning_curve, retrieval, retrieve
+from analysis.measures import Resampling
+from data import Dataset, digits
+from extraction import Pixels
+from hmax import HMAX
+
+FEW = Resampling(30)
+
+
+def noisy(n_images=60, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.array(list("ab") * (n_images // 2))
+    images = rng.normal(100, 20, (n_images, 8, 8)) + np.where(labels == "a", 6, -6)[:, None, None]
+    return Dataset(images.astype(np.float32), [f"i{i:02d}" for i in range(n_images)], labels)
+
+
+def test_more_images_and_features_help():
+    found = learning_curve(Pixels(grid=(8, 8)), noisy(), (2, 8, 20), (4, None), n_repeats=4, resampling=FEW)
+    assert found["accuracy"].dims == ("layer", "n_train", "n_features", "repeat")
+    value = found["value"].values[0]
+    assert value[2, 1] > value[0, 1]
+    assert value[2, 1] > value[2, 0]
+    assert (found["low"] <= found["value"]).all()
+    assert found["chance"].item() == 0.5
+    assert list(found["n_features"].values) == [4, -1]
+
+
+def test_a_given_split_is_what_scikit_learn_finds():
+    """All training images, all features, a nearest neighbour and an SVM: the same accuracy as plain pipelines."""
+    given = noisy()
+    given = Dataset(given.source, given.names, given.labels, np.where(np.arange(60) < 40, "train", "test"))
+    train, test = given.split == "train", given.split == "test"
+    found = learning_curve(Pixels(grid=(8, 8)), given, (20,), readout="nearest", n_repeats=1, resampling=FEW)
+    features = Pixels(grid=(8, 8)).transform(given)
+    from sklearn.neighbors import KNeighborsClassifier
+
+    plain = make_pipeline(StandardScaler(), KNeighborsClassifier(1)).fit(features[train], given.labels[train])
+    assert found["value"].item() == plain.score(features[test], given.labels[test])
+    one = learning_curve(Pixels(grid=(8, 8)), given, (1,), readout="svm", n_repeats=1, resampling=FEW)
+    rng = np.random.default_rng(0)
+    picked = np.sort(np.concatenate([rng.permutation(np.flatnonzero(train & (given.labels == label)))[:1] for label in "ab"]))
+    svm = make_pipeline(StandardScaler(), SVC(kernel="linear")).fit(features[picked], given.labels[picked])
+    assert one["value"].item() == svm.score(features[test], given.labels[test])
+
+
+def test_models_learn_in_each_training_set_only(monkeypatch):
+    """HMAX imprints its prototypes anew from the training images of each repeat, and from no others."""
+    pictures = digits().subset(slice(40)).framed("stretch:48x48")
+    pictures = Dataset(pictures.source, pictures.names, np.where(pictures.labels.astype(int) < 5, "low", "high"))
+    seen = []
+    fit = HMAX.fit
+
+    def watched(self, images, y=None):
+        seen.append(set(images.names))
+        return fit(self, images, y)
+
+    monkeypatch.setattr(HMAX, "fit", watched)
+    model = HMAX(bands=1, prototype_sizes=(4,), n_prototypes=10)
+    found = learning_curve(model, pictures, (3, 6), n_repeats=2, readout="nearest", resampling=FEW)
+    assert [len(names) for names in seen] == [6, 12, 6, 12]
+    assert seen[0] < seen[1]
+    assert not hasattr(model, "prototypes_")
+    assert found.sizes["layer"] == 1
+
+
+def test_bad_curves():
+    for wrong in ((0,), (30,), ()):
+        with pytest.raises(ValueError, match="`n_train` must lie between 1 and 29"):
+            learning_curve(Pixels(grid=(8, 8)), noisy(), wrong)
+    with pytest.raises(ValueError, match="must have labels of at least two classes"):
+        learning_curve(Pixels(), Dataset(np.ones((2, 8, 8)), ["a", "b"]), (1,))
+
+
+def responses_of_three_classes():
+    values = np.array([[0.0, 0], [0.1, 0], [5, 5], [5.1, 5.2], [0.2, 9], [2.6, 2.6]])
+    coords = {"image": list("pqrstu"), "label": ("image", list("aabbca"))}
+    return xr.DataArray(values, dims=("image", "unit"), coords=coords)
+
+
+def test_retrieval_by_hand():
+    """Average precision as scikit-learn has it; an image alone in its class asks nothing; nearest neighbours by distance."""
+    found = retrieval(responses_of_three_classes(), metric="euclidean", resampling=FEW)
+    assert np.isnan(found["value"].values[0, 4])
+    distances = np.linalg.norm(responses_of_three_classes().values - responses_of_three_classes().values[5], axis=1)[:5]
+    assert found["value"].values[0, 5] == pytest.approx(average_precision_score([1, 1, 0, 0, 0], -distances))
+    assert found["nearest"].item() == pytest.approx(4 / 5)
+    assert found.attrs["n_queries"] == 5
+    nearest = retrieve(responses_of_three_classes(), 0, 2, "euclidean")
+    assert nearest["name"].tolist() == ["q", "u"]
+    assert nearest["label"].tolist() == ["a", "a"]
+
+
+def test_bad_retrieval():
+    found = responses_of_three_classes()
+    with pytest.raises(ValueError, match="`metric` must be one of"):
+        retrieve(found, 0, metric="cityblock")
+    with pytest.raises(ValueError, match="`query` must be the number of one of 6 images"):
+        retrieve(found, 9)
+    with pytest.raises(ValueError, match="a class with at least two images"):
+        retrieval(found, labels=list("abcdef"))
+    with pytest.raises(ValueError, match="have no coordinate label"):
+        retrieval(found.drop_vars("label"))

@@ -1,0 +1,91 @@
+"""Responses of chosen units: labelled, streamed, the same as the extractor's."""
+
+import numpy as np
+import pytest
+
+from analysis.responses import by_layer, choose_units, responses
+from cnn import CNN
+from data.stimuli import gratings
+from data.transformations import shift
+from data.transformed import transformed
+from extraction import Pixels
+from hmax import HMAX
+
+MODEL = HMAX(bands=2)
+
+
+def test_responses_are_the_extractors(images):
+    """All units, and chosen ones by name, through several bands."""
+    found = responses(MODEL, images, ["c1", "s1"], 7)
+    assert dict(found.sizes) == {"image": 3, "unit": 14}
+    for layer, units in by_layer(found):
+        reader = HMAX(bands=2, layer=layer).fit(images)
+        columns = {name: index for index, name in enumerate(reader.get_feature_names_out())}
+        expected = reader.transform(images)[:, [columns[name] for name in found["unit"].values[units]]]
+        np.testing.assert_array_equal(found.values[:, units], expected)
+        table = reader.units(images[0].shape).set_index("unit").loc[found["unit"].values[units]]
+        np.testing.assert_array_equal(found["field_size"].values[units], table["field_size"])
+        np.testing.assert_array_equal(found["x"].values[units], table["x"])
+    whole = responses(MODEL, images, ["c1"])
+    np.testing.assert_array_equal(whole.values, HMAX(bands=2, layer="c1").transform(images))
+
+
+def test_units_are_chosen_evenly_and_again():
+    first, again, other = (choose_units(MODEL, (64, 64), ["c1"], 20, seed)["c1"] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert set(first) != set(other)
+    assert len(set(first)) == 20
+    assert list(choose_units(Pixels(grid=(2, 2)), (8, 8), units=99)["pixels"]) == [0, 1, 2, 3]
+    assert list(choose_units(MODEL, (64, 64), units={"c1": [5, 3]})["c1"]) == [3, 5]
+
+
+@pytest.mark.parametrize("model", [MODEL, CNN("lenet5", weights="untrained")])
+def test_units_in_the_middle(model):
+    """Every feature of every map, at the place whose field is closest to the middle of the image."""
+    shape = (64, 64) if model is MODEL else (32, 32)
+    layers = ["s1", "c1"] if model is MODEL else None
+    units = choose_units(model, shape, layers, "centre")
+    found = responses(model, np.zeros((1, *shape), np.uint8), units=units)
+    assert found.sizes["unit"] == sum(maps.shape[0] for layer in units for maps in model._geometry(shape, (layer,))[layer])
+    fields = model.fields(shape, layers).set_index(["layer", "band"])
+    for layer, band, x in zip(found["layer"].values, found["band"].values, found["x"].values, strict=True):
+        assert abs(x - (shape[1] - 1) / 2) <= fields.loc[(layer, band), "step_x"] / 2
+
+
+def test_stimuli_bring_their_parameters():
+    found = responses(MODEL, gratings((64, 64), (0, 90), (0.1, 0.2)), ["c1"], "centre")
+    assert list(found["stimulus_orientation"].values) == [0, 0, 90, 90]
+    assert found["stimulus_frequency"].attrs["units"] == "cycles per pixel"
+    assert found.attrs["model"] == "hmax:HMAX"
+
+
+def test_transformed_sets_become_a_dimension(images):
+    moved = transformed(images, shift(), (-2, 0, 2), labels=["a", "b", "a"])
+    found = responses(Pixels(grid=(4, 4)), moved)
+    assert found.dims == ("image", "shift", "unit")
+    assert (found.attrs["identity"], found.attrs["border"]) == (0, "constant, mean of the border")
+    assert list(found["label"].values) == ["a", "b", "a"]
+    np.testing.assert_array_equal(found.sel(shift=0).values, Pixels(grid=(4, 4)).transform(images.astype(np.float32)))
+
+
+def test_large_responses_are_kept_in_a_file(images):
+    """The same numbers; they are mapped from a file that has no name any more."""
+    many = list(images) * 40
+    inside, outside = (responses(MODEL, many, ["c1"], memory=memory) for memory in (256, 0))
+    np.testing.assert_array_equal(inside.values, outside.values)
+    base = outside.values
+    while base is not None and not isinstance(base, np.memmap):
+        base = base.base
+    assert isinstance(base, np.memmap)
+
+
+def test_bad_requests(images):
+    for units in (0, "middle", True):
+        with pytest.raises(ValueError, match="`units` must be None, a number of at least 1, 'centre'"):
+            responses(MODEL, images, ["c1"], units)
+    with pytest.raises(ValueError, match="`units` of 'c1' must lie between 0 and"):
+        responses(MODEL, images, units={"c1": [10**9]})
+    with pytest.raises(ValueError, match="`layer` must be one of 's1', 'c1'"):
+        responses(MODEL, images, ["v4"])
+    with pytest.raises(ValueError, match="`images` must have one size, got"):
+        responses(MODEL, [images[0], images[0][:50]], ["c1"])
