@@ -15,8 +15,8 @@ RECEPTIVE_FIELDS = pd.DataFrame(
         ("V4", "macaque", "diameter over eccentricity", 0.84, 0.84, True, "diameter", _FREEMAN, _RECALLED),
         ("TE", "macaque", "range of sizes", 2.8, 26.0, False, "as the paper maps it", "Op de Beeck & Vogels, J Comp Neurol 2000", _READ),
         ("IT", "macaque", "least size", 10.0, float("inf"), False, "side, above 10 x 10 degrees, fovea included", "Gross et al. 1969", _SECOND_HAND),
-        ("IT, natural background", "macaque", "twice the radius", 22.0, 22.0, False, "radius 11 degrees", "Rolls group", _SECOND_HAND),
-        ("IT, plain background", "macaque", "twice the radius", 78.0, 78.0, False, "radius 39 degrees", "Rolls group", _SECOND_HAND),
+        ("IT, natural", "macaque", "twice the radius", 22.0, 22.0, False, "radius 11 degrees, natural background", "Rolls group", _SECOND_HAND),
+        ("IT, plain", "macaque", "twice the radius", 78.0, 78.0, False, "radius 39 degrees, plain background", "Rolls group", _SECOND_HAND),
     ],
     columns=list(_COLUMNS),
 )

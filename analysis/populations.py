@@ -5,6 +5,7 @@ Each measure takes responses of dims (image, <transformation>, unit) and returns
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -225,9 +226,10 @@ def decoding_generalisation(
     with tqdm(total=len(layers) * len(folds), desc="Decoding", unit="fit", delay=2, disable=shown) as bar:
         for row, (_, units) in enumerate(layers):
             for train, test in folds:
-                fitted = classifier(readout, classes[train], len(units), resampling.random_state).fit(
-                    grid[train, reference][:, units], classes[train]
-                )
+                fitted = classifier(readout, classes[train], len(units), resampling.random_state)
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", message="The number of unique classes")  # each object may be its own class
+                    fitted.fit(grid[train, reference][:, units], classes[train])
                 flat = grid[test][:, :, units].reshape(-1, len(units))
                 predicted[row, test] = fitted.predict(flat).reshape(len(test), -1)
                 bar.update()

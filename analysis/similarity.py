@@ -287,6 +287,7 @@ def brain_similarity(
         "n_subjects": len(table),
         "n_permutations": n_permutations,
         "correction": correction,
+        "comparison": comparison,
         "rdm": models.attrs["definition"],
     }
     made = resampling.attributes() | {"resampled_over": "images, half-samples"}

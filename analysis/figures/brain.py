@@ -40,15 +40,18 @@ def brain(results: dict[str, xr.Dataset], title: str = "") -> Figure:
                 part = result.sel(layer=layer)
                 value, low, high = (float(part[name]) for name in ("layer_value", "layer_low", "layer_high"))
                 axes.plot([low, high], [row, row], color=colour, linewidth=1)
-                axes.plot(value, row, "o", color=colour, markersize=3.5, markerfacecolor=colour if float(part["p_corrected"]) < 0.05 else "white")
+                filled = colour if float(part["p_corrected"]) < 0.05 else "white"
+                axes.plot(value, row, "o", color=colour, markersize=3.5, markerfacecolor=filled)
                 labels.append(model if result.sizes["layer"] == 1 else f"{model}, {layer}")
                 row += 1
         axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
-        axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel=first.attrs["formula"], title=title)
+        name = str(first.attrs["comparison"]).capitalize()
+        axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel=f"Similarity of RDMs ({name}), mean over subjects", title=title)
         axes.invert_yaxis()
         axes.margins(y=0.02)
-        if float(first["ceiling_high"]) > 0:
-            figure.legend(loc="outside lower right", frameon=False)
+        axes.plot([], [], "o", color=PALETTE["grey"], markersize=3.5, label="p < 0.05, corrected")
+        axes.plot([], [], "o", color=PALETTE["grey"], markersize=3.5, markerfacecolor="white", label="not significant")
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.cortex import field_sizes_at
@@ -40,8 +41,11 @@ def growth_figure(result: xr.Dataset, units: str = "pixels", eccentricity: float
     table: pd.DataFrame = result.to_dataframe()
     factor = table[units] / table["pixels"]
     with style():
-        figure = Figure(figsize=(WIDTHS["middle"], 2.8), layout="constrained")
-        axes = figure.subplots()
+        figure = Figure(figsize=(WIDTHS["middle"] if eccentricity is None else WIDTHS["double"], 2.8), layout="constrained")
+        panels = figure.subplots(
+            1, 1 if eccentricity is None else 2, sharey=True, squeeze=False, width_ratios=[1] if eccentricity is None else [3, 1]
+        )
+        axes = panels[0, 0]
         for colour, (model, rows) in zip(PALETTE.values(), table.groupby("model", sort=False), strict=False):
             for way, line in rows.groupby("way", sort=False):
                 line = line.sort_values("depth")
@@ -49,19 +53,24 @@ def growth_figure(result: xr.Dataset, units: str = "pixels", eccentricity: float
                 axes.plot(line["depth"], line[units], dashes, color=colour, marker=marker, markersize=3, label=f"{model}, {way}")
                 axes.fill_between(line["depth"], line["low"] * scale, line["high"] * scale, color=colour, alpha=0.15, linewidth=0)
         axes.set_yscale("log")
-        if eccentricity is not None:
-            _cortex(axes, field_sizes_at(eccentricity))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.set(xlabel="Depth: lowest layer 0, highest 1", ylabel=UNITS[units], xlim=(-0.03, 1.03 if eccentricity is None else 1.22))
-        figure.legend(loc="outside right upper", frameon=False, handlelength=2.8)
+        axes.set(xlabel="Depth: lowest layer 0, highest 1", ylabel=UNITS[units], xlim=(-0.03, 1.03))
+        if eccentricity is not None:
+            _cortex(panels[0, 1], field_sizes_at(eccentricity), eccentricity)
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False, handlelength=2.8)
     return figure
 
 
-def _cortex(axes, areas: pd.DataFrame) -> None:  # type: ignore[no-untyped-def]
-    """Areas as short bars at the right, from low to high; open upward where only a least size is known."""
+def _cortex(axes: Axes, areas: pd.DataFrame, eccentricity: float) -> None:
+    """Areas from low to high, an arrow where only the least size is known; pale where the number is recalled and not read again."""
     for number, area in enumerate(areas.itertuples()):
-        place, top = 1.08 + 0.045 * (number % 3), area.high if area.high < 1e3 else 4 * area.low
-        axes.plot([place, place], [area.low, top], color=PALETTE["grey"], linewidth=3 if top > area.low else 0, solid_capstyle="butt")
-        if top == area.low:
-            axes.plot([place - 0.02, place + 0.02], [area.low, area.low], color=PALETTE["grey"], linewidth=2)
-        axes.annotate(area.area.split(",")[0], (place, top), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=5.5, color="#444444")
+        colour = "#BBBBBB" if "recalled" in str(area.confidence) else "#444444"
+        if area.high == area.low:
+            axes.plot(number, area.low, "_", color=colour, markersize=9, markeredgewidth=2)
+        elif area.high < float("inf"):
+            axes.plot([number, number], [area.low, area.high], color=colour, linewidth=4, solid_capstyle="butt")
+        else:
+            axes.plot([number, number], [area.low, 4 * area.low], color=colour, linewidth=1.5)
+            axes.plot(number, 4 * area.low, "^", color=colour, markersize=4)
+    axes.set_xticks(range(len(areas)), areas["area"], rotation=90)
+    axes.set(title=f"Macaque, {eccentricity:g}° eccentric", xlim=(-0.7, len(areas) - 0.3))
