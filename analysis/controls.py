@@ -90,6 +90,9 @@ def matched_layers(
     if by not in ("field_size", "depth"):
         msg = f"`by` must be 'field_size' or 'depth', got {by!r}."
         raise ValueError(msg)
+    if len(models) < 2:
+        msg = f"`models` must hold at least two, got {list(models)}."
+        raise ValueError(msg)
     first = next(iter(models)) if reference is None else reference
     if first not in models:
         msg = f"`reference` must be one of {', '.join(map(repr, models))}, got {first!r}."

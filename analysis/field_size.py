@@ -18,22 +18,22 @@ DEFINITIONS: Mapping[str, str] = {
 }
 
 
-def field_sizes(field: np.ndarray, pixel: float = 1.0) -> dict[str, float]:
+def field_sizes(field: np.ndarray, pixel: float | tuple[float, float] = 1.0) -> dict[str, float]:
     """Size, centre and shape of a map of how much each pixel matters.
 
     Parameters
     ----------
     field : array of shape (height, width)
         At least 0.
-    pixel : float
-        Distance between the entries of the map, in pixels of the image.
+    pixel : float or (float, float)
+        Distance between the entries of the map, along y and x, in pixels of the image.
 
     Returns
     -------
     dict
         `full_support`, `root_area`, `gaussian`, `moments` (see `DEFINITIONS`), in pixels; `top`, `left`, `bottom`, `right`, the box of the
         support in entries of the map, the last two one past the end; `centre_y`, `centre_x`, the centre of mass, and `sigma_y`, `sigma_x`, its
-        standard deviations, in pixels from the first entry; `elongation` (longer over shorter axis) and `orientation` (of the longer axis,
+        standard deviations, in pixels (from the first entry); `elongation` (longer over shorter axis) and `orientation` (of the longer axis,
         degrees counterclockwise from the x axis) by moments. All NaN for a map of zeros; `gaussian` NaN where the fit fails or leaves the map.
 
     Raises
@@ -58,7 +58,8 @@ def field_sizes(field: np.ndarray, pixel: float = 1.0) -> dict[str, float]:
         return dict.fromkeys(names, np.nan)
     rows, columns = np.nonzero(values > SUPPORT * peak)
     box = int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
-    y, x = np.indices(values.shape)
+    step_y, step_x = (pixel, pixel) if np.ndim(pixel) == 0 else pixel  # type: ignore[misc]
+    y, x = np.indices(values.shape) * np.array([step_y, step_x])[:, None, None]
     weight = values / values.sum()
     centre_y, centre_x = (weight * y).sum(), (weight * x).sum()
     down, right = y - centre_y, x - centre_x
@@ -66,26 +67,25 @@ def field_sizes(field: np.ndarray, pixel: float = 1.0) -> dict[str, float]:
     shorter, longer = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 0))
     axis = np.linalg.eigh(spread)[1][:, 1]
     found = [
-        max(box[2] - box[0], box[3] - box[1]) * pixel,
-        np.sqrt((values > AREA * peak).sum()) * pixel,
-        _gaussian(values / peak, (centre_y, centre_x), max(longer, 0.5)) * pixel,
-        4 * np.sqrt(shorter * longer) * pixel,
+        max((box[2] - box[0]) * step_y, (box[3] - box[1]) * step_x),
+        np.sqrt((values > AREA * peak).sum() * step_y * step_x),
+        _gaussian(values / peak, y, x, (centre_y, centre_x), max(longer, 0.5 * min(step_y, step_x))),
+        4 * np.sqrt(shorter * longer),
         *box,
-        centre_y * pixel,
-        centre_x * pixel,
-        np.sqrt(spread[0, 0]) * pixel,
-        np.sqrt(spread[1, 1]) * pixel,
+        centre_y,
+        centre_x,
+        np.sqrt(spread[0, 0]),
+        np.sqrt(spread[1, 1]),
         longer / shorter if shorter > 0 else np.inf,
         np.degrees(np.arctan2(-axis[0], axis[1])) % 180,
     ]
     return dict(zip(names, map(float, found), strict=True))
 
 
-def _gaussian(values: np.ndarray, centre: tuple[float, float], sigma: float) -> float:
+def _gaussian(values: np.ndarray, y: np.ndarray, x: np.ndarray, centre: tuple[float, float], sigma: float) -> float:
     """Four times the geometric mean of the two standard deviations of a Gaussian with an offset; NaN where it does not fit."""
-    if (values > AREA).sum() < 6:
+    if (values > AREA).sum() < 6 or min(values.shape) < 2:
         return np.nan
-    y, x = np.indices(values.shape)
 
     def residual(p: np.ndarray) -> np.ndarray:
         down, right = y - p[1], x - p[2]
@@ -93,10 +93,11 @@ def _gaussian(values: np.ndarray, centre: tuple[float, float], sigma: float) -> 
         along, across = right * np.cos(p[5]) - down * np.sin(p[5]), right * np.sin(p[5]) + down * np.cos(p[5])
         return (p[0] * np.exp(-0.5 * ((along / first) ** 2 + (across / second) ** 2)) + p[6] - values).ravel()
 
-    reach = np.log(2 * max(values.shape))
-    bounds = ([0, -1, -1, np.log(0.2), np.log(0.2), -np.pi, -1], [10, values.shape[0], values.shape[1], reach, reach, np.pi, 1])
+    step, reach = min(y[1, 0] - y[0, 0], x[0, 1] - x[0, 0]), max(y.max(), x.max())
+    shortest, longest = np.log(0.2 * step), np.log(2 * (reach + step))
+    bounds = ([0, -step, -step, shortest, shortest, -np.pi, -1], [10, y.max() + step, x.max() + step, longest, longest, np.pi, 1])
     start = np.clip([1, *centre, np.log(sigma), np.log(sigma), 0.1, 0], *bounds)
     fit = least_squares(residual, start, bounds=bounds, max_nfev=200)
-    if not fit.success or fit.x[0] < 1e-3 or max(fit.x[3:5]) > reach - 0.01:
+    if not fit.success or fit.x[0] < 1e-3 or max(fit.x[3:5]) > longest - 0.01:
         return np.nan
     return float(4 * np.exp((fit.x[3] + fit.x[4]) / 2))

@@ -167,7 +167,8 @@ def firing_rate_invariance(
     Returns
     -------
     xarray.Dataset
-        1 is chance, 1 / `rate` the highest there is.
+        1 is chance (a little more, since the better sign is taken: compare with `control`), 1 / `rate` the highest there is. The reference
+        itself, where the strongest images fire by choice, does not count.
 
     Raises
     ------
@@ -194,16 +195,20 @@ def firing_rate_invariance(
         f"local over global firing rate, L / G, with thresholds at which G = {rate:g}, mean of the best {100 * best:g} % of units",
         "Goodfellow et al., NeurIPS 2009",
     )
-    calibrated = _calibrated(grid.reshape(-1, grid.shape[2]) if baseline is None else baseline.values, rate)
+    others = np.delete(np.arange(grid.shape[1]), reference)
+    known: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
 
     def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
+        if units.start not in known:  # thresholds are those of all images: a block is seen whole first
+            known.clear()
+            known[units.start] = _calibrated(block.reshape(-1, block.shape[2]) if baseline is None else baseline.values[:, units].astype(float), rate)
         drawn = block[images]
         n_top = max(1, round(rate * len(drawn))) if n_strongest is None else n_strongest
         scores = []
-        for sign, (threshold, met) in zip((1, -1), calibrated, strict=True):
+        for sign, (threshold, met) in zip((1, -1), known[units.start], strict=True):
             strongest = np.argsort(-sign * drawn[:, reference], axis=0, kind="stable")[:n_top]
-            fires = np.take_along_axis(sign * drawn, strongest[:, None], axis=0) > sign * threshold[units]
-            scores.append(fires.mean(axis=(0, 1)) / met[units])
+            fires = sign * np.take_along_axis(drawn[:, others], strongest[:, None], axis=0) > sign * threshold
+            scores.append(fires.mean(axis=(0, 1)) / met)
         return np.fmax(*scores)
 
     return per_unit(responses, definition, statistic, resampling, best=best, extra={"rate": rate, "n_baseline": n_baseline})
@@ -211,8 +216,8 @@ def firing_rate_invariance(
 
 def _calibrated(values: np.ndarray, rate: float) -> list[tuple[np.ndarray, np.ndarray]]:
     """For firing above and below: thresholds beyond which about `rate` of each unit's values lie, and the shares that do; NaN where far off."""
-    n_beyond, n = max(1, round(rate * len(values))), len(values)
-    ordered = np.sort(values, axis=0).astype(float)
+    n_beyond, n = round(rate * len(values)), len(values)
+    ordered = np.sort(values, axis=0)
     upper, lower = (ordered[n - n_beyond - 1] + ordered[n - n_beyond]) / 2, (ordered[n_beyond - 1] + ordered[n_beyond]) / 2
     met = [(ordered > upper).mean(axis=0), (ordered < lower).mean(axis=0)]
     return [(line, np.where((share >= rate / 2) & (share <= 2 * rate), share, np.nan)) for line, share in zip((upper, lower), met, strict=True)]
@@ -270,7 +275,7 @@ def tolerance_range(
         """First and last index of the range, and whether there is one."""
         target = chosen[units]
         preferred = block[target, :, np.arange(len(target))].T
-        others = block[images] if same_value else block[images][:, reference : reference + 1]
+        others = block[images] if same_value else block[images, reference][:, None]
         wins = preferred > np.where(images[:, None, None] != target, others, -np.inf).max(axis=0)
         first, last = np.full(len(target), reference), np.full(len(target), reference)
         for index in range(reference - 1, -1, -1):
@@ -285,7 +290,11 @@ def tolerance_range(
 
     resampling = replace(resampling, over="units")
     result = per_unit(responses, definition, statistic, resampling, extra={"others_at": "the same value" if same_value else "the reference"})
-    first, last, defined = ends(grid, np.arange(len(grid)), slice(None))
+    first, last, defined = np.empty((3, grid.shape[2]), int)
+    for begin in range(0, grid.shape[2], 1024):
+        part = slice(begin, begin + 1024)
+        first[part], last[part], defined[part] = ends(grid[:, :, part], np.arange(len(grid)), part)
+    defined = defined.astype(bool)
     return result.assign(
         lowest=("unit", np.where(defined, points[first], np.nan), {"units": units}),
         highest=("unit", np.where(defined, points[last], np.nan), {"units": units}),
@@ -355,7 +364,7 @@ def selectivity_and_tolerance(responses: xr.DataArray, resampling: Resampling = 
     """
     _, reference = _transformed(responses)
     grid = grid_of(responses)
-    selectivity = sparseness(grid[:, reference].astype(float))
+    selectivity = sparseness(grid[:, reference])
     preferred = np.take_along_axis(grid, grid[:, reference].argmax(axis=0)[None, None], axis=0)[0].astype(float)
     tolerance = ratio(np.delete(preferred, reference, axis=0).mean(axis=0), preferred[reference])
     rows = []

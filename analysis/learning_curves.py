@@ -15,13 +15,12 @@ from sklearn.metrics.pairwise import pairwise_distances
 from tqdm.auto import tqdm
 
 from analysis.measures import DEFAULT, Definition, Resampling, described
-from analysis.readout import classifier
+from analysis.readout import fitted_classifier
 from analysis.responses import by_layer, responses
 from analysis.statistics import interval, resampled
 from data import Dataset
 from extraction import FeatureExtractor
 
-_MANNING = "Manning, Raghavan & Schuetze, Introduction to Information Retrieval, 2008"
 METRICS = ("correlation", "euclidean", "cosine")
 
 
@@ -78,8 +77,14 @@ def learning_curve(
     pool = np.arange(len(dataset)) if dataset.split is None else np.flatnonzero(dataset.split == "train")
     smallest = int(np.unique(dataset.labels[pool], return_counts=True)[1].min())
     highest = smallest - (1 if dataset.split is None else 0)
-    if not len(n_train) or min(n_train) < 1 or max(n_train) > highest or n_repeats < 1:
-        msg = f"`n_train` must lie between 1 and {highest}, the images of the smallest class, and `n_repeats` be positive, got {list(n_train)}."
+    if not len(n_train) or min(n_train) < 1 or max(n_train) > highest:
+        msg = f"`n_train` must lie between 1 and {highest}, what the smallest class has to train on, got {list(n_train)}."
+        raise ValueError(msg)
+    if n_repeats < 1 or not len(n_features) or min((limit for limit in n_features if limit is not None), default=1) < 1:
+        msg = f"`n_repeats` and `n_features` must be at least 1 (or None, for all features), got {n_repeats} and {list(n_features)}."
+        raise ValueError(msg)
+    if dataset.split is not None and not (dataset.split == "test").any():
+        msg = "`dataset` has a split without a test image. Name some in its index, or leave the split out."
         raise ValueError(msg)
     wanted = model._wanted(layers)
     if model.__sklearn_tags__().requires_fit and hasattr(model, "image_shape_"):
@@ -98,15 +103,18 @@ def learning_curve(
                 train = np.sort(np.concatenate([members[:count] for members in order.values()]))
                 test = np.flatnonzero(dataset.split == "test") if dataset.split is not None else np.setdiff1d(pool, train)
                 answers = _learned(reader, dataset, train, wanted) if fixed is None else fixed
-                for row, (_, units) in enumerate(by_layer(answers)):
+                for row, (layer, units) in enumerate(by_layer(answers)):
+                    if (largest := max((limit for limit in n_features if limit is not None), default=0)) > len(units):
+                        msg = f"`n_features` must be at most {len(units)}, the units of layer {layer!r}, got {largest}."
+                        raise ValueError(msg)
                     drawn = np.random.default_rng(seed).permutation(units)
                     for depth, limit in enumerate(n_features):
                         kept = drawn[:limit]
                         values = answers.values[:, kept]
-                        fitted = classifier(readout, dataset.labels[train], len(kept), seed).fit(values[train], dataset.labels[train])
+                        fitted = fitted_classifier(readout, values[train], dataset.labels[train], seed)
                         found[row, column, depth, repeat] = fitted.score(values[test], dataset.labels[test])
                 bar.update()
-    draws = resampled(lambda repeats: found[..., repeats].mean(axis=-1), n_repeats, max(1, resampling.n_resamples), resampling.random_state)
+    draws = resampled(lambda repeats: found[..., repeats].mean(axis=-1), n_repeats, resampling.n_resamples, resampling.random_state)
     low, high = interval(draws, resampling.level)
     dims = ("layer", "n_train", "n_features")
     data = {"accuracy": ((*dims, "repeat"), found), "value": (dims, found.mean(axis=-1)), "low": (dims, low), "high": (dims, high)}
@@ -148,7 +156,7 @@ def retrieve(found: xr.DataArray, query: int, n_images: int = 5, metric: str = "
         raise ValueError(msg)
     rows = []
     for layer, units in by_layer(found):
-        distances = _distances(found.values[:, units], metric, [query])[0]
+        distances = _distances(layer, found.values[:, units], metric, [query])[0]
         order = [index for index in np.argsort(distances, kind="stable") if index != query][:n_images]
         for rank, index in enumerate(order, start=1):
             row = {"layer": layer, "rank": rank, "image": int(index), "name": str(found["image"].values[index]), "distance": float(distances[index])}
@@ -185,19 +193,21 @@ def retrieval(found: xr.DataArray, labels: Any = None, metric: str = "correlatio
         raise ValueError(msg)
     names = [name for name, _ in by_layer(found)]
     precision, nearest = np.full((2, len(names), len(found)), np.nan)
-    for row, (_, units) in enumerate(by_layer(found)):
-        for query in range(len(found)):
-            others = np.delete(np.arange(len(found)), query)
-            same = classes[others] == classes[query]
-            if same.any():
-                distances = _distances(found.values[:, units], metric, [query])[0][others]
-                precision[row, query] = average_precision_score(same, -distances)
-                nearest[row, query] = same[distances.argmin()]
+    for row, (layer, units) in enumerate(by_layer(found)):
+        values = found.values[:, units].astype(float)
+        for first in range(0, len(found), 256):
+            block = range(first, min(first + 256, len(found)))
+            for query, distances in zip(block, _distances(layer, values, metric, block), strict=True):
+                others = np.arange(len(found)) != query
+                same = classes[others] == classes[query]
+                if same.any():
+                    precision[row, query] = average_precision_score(same, -distances[others])
+                    nearest[row, query] = same[distances[others].argmin()]
     queries = np.flatnonzero(np.isfinite(precision[0]))
     if not len(queries):
         msg = "`labels` must have a class with at least two images, so that there is something to find."
         raise ValueError(msg)
-    draws = resampled(lambda drawn: precision[:, queries[drawn]].mean(axis=1), len(queries), max(1, resampling.n_resamples), resampling.random_state)
+    draws = resampled(lambda drawn: precision[:, queries[drawn]].mean(axis=1), len(queries), resampling.n_resamples, resampling.random_state)
     low, high = interval(draws, resampling.level)
     columns = {"layer_value": precision[:, queries].mean(axis=1), "layer_low": low, "layer_high": high, "nearest": nearest[:, queries].mean(axis=1)}
     data: dict[str, Any] = {name: ("layer", values) for name, values in columns.items()} | {"value": (("layer", "image"), precision)}
@@ -217,5 +227,18 @@ def _checked(found: xr.DataArray, metric: str) -> None:
         raise ValueError(msg)
 
 
-def _distances(values: np.ndarray, metric: str, queries: Sequence[int]) -> np.ndarray:
-    return pairwise_distances(values[list(queries)].astype(float), values.astype(float), metric=metric)
+def _distances(layer: str, values: np.ndarray, metric: str, queries: Sequence[int]) -> np.ndarray:
+    """Distances of some images to all.
+
+    Raises
+    ------
+    ValueError
+        If one has no direction for a correlation or cosine: all its responses are the same, or zero.
+    """
+    values = values.astype(float)
+    spread = np.ptp(values, axis=1) if metric == "correlation" else np.abs(values).max(axis=1)
+    if metric != "euclidean" and (spread == 0).any():
+        image = int((spread == 0).argmax())
+        msg = f"`metric` {metric!r} is undefined in layer {layer!r}: image {image} has the same response in all units. Use metric='euclidean'."
+        raise ValueError(msg)
+    return pairwise_distances(values[list(queries)], values, metric=metric)

@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 
 from analysis.responses import layers_of
-from analysis.statistics import RESAMPLED, interval, mean_defined, resampled
+from analysis.statistics import RESAMPLED, deviation_defined, mean_defined, normal_interval, resampled
 
-_BLOCK = 2**22  # responses worked on at a time
+_BLOCK = 2**21  # responses worked on at a time
+_N_CONTROLS = 5  # ways in which images are exchanged
 FLAT = 1e-6  # of the largest response: differences below it are rounding of float32
 
 Statistic = Callable[[np.ndarray, np.ndarray, slice], np.ndarray]  # (responses (image, value, unit), images to use, which units) -> (unit,)
@@ -44,14 +45,15 @@ class Definition:
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are made.
+    """How intervals are made: the value plus and minus its standard error.
 
     Attributes
     ----------
     n_resamples : int
-        Bootstrap samples; 0 leaves intervals undefined.
+        Bootstrap samples of images; 0 leaves what depends on them undefined.
     over : {'images', 'units', 'both'}
-        What is drawn anew for the intervals of layers; those of units are over images, and undefined where only units are drawn.
+        What the standard error of a layer is over: images (bootstrap), its units (their deviation over the root of their number), or the sum
+        of both variances. That of a unit is over images, and undefined for 'units'.
     level : float
     random_state : int
     """
@@ -86,7 +88,12 @@ def transformation_of(responses: xr.DataArray) -> tuple[str, int]:
         If the responses are not to a transformed set.
     """
     others = [str(dim) for dim in responses.dims if dim not in ("image", "unit")]
-    if len(others) != 1 or "identity" not in responses.attrs or set(responses.dims) != {"image", "unit", *others}:
+    if (
+        len(others) != 1
+        or responses[others[0]].dims != (others[0],)
+        or "identity" not in responses.attrs
+        or set(responses.dims) != {"image", "unit", *others}
+    ):
         msg = (
             f"`responses` must have the dims image, a transformation and unit, and the attribute identity, got dims {responses.dims}. "
             "Make them with analysis.responses.responses of a `data.transformed.transformed` set."
@@ -140,7 +147,8 @@ def per_unit(
         Whether to measure again after images were exchanged at every value but the reference: what a unit scores whose responses there say
         nothing about the image.
     best : float
-        Share of each layer's defined units, from the highest value down, that the layer's number is the mean of.
+        Share of each layer's defined units, from the highest value down, that the layer's number is the mean of; which ones is settled once,
+        with all images.
     extra : mapping
         Further attributes.
 
@@ -152,65 +160,78 @@ def per_unit(
     """
     grid, layers = grid_of(responses), layers_of(responses)
     n_images, n_values, n_units = grid.shape
-    everything = np.arange(n_images)
-    shuffled = _exchanged(responses, grid, resampling.random_state) if control else None
-    values, controls = np.empty(n_units), np.full(n_units, np.nan)
-    draws = np.full((resampling.n_resamples, n_units), np.nan)
-    step = max(1, _BLOCK // (n_images * n_values))
-    for first in range(0, n_units, step):
-        part = slice(first, first + step)
+    names, owner = np.unique(layers, return_inverse=True)
+    orders = _exchanged(responses, grid, resampling.random_state) if control else []
+    draw_images = resampling.n_resamples if resampling.over != "units" else 0
+    blocks = [slice(first, first + max(1, _BLOCK // (n_images * n_values))) for first in range(0, n_units, max(1, _BLOCK // (n_images * n_values)))]
+    values, errors, controls = np.empty(n_units), np.full(n_units, np.nan), np.full(n_units, np.nan)
+    for part in blocks:
         block = grid[:, :, part].astype(float)
-        values[part] = statistic(block, everything, part)
-        if shuffled is not None:
-            mixed = block[shuffled, np.arange(n_values)]
-            controls[part] = statistic(mixed, everything, part)
-        if resampling.n_resamples and resampling.over != "units":
-            draws[:, part] = resampled(
-                lambda drawn, b=block, p=part: statistic(b, drawn, p), n_images, resampling.n_resamples, resampling.random_state
-            )
-    low, high = interval(draws, resampling.level)
-    names = list(dict.fromkeys(layers.tolist()))
-    rows = [_layer(values, draws, controls, np.flatnonzero(layers == name), resampling, best) for name in names]
+        values[part] = statistic(block, np.arange(n_images), part)
+        if orders:
+            controls[part] = np.mean([statistic(block[order, np.arange(n_values)], np.arange(n_images), part) for order in orders], axis=0)
+    counted = _best(values, owner, best)
+    sums, counts = np.zeros((2, draw_images, len(names)))
+    for part in blocks if draw_images else ():
+        block = grid[:, :, part].astype(float)
+        draws = resampled(lambda drawn, b=block, p=part: statistic(b, drawn, p), n_images, draw_images, resampling.random_state)
+        errors[part] = deviation_defined(draws)
+        known = np.isfinite(draws) & counted[part]
+        for layer in np.unique(owner[part]):
+            mine = known & (owner[part] == layer)
+            sums[:, layer] += np.where(mine, draws, 0).sum(axis=1)
+            counts[:, layer] += mine.sum(axis=1)
+    by_images = deviation_defined(np.where(counts > 0, sums / np.where(counts > 0, counts, 1), np.nan))
+    low, high = normal_interval(values, errors, resampling.level)
+    order = [int(np.flatnonzero(names == name)[0]) for name in dict.fromkeys(layers.tolist())]
+    rows = [_layer(values, controls, (owner == layer) & counted, owner == layer, by_images[layer], resampling) for layer in order]
     data: dict[str, Any] = {"value": ("unit", values), "low": ("unit", low), "high": ("unit", high)}
     data |= {"control": ("unit", controls)} if control else {}
     data |= {column: ("layer", [row[column] for row in rows]) for column in rows[0] if control or column != "layer_control"}
     return described(xr.Dataset(data, coords=unit_coords(responses)), responses, definition, resampling, extra)
 
 
-def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> np.ndarray:
-    """Image numbers of shape (image, value): as they are at the reference, another order at each other value."""
-    rng = np.random.default_rng(random_state)
-    order = np.tile(np.arange(len(grid))[:, None], grid.shape[1])
+def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> list[np.ndarray]:
+    """Several tables of image numbers (image, value): as they are at the reference, every image another at each other value."""
+    rng, n_images = np.random.default_rng(random_state), len(grid)
     _, reference = transformation_of(responses)
-    for value in range(grid.shape[1]):
-        if value != reference:
-            order[:, value] = rng.permutation(len(grid))
-    return order
+    orders = []
+    for _ in range(_N_CONTROLS if n_images > 1 else 0):
+        order = np.tile(np.arange(n_images)[:, None], grid.shape[1])
+        for value in range(grid.shape[1]):
+            if value != reference:
+                ring = rng.permutation(n_images)
+                order[ring, value] = np.roll(ring, int(rng.integers(1, n_images)))
+        orders.append(order)
+    return orders
 
 
-def _layer(values: np.ndarray, draws: np.ndarray, controls: np.ndarray, units: np.ndarray, resampling: Resampling, best: float) -> dict[str, Any]:
-    """Mean over the units of a layer, or over its best, and the interval of that."""
-    rng = np.random.default_rng(resampling.random_state)
-    found = []
-    for draw in draws:
-        picked = rng.choice(units, len(units)) if resampling.over != "images" else units
-        found.append(_mean_of_best((values if resampling.over == "units" else draw)[picked], best))
-    low, high = interval(np.array(found), resampling.level) if found else (np.nan, np.nan)
+def _best(values: np.ndarray, owner: np.ndarray, best: float) -> np.ndarray:
+    """Which units the number of their layer is the mean of: the defined ones, or the best share of them."""
+    counted = np.isfinite(values)
+    if best < 1:
+        for layer in np.unique(owner):
+            mine = np.flatnonzero(counted & (owner == layer))
+            counted[mine[np.argsort(-values[mine], kind="stable")[max(1, round(best * len(mine))) :]]] = False
+    return counted
+
+
+def _layer(
+    values: np.ndarray, controls: np.ndarray, counted: np.ndarray, members: np.ndarray, by_images: float, resampling: Resampling
+) -> dict[str, Any]:
+    """Mean over the units of a layer that count, and the interval of that."""
+    mean, n_counted = mean_defined(values[counted]), int(counted.sum())
+    by_units = values[counted].std(ddof=1) / np.sqrt(n_counted) if n_counted > 1 else np.nan
+    error = {"images": by_images, "units": by_units, "both": np.hypot(by_images, by_units)}[resampling.over]
+    low, high = normal_interval(mean, error, resampling.level)
     return {
-        "layer_value": float(_mean_of_best(values[units], best)),
+        "layer_value": float(mean),
         "layer_low": float(low),
         "layer_high": float(high),
-        "layer_control": float(_mean_of_best(controls[units], best)),
-        "n_units": len(units),
-        "n_defined": int(np.isfinite(values[units]).sum()),
+        "layer_control": float(mean_defined(controls[counted])),
+        "n_units": int(members.sum()),
+        "n_defined": int(np.isfinite(values[members]).sum()),
     }
-
-
-def _mean_of_best(values: np.ndarray, best: float) -> np.ndarray:
-    if best >= 1:
-        return mean_defined(values)
-    defined = np.sort(values[np.isfinite(values)])[::-1]
-    return mean_defined(defined[: max(1, round(best * len(defined)))])
 
 
 def described(
@@ -234,12 +255,6 @@ def unit_coords(responses: xr.DataArray) -> dict[str, Any]:
     layers = layers_of(responses)
     units = {str(name): coord for name, coord in responses.coords.items() if coord.dims == ("unit",) and name != "layer"}
     return units | {"layer": list(dict.fromkeys(layers.tolist())), "unit_layer": ("unit", layers)}
-
-
-def flat(block: np.ndarray) -> np.ndarray:
-    """Which units, of responses of shape (image, value, unit), do not vary beyond the rounding of float32."""
-    spread = block.max(axis=(0, 1)) - block.min(axis=(0, 1))
-    return spread <= FLAT * np.abs(block).max(axis=(0, 1))
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ Each measure takes responses of dims (image, <transformation>, unit) and returns
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,9 +17,9 @@ from sklearn.pipeline import make_pipeline
 from tqdm.auto import tqdm
 
 from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, grid_of, ratio, transformation_of
-from analysis.readout import classifier
+from analysis.readout import fitted_classifier
 from analysis.responses import by_layer
-from analysis.statistics import interval, resampled
+from analysis.statistics import deviation_defined, interval, normal_interval, resampled
 
 SIMILARITIES = ("correlation", "cosine")
 
@@ -52,19 +51,17 @@ def population_similarity(responses: xr.DataArray, similarity: str = "correlatio
 
     def of(vectors: np.ndarray, images: np.ndarray) -> np.ndarray:
         """Same and different, of dims (2, value), from unit vectors (image, value, unit); no image is different from itself."""
-        drawn = vectors[images]
-        here = drawn[:, reference]
-        same = np.einsum("xu,xtu->t", here, drawn) / len(drawn)
-        matches = np.bincount(images, minlength=len(vectors))
-        total = np.einsum("xu,ytu->t", here, drawn)
-        own = np.einsum("x,xu,xtu->t", matches.astype(float) ** 2, vectors[:, reference], vectors)
-        n_pairs = len(drawn) ** 2 - (matches**2).sum()
-        return np.stack([same, (total - own) / n_pairs if n_pairs else np.full(len(same), np.nan)])
+        matches = np.bincount(images, minlength=len(vectors)).astype(float)
+        pairs = np.einsum("xu,xtu->xt", vectors[:, reference], vectors)  # of an image with itself
+        total = np.tensordot(matches, vectors, axes=1) @ (matches @ vectors[:, reference])
+        n_pairs = len(images) ** 2 - (matches**2).sum()
+        same = matches @ pairs / len(images)
+        return np.stack([same, (total - matches**2 @ pairs) / n_pairs if n_pairs else np.full(len(same), np.nan)])
 
     def curves(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(resampling.random_state)
-        whole = of(_unit_vectors(grid[:, :, units], similarity), np.arange(len(grid)))
         draws, vectors = [], _unit_vectors(grid[:, :, units], similarity)
+        whole = of(vectors, np.arange(len(grid)))
         for _ in range(resampling.n_resamples):
             images = np.arange(len(grid)) if resampling.over == "units" else rng.integers(len(grid), size=len(grid))
             if resampling.over != "images":
@@ -74,20 +71,22 @@ def population_similarity(responses: xr.DataArray, similarity: str = "correlatio
 
     rows = [curves(units) for _, units in by_layer(responses)]
     same, different = (np.stack([whole[i] for whole, _ in rows]) for i in (0, 1))
-    low, high = zip(*(interval(_index(draws[:, 0], draws[:, 1]), resampling.level) for _, draws in rows), strict=True)
     value = _index(same, different)
+    errors = np.stack([deviation_defined(_index(draws[:, 0], draws[:, 1])) for _, draws in rows])
+    low, high = normal_interval(value, errors, resampling.level)
     definition = Definition("population similarity", f"(same - different) / (1 - different), mean {similarity} of responses", "this package")
-    data = {"value": value, "low": np.stack(low), "high": np.stack(high), "same": same, "different": different, "margin": same - different}
+    data = {"value": value, "low": low, "high": high, "same": same, "different": different, "margin": same - different}
     return _curves(responses, name, data, definition, resampling, {"similarity": similarity})
 
 
 def _unit_vectors(grid: np.ndarray, similarity: str) -> np.ndarray:
     """Vectors of length 1 along the last axis; zeros where there is nothing to scale."""
-    values = grid.astype(float)
+    largest, values = np.abs(grid).max(), grid.astype(np.float32)
     if similarity == "correlation":
-        values = values - values.mean(axis=-1, keepdims=True)
-    length = np.linalg.norm(values, axis=-1, keepdims=True)
-    return np.where(length > FLAT * np.abs(grid).max(), values / np.where(length > 0, length, 1), 0.0)
+        values -= values.mean(axis=-1, keepdims=True, dtype=float)
+    length = np.sqrt(np.einsum("xtu,xtu->xt", values, values, dtype=float))[..., None]
+    values /= np.where(length > FLAT * largest, length, np.inf)
+    return values
 
 
 def _index(same: np.ndarray, different: np.ndarray) -> np.ndarray:
@@ -226,10 +225,7 @@ def decoding_generalisation(
     with tqdm(total=len(layers) * len(folds), desc="Decoding", unit="fit", delay=2, disable=shown) as bar:
         for row, (_, units) in enumerate(layers):
             for train, test in folds:
-                fitted = classifier(readout, classes[train], len(units), resampling.random_state)
-                with warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", message="The number of unique classes")  # each object may be its own class
-                    fitted.fit(grid[train, reference][:, units], classes[train])
+                fitted = fitted_classifier(readout, grid[train, reference][:, units], classes[train], resampling.random_state)
                 flat = grid[test][:, :, units].reshape(-1, len(units))
                 predicted[row, test] = fitted.predict(flat).reshape(len(test), -1)
                 bar.update()
@@ -279,7 +275,7 @@ def shift_consistency(predicted: xr.DataArray, labels: Any = None, resampling: R
     if len(others) != 1 or "image" not in stacked.dims or stacked.sizes[others[0]] < 2:
         msg = f"`predicted` must have the dims image and a transformation of at least two values, got {dict(predicted.sizes)}."
         raise ValueError(msg)
-    values, truth = stacked.transpose("layer", "image", others[0]).values, _labels(predicted, labels)
+    values, truth = stacked.transpose("layer", "image", others[0]).values.astype(str), _labels(predicted, labels)
     n_values = values.shape[2]
     agree = sum((values[:, :, a] == values[:, :, b]).astype(float) for a in range(n_values) for b in range(a)) / (n_values * (n_values - 1) / 2)
     right = (values == truth[:, None]).mean(axis=2)
@@ -320,6 +316,9 @@ def _folds(classes: np.ndarray, n_folds: int, random_state: int) -> Iterator[tup
     if counts.max() == 1:
         yield np.arange(len(classes)), np.arange(len(classes))
         return
+    if counts.min() == 1:
+        msg = "`labels` must have one image of every class, or several of every class: add images, or leave out the classes of one."
+        raise ValueError(msg)
     if n_folds < 2 or counts.min() < n_folds:
         msg = f"`n_folds` must lie between 2 and {counts.min()}, the images of the smallest class, got {n_folds}."
         raise ValueError(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -123,6 +124,13 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
     steps = Pipeline([("scale", StandardScaler()), ("logistic", LogisticRegression(max_iter=1000))])
     folds = StratifiedKFold(max(2, min(3, smallest)), shuffle=True, random_state=seed)
     return GridSearchCV(steps, {"logistic__C": C_GRID}, cv=folds) if smallest > 1 else steps
+
+
+def fitted_classifier(readout: str, features: np.ndarray, labels: np.ndarray, seed: int = 0) -> BaseEstimator:
+    """A readout fitted to training images, each of which may be its own class."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The number of unique classes")
+        return classifier(readout, labels, features.shape[1], seed).fit(features, labels)
 
 
 def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

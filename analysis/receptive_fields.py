@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from analysis.field_size import AREA, DEFINITIONS, field_sizes
 from analysis.measures import DEFAULT, Definition, Resampling
 from analysis.responses import CENTRE, choose_units, responses
-from analysis.statistics import interval, mean_defined, resampled
+from analysis.statistics import interval, mean_defined, normal_interval, resampled
 from data.stimuli import Screen, Stimuli, bars, gratings, sparse_noise, spots
 from extraction import FeatureExtractor, flatten
 from extraction.images import Images
@@ -74,7 +74,7 @@ def effective_fields(
     units : mapping from layer to sequence of int
         As `analysis.responses.choose_units` gives them.
     resampling : Resampling
-        Intervals of the root of the area are over images, in at most ten groups.
+        Intervals of the root of the area are over images, by a jackknife that leaves out one of at most ten groups; 0 resamples make none.
     progress : bool or None
 
     Returns
@@ -95,7 +95,8 @@ def effective_fields(
     source = Images(images)
     shape = tuple(int(n) for n in source[0].shape[:2])
     layers = model._wanted(tuple(units))
-    groups = np.zeros((min(len(source), _GROUPS), sum(len(units[layer]) for layer in layers), *shape), np.float32)
+    n_groups = min(len(source), _GROUPS) if resampling.n_resamples else 1
+    groups = np.zeros((n_groups, sum(len(units[layer]) for layer in layers), *shape), np.float32)
     shown = None if progress is None else not progress
     for index in tqdm(range(len(source)), desc="Effective fields", unit="image", delay=2, disable=shown):
         row = 0
@@ -105,14 +106,14 @@ def effective_fields(
             row += len(gradient)
     definition = Definition("effective receptive field", "mean over images of |d response / d pixel|", "Luo et al., NeurIPS 2016", "pixels")
     result = _measured(model, shape, units, groups.sum(axis=0, dtype=float), definition, {"n_images": len(source)}, tuple(map(np.arange, shape)), 0.0)
-    if len(groups) < 2 or not resampling.n_resamples:
+    if n_groups < 2:
         return result
-    rng = np.random.default_rng(resampling.random_state)
-    weights = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), resampling.n_resamples).astype(np.float32)
-    sizes = np.stack([_root_areas(np.tensordot(weights, groups[:, unit], axes=1)) for unit in range(groups.shape[1])], axis=1)
-    low, high = interval(sizes, resampling.level)
+    without = 1 - np.eye(n_groups, dtype=np.float32)
+    sizes = np.stack([_root_areas(np.tensordot(without, groups[:, unit], axes=1)) for unit in range(groups.shape[1])], axis=1)
+    error = np.sqrt((n_groups - 1) / n_groups * ((sizes - sizes.mean(axis=0)) ** 2).sum(axis=0))
+    low, high = normal_interval(result["root_area"].values, error, resampling.level)
     bounds = {"root_area_low": ("unit", low), "root_area_high": ("unit", high)}
-    return result.assign(bounds).assign_attrs(resampling.attributes() | {"resampled_over": "images"})
+    return result.assign(bounds).assign_attrs({"level": resampling.level, "resampled_over": "images, jackknife of groups"})
 
 
 def _root_areas(fields: np.ndarray) -> np.ndarray:
@@ -246,8 +247,12 @@ def _measured(
     reach: float,
 ) -> xr.Dataset:
     """Fields (unit, place down, place across) with their sizes, beside what the units claim."""
-    pitch = float(places[0][1] - places[0][0]) if len(places[0]) > 1 else 1.0
-    sizes = pd.DataFrame([field_sizes(field, pitch) for field in fields])
+    steps = [float(axis[1] - axis[0]) if len(axis) > 1 else np.nan for axis in places]
+    alone = 2 * reach + 1  # a single place stands for the probe itself
+    pitch = tuple(
+        float(step if np.isfinite(step) else other if np.isfinite(other) else alone) for step, other in zip(steps, steps[::-1], strict=True)
+    )
+    sizes = pd.DataFrame([field_sizes(field, (pitch[0], pitch[1])) for field in fields])
     for axis, (first, last) in zip(places, (("top", "bottom"), ("left", "right")), strict=True):
         known = sizes[first].notna().to_numpy()
         start, end = sizes[first].fillna(0).to_numpy(int), sizes[last].fillna(1).to_numpy(int) - 1
@@ -336,7 +341,7 @@ def growth(
             for layer in wanted:
                 sizes = np.atleast_1d(np.asarray(found[way].loc[layer], dtype=float))
                 draws = resampled(lambda drawn, s=sizes: mean_defined(s[drawn]), len(sizes), resampling.n_resamples, resampling.random_state)
-                low, high = interval(draws, resampling.level) if resampling.n_resamples else (np.nan, np.nan)
+                low, high = interval(draws, resampling.level)
                 defined = sizes[np.isfinite(sizes)]
                 rows.append(
                     {

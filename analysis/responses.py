@@ -163,6 +163,9 @@ def _labelled(values: np.ndarray, images: Any, model: FeatureExtractor, units: d
     attributes = {"model": model.path(), "parameters": repr(model)}
     names = [str(name) for name in getattr(images, "names", range(len(values)))]
     if isinstance(images, Transformed):
+        if images.name in units or images.name in ("image", "label"):
+            msg = f"`images` have the transformation {images.name!r}, which is what a property of units is called. Give it another `name`."
+            raise ValueError(msg)
         coords = {"image": names, images.name: (images.name, np.asarray(images.values), {"units": images.units})}
         attributes |= {"transformation": images.name, "identity": images.identity} | images.attributes
         grid = values.reshape(len(names), len(images.values), -1)
@@ -186,4 +189,5 @@ def by_layer(found: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:
 
 def layers_of(found: xr.DataArray) -> np.ndarray:
     """The layer of every unit; without such a coordinate all are of one."""
-    return found["layer"].values.astype(str) if "layer" in found.coords else np.full(found.sizes["unit"], "all")
+    layers = found["layer"].values.astype(str) if "layer" in found.coords else np.array("all")
+    return np.broadcast_to(layers, found.sizes["unit"])

@@ -37,9 +37,9 @@ def sparseness(responses: np.ndarray) -> np.ndarray:
     >>> sparseness(np.array([[1.0, 0.0, 0.0], [1.0, 2.0, 0.0]])).tolist()
     [0.0, 1.0, nan]
     """
-    n = len(responses)
+    responses, n = np.asarray(responses, dtype=float), len(responses)
     if n < 2 or (responses < 0).any():
-        msg = f"`responses` must be at least two, none of them negative, got {n} with a least value of {np.min(responses):g}. Rectify them first."
+        msg = f"`responses` must be at least two, none of them negative, got {n}, least {responses.min(initial=np.inf):g}. Rectify them first."
         raise ValueError(msg)
     activity = ratio(responses.mean(axis=0) ** 2, (responses**2).mean(axis=0))
     return np.where(np.isnan(activity), np.nan, np.clip((1 - activity) / (1 - 1 / n), 0, 1))
@@ -100,7 +100,8 @@ def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) ->
     responses : xarray.DataArray
         dims (image, unit). With fewer images than dimensions it comes out too low: compare layers at equal numbers of images and units.
     resampling : Resampling
-        Intervals are by half-samples of images: a bootstrap would draw some twice, which lowers the dimensionality.
+        Intervals are by half-samples of images: a bootstrap would draw some twice, which lowers the dimensionality. For few images they are too
+        narrow (40 images of noise: a standard error of 0.28 where it is 0.39).
 
     Returns
     -------
@@ -112,11 +113,12 @@ def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) ->
     Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv 2017; (sum lambda)^2 / sum lambda^2.
     """
     _images_by_units(responses)
-    grams = []
+    grams, scale = [], []
     for _, units in by_layer(responses):
-        centred = responses.values[:, units].astype(float)
-        grams.append((centred - centred.mean(axis=0)) @ (centred - centred.mean(axis=0)).T)
-    scale = [float((responses.values[:, units].astype(float) ** 2).sum()) for _, units in by_layer(responses)]
+        values = responses.values[:, units].astype(float)
+        centred = values - values.mean(axis=0)
+        grams.append(centred @ centred.T)
+        scale.append(float((values**2).sum()))
 
     names, n_images = [name for name, _ in by_layer(responses)], responses.sizes["image"]
     whole, low, high = np.full((3, len(names)), np.nan)

@@ -193,6 +193,10 @@ def noise_ceiling(subjects: np.ndarray, comparison: str = "spearman") -> tuple[f
     if table.ndim != 2 or len(table) < 2:
         msg = f"`subjects` must have shape (n_subjects, n_pairs), at least two subjects, got {table.shape}."
         raise ValueError(msg)
+    same = np.nanmax(table, axis=1) == np.nanmin(table, axis=1)
+    if same.any():
+        msg = f"`subjects` must each vary over pairs, but subject {int(same.argmax())} does not. Leave it out."
+        raise ValueError(msg)
     pooled = np.stack([_comparable(row, comparison) for row in table])
     high = np.mean([compare_rdms(pooled.mean(axis=0), row, comparison) for row in table])
     low = np.mean([compare_rdms(np.delete(pooled, index, axis=0).mean(axis=0), row, comparison) for index, row in enumerate(table)])

@@ -35,7 +35,7 @@ def resampled(statistic: Callable[[np.ndarray], Any], n: int, n_resamples: int, 
     >>> resampled(lambda drawn: weights[drawn].mean(), 10, 200).mean().round(1)
     np.float64(4.6)
     """
-    if n < 2:
+    if n < 2 or not n_resamples:
         return np.full((n_resamples, *np.shape(statistic(np.arange(n)))), np.nan)
     rng = np.random.default_rng(random_state)
     return np.stack([np.asarray(statistic(rng.integers(n, size=n)), dtype=float) for _ in range(n_resamples)])
@@ -93,13 +93,29 @@ def half_samples(
     return whole - error, whole + error
 
 
-def mean_defined(values: np.ndarray, axis: int | None = None, weights: np.ndarray | None = None) -> np.ndarray:
+def normal_interval(value: Any, error: Any, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """A value plus and minus so many standard errors as the level says; undefined where either is."""
+    reach = stats.norm.ppf((1 + level) / 2) * np.asarray(error)
+    return np.where(np.isfinite(value), value - reach, np.nan), np.where(np.isfinite(value), value + reach, np.nan)
+
+
+def deviation_defined(draws: np.ndarray) -> np.ndarray:
+    """Standard deviation along the first axis of what is defined; undefined where more than half is not."""
+    values = np.asarray(draws, dtype=float)
+    defined = np.isfinite(values)
+    count = defined.sum(axis=0)
+    enough = (count > 1) & (2 * count >= len(values))
+    safe = np.where(enough, count, 2)
+    centred = np.where(defined, values - np.where(defined, values, 0).sum(axis=0) / safe, 0)
+    return np.where(enough, np.sqrt((centred**2).sum(axis=0) / (safe - 1)), np.nan)
+
+
+def mean_defined(values: np.ndarray, axis: int | None = None) -> np.ndarray:
     """Mean over what is defined; undefined (NaN) where nothing is."""
     values = np.asarray(values, dtype=float)
     defined = np.isfinite(values)
-    share = defined if weights is None else defined * weights
-    total, count = np.where(defined, values, 0.0), share.sum(axis=axis)
-    return np.where(count > 0, (total * share).sum(axis=axis) / np.where(count > 0, count, 1), np.nan)
+    count = defined.sum(axis=axis)
+    return np.where(count > 0, np.where(defined, values, 0.0).sum(axis=axis) / np.where(count > 0, count, 1), np.nan)
 
 
 def permutation_test(a: Any, b: Any, paired: bool = True, n_resamples: int = 9999, random_state: int = 0) -> dict[str, float]:
@@ -217,7 +233,7 @@ def compare(scores: pd.DataFrame, method: str = "holm", n_resamples: int = 9999,
     if scores.shape[1] < 2:
         msg = f"`scores` must have a column for each of at least two models, got {list(scores.columns)}."
         raise ValueError(msg)
-    rows = []
+    scores, rows = scores.astype(float), []
     for index, a in enumerate(scores.columns):
         for b in scores.columns[index + 1 :]:
             gap = (scores[a] - scores[b]).to_numpy(float)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import curve_fit
+from scipy.optimize import least_squares
 from scipy.spatial.distance import jensenshannon
 
 from analysis.cortex import V1_FREQUENCY, V1_ORIENTATION
@@ -80,7 +80,7 @@ def orientation_tuning(found: xr.DataArray, phase: str = "max", baseline: float 
     xarray.Dataset
         `preferred` (degrees, of the vector sum), `bandwidth_half` and `bandwidth_071` (full width at 1/2 and at 1/sqrt 2 of the height, degrees,
         linear interpolation; undefined where the curve does not fall so low), `circular_variance`, and `curve` of dims (unit, orientation).
-        A unit whose curve is flat has no preferred orientation and no bandwidth.
+        A unit whose curve is flat has no preferred orientation and no bandwidth, one whose vector sum is zero no preferred orientation.
 
     References
     ----------
@@ -96,7 +96,7 @@ def orientation_tuning(found: xr.DataArray, phase: str = "max", baseline: float 
     flat = np.ptp(above, axis=1) <= FLAT * np.abs(curves).max(axis=1, initial=0)
     vector = ratio((above * np.exp(2j * np.radians(points))).sum(axis=1), above.sum(axis=1).astype(complex))
     values = {
-        "preferred": (np.where(flat, np.nan, np.degrees(np.angle(np.where(flat, 1, vector))) / 2 % 180), "degrees"),
+        "preferred": (np.where(flat | (np.abs(vector) <= FLAT), np.nan, np.degrees(np.angle(vector)) / 2 % 180), "degrees"),
         "bandwidth_half": (np.array([_circular_width(points, row, _HALF) for row in above]), "degrees"),
         "bandwidth_071": (np.array([_circular_width(points, row, _ROOT) for row in above]), "degrees"),
         "circular_variance": (np.where(np.isnan(vector), np.nan, 1 - np.abs(vector)), "1"),
@@ -131,7 +131,7 @@ def frequency_tuning(found: xr.DataArray, phase: str = "max", baseline: float = 
     octaves = np.log2(points)
     values = {
         "preferred": (np.array([2 ** _peak(octaves, row) for row in above]), units),
-        "bandwidth_octaves": (np.array([_width(octaves, row, _HALF) for row in above]), "octaves"),
+        "bandwidth_octaves": (np.array([_width(octaves, row, _HALF, int(row.argmax())) for row in above]), "octaves"),
     }
     definition = Definition("spatial-frequency tuning", "log2(f_high / f_low) at half height", "De Valois et al., Vision Research 1982")
     return _dataset(found, values, definition, resampling, ("frequency", points, curves, units), {"phase": phase, "baseline": baseline})
@@ -224,8 +224,8 @@ def contrast_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampl
     Returns
     -------
     xarray.Dataset
-        `c50`, `exponent`, `explained` (variance, of each curve), `curve`; undefined where the response does not change with contrast or the
-        fit fails.
+        `c50`, `exponent`, `explained` (variance, of each curve), `curve`; undefined where the response does not change with contrast, the fit
+        ends at a bound, or half of its height is reached beyond the contrasts shown.
 
     References
     ----------
@@ -250,12 +250,12 @@ def _hyperbolic(contrast: np.ndarray, curve: np.ndarray) -> tuple[float, float, 
     def hyperbola(c: np.ndarray, top: float, half: float, exponent: float, floor: float) -> np.ndarray:
         return top * c**exponent / (c**exponent + half**exponent) + floor
 
-    try:
-        fit, _ = curve_fit(hyperbola, contrast, scaled, p0=(1, 0.3, 2, 0), bounds=([0, 1e-3, 0.1, -1], [20, 10, 20, 1]), maxfev=5000)
-    except RuntimeError:
-        return np.nan, np.nan, np.nan
-    lost = ((scaled - hyperbola(contrast, *fit)) ** 2).sum()
-    return float(fit[1]), float(fit[2]), float(1 - lost / ((scaled - scaled.mean()) ** 2).sum())
+    low, high = np.array([0, 1e-3, 0.1, -1]), np.array([20, 10, 20, 1])
+    found = least_squares(lambda p: hyperbola(contrast, *p) - scaled, (1, 0.3, 2, 0), bounds=(low, high), max_nfev=5000)
+    explained = float(1 - (found.fun**2).sum() / ((scaled - scaled.mean()) ** 2).sum())
+    half, exponent = found.x[1:3]
+    settled = found.success and half <= contrast.max() and (found.x[1:3] > 1.01 * low[1:3]).all() and exponent < 0.99 * high[2]
+    return (float(half), float(exponent), explained) if settled else (np.nan, np.nan, explained)
 
 
 def position_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT) -> xr.Dataset:
@@ -276,7 +276,10 @@ def position_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampl
     """
     axes, grid = _grid(found, ("y", "x"), phase)
     units = str(found["stimulus_y"].attrs.get("units", "pixels"))
-    pitch = float(np.diff(axes[0])[0]) if len(axes[0]) > 1 else 1.0
+    if min(map(len, axes)) < 2:
+        msg = f"`found` must be to at least two places down and two across, got {len(axes[0])} and {len(axes[1])}."
+        raise ValueError(msg)
+    pitch = float(np.diff(axes[0])[0]), float(np.diff(axes[1])[0])
     sizes = [field_sizes(place - place.min(), pitch) for place in np.moveaxis(grid, -1, 0)]
     best = grid.reshape(-1, grid.shape[-1]).argmax(axis=0)
     flat = np.ptp(grid, axis=(0, 1)) <= FLAT * np.abs(grid).max(axis=(0, 1))
@@ -371,11 +374,13 @@ def _grid(found: xr.DataArray, names: Sequence[str], phase: str | None) -> tuple
     columns = {str(name).removeprefix("stimulus_"): found[name].values for name in found.coords if str(name).startswith("stimulus_")}
     levels = {name: np.unique(values, return_inverse=True) for name, values in columns.items() if len(np.unique(values)) > 1 or name in names}
     shape = tuple(len(level) for level, _ in levels.values())
-    if np.prod(shape) != found.sizes["image"]:
+    shown = {tuple(row) for row in np.stack([place for _, place in levels.values()], axis=1).tolist()}
+    if not np.prod(shape) == found.sizes["image"] == len(shown):
         msg = f"`found` must be to every combination of {', '.join(levels)}, {np.prod(shape)} stimuli, got {found.sizes['image']}."
         raise ValueError(msg)
-    values = np.empty((*shape, found.sizes["unit"]))
-    values[tuple(place for _, place in levels.values())] = found.values
+    places = tuple(place for _, place in levels.values())
+    values = np.full((*shape, found.sizes["unit"]), np.nan)
+    values[places] = found.values
     kept = list(levels)
     if phase is not None and "phase" in levels and "phase" not in names:
         axis = kept.index("phase")
@@ -410,12 +415,11 @@ def _circular_width(points: np.ndarray, curve: np.ndarray, height: float) -> flo
     unrolled = np.roll(curve, len(curve) // 2 - peak)
     step = 180 / len(points)
     around = np.concatenate([unrolled, unrolled[:1]])
-    return _width(np.arange(len(around)) * step, around, height)
+    return _width(np.arange(len(around)) * step, around, height, len(curve) // 2)
 
 
-def _width(points: np.ndarray, curve: np.ndarray, height: float) -> float:
+def _width(points: np.ndarray, curve: np.ndarray, height: float, peak: int) -> float:
     """Full width at a share of the peak, by linear interpolation; NaN where the curve does not fall so low on both sides."""
-    peak = int(curve.argmax())
     line = height * curve[peak]
     if curve[peak] <= 0:
         return np.nan

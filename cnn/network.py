@@ -221,7 +221,8 @@ class Network(ClassifierMixin, FeatureExtractor):
             raise NotFittedError(msg)
         arrays = self.graph_.draw(self.random_state if random_state is None else random_state, self.image_shape_[:2])
         control = copy.copy(self)
-        control.learned_ = replace(self.learned_, arrays=arrays, copies={})
+        control.learned_, control.history_ = replace(self.learned_, arrays=arrays, copies={}), pd.DataFrame()
+        control.__dict__.pop("_state", None)
         return control
 
     def partial_fit(self, images: Any, y: Any, classes: Any = None) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import re
 import warnings
 import zlib
 from collections.abc import Mapping, Sequence
@@ -196,6 +197,10 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
         msg = f"{file} cannot be read as CSV in UTF-8 ({error}). Save it so."
         raise ValueError(msg) from error
     columns = [name.strip() for name in header]
+    doubled = next((name for name in columns if name and columns.count(name) > 1), None)
+    if doubled is not None:
+        msg = f"{file} has the column {doubled!r} twice. Rename one."
+        raise ValueError(msg)
     rows = [dict(zip(columns, [*line, *[""] * len(columns)], strict=False)) for line in cells if line]
     named = next((column for column in ("path", "file") if column in columns), None)
     if named is None or not rows:
@@ -218,12 +223,15 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
     return Dataset([file.parent / name for name in names], names, labels, split, columns=others)
 
 
+_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)([.][0-9]+)?")
+
+
 def _numbers(texts: list[str]) -> np.ndarray:
-    """Numbers where all of them are, and text where not."""
-    try:
-        return np.array([float(text) for text in texts])
-    except ValueError:
-        return np.array(texts)
+    """Numbers where all are written as such (001 is a name), empty ones NaN; else text."""
+    stripped = [text.strip() for text in texts]
+    if any(stripped) and all(not text or _NUMBER.fullmatch(text) for text in stripped):
+        return np.array([float(text) if text else np.nan for text in stripped])
+    return np.array(texts)
 
 
 def read_idx(images: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> Dataset:

@@ -55,12 +55,9 @@ def scale(border: str = "constant", fill: float | None = None) -> Transformation
     """
 
     def back(value: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        if value <= 0:
-            msg = f"`value` of scale must be positive, got {value:g}."
-            raise ValueError(msg)
         return _about_the_middle(np.eye(2) / value, shape)
 
-    return _geometric("scale", "times", 1.0, back, lambda value: 1 / value, border, fill)
+    return _geometric("scale", "times", 1.0, back, _reciprocal, border, fill, low=1e-3)
 
 
 def rotation(border: str = "constant", fill: float | None = None) -> Transformation:
@@ -78,10 +75,15 @@ def _about_the_middle(matrix: np.ndarray, shape: tuple[int, int]) -> tuple[np.nd
     return matrix, middle - matrix @ middle
 
 
-def _geometric(name: str, units: str, identity: float, back: Any, inverse: Any, border: str, fill: float | None) -> Transformation:
+def _geometric(
+    name: str, units: str, identity: float, back: Any, inverse: Any, border: str, fill: float | None, low: float = -np.inf
+) -> Transformation:
     """A transformation that asks, for every pixel (row, column) of the result, where in the image it comes from: matrix @ pixel + offset."""
     if border not in BORDERS:
         msg = f"`border` must be one of {', '.join(map(repr, BORDERS))}, got {border!r}."
+        raise ValueError(msg)
+    if fill is not None and not (isinstance(fill, int | float | np.number) and np.isfinite(fill)):
+        msg = f"`fill` must be one luminance, or None for the mean of the image's border, got {fill!r}."
         raise ValueError(msg)
 
     def change(picture: np.ndarray, value: float, _: np.random.Generator) -> np.ndarray:
@@ -95,13 +97,11 @@ def _geometric(name: str, units: str, identity: float, back: Any, inverse: Any, 
 
     def outside(shape: tuple[int, int], value: float) -> np.ndarray:
         matrix, offset = back(value, shape)
-        rows, columns = np.indices(shape)
-        source = np.tensordot(matrix, np.stack([rows, columns]), axes=1) + offset[:, None, None]
-        last = np.array(shape)[:, None, None] - 1
-        return ((source < -1e-6) | (source > last + 1e-6)).any(axis=0)
+        factor = np.sqrt(abs(np.linalg.det(matrix)))
+        return 1 - _moved(np.ones(shape), matrix, offset, factor, "constant", 0.0)
 
     described = f"{border}, {'mean of the border' if fill is None else f'luminance {fill:g}'}" if border == "constant" else border
-    return Transformation(name, units, identity, change, inverse, outside, described)
+    return Transformation(name, units, identity, change, inverse, outside, described, low)
 
 
 def _moved(plane: np.ndarray, matrix: np.ndarray, offset: np.ndarray, factor: float, border: str, level: float) -> np.ndarray:
@@ -123,23 +123,20 @@ def reflection(axis: str = "x") -> Transformation:
         msg = f"`axis` must be 'x' or 'y', got {axis!r}."
         raise ValueError(msg)
 
-    def change(picture: np.ndarray, value: float, _: np.random.Generator) -> np.ndarray:
-        if value != 1:
-            msg = f"`value` of reflection must be 0 or 1, got {value:g}."
-            raise ValueError(msg)
+    def change(picture: np.ndarray, _value: float, _: np.random.Generator) -> np.ndarray:
         return picture[:, ::-1] if axis == "x" else picture[::-1]
 
-    return Transformation("reflection", "mirrored", 0.0, change, lambda value: value)
+    return Transformation("reflection", "mirrored", 0.0, change, lambda value: value, low=0, high=1, whole=True)
 
 
 def contrast() -> Transformation:
-    """Differences from the image's mean luminance multiplied."""
+    """Differences from the image's mean luminance multiplied; what makes all grey (0) cannot be undone."""
 
     def change(picture: np.ndarray, value: float, _: np.random.Generator) -> np.ndarray:
         mean = picture.mean(axis=(0, 1))
         return mean + value * (picture - mean)
 
-    return Transformation("contrast", "times", 1.0, change, lambda value: 1 / value)
+    return Transformation("contrast", "times", 1.0, change, _reciprocal)
 
 
 def luminance() -> Transformation:
@@ -151,23 +148,22 @@ def blur() -> Transformation:
     """Smoothed by a Gaussian, whose standard deviation in pixels is the value; the border's pixels go on beyond it."""
 
     def change(picture: np.ndarray, value: float, _: np.random.Generator) -> np.ndarray:
-        return ndimage.gaussian_filter(picture, (*_not_negative("blur", value, 2), *[0] * (picture.ndim - 2)), mode="nearest")
+        return ndimage.gaussian_filter(picture, (value, value, *[0] * (picture.ndim - 2)), mode="nearest")
 
-    return Transformation("blur", "pixels", 0.0, change, border="edge")
+    return Transformation("blur", "pixels", 0.0, change, border="edge", low=0)
 
 
 def noise() -> Transformation:
     """Gaussian noise added, whose standard deviation in pixel values is the value; nothing is cut off."""
 
     def change(picture: np.ndarray, value: float, rng: np.random.Generator) -> np.ndarray:
-        (deviation,) = _not_negative("noise", value, 1)
-        return picture + deviation * rng.standard_normal(picture.shape)
+        return picture + value * rng.standard_normal(picture.shape)
 
-    return Transformation("noise", "pixel values", 0.0, change)
+    return Transformation("noise", "pixel values", 0.0, change, low=0)
 
 
 def occlusion(fill: float | None = None) -> Transformation:
-    """A square at a random place laid over, whose share of the image's area is the value.
+    """A rectangle of the image's proportions laid over at a random place, whose share of the image's area is the value.
 
     Parameters
     ----------
@@ -176,60 +172,80 @@ def occlusion(fill: float | None = None) -> Transformation:
     """
 
     def change(picture: np.ndarray, value: float, rng: np.random.Generator) -> np.ndarray:
-        if not 0 <= value <= 1:
-            msg = f"`value` of occlusion must lie between 0 and 1, got {value:g}."
-            raise ValueError(msg)
         height, width = (max(1, round(side * np.sqrt(value))) for side in picture.shape[:2])
         top, left = (int(rng.integers(0, side - part + 1)) for side, part in zip(picture.shape[:2], (height, width), strict=True))
         covered = picture.copy()
         covered[top : top + height, left : left + width] = picture.mean(axis=(0, 1)) if fill is None else fill
         return covered
 
-    return Transformation("occlusion", "share of area", 0.0, change)
+    return Transformation("occlusion", "share of area", 0.0, change, low=0, high=1)
 
 
-def clutter(distractors: Any, size: float = 0.3) -> Transformation:
+def clutter(distractors: Any, size: float = 0.25) -> Transformation:
     """Other pictures, made smaller, pasted at random places outside the middle half of the image; their number is the value.
+
+    Of a distractor on a plain background only what differs from it is pasted. They lie side by side while there is room.
 
     Parameters
     ----------
     distractors : array or sequence of images
         With as many colours as the images.
     size : float
-        Side of a distractor as a share of the image's sides; up to 0.5.
+        Side of a distractor as a share of the image's sides; up to 0.25.
     """
-    if not 0 < size <= 0.5:
-        msg = f"`size` must lie above 0 and at most at 0.5, got {size}."
+    if not 0 < size <= 0.25:
+        msg = f"`size` must lie above 0 and at most at 0.25, so that the middle half stays free, got {size}."
+        raise ValueError(msg)
+    if not len(distractors):
+        msg = "`distractors` must hold at least one image, got none."
         raise ValueError(msg)
 
     def change(picture: np.ndarray, value: float, rng: np.random.Generator) -> np.ndarray:
-        if value < 0 or value != round(value):
-            msg = f"`value` of clutter must be a whole number of distractors, got {value:g}."
-            raise ValueError(msg)
-        crowded, sides = picture.copy(), picture.shape[:2]
-        room = [max(1, round(side * size)) for side in sides]
+        crowded, taken = picture.copy(), np.zeros(picture.shape[:2], bool)
+        room = tuple(max(1, int(side * size)) for side in picture.shape[:2])
         for _ in range(int(value)):
             other = np.asarray(distractors[int(rng.integers(len(distractors)))], dtype=float)
-            if other.ndim != picture.ndim:
-                msg = f"`distractors` must be like the images, of shape {picture.shape}, got {other.shape}."
+            if other.ndim != picture.ndim or other.shape[2:] != picture.shape[2:]:
+                msg = f"`distractors` must have the colours of the images, of shape {picture.shape}, got {other.shape}."
                 raise ValueError(msg)
-            zoom = [part / side for part, side in zip(room, other.shape[:2], strict=True)]
-            smooth = ndimage.gaussian_filter(other, [*(0.4 * max(0, 1 / z - 1) for z in zoom), *[0] * (other.ndim - 2)], mode="nearest")
-            small = ndimage.zoom(smooth, [*zoom, *[1] * (other.ndim - 2)], order=1, grid_mode=True, mode="nearest")
-            top, left = _off_the_middle(sides, room, rng)
-            crowded[top : top + small.shape[0], left : left + small.shape[1]] = small
+            small, cover = (_resized(plane, room) for plane in (other, _object(other)))
+            place = _off_the_middle(taken, room, rng)
+            crowded[place] += cover[(..., *[None] * (picture.ndim - 2))] * (small - crowded[place])
+            taken[place] = True
         return crowded
 
-    return Transformation("clutter", "distractors", 0.0, change)
+    return Transformation("clutter", "distractors", 0.0, change, low=0, whole=True)
 
 
-def _off_the_middle(sides: tuple[int, ...], room: list[int], rng: np.random.Generator) -> tuple[int, int]:
-    """A corner (top, left) from which a patch keeps its middle outside the middle half of the image along one axis at least."""
+def _object(picture: np.ndarray) -> np.ndarray:
+    """1 where a picture differs from its plain background; everywhere, where the border is not plain."""
+    rim = np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
+    ground = np.median(rim, axis=0)
+    near = 0.01 * max(np.ptp(picture), 1e-9)
+    if (np.abs(rim - ground) > near).mean() > 0.1:
+        return np.ones(picture.shape[:2])
+    apart = np.abs(picture - ground) > near
+    return (apart if picture.ndim == 2 else apart.any(axis=2)).astype(float)
+
+
+def _resized(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Smoothed and sampled to height and width."""
+    zoom = [part / side for part, side in zip(shape, picture.shape[:2], strict=True)]
+    smooth = ndimage.gaussian_filter(picture, [*(0.4 * max(0, 1 / z - 1) for z in zoom), *[0] * (picture.ndim - 2)], mode="nearest")
+    return ndimage.zoom(smooth, [*zoom, *[1] * (picture.ndim - 2)], order=1, grid_mode=True, mode="nearest")
+
+
+def _off_the_middle(taken: np.ndarray, room: tuple[int, ...], rng: np.random.Generator) -> tuple[slice, slice]:
+    """A place outside the middle half of the image, free where one of a hundred draws is."""
+    middle = [(side / 4, 3 * side / 4) for side in taken.shape]
+    draws = 0
     while True:
-        top, left = (int(rng.integers(0, side - part + 1)) for side, part in zip(sides, room, strict=True))
-        reach = [(abs(corner + part / 2 - side / 2), side, part) for corner, part, side in zip((top, left), room, sides, strict=True)]
-        if any(distance >= min(side / 4, (side - part) / 2) for distance, side, part in reach):
-            return top, left
+        corner = [int(rng.integers(0, side - part + 1)) for side, part in zip(taken.shape, room, strict=True)]
+        beside = any(start + part <= low or start >= high for start, part, (low, high) in zip(corner, room, middle, strict=True))
+        place = slice(corner[0], corner[0] + room[0]), slice(corner[1], corner[1] + room[1])
+        draws += beside
+        if (beside and not taken[place].any()) or (beside and draws > 100) or (draws == 0 and min(taken.shape) < 4):
+            return place
 
 
 def phase_scrambling() -> Transformation:
@@ -239,16 +255,13 @@ def phase_scrambling() -> Transformation:
     """
 
     def change(picture: np.ndarray, value: float, rng: np.random.Generator) -> np.ndarray:
-        if not 0 <= value <= 1:
-            msg = f"`value` of phase scrambling must lie between 0 and 1, got {value:g}."
-            raise ValueError(msg)
         return random_phases(picture, value, rng)
 
-    return Transformation("phase scrambling", "share of half a turn", 0.0, change, border="wrap")
+    return Transformation("phase scrambling", "share of half a turn", 0.0, change, border="wrap", low=0, high=1)
 
 
-def _not_negative(name: str, value: float, count: int) -> list[float]:
-    if value < 0:
-        msg = f"`value` of {name} must not be negative, got {value:g}."
+def _reciprocal(value: float) -> float:
+    if value == 0:
+        msg = "`value` 0 cannot be undone: nothing of the image is left."
         raise ValueError(msg)
-    return [value] * count
+    return 1 / value

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from data.seeds import generator
+
 
 @dataclass(frozen=True)
 class Transformation:
@@ -26,9 +28,13 @@ class Transformation:
     inverse : callable or None
         From a value to the one that undoes it; None where nothing does.
     outside : callable or None
-        outside(shape, value) tells which pixels of the result come from beyond the image's border; None where none can.
+        outside(shape, value) tells which share of each pixel of the result comes from beyond the image's border; None where nothing can.
     border : str
         What was put there.
+    low, high : float
+        Least and largest value that there is.
+    whole : bool
+        Whether values are whole numbers.
 
     Examples
     --------
@@ -45,6 +51,25 @@ class Transformation:
     inverse: Callable[[float], float] | None = None
     outside: Callable[[tuple[int, int], float], np.ndarray] | None = None
     border: str = "none"
+    low: float = -np.inf
+    high: float = np.inf
+    whole: bool = False
+
+    def check(self, value: float) -> float:
+        """The value, if there is such a one.
+
+        Raises
+        ------
+        ValueError
+            If it is out of range, or not a whole number where it must be.
+        """
+        good = isinstance(value, int | float | np.number) and np.isfinite(value) and self.low <= value <= self.high
+        if not good or (self.whole and value != round(value)):
+            kind = "a whole number" if self.whole else "a finite number"
+            span = "" if np.isinf(self.low) else f" from {self.low:g} to {self.high:g}" if np.isfinite(self.high) else f" of at least {self.low:g}"
+            msg = f"`value` of {self.name} must be {kind}{span}, in {self.units}, got {value!r}."
+            raise ValueError(msg)
+        return float(value)
 
     def __call__(self, image: np.ndarray, value: float, random_state: Any = 0) -> np.ndarray:
         """The image, of shape (height, width) or (height, width, 3), changed; float32. The identity returns it as it is."""
@@ -52,20 +77,17 @@ class Transformation:
         if picture.ndim not in (2, 3):
             msg = f"`image` must have shape (height, width) or (height, width, 3), got {picture.shape}."
             raise ValueError(msg)
-        if not np.isfinite(value):
-            msg = f"`value` of {self.name} must be finite, got {value!r}."
-            raise ValueError(msg)
-        if value == self.identity:
+        if self.check(value) == self.identity:
             return picture.astype(np.float32)
-        return self.change(picture.astype(float), float(value), np.random.default_rng(random_state)).astype(np.float32)
+        return self.change(picture.astype(float), float(value), generator(self.name, *np.atleast_1d(random_state))).astype(np.float32)
 
     def border_only(self, image: np.ndarray, value: float, random_state: Any = 0) -> np.ndarray:
         """The image left where it is, but with what the transformation would bring in from beyond the border: its side effect alone."""
         picture = np.asarray(image).astype(np.float32)
         if self.outside is None or value == self.identity:
             return picture
-        changed, beyond = self(image, value, random_state), self.outside(picture.shape[:2], float(value))
-        return np.where(beyond if picture.ndim == 2 else beyond[..., None], changed, picture)
+        share = self.outside(picture.shape[:2], self.check(value)).astype(np.float32)
+        return picture + (share if picture.ndim == 2 else share[..., None]) * (self(image, value, random_state) - picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +162,8 @@ def transformed(
     border_only : bool
         Make only what the transformation brings in from beyond the border; see `analysis.invariance.border_share`.
     random_state : int
-        Seed of what is random, such as noise: the same for an image however many there are.
+        Seed of what is random. An image has the same noise, places or angles at every value and whichever others are asked for: noise is one
+        pattern that grows, clutter keeps its first distractors, scrambling turns phases ever further.
 
     Returns
     -------
@@ -149,7 +172,7 @@ def transformed(
     Raises
     ------
     ValueError
-        If the identity is not among the values, or nothing of the border is changed by this transformation.
+        If the identity is not among the values, one is out of range, labels are not one per image, or nothing of the border is changed.
 
     Examples
     --------
@@ -158,7 +181,8 @@ def transformed(
     >>> len(moved), moved[0].shape
     (6, (8, 8))
     """
-    points = np.asarray(values, dtype=float)
+    points = np.array([transformation.check(value) for value in np.atleast_1d(values)])
+    points = np.where(np.isclose(points, transformation.identity, rtol=0, atol=1e-9), transformation.identity, points)  # np.arange(-0.3, 0.4, 0.1)
     if transformation.identity not in points:
         msg = f"`values` must hold {transformation.identity:g}, at which {transformation.name} changes nothing, got {points.tolist()}."
         raise ValueError(msg)
@@ -168,10 +192,13 @@ def transformed(
     change = transformation.border_only if border_only else transformation
     names = [str(name) for name in getattr(images, "names", range(len(images)))]
     given = getattr(images, "labels", None) if labels is None else labels
+    if given is not None and len(given) != len(names):
+        msg = f"`labels` must be one for each of the {len(names)} images, got {len(given)}."
+        raise ValueError(msg)
     return Transformed(
         names,
         points,
-        lambda image, value: change(np.asarray(images[image]), float(points[value]), (random_state, image, value)),
+        lambda image, value: change(np.asarray(images[image]), float(points[value]), (random_state, image)),
         transformation.name,
         transformation.units,
         transformation.identity,
@@ -212,9 +239,16 @@ def views(images: Any, objects: Sequence[Any], angles: Sequence[float], referenc
     >>> views(clips, clips.table["object"], clips.table["view"], reference=0).values.tolist()
     [-30.0, 0.0, 30.0]
     """
+    if len(objects) != len(angles):
+        msg = f"`objects` and `angles` must have the same length, got {len(objects)} and {len(angles)}."
+        raise ValueError(msg)
     table = pd.DataFrame({"object": list(objects), "angle": np.asarray(angles, dtype=float)})
     if len(table) != len(images):
         msg = f"`objects` and `angles` must have one entry for each of the {len(images)} images, got {len(table)}."
+        raise ValueError(msg)
+    unknown = np.flatnonzero(table["object"].isna() | ~np.isfinite(table["angle"]))
+    if len(unknown):
+        msg = f"`objects` and `angles` must be known for every image, but image {unknown[0]} has {table.iloc[unknown[0]].tolist()}. Leave it out."
         raise ValueError(msg)
     doubled = table[table.duplicated()]
     if len(doubled):

@@ -85,11 +85,12 @@ class FilterBank(FeatureExtractor):
         xp, answers = namespace(retina.values), []
         for name, weights in filters.items():
             matches, pullback = correlate(retina.values, xp.asarray(weights, retina.values.dtype)[:, None], self.step)
-            answers.append(_polar(matches, pullback) if name == "sobel" else (matches, _to_values(pullback)))
+            largest = xp.abs(retina.values).max(axis=(1, 2, 3), initial=0)[:, None, None]
+            answers.append(_polar(matches, pullback, largest) if name == "sobel" else (matches, _to_values(pullback)))
         return answers
 
     def _filters(self) -> dict[str, np.ndarray]:
-        if not isinstance(self.size, int | np.integer) or self.size < 1 or self.size % 2 == 0 or not self.sigma > 0:
+        if isinstance(self.size, bool) or not isinstance(self.size, int | np.integer) or self.size < 1 or self.size % 2 == 0 or not self.sigma > 0:
             msg = f"`size` must be an odd number of pixels and `sigma` positive, got {self.size!r} and {self.sigma!r}."
             raise ValueError(msg)
         offsets = np.arange(self.size) - self.size // 2
@@ -104,9 +105,13 @@ def _to_values(pullback: Callable[[Array], Any]) -> Callable[[Array], Array]:
     return lambda gradient: pullback(gradient)[0]
 
 
-def _polar(slopes: Array, pullback: Callable[[Array], Any]) -> tuple[Array, Callable[[Array], Array]]:
-    """Strength of the slope, in pixel values per pixel, and direction in which it rises, in degrees counterclockwise; 0 where there is none."""
+def _polar(slopes: Array, pullback: Callable[[Array], Any], largest: Array) -> tuple[Array, Callable[[Array], Array]]:
+    """Strength of the slope, in pixel values per pixel, and direction in which it rises, in degrees counterclockwise.
+
+    Both are 0 where the slope is below a millionth of the image's largest value: the rounding of an even image has no direction.
+    """
     xp = namespace(slopes)
+    slopes = xp.where(xp.hypot(slopes[:, 0], slopes[:, 1])[:, None] > 1e-6 * largest[:, None], slopes, 0)
     right, up = slopes[:, 0], slopes[:, 1]
     strength = xp.hypot(right, up)
     degrees = slopes.dtype.type(180 / np.pi)

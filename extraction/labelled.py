@@ -81,9 +81,15 @@ def flatten(activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None 
     xarray.DataArray
         dims (image, unit); coordinates `unit` (name), `layer`, `band`, `feature`, `y`, `x` (field centres in pixels), `field_size`
         (the larger side, in pixels), `field_status` and the labels of the features. A label that a layer lacks is NaN or ''.
+
+    Raises
+    ------
+    ValueError
+        If there are no such units.
     """
     values, columns = [], []
     passed: dict[str, int] = {}
+    n_found = 0
     for node in activations.leaves:
         response: xr.DataArray = node.to_dataset()["response"]
         layer, _, band = node.path.strip("/").partition("/")
@@ -92,6 +98,7 @@ def flatten(activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None 
         passed[layer] = before + size
         asked = None if units is None else np.asarray(units.get(layer, ()), int)
         chosen = np.arange(size) if asked is None else asked[(asked >= before) & (asked < before + size)] - before
+        n_found += len(chosen)
         grid = np.unravel_index(chosen, (n_features, height, width))
         n_units = len(chosen)
         labels = [str(name) for name, coord in response.coords.items() if coord.dims == ("feature",)]
@@ -102,7 +109,11 @@ def flatten(activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None 
         frame |= {"field_size": np.full(n_units, field_size, float), "field_status": np.full(n_units, node.attrs["status"])}
         names = unit_names(layer, band, list(response.coords["feature"].values), (height, width), node.attrs["status"], chosen)
         columns.append(pd.DataFrame({"unit": names} | frame))
-        values.append(response.values.reshape(n_images, size)[:, chosen])
+        rows = response.values.reshape(n_images, size)
+        values.append(rows if asked is None else rows[:, chosen])
+    if units is not None and n_found != sum(len(numbers) for numbers in units.values()):
+        msg = f"`units` must be numbers of units of the layers {', '.join(map(repr, passed))}, got some that are not there."
+        raise ValueError(msg)
     table = pd.concat(columns, ignore_index=True)
     coords = {name: ("unit", _plain(table[name])) for name in table.columns}
     return xr.DataArray(

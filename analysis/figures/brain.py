@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
@@ -35,7 +37,7 @@ def brain(results: dict[str, xr.Dataset], title: str = "") -> Figure:
             axes.axvspan(
                 float(first["ceiling_low"]), float(first["ceiling_high"]), color=PALETTE["grey"], alpha=0.25, linewidth=0, label="noise ceiling"
             )
-        for colour, (model, result) in zip(list(PALETTE.values()) * 3, results.items(), strict=False):
+        for colour, (model, result) in zip(cycle(PALETTE.values()), results.items(), strict=False):
             for layer in result["layer"].values:
                 part = result.sel(layer=layer)
                 value, low, high = (float(part[name]) for name in ("layer_value", "layer_low", "layer_high"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
@@ -46,7 +48,7 @@ def growth_figure(result: xr.Dataset, units: str = "pixels", eccentricity: float
             1, 1 if eccentricity is None else 2, sharey=True, squeeze=False, width_ratios=[1] if eccentricity is None else [3, 1]
         )
         axes = panels[0, 0]
-        for colour, (model, rows) in zip(PALETTE.values(), table.groupby("model", sort=False), strict=False):
+        for colour, (model, rows) in zip(cycle(PALETTE.values()), table.groupby("model", sort=False), strict=False):
             for way, line in rows.groupby("way", sort=False):
                 line = line.sort_values("depth")
                 scale, (dashes, marker) = factor.loc[line.index], _LINES[str(way)]

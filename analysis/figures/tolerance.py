@@ -33,6 +33,10 @@ def tolerance_table(results: Mapping[str, Mapping[str, xr.Dataset]]) -> pd.DataF
     rows = []
     for model, datasets in results.items():
         for title, dataset in datasets.items():
+            if dataset["value"].dims[:1] != ("layer",) or dataset["value"].ndim != 2:
+                dims = dataset["value"].dims
+                msg = f"`results` must hold datasets of dims (layer, <transformation>), as those of analysis.populations, got {dims} of {model}."
+                raise ValueError(msg)
             name = dataset["value"].dims[1]
             for layer in dataset["layer"].values:
                 part = dataset.sel(layer=layer)
@@ -92,8 +96,11 @@ def tolerance(table: pd.DataFrame, measure: str, styles: Mapping[str, tuple[str,
             axes.set_ylabel(measure)
         for axes in panels.flat[len(titles) :]:
             axes.axis("off")
-        low, high = np.nanmin(table["measure"]), np.nanmax(table["measure"])
-        panels[0, 0].set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+        shown = table["measure"].to_numpy(float)
+        shown = np.append(shown[np.isfinite(shown)], [] if chance is None else [chance])
+        low, high = shown.min(initial=np.inf), shown.max(initial=-np.inf)
+        margin = max(0.08 * (high - low), 0.05) if len(shown) else 0
+        panels[0, 0].set_ylim(*((low - margin, high + margin) if len(shown) else (0, 1)))
         handles, names = panels[0, 0].get_legend_handles_labels()
         if len(titles) < panels.size:
             panels.flat[-1].legend(handles, names, loc="center", frameon=False, handlelength=2.5)

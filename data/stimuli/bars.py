@@ -51,7 +51,7 @@ def bars(
         return screen.shown(_covered(across, width, screen.pixel) * _covered(along, length, screen.pixel), contrast)
 
     units = {"orientation": "degrees"} | dict.fromkeys(("width", "length", "y", "x"), screen.length)
-    return Stimuli(placed(table, screen, positions), draw, units, "bar")
+    return Stimuli(placed(table, screen, positions), draw, units, "bar", screen.settings())
 
 
 def edges(
@@ -66,6 +66,8 @@ def edges(
     ----------
     screen, contrasts, positions
         As in `bars`.
+    orientations : sequence of float
+        In degrees counterclockwise from the x axis.
 
     Returns
     -------
@@ -78,13 +80,14 @@ def edges(
         across, _ = axes(screen, y, x, orientation)
         return screen.shown(np.clip(2 * across / screen.pixel, -1, 1), contrast)
 
-    return Stimuli(placed(table, screen, positions), draw, {"orientation": "degrees", "y": screen.length, "x": screen.length}, "edge")
+    units = {"orientation": "degrees", "y": screen.length, "x": screen.length}
+    return Stimuli(placed(table, screen, positions), draw, units, "edge", screen.settings())
 
 
 def spots(
     screen: Screen | Sequence[int], size: float = 4.0, step: float | None = None, contrasts: Sequence[float] = (1.0, -1.0), margin: float = 0.0
 ) -> Stimuli:
-    """One square spot at a time, at every place of a grid over the screen: sparse noise in its simplest form.
+    """One square spot at a time, at every place of a grid in the middle of the screen: sparse noise in its simplest form.
 
     Parameters
     ----------
@@ -93,7 +96,7 @@ def spots(
     size : float
         Side of the square, in pixels (or degrees).
     step : float or None
-        Distance between places; None is `size`: the spots then tile the screen.
+        Distance between places; None is `size`: the spots then lie side by side.
     margin : float
         How much of the border is left out.
 
@@ -106,11 +109,13 @@ def spots(
     Jones & Palmer, "The two-dimensional spatial structure of simple receptive fields in cat striate cortex", J Neurophysiol 1987.
     """
     screen = Screen.of(screen)
-    (step,) = positive("step", [size if step is None else step])
     (size,) = positive("size", [size])
+    (step,) = positive("step", [size if step is None else step])
+    within("margin", [margin], 0, np.inf)
     ends = screen.height * screen.pixel, screen.width * screen.pixel
-    ys, xs = (np.arange(margin + size / 2, end - margin - size / 2 + 1e-9, step) - screen.pixel / 2 for end in ends)
-    if not len(ys) or not len(xs):
+    counts = [int((end - 2 * margin - size) / step + 1 + 1e-9) if end - 2 * margin >= size - 1e-9 else 0 for end in ends]
+    ys, xs = (end / 2 + step * (np.arange(count) - (count - 1) / 2) - screen.pixel / 2 for end, count in zip(ends, counts, strict=True))
+    if min(counts) < 1:
         msg = f"`size` must fit into the screen of {ends[0]:g} x {ends[1]:g} {screen.length} without its margin, got {size:g} and {margin:g}."
         raise ValueError(msg)
     table = crossed(contrast=within("contrasts", contrasts, -1, 1))
@@ -120,7 +125,7 @@ def spots(
         return screen.shown(_covered(down, size, screen.pixel) * _covered(right, size, screen.pixel), contrast)
 
     places = [(float(y), float(x)) for y in ys for x in xs]
-    return Stimuli(placed(table, screen, places), draw, {"y": screen.length, "x": screen.length}, "spot")
+    return Stimuli(placed(table, screen, places), draw, {"y": screen.length, "x": screen.length}, "spot", {"size": size} | screen.settings())
 
 
 def _covered(distance: np.ndarray, width: float, pixel: float) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Gratings, Gabor patches, plaids, and gratings with a surround.
 
 `orientation` is everywhere the direction across the stripes, in degrees counterclockwise from the x axis, as HMAX labels its filters: at 0
-the stripes are vertical. `phase` is in degrees at the middle of the patch; a grating that drifts is one image per phase.
+the stripes are vertical. `phase` is in degrees at the middle of the patch; a grating that drifts is one image per phase: rising phases move it
+against `orientation`, by a wavelength in 360 degrees.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def gratings(
         pattern = _wave(screen, y, x, orientation, frequency, phase, wave)
         return screen.shown(pattern * disc(screen, y, x, diameter), contrast)
 
-    return Stimuli(placed(table, screen, positions), draw, _units(screen), "grating")
+    return Stimuli(placed(table, screen, positions), draw, _units(screen), "grating", {"wave": wave} | screen.settings())
 
 
 def gabors(
@@ -113,7 +114,9 @@ def gabors(
         envelope = np.exp(-(across**2 + (ratio * along) ** 2) / (2 * sigma**2))
         return screen.shown(envelope * np.cos(2 * np.pi * frequency * across + np.radians(phase)), contrast)
 
-    return Stimuli(placed(table, screen, positions), draw, _units(screen) | {"sigma": screen.length}, "gabor")
+    return Stimuli(
+        placed(table, screen, positions), draw, _units(screen) | {"sigma": screen.length}, "gabor", {"aspect_ratio": ratio} | screen.settings()
+    )
 
 
 def cross_orientation(
@@ -164,7 +167,8 @@ def cross_orientation(
         test, mask = (_wave(screen, y, x, direction, frequency, phase, "sine") for direction in (orientation, orientation + angle))
         return screen.shown((contrast * test + mask_contrast * mask) * disc(screen, y, x, reach))
 
-    return Stimuli(placed(table, screen, positions), draw, _units(screen) | {"angle": "degrees"}, "cross")
+    units = _units(screen) | {"angle": "degrees"}
+    return Stimuli(placed(table, screen, positions), draw, units, "cross", {"diameter": reach} | screen.settings())
 
 
 def plaids(
@@ -223,7 +227,9 @@ def centre_surround(
         ring = surround_contrast * (outer - middle) * _wave(screen, y, x, orientation + angle, frequency, phase, "sine")
         return screen.shown(centre + ring)
 
-    return Stimuli(placed(table, screen, positions), draw, _units(screen) | {"angle": "degrees"}, "surround")
+    known = {"diameter": diameter, "surround_diameter": surround_diameter, "contrast": contrast, "surround_contrast": surround_contrast}
+    units = _units(screen) | {"angle": "degrees"}
+    return Stimuli(placed(table, screen, positions), draw, units, "surround", known | screen.settings())
 
 
 def axes(screen: Screen, y: float, x: float, orientation: float) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from data.seeds import check_seed, generator
 from data.spectra import random_phases, with_spectrum
-from data.stimuli.sets import Screen, Stimuli, crossed, positive, within
+from data.stimuli.sets import Screen, Stimuli, crossed, numbered, positive, within
 
 
 def sparse_noise(
@@ -22,7 +23,7 @@ def sparse_noise(
         Height and width in pixels.
     n_images : int
     size : int
-        Side of the squares, in pixels.
+        Side of the squares, in pixels on every screen.
     density : float
         Share of squares that are not grey, half of them light.
     contrast : float
@@ -39,15 +40,17 @@ def sparse_noise(
         msg = f"`size` must be a whole number of pixels, at least 1, got {size!r}."
         raise ValueError(msg)
     within("density", [density], 0, 1)
+    check_seed(random_state)
     within("contrast", [contrast], 0, 1)
     cells = -(-screen.height // size), -(-screen.width // size)
 
-    def draw(seed: float) -> np.ndarray:
-        rng = np.random.default_rng((random_state, int(seed)))
+    def draw(number: int) -> np.ndarray:
+        rng = generator("sparse noise", random_state, number)
         signs = np.where(rng.random(cells) < density, rng.choice([-1.0, 1.0], cells), 0.0)
         return screen.shown(np.kron(signs, np.ones((size, size)))[: screen.height, : screen.width], contrast)
 
-    return Stimuli(_numbered(n_images), draw, name="sparse")
+    settings = {"size": size, "density": density, "contrast": contrast, "random_state": random_state} | screen.settings()
+    return Stimuli(crossed(number=numbered("n_images", n_images)), draw, name="sparse", settings=settings)
 
 
 def coloured_noise(screen: Screen | Sequence[int], n_images: int, exponent: float = 1.0, contrast: float = 0.3, random_state: int = 0) -> Stimuli:
@@ -72,17 +75,20 @@ def coloured_noise(screen: Screen | Sequence[int], n_images: int, exponent: floa
     """
     screen = Screen.of(screen)
     positive("contrast", [contrast])
+    within("exponent", [exponent], -10, 10)
+    check_seed(random_state)
     vertical, horizontal = np.fft.fftfreq(screen.height)[:, None], np.fft.rfftfreq(screen.width)[None]
     radius = np.hypot(vertical, horizontal)
     falloff = np.where(radius > 0, np.where(radius > 0, radius, 1.0) ** -exponent, 0.0)
 
-    def draw(seed: float) -> np.ndarray:
-        white = np.random.default_rng((random_state, int(seed))).standard_normal((screen.height, screen.width))
+    def draw(number: int) -> np.ndarray:
+        white = generator(f"noise {exponent}", random_state, number).standard_normal((screen.height, screen.width))
         pattern = np.fft.irfft2(np.fft.rfft2(white) * falloff, s=white.shape)
         deviation = pattern.std()
         return screen.shown(np.clip(contrast * pattern / (deviation if deviation > 0 else 1.0), -1, 1))
 
-    return Stimuli(_numbered(n_images), draw, name="noise")
+    settings = {"exponent": exponent, "contrast": contrast, "random_state": random_state} | screen.settings()
+    return Stimuli(crossed(number=numbered("n_images", n_images)), draw, name="noise", settings=settings)
 
 
 def white_noise(screen: Screen | Sequence[int], n_images: int, contrast: float = 0.3, random_state: int = 0) -> Stimuli:
@@ -103,11 +109,11 @@ def phase_scrambled(images: Any, random_state: int = 0) -> Stimuli:
     Stimuli
     """
 
-    def draw(seed: float) -> np.ndarray:
-        picture = _grey(images, int(seed))
-        return random_phases(picture, 1.0, np.random.default_rng((random_state, int(seed)))).astype(np.float32)
+    def draw(number: int) -> np.ndarray:
+        picture = _grey(images, number)
+        return random_phases(picture, 1.0, generator("phase-scrambled", random_state, number)).astype(np.float32)
 
-    return Stimuli(_numbered(len(images)), draw, name="scrambled")
+    return Stimuli(crossed(number=_each(images)), draw, name="scrambled", settings={"random_state": random_state})
 
 
 def texture_matched(images: Any, n_iterations: int = 20, random_state: int = 0) -> Stimuli:
@@ -131,17 +137,18 @@ def texture_matched(images: Any, n_iterations: int = 20, random_state: int = 0) 
     Schreiber & Schmitz, "Improved surrogate data for nonlinearity tests", Phys Rev Lett 1996 (iterated amplitude adjustment).
     """
 
-    def draw(seed: float) -> np.ndarray:
-        picture = _grey(images, int(seed))
+    def draw(number: int) -> np.ndarray:
+        picture = _grey(images, number)
         ordered = np.sort(picture, axis=None)
-        found = np.random.default_rng((random_state, int(seed))).permutation(ordered).reshape(picture.shape)
+        found = generator("texture-matched", random_state, number).permutation(ordered).reshape(picture.shape)
         amplitude = np.abs(np.fft.rfft2(picture))
         for _ in range(n_iterations):
             ranks = with_spectrum(found, amplitude).argsort(axis=None, kind="stable").argsort(kind="stable")
             found = ordered[ranks].reshape(picture.shape)
         return found.astype(np.float32)
 
-    return Stimuli(_numbered(len(images)), draw, name="texture")
+    settings = {"random_state": random_state, "n_iterations": n_iterations}
+    return Stimuli(crossed(number=_each(images)), draw, name="texture", settings=settings)
 
 
 def _grey(images: Any, index: int) -> np.ndarray:
@@ -152,5 +159,9 @@ def _grey(images: Any, index: int) -> np.ndarray:
     return picture
 
 
-def _numbered(n_images: int) -> Any:
-    return crossed(seed=range(n_images))
+def _each(images: Any) -> range:
+    """Numbers of images; there must be some."""
+    if not len(images):
+        msg = "`images` must hold at least one image, got none."
+        raise ValueError(msg)
+    return range(len(images))

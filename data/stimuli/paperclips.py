@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from data.stimuli.sets import Screen, Stimuli, crossed, placed, positive
+from data.seeds import check_seed, generator
+from data.stimuli.sets import Screen, Stimuli, crossed, numbered, placed, positive, within
 
 AXES = ("y", "x", "z")
 _FINER = 2  # drawn so many times larger, then averaged
@@ -40,11 +41,12 @@ def paperclips(
     positions : sequence of (float, float) or None
         Middles (y, x); None is the middle of the screen.
     axis : {'y', 'x', 'z'}
-        Rotation about the vertical, the horizontal, or the line of sight (counterclockwise, in the plane).
+        Rotation about the vertical (rising views bring the left side towards the viewer), the horizontal (the lower side), or the line of
+        sight (counterclockwise, in the plane).
     n_segments : int
         Straight pieces of equal length.
     thickness : float
-        Of the wire, as a share of `sizes`.
+        Of the wire, as a share of `sizes`; up to 0.2.
     random_state : int
 
     Returns
@@ -64,16 +66,21 @@ def paperclips(
     if not isinstance(n_segments, int | np.integer) or n_segments < 2:
         msg = f"`n_segments` must be a whole number of at least 2, got {n_segments!r}."
         raise ValueError(msg)
-    table = crossed(object=range(n_objects), size=positive("sizes", sizes), view=views)
+    positive("thickness", [thickness])
+    within("thickness", [thickness], 0, 0.2)
+    check_seed(random_state)
+    table = crossed(object=numbered("n_objects", n_objects), size=positive("sizes", sizes), view=views)
 
-    def draw(y: float, x: float, object: float, size: float, view: float) -> np.ndarray:
-        wire = _wire(np.random.default_rng((random_state, int(object))), n_segments) @ _turn(axis, view).T
+    def draw(y: float, x: float, object: int, size: float, view: float) -> np.ndarray:
+        wire = (1 - thickness) * _wire(generator("paperclips", random_state, object), n_segments) @ _turn(axis, view).T
         middle = np.array([x / screen.pixel, y / screen.pixel, 0])
         scale = size / screen.pixel / 2
         light, cover = _rendered(screen, wire * scale + middle, thickness * scale)
         return screen.shown(cover * (2 * light - 1))
 
-    return Stimuli(placed(table, screen, positions), draw, {"view": "degrees"} | dict.fromkeys(("size", "y", "x"), screen.length), "paperclip")
+    units = {"view": "degrees"} | dict.fromkeys(("size", "y", "x"), screen.length)
+    known = {"axis": axis, "n_segments": n_segments, "thickness": thickness, "random_state": random_state}
+    return Stimuli(placed(table, screen, positions), draw, units, "paperclip", known | screen.settings())
 
 
 def _wire(rng: np.random.Generator, n_segments: int) -> np.ndarray:
@@ -87,7 +94,7 @@ def _wire(rng: np.random.Generator, n_segments: int) -> np.ndarray:
             corners.append(corners[-1] + direction)
     wire = np.array(corners)
     wire -= (wire.max(axis=0) + wire.min(axis=0)) / 2
-    return wire / np.linalg.norm(wire, axis=1).max() * 0.94
+    return wire / np.linalg.norm(wire, axis=1).max()
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
@@ -105,23 +112,47 @@ def _turn(axis: str, degrees: float) -> np.ndarray:
 
 
 def _rendered(screen: Screen, corners: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Light (0 to 1) and cover of every pixel: tubes of circular section with round joints, seen along z, the nearest in front."""
+    """Light (0 to 1) and cover of every pixel: round tubes between round joints, seen along z, the nearest in front."""
     offsets = (np.arange(_FINER) + 0.5) / _FINER - 0.5
     xs = (np.arange(screen.width)[:, None] + offsets).ravel()[None]
     ys = (np.arange(screen.height)[:, None] + offsets).ravel()[:, None]
     depth = np.full((ys.size, xs.size), -np.inf)
     light = np.zeros_like(depth)
-    for start, end in itertools.pairwise(corners):
-        run = end[:2] - start[:2]
-        length = run @ run
-        share = np.clip(((xs - start[0]) * run[0] + (ys - start[1]) * run[1]) / (length if length > 1e-9 else 1.0), 0, 1)
-        dx, dy = xs - start[0] - share * run[0], ys - start[1] - share * run[1]
-        height = radius**2 - dx**2 - dy**2
-        z = start[2] + share * (end[2] - start[2]) + np.sqrt(np.maximum(height, 0))
-        in_front = (height > 0) & (z > depth)
+    surfaces = [_ball(xs, ys, corner, radius) for corner in corners]
+    surfaces += [_tube(xs, ys, start, end, radius) for start, end in pairwise(corners)]
+    for z, normal in surfaces:
+        in_front = z > depth
         depth = np.where(in_front, z, depth)
-        shade = (dx * _LIGHT[0] + dy * _LIGHT[1] + np.sqrt(np.maximum(height, 0)) * _LIGHT[2]) / radius
+        shade = sum(part * towards for part, towards in zip(normal, _LIGHT, strict=True))
         light = np.where(in_front, 0.15 + 0.85 * np.clip(shade, 0, 1), light)
     fine = np.stack([light, np.isfinite(depth)]).reshape(2, screen.height, _FINER, screen.width, _FINER).mean(axis=(2, 4))
     cover = fine[1]
     return np.where(cover > 0, fine[0] / np.where(cover > 0, cover, 1), 0.5), cover
+
+
+def _ball(xs: np.ndarray, ys: np.ndarray, centre: np.ndarray, radius: float) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Where lines of sight meet a ball first: height z (-inf where they miss), and the normal there."""
+    dx, dy = (xs - centre[0]) / radius, (ys - centre[1]) / radius
+    room = 1 - dx**2 - dy**2
+    up = np.sqrt(np.maximum(room, 0))
+    return np.where(room > 0, centre[2] + radius * up, -np.inf), (dx, dy, up)
+
+
+def _tube(xs: np.ndarray, ys: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """The same of the round side of a tube, without its ends."""
+    run = end - start
+    flat, length = np.hypot(run[0], run[1]), np.linalg.norm(run)
+    if flat < 1e-9 * length:  # seen from its end: the ball there is in front
+        nothing = np.zeros(np.broadcast_shapes(xs.shape, ys.shape))
+        return nothing - np.inf, (nothing, nothing, nothing)
+    dx, dy = xs - start[0], ys - start[1]
+    along, across = (dx * run[0] + dy * run[1]) / flat, (dy * run[0] - dx * run[1]) / flat
+    room = radius**2 - across**2
+    up = np.sqrt(np.maximum(room, 0))
+    slope = run[2] / flat
+    # the section by a plane through the line of sight is tilted: its front is met where the axis, there, is shifted by up * slope / sqrt(1 + slope^2)
+    share = (along + up * slope / np.sqrt(1 + slope**2)) / flat
+    inside = (room > 0) & (share >= 0) & (share <= 1)
+    z = start[2] + slope * along + up * np.sqrt(1 + slope**2)
+    normal = tuple((p - (s + share * r)) / radius for p, s, r in zip((xs, ys, z), start, run, strict=True))
+    return np.where(inside, z, -np.inf), normal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -23,7 +23,10 @@ class Screen:
     pixels_per_degree : float or None
         Where given, lengths and positions are in degrees of visual angle and frequencies in cycles per degree; where None, in pixels.
     background : float
-        Luminance where nothing is drawn; contrast is relative to it. 127.5 for models that expect 0..255, 0.5 for 0..1.
+        Luminance where nothing is drawn: 127.5 for models that expect 0..255, 0.5 for 0..1.
+    amplitude : float or None
+        Luminance by which a pattern at contrast 1 lies above or below it; None is the background itself. 255 for light shapes on a
+        background of 0.
 
     Examples
     --------
@@ -35,6 +38,7 @@ class Screen:
     width: int
     pixels_per_degree: float | None = None
     background: float = 127.5
+    amplitude: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("height", "width"):
@@ -42,8 +46,18 @@ class Screen:
             if not isinstance(value, int | np.integer) or value < 1:
                 msg = f"`{name}` must be a whole number of pixels, at least 1, got {value!r}."
                 raise ValueError(msg)
-        if self.pixels_per_degree is not None and not self.pixels_per_degree > 0:
+        if self.pixels_per_degree is not None and not 0 < self.pixels_per_degree < np.inf:
             msg = f"`pixels_per_degree` must be positive, or None for lengths in pixels, got {self.pixels_per_degree!r}."
+            raise ValueError(msg)
+
+        if not 0 <= self.background < np.inf:
+            msg = f"`background` must be a luminance of at least 0, got {self.background!r}."
+            raise ValueError(msg)
+        if self.amplitude is None and self.background == 0:
+            msg = "`amplitude` must be given where `background` is 0: contrast has nothing to be relative to. Such as amplitude=255."
+            raise ValueError(msg)
+        if self.amplitude is not None and not 0 < self.amplitude < np.inf:
+            msg = f"`amplitude` must be positive, or None for the background, got {self.amplitude!r}."
             raise ValueError(msg)
 
     @staticmethod
@@ -51,7 +65,7 @@ class Screen:
         """A screen, or one of (height, width) pixels."""
         if isinstance(given, Screen):
             return given
-        if len(given) != 2:
+        if not isinstance(given, Sequence | np.ndarray) or len(given) != 2:
             msg = f"`screen` must be a Screen or (height, width) in pixels, got {given!r}."
             raise ValueError(msg)
         return Screen(*given)
@@ -83,7 +97,14 @@ class Screen:
 
     def shown(self, pattern: np.ndarray, contrast: float = 1.0) -> np.ndarray:
         """A pattern from -1 to 1 as luminance, float32."""
-        return (self.background * (1 + contrast * np.broadcast_to(pattern, (self.height, self.width)))).astype(np.float32)
+        reach = self.background if self.amplitude is None else self.amplitude
+        return (self.background + contrast * reach * np.broadcast_to(pattern, (self.height, self.width))).astype(np.float32)
+
+    def settings(self) -> dict[str, float | int]:
+        """What stands in the attributes of stimuli that are drawn on it."""
+        known = {"height": self.height, "width": self.width, "background": self.background}
+        more = {"pixels_per_degree": self.pixels_per_degree, "amplitude": self.amplitude}
+        return known | {name: value for name, value in more.items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +121,8 @@ class Stimuli:
         Of the columns.
     name : str
         What these are.
+    settings : mapping
+        What all of them share, such as the background and the seed.
 
     Examples
     --------
@@ -113,10 +136,11 @@ class Stimuli:
     draw: Callable[..., np.ndarray]
     units: Mapping[str, str] = field(default_factory=dict)
     name: str = "stimuli"
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.table):
-            msg = f"There must be at least one of the {self.name}: one of the lists of parameters is empty."
+            msg = f"There must be at least one {self.name}: a list of parameters is empty."
             raise ValueError(msg)
 
     def __len__(self) -> int:
@@ -124,6 +148,9 @@ class Stimuli:
 
     def __getitem__(self, index: int) -> np.ndarray:
         """One image, of shape (height, width), float32."""
+        if not isinstance(index, int | np.integer) or not -len(self) <= index < len(self):
+            msg = f"`index` must be a whole number below {len(self)}, got {index!r}. Several are had by `subset`."
+            raise IndexError(msg)
         return self.draw(**{column: self.table[column].iloc[index] for column in self.table.columns})
 
     @property
@@ -132,6 +159,11 @@ class Stimuli:
         n_digits = len(str(len(self) - 1))
         return [f"{self.name}{index:0{n_digits}d}" for index in range(len(self))]
 
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The column `label`, where there is one."""
+        return self.table["label"].to_numpy(str) if "label" in self.table else None
+
     def subset(self, indices: Any) -> Stimuli:
         """Some of them, in the order asked for."""
         return replace(self, table=self.table.iloc[np.arange(len(self))[indices]].reset_index(drop=True))
@@ -139,7 +171,7 @@ class Stimuli:
     def load(self) -> xr.DataArray:
         """All images at once: dims (image, y, x), with the parameters as coordinates along `image`."""
         images = np.stack([self[index] for index in range(len(self))])
-        return xr.DataArray(images, dims=("image", "y", "x"), coords={"image": self.names} | self.coords(), name=self.name)
+        return xr.DataArray(images, dims=("image", "y", "x"), coords={"image": self.names} | self.coords(), name=self.name, attrs=dict(self.settings))
 
     def coords(self, prefix: str = "") -> dict[str, Any]:
         """The parameters as xarray's coordinates along `image`, with their units; `y` and `x`, the axes of pixels, become `y_` and `x_`."""
@@ -155,29 +187,47 @@ class Stimuli:
         }
 
 
-def crossed(**lists: Iterable[Any]) -> pd.DataFrame:
-    """One row for every combination, the last list varying fastest; numbers as floats.
+def crossed(**lists: Any) -> pd.DataFrame:
+    """One row for every combination, the last list varying fastest; numbers as floats, but for ranges, which count things.
 
     >>> crossed(size=(1, 2), phase=(0, 90)).values.tolist()
     [[1.0, 0.0], [1.0, 90.0], [2.0, 0.0], [2.0, 90.0]]
     """
-    columns = {name: list(values) for name, values in lists.items()}
+    columns = {name: values if isinstance(values, range) else np.atleast_1d(values).tolist() for name, values in lists.items()}
     for name, values in columns.items():
         if any(isinstance(value, int | float | np.number) and not np.isfinite(value) for value in values):
             msg = f"`{name}` must be finite, got {values!r}."
             raise ValueError(msg)
     table = pd.DataFrame(list(product(*columns.values())), columns=list(columns))
-    numeric = [name for name in table if pd.api.types.is_integer_dtype(table[name])]
-    return table.astype(dict.fromkeys(numeric, float))
+    measured = [name for name, values in columns.items() if not isinstance(values, range) and pd.api.types.is_integer_dtype(table[name])]
+    return table.astype(dict.fromkeys(measured, float))
+
+
+def numbered(name: str, count: int) -> range:
+    """Numbers of so many things.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number of at least 1.
+    """
+    if not isinstance(count, int | np.integer) or count < 1:
+        msg = f"`{name}` must be a whole number of at least 1, got {count!r}."
+        raise ValueError(msg)
+    return range(int(count))
 
 
 def placed(table: pd.DataFrame, screen: Screen, positions: Sequence[tuple[float, float]] | None) -> pd.DataFrame:
     """The table once for every position (y, x); None is the middle of the screen."""
-    places = pd.DataFrame([screen.centre] if positions is None else list(positions), columns=["y", "x"], dtype=float)
+    pairs = np.asarray([screen.centre] if positions is None else positions, dtype=float)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():
+        msg = f"`positions` must be a list of pairs (y, x), got {positions!r}."
+        raise ValueError(msg)
+    places = pd.DataFrame(pairs, columns=["y", "x"])
     return places.merge(table, how="cross")
 
 
-def positive(name: str, values: Iterable[float]) -> list[float]:
+def positive(name: str, values: Any) -> list[float]:
     """The values, all of them finite and above zero.
 
     Raises
@@ -185,7 +235,7 @@ def positive(name: str, values: Iterable[float]) -> list[float]:
     ValueError
         If one is not.
     """
-    checked = [float(value) for value in values]
+    checked = [float(value) for value in np.atleast_1d(values)]
     wrong = [value for value in checked if not (np.isfinite(value) and value > 0)]
     if wrong:
         msg = f"`{name}` must be positive, got {wrong[0]!r}."
@@ -193,7 +243,7 @@ def positive(name: str, values: Iterable[float]) -> list[float]:
     return checked
 
 
-def within(name: str, values: Iterable[float], low: float, high: float) -> list[float]:
+def within(name: str, values: Any, low: float, high: float) -> list[float]:
     """The values, all of them from `low` to `high`.
 
     Raises
@@ -201,7 +251,7 @@ def within(name: str, values: Iterable[float], low: float, high: float) -> list[
     ValueError
         If one is not.
     """
-    checked = [float(value) for value in values]
+    checked = [float(value) for value in np.atleast_1d(values)]
     wrong = [value for value in checked if not low <= value <= high]
     if wrong:
         msg = f"`{name}` must lie between {low:g} and {high:g}, got {wrong[0]!r}."

@@ -10,10 +10,11 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from data.stimuli.sets import Screen, Stimuli, crossed, placed, positive, within
+from data.seeds import check_seed, generator
+from data.stimuli.sets import Screen, Stimuli, crossed, numbered, placed, positive, within
 
 STYLES = ("filled", "outline")
-_FINER = 4  # shapes are drawn so many times larger, then averaged
+_FINER = 8  # shapes are drawn so many times larger, then averaged
 
 
 def fourier_shapes(
@@ -42,7 +43,8 @@ def fourier_shapes(
     n_harmonics : int
         From the second up, in both directions.
     irregularity : float
-        Amplitude of the second harmonic over the circle's radius.
+        Typical amplitude of the harmonics over the circle's radius, before it is divided by their order; from 0 (a circle) to 1. Contours that
+        cross themselves are drawn again.
     style : {'filled', 'outline'}
         A silhouette, or its contour, about two pixels wide.
     contrast : float
@@ -62,37 +64,63 @@ def fourier_shapes(
         msg = f"`style` must be one of {', '.join(map(repr, STYLES))}, got {style!r}."
         raise ValueError(msg)
     within("contrast", [contrast], -1, 1)
-    table = crossed(shape=range(n_shapes), size=positive("sizes", sizes))
+    within("irregularity", [irregularity], 0, 1)
+    check_seed(random_state)
+    table = crossed(shape=numbered("n_shapes", n_shapes), size=positive("sizes", sizes))
 
-    def draw(y: float, x: float, shape: float, size: float) -> np.ndarray:
-        contour = _contour(np.random.default_rng((random_state, int(shape))), n_harmonics, irregularity) * size / 2
-        points = np.stack([(x + contour.real) / screen.pixel, (y + contour.imag) / screen.pixel], axis=1)
-        return screen.shown(_drawn(screen, points, style), contrast)
+    def draw(y: float, x: float, shape: int, size: float) -> np.ndarray:
+        contour = _contour(generator("fourier shapes", random_state, shape), n_harmonics, irregularity) * size / 2
+        return screen.shown(_drawn(screen, (contour + x + 1j * y) / screen.pixel, style), contrast)
 
-    return Stimuli(placed(table, screen, positions), draw, dict.fromkeys(("size", "y", "x"), screen.length), "shape")
+    known = {"style": style, "contrast": contrast, "n_harmonics": n_harmonics, "irregularity": irregularity, "random_state": random_state}
+    units = dict.fromkeys(("size", "y", "x"), screen.length)
+    return Stimuli(placed(table, screen, positions), draw, units, "shape", known | screen.settings())
 
 
 def _contour(rng: np.random.Generator, n_harmonics: int, irregularity: float) -> np.ndarray:
-    """Points on a closed curve around 0, as complex numbers, of root-mean-square radius 1."""
+    """Points on a closed curve around 0 that does not cross itself, as complex numbers, of root-mean-square radius 1."""
     turn = np.linspace(0, 2 * np.pi, 400, endpoint=False)
-    curve = np.exp(1j * turn)
-    for order in range(2, n_harmonics + 1):
-        for sign in (1, -1):
-            amplitude = irregularity * 2 / order * rng.normal() / 2
-            curve = curve + amplitude * np.exp(1j * (sign * order * turn + rng.uniform(0, 2 * np.pi)))
-    return curve / np.sqrt((np.abs(curve) ** 2).mean())
+    while True:
+        curve = np.exp(1j * turn)
+        for order in range(2, n_harmonics + 1):
+            for sign in (1, -1):
+                amplitude = irregularity / order * rng.normal()
+                curve = curve + amplitude * np.exp(1j * (sign * order * turn + rng.uniform(0, 2 * np.pi)))
+        if not _crosses_itself(curve[::4]):
+            return curve / np.sqrt((np.abs(curve) ** 2).mean())
 
 
-def _drawn(screen: Screen, points: np.ndarray, style: str) -> np.ndarray:
-    """How much of each pixel a polygon (x, y) covers."""
+def _crosses_itself(points: np.ndarray) -> bool:
+    """Whether two sides of a closed polygon that are no neighbours cross."""
+    side = np.roll(points, -1) - points
+
+    def across(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (a.conj() * b).imag
+
+    between = points[None] - points[:, None]  # from the start of side i to that of side j
+    denominator = across(side[:, None], side[None])
+    safe = np.where(denominator != 0, denominator, np.inf)
+    here, there = across(between, side[None]) / safe, across(between, side[:, None]) / safe
+    apart = np.abs(np.subtract.outer(np.arange(len(points)), np.arange(len(points))))
+    return bool(((here > 0) & (here < 1) & (there > 0) & (there < 1) & (apart > 1) & (apart < len(points) - 1)).any())
+
+
+def _drawn(screen: Screen, contour: np.ndarray, style: str) -> np.ndarray:
+    """How much of each pixel a closed contour (x + iy, in pixels) covers."""
     canvas = Image.new("L", (screen.width * _FINER, screen.height * _FINER))
-    corners = [(float(x), float(y)) for x, y in (points + 0.5) * _FINER - 0.5]
+    points = (contour + 0.5 + 0.5j) * _FINER - (0.5 + 0.5j)  # where fine pixels have their centres at whole numbers
     if style == "filled":
-        ImageDraw.Draw(canvas).polygon(corners, fill=255)
+        outward = np.gradient(np.concatenate([points[-1:], points, points[:1]]))[1:-1] * -1j
+        points = points - 0.5 * outward / np.abs(outward)  # Pillow fills the border's pixels too
+        ImageDraw.Draw(canvas).polygon(_corners(points), fill=255)
     else:
-        ImageDraw.Draw(canvas).line([*corners, corners[0]], fill=255, width=2 * _FINER, joint="curve")
+        ImageDraw.Draw(canvas).line([*_corners(points), _corners(points)[0]], fill=255, width=2 * _FINER, joint="curve")
     fine = np.asarray(canvas, float) / 255
     return fine.reshape(screen.height, _FINER, screen.width, _FINER).mean(axis=(1, 3))
+
+
+def _corners(points: np.ndarray) -> list[tuple[float, float]]:
+    return [(float(point.real) + 0.5, float(point.imag) + 0.5) for point in points]  # Pillow's whole numbers are pixels' edges
 
 
 def digits(
@@ -126,28 +154,32 @@ def digits(
         raise ValueError(msg)
     within("contrast", [contrast], -1, 1)
     table = crossed(digit=range(n_digits), size=positive("sizes", sizes))
-    table.insert(0, "label", glyphs.target[table["digit"].astype(int)].astype(str))
+    table.insert(0, "label", glyphs.target[table["digit"]].astype(str))
 
-    def draw(y: float, x: float, label: str, digit: float, size: float) -> np.ndarray:
-        glyph = np.pad(glyphs.images[int(digit)] / 16, 2)  # so that interpolation fades to the background
+    def draw(y: float, x: float, label: str, digit: int, size: float) -> np.ndarray:
+        glyph = np.pad(glyphs.images[digit] / 16, 2)  # so that interpolation fades to the background
+        coarse = 8 * screen.pixel / size  # pixels of the glyph in one of the screen
+        glyph = ndimage.gaussian_filter(glyph, 0.5 * np.sqrt(max(0.0, coarse**2 - 1)), mode="constant")
         down, right = screen.around(y, x)
         grid = np.broadcast_arrays(*((distance / size + 0.5) * 8 + 1.5 for distance in (down, right)))
         return screen.shown(np.clip(ndimage.map_coordinates(glyph, grid, order=1, mode="constant"), 0, 1), contrast)
 
-    return Stimuli(placed(table, screen, positions), draw, dict.fromkeys(("size", "y", "x"), screen.length), "digit")
+    return Stimuli(
+        placed(table, screen, positions), draw, dict.fromkeys(("size", "y", "x"), screen.length), "digit", {"contrast": contrast} | screen.settings()
+    )
 
 
-def silhouettes(images: Any, tolerance: float = 12.0, background: float = 127.5, contrast: float = -1.0) -> Stimuli:
+def silhouettes(images: Any, tolerance: float = 12.0, background: float = 127.5, foreground: float = 0.0) -> Stimuli:
     """Pictures of single objects reduced to what differs from their background, holes filled.
 
     Parameters
     ----------
-    images : array of shape (n, height, width), or sequence of such images
-        Objects on a plain background, which is what most of the border shows.
+    images : array of shape (n, height, width[, 3]), or sequence of such images
+        Objects on a plain background, which is what most of the border shows; colours become their mean.
     tolerance : float
-        Pixels count as background up to this difference from it.
-    background, contrast : float
-        Of the new picture.
+        Pixels count as background up to this difference from it, in pixel values.
+    background, foreground : float
+        Luminance of the new picture.
 
     Returns
     -------
@@ -158,21 +190,22 @@ def silhouettes(images: Any, tolerance: float = 12.0, background: float = 127.5,
         rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
         return ndimage.binary_fill_holes(np.abs(picture - np.median(rim)) > tolerance).astype(float)
 
-    return _redrawn(images, reduced, background, contrast, "silhouette")
+    return _redrawn(images, reduced, background, foreground, "silhouette", {"tolerance": tolerance})
 
 
-def edge_drawings(images: Any, sigma: float = 2.0, threshold: float = 0.1, background: float = 127.5, contrast: float = -1.0) -> Stimuli:
+def edge_drawings(images: Any, sigma: float = 2.0, threshold: float = 0.1, background: float = 127.5, foreground: float = 0.0) -> Stimuli:
     """Pictures reduced to their edges: zero crossings of the Laplacian of a Gaussian where the slope is strong.
 
     Parameters
     ----------
-    images : array of shape (n, height, width), or sequence of such images
+    images : array of shape (n, height, width[, 3]), or sequence of such images
+        Colours become their mean.
     sigma : float
         Of the Gaussian, in pixels.
     threshold : float
         Least slope, as a share of the picture's steepest.
-    background, contrast : float
-        Of the new picture.
+    background, foreground : float
+        Luminance of the new picture; each edge is shared by the two pixels that it runs between.
 
     Returns
     -------
@@ -186,19 +219,35 @@ def edge_drawings(images: Any, sigma: float = 2.0, threshold: float = 0.1, backg
     def reduced(picture: np.ndarray) -> np.ndarray:
         curvature = ndimage.gaussian_laplace(picture, sigma)
         slope = ndimage.gaussian_gradient_magnitude(picture, sigma)
-        positive_side = curvature > 0
-        crossing = np.zeros(picture.shape, bool)
-        crossing[:, :-1] |= positive_side[:, :-1] != positive_side[:, 1:]
-        crossing[:-1] |= positive_side[:-1] != positive_side[1:]
-        return (crossing & (slope > max(threshold * slope.max(), 1e-9))).astype(float)
+        strong = slope > max(threshold * slope.max(), 1e-9)
+        return np.maximum(_crossings(curvature, strong), _crossings(curvature.T, strong.T).T)
 
-    return _redrawn(images, reduced, background, contrast, "edges")
+    return _redrawn(images, reduced, background, foreground, "edges", {"sigma": sigma, "threshold": threshold})
 
 
-def _redrawn(images: Any, reduced: Any, background: float, contrast: float, name: str) -> Stimuli:
-    def draw(picture: float) -> np.ndarray:
-        values = np.asarray(images[int(picture)], dtype=float)
-        grey = values if values.ndim == 2 else values.mean(axis=2)
-        return Screen(*grey.shape, background=background).shown(reduced(grey), contrast)
+def _crossings(curvature: np.ndarray, strong: np.ndarray) -> np.ndarray:
+    """Zero crossings down the columns, each dealt to the pixel above and the one below by how close it lies."""
+    above, below = curvature[:-1], curvature[1:]
+    crosses = (above * below < 0) & (strong[:-1] | strong[1:])
+    share = np.where(crosses, np.abs(below) / np.where(crosses, np.abs(above) + np.abs(below), 1), 0)
+    found = np.zeros(curvature.shape)
+    found[:-1] = share
+    found[1:] = np.maximum(found[1:], np.where(crosses, 1 - share, 0))
+    return found
 
-    return Stimuli(crossed(picture=range(len(images))), draw, name=name)
+
+def _redrawn(images: Any, reduced: Any, background: float, foreground: float, name: str, settings: dict[str, float]) -> Stimuli:
+    if not len(images):
+        msg = "`images` must hold at least one image, got none."
+        raise ValueError(msg)
+
+    def draw(picture: int) -> np.ndarray:
+        values = np.asarray(images[picture], dtype=float)
+        if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] != 3):
+            msg = f"`images` must have shape (height, width) or (height, width, 3), got {values.shape} for image {picture}."
+            raise ValueError(msg)
+        cover = reduced(values if values.ndim == 2 else values.mean(axis=2))
+        return (background + cover * (foreground - background)).astype(np.float32)
+
+    known = settings | {"background": background, "foreground": foreground}
+    return Stimuli(crossed(picture=range(len(images))), draw, name=name, settings=known)

@@ -74,6 +74,8 @@ def test_filters_answer_as_they_should():
     noise = np.random.default_rng(0).random((1, 16, 16))
     smooth = FilterBank(size=9, sigma=1.0, step=1).activations(noise)["filters/gaussian"]["response"].values[0, 0]
     np.testing.assert_allclose(smooth, gaussian_filter(noise[0], 1.0, truncate=4)[4:-4, 4:-4], rtol=1e-5)
+    even = FilterBank(step=1).activations(np.full((1, 16, 16), 100 / 3), ["filters"])["filters/sobel"]["response"].values
+    assert not even.any()
     with pytest.raises(ValueError, match="`size` must be an odd number"):
         FilterBank(size=4).transform(noise)
 
@@ -88,6 +90,8 @@ def test_layers_are_matched():
     assert (depth.loc["s1", "layer"], depth.loc["c1", "layer"]) == ("c1", "output")
     with pytest.raises(ValueError, match="`by` must be 'field_size' or 'depth'"):
         matched_layers(models, (64, 64), "width")
+    with pytest.raises(ValueError, match="`models` must hold at least two"):
+        matched_layers({}, (64, 64))
     with pytest.raises(ValueError, match="`reference` must be one of"):
         matched_layers(models, (64, 64), reference="vgg")
 

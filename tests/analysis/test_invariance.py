@@ -92,11 +92,11 @@ def test_separability():
 
 
 def test_firing_rate_invariance():
-    """A unit that ignores the transformation has the most there is, 1 / G; noise has 1, its chance."""
+    """A unit that ignores the transformation has the most there is, 1 / G; noise about 1, its chance, the better sign a little more."""
     found = firing_rate_invariance(five_units(1000), resampling=FEW)
     assert of(found, "invariant") == pytest.approx(100, rel=1e-6)
-    assert of(found, "noise") == pytest.approx(1 / 9 * 100, rel=0.6)  # at the reference it fires, elsewhere by chance (seen: 12.2)
-    assert of(found, "invariant", "control") < 20
+    assert 0 <= of(found, "noise") < 5  # of 10 images at 8 values: seen 2.5
+    assert of(found, "invariant", "control") < 5
     for silent in ("constant", "silent", "moving"):
         assert np.isnan(of(found, silent))
 
@@ -228,3 +228,28 @@ def test_intervals_follow_what_is_resampled():
     assert 0.8 < float(covered.mean()) <= 1
     with pytest.raises(ValueError, match="`over` must be one of 'images', 'units', 'both'"):
         Resampling(over="stimuli")
+
+
+@pytest.mark.parametrize("measure", [normalised_variance, separability, firing_rate_invariance, response_similarity])
+def test_intervals_hold_their_estimate(measure):
+    """Of noise, few images and selected units, where a percentile bootstrap does not; and layers' are the wider the fewer images there are."""
+    rng = np.random.default_rng(0)
+    base = rng.random((200, 9, 20)) + rng.random((200, 1, 20))
+    few, many = (measure(grid(base[:n]), resampling=Resampling(60)) for n in (20, 200))
+    for found in (few, many):
+        assert ((found["low"] <= found["value"]) & (found["value"] <= found["high"])).all()
+        assert (found["layer_low"] <= found["layer_value"]).all()
+    assert (few["layer_high"] - few["layer_low"]).item() > (many["layer_high"] - many["layer_low"]).item()
+
+
+def test_controls_exchange_every_image():
+    """Two images at two values: the only exchange there is."""
+    values = grid(np.array([[[0.0], [1.0]], [[10.0], [12.0]]]), points=[0.0, 1.0])
+    found = normalised_variance(values, resampling=Resampling(0))
+    within = ((0 - 12) ** 2 / 2 + (10 - 1) ** 2 / 2) / 2
+    assert found["control"].item() == pytest.approx(within / ((50 + 60.5) / 2))
+
+
+def test_a_layer_may_be_named_once_for_all_units():
+    values = five_units().drop_vars("layer").assign_coords(layer="c2")
+    assert list(separability(values, resampling=FEW)["layer"].values) == ["c2"]

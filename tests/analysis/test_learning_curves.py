@@ -77,6 +77,14 @@ def test_bad_curves():
     for wrong in ((0,), (30,), ()):
         with pytest.raises(ValueError, match="`n_train` must lie between 1 and 29"):
             learning_curve(Pixels(grid=(8, 8)), noisy(), wrong)
+    for features in ((0,), (-3,)):
+        with pytest.raises(ValueError, match="`n_repeats` and `n_features` must be at least 1"):
+            learning_curve(Pixels(grid=(8, 8)), noisy(), (2,), features)
+    with pytest.raises(ValueError, match="`n_features` must be at most 64, the units of layer 'pixels', got 99"):
+        learning_curve(Pixels(grid=(8, 8)), noisy(), (2,), (99,))
+    whole = noisy()
+    with pytest.raises(ValueError, match="a split without a test image"):
+        learning_curve(Pixels(grid=(8, 8)), Dataset(whole.source, whole.names, whole.labels, np.full(60, "train")), (2,))
     with pytest.raises(ValueError, match="must have labels of at least two classes"):
         learning_curve(Pixels(), Dataset(np.ones((2, 8, 8)), ["a", "b"]), (1,))
 
@@ -106,6 +114,9 @@ def test_bad_retrieval():
         retrieve(found, 0, metric="cityblock")
     with pytest.raises(ValueError, match="`query` must be the number of one of 6 images"):
         retrieve(found, 9)
+    with pytest.raises(ValueError, match=r"undefined in layer 'all': image 0 has the same response in all units\. Use metric='euclidean'"):
+        retrieve(found, 0)
+    assert np.isnan(retrieval(found, metric="euclidean", resampling=Resampling(0))["layer_low"].item())
     with pytest.raises(ValueError, match="a class with at least two images"):
         retrieval(found, labels=list("abcdef"))
     with pytest.raises(ValueError, match="have no coordinate label"):

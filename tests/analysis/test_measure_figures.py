@@ -37,6 +37,11 @@ def test_tolerance_curves():
     line = next(line for line in panels[0].lines if line.get_label() == "model, b")
     np.testing.assert_allclose(line.get_ydata(), shifted["value"].sel(layer="b"))
     assert panels[1].get_xscale() == "log"
+    flat = tolerance(table.assign(measure=1.0, low=1.0, high=1.0), "Similarity", chance=None)
+    assert flat.axes[0].get_ylim() == pytest.approx((0.95, 1.05))
+    assert tolerance(table.assign(measure=np.nan), "Similarity", chance=None).axes[0].get_ylim() == (0, 1)
+    with pytest.raises(ValueError, match=r"`results` must hold datasets of dims \(layer, <transformation>\)"):
+        tolerance_table({"model": {"Position": shifted.sel(layer="a")}})
     with pytest.raises(ValueError, match="`table` must hold at least one curve"):
         tolerance(table[:0], "Similarity")
 

@@ -112,6 +112,8 @@ def test_effective_field_of_an_average_is_known():
     np.testing.assert_array_equal(found["full_support"], [8, 8])
     np.testing.assert_allclose(found["root_area"], [8, 8])
     np.testing.assert_allclose([found["root_area_low"], found["root_area_high"]], [[8, 8], [8, 8]])
+    row = mapped_fields(Pixels(grid=(1, 8)), (8, 64), {"pixels": [3]}, size=8)
+    assert (row["full_support"].item(), row["root_area"].item()) == (8, 8)
     np.testing.assert_allclose(found["centre_y"], [11.5, 19.5])
     np.testing.assert_allclose(found["field"].sum(["y", "x"]), 1)
     for name in ("definition", "citation", "n_images", "resampled_over", "model"):
@@ -132,6 +134,9 @@ def test_sizes_of_known_fields():
     assert disc["root_area"] == pytest.approx(2 * np.sqrt(np.pi) * 10, rel=0.01)
     assert disc["full_support"] == 42
     assert all(np.isnan(value) for value in field_sizes(np.zeros((5, 5))).values())
+    wide = field_sizes(np.exp(-0.5 * ((y[::4] / 8) ** 2 + (x[::4] / 8) ** 2)), pixel=(4.0, 1.0))
+    assert wide["gaussian"] == pytest.approx(32, rel=1e-3)
+    assert wide["moments"] == pytest.approx(32, rel=0.01)
     point = np.zeros((5, 5))
     point[2, 3] = 1
     assert np.isnan(field_sizes(point)["gaussian"])

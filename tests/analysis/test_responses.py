@@ -7,8 +7,8 @@ from analysis.responses import by_layer, choose_units, responses
 from cnn import CNN
 from data.stimuli import gratings
 from data.transformations import shift
-from data.transformed import transformed
-from extraction import Pixels
+from data.transformed import transformed, views
+from extraction import Pixels, flatten
 from hmax import HMAX
 
 MODEL = HMAX(bands=2)
@@ -87,5 +87,10 @@ def test_bad_requests(images):
         responses(MODEL, images, units={"c1": [10**9]})
     with pytest.raises(ValueError, match="`layer` must be one of 's1', 'c1'"):
         responses(MODEL, images, ["v4"])
+    turned = views(list(images), ["a", "a", "a"], [0, 1, 2], 0, name="orientation")
+    with pytest.raises(ValueError, match="the transformation 'orientation', which is what a property of units is called"):
+        responses(MODEL, turned, ["c1"])
+    with pytest.raises(ValueError, match="`units` must be numbers of units of the layers 'c1', got some that are not there"):
+        flatten(MODEL.activations(images, ["c1"]), {"c1": [10**9]})
     with pytest.raises(ValueError, match="`images` must have one size, got"):
         responses(MODEL, [images[0], images[0][:50]], ["c1"])

@@ -22,6 +22,7 @@ def test_intervals_of_undefined_values():
     np.testing.assert_allclose(low, [1.75, 1.25, np.nan])
     np.testing.assert_allclose(high, [3.25, 1.75, np.nan])
     assert np.isnan(resampled(lambda drawn: 1.0, 1, 5)).all()
+    assert resampled(lambda drawn: np.ones(3), 9, 0).shape == (0, 3)
     with pytest.raises(ValueError, match="`level` must lie between 0 and 1, got 95"):
         interval(draws, 95)
 
@@ -71,5 +72,7 @@ def test_compare_models():
     assert (table["p_corrected"][:2] < 0.01).all()
     assert table["p_corrected"][2] > 0.05
     assert ((table["low"] <= table["difference"]) & (table["difference"] <= table["high"])).all()
+    right = pd.DataFrame({"a": base > 0.3, "b": base > 0.6})
+    assert compare(right, n_resamples=99)["difference"][0] == pytest.approx(right["a"].mean() - right["b"].mean())
     with pytest.raises(ValueError, match="a column for each of at least two models"):
         compare(pd.DataFrame({"one": base}))

@@ -61,6 +61,16 @@ def test_orientation_of_degenerate_cells():
     assert found["n_defined_bandwidth_half"].item() == 1
 
 
+def test_two_peaks_alike_are_no_preference():
+    """Equal peaks at 0 and 90 degrees: widths are of one of them, the vector sum is zero."""
+    curve = np.array([1, 0.2, 0, 0.2, 1, 0.2, 0, 0.2])
+    angles = np.arange(0, 180, 22.5)
+    found = orientation_tuning(cells(lambda orientation: curve[np.argmin(abs(angles - orientation))], orientation=angles), resampling=FEW)
+    assert found["bandwidth_half"].item() == pytest.approx(2 * 22.5 * 0.5 / 0.8)
+    assert np.isnan(found["preferred"].item())
+    assert found["circular_variance"].item() == pytest.approx(1)
+
+
 def test_frequency_of_a_gaussian_in_octaves():
     points = 2.0 ** np.arange(-6, -1, 0.125)
     found = frequency_tuning(cells(lambda frequency: np.exp(-((np.log2(frequency) + 3.3) ** 2) / (2 * 0.6**2)), frequency=points), resampling=FEW)
@@ -107,6 +117,8 @@ def test_contrast_tuning():
     np.testing.assert_allclose(found["c50"], [0.21, np.nan], rtol=0.01)
     np.testing.assert_allclose(found["exponent"], [2.4, np.nan], rtol=0.01)
     assert found["explained"][0] > 0.999
+    line = contrast_tuning(cells(lambda contrast: contrast, contrast=(0.1, 0.4, 0.7, 1.0)), resampling=FEW)
+    assert np.isnan(line["c50"].item())  # no half-saturation within what was shown
 
 
 def test_position_tuning():
@@ -114,6 +126,10 @@ def test_position_tuning():
     found = position_tuning(cells(lambda y, x: np.exp(-((y - 18) ** 2 + (x - 22) ** 2) / (2 * 5.0**2)), y=places, x=places), resampling=FEW)
     assert (found["preferred_y"].item(), found["preferred_x"].item()) == (18, 22)
     assert found["width"].item() == pytest.approx(10, rel=0.02)
+    wide = position_tuning(cells(lambda y, x: np.exp(-((y - 20) ** 2 + (x - 20) ** 2) / 50), y=np.arange(0.0, 41, 4), x=places), resampling=FEW)
+    assert wide["width"].item() == pytest.approx(10, rel=0.02)
+    with pytest.raises(ValueError, match="at least two places down and two across"):
+        position_tuning(cells(lambda y, x: x, y=(1,), x=(1, 2)))
 
 
 def test_other_parameters_are_at_their_best():
@@ -189,10 +205,23 @@ def test_bad_responses():
         orientation_tuning(shown, "median")
     with pytest.raises(ValueError, match="every combination"):
         orientation_tuning(cells(lambda orientation, frequency: 1.0, orientation=ANGLES, frequency=(1, 2)).isel(image=slice(5, None)))
+    doubled = cells(lambda orientation, frequency: 1.0, orientation=(0, 45, 90, 135), frequency=(1, 2))
+    doubled = doubled.assign_coords(stimulus_frequency=("image", [1.0, 1, 2, 2, 1, 1, 2, 2]))
+    with pytest.raises(ValueError, match="every combination"):
+        orientation_tuning(doubled)
     with pytest.raises(ValueError, match="at least four contrasts"):
         contrast_tuning(cells(lambda contrast: 1.0, contrast=(0.1, 0.2)))
     with pytest.raises(ValueError, match=r"must have the dims \(image, unit\)"):
         orientation_tuning(shown.expand_dims(shift=[0]))
+
+
+@pytest.mark.parametrize("measure", [orientation_tuning, frequency_tuning, phase_tuning])
+def test_without_resamples_there_are_no_intervals(measure):
+    shown = cells(
+        lambda orientation, frequency, phase: 1 + np.cos(np.radians(orientation + phase)), orientation=ANGLES, frequency=(1, 2), phase=PHASES
+    )
+    found = measure(shown, resampling=Resampling(0))
+    assert all(found[name].isnull().all() for name in found if str(name).endswith("_low"))
 
 
 def test_grating_responses_of_a_network():

@@ -150,3 +150,17 @@ def test_nothing_there(tmp_path):
         open_dataset(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="holds no pictures"):
         open_dataset(tmp_path)
+
+
+def test_further_columns_are_numbers_only_where_they_are(tmp_path):
+    """Angles become numbers, empty ones NaN; 001 and 1e5 are names; they follow a subset; a column twice is refused."""
+    index = tmp_path / "index.csv"
+    index.write_text("path,angle,subject,code\na.png,10,001,1e5\nb.png,,01,2\nc.png,-2.5,1,3\n")
+    found = open_dataset(index).columns
+    np.testing.assert_array_equal(found["angle"], [10, np.nan, -2.5])
+    assert found["subject"].tolist() == ["001", "01", "1"]
+    assert found["code"].tolist() == ["1e5", "2", "3"]
+    assert open_dataset(index).subset([2]).columns["angle"].tolist() == [-2.5]
+    index.write_text("path,angle,angle\na.png,1,2\n")
+    with pytest.raises(ValueError, match="has the column 'angle' twice"):
+        open_dataset(index)

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from data import open_dataset
 from data import transformations as t
-from data.stimuli import gratings, paperclips
+from data.stimuli import digits, gratings, paperclips
 from data.transformed import transformed, views
 
 SMOOTH = gaussian_filter(np.random.default_rng(0).standard_normal((64, 64)), 3) * 400 + 128
@@ -99,18 +99,15 @@ def test_borders_are_what_was_chosen():
     assert t.shift(border="wrap").border == "wrap"
 
 
-@pytest.mark.parametrize(("change", "value"), [(t.shift(fill=0), 5), (t.rotation(fill=0), 45), (t.scale(fill=0), 0.5)])
+@pytest.mark.parametrize(("change", "value"), [(t.shift(fill=0), 5), (t.rotation(fill=0), 45), (t.scale(fill=0), 0.5), (t.scale(fill=0), 0.25)])
 def test_what_comes_from_outside_is_known(change, value):
-    """Where the mask says so there is the fill, elsewhere the image; and the border alone leaves the rest as it was."""
+    """On a bright image the share from outside is exactly what is missing of its light; the border alone takes that share and leaves the rest."""
     bright = np.full((33, 33), 200.0)
-    outside = change.outside((33, 33), value)
-    found = change(bright, value)
-    edge = gaussian_filter(outside.astype(float), 1.5)
-    np.testing.assert_allclose(found[edge > 0.999], 0, atol=1)
-    np.testing.assert_allclose(found[edge < 0.001], 200, atol=1)
+    share, found = change.outside((33, 33), value), change(bright, value)
+    np.testing.assert_allclose(found, 200 * (1 - share), atol=1e-3)
     alone = change.border_only(bright, value)
-    np.testing.assert_array_equal(alone[~outside], 200)
-    np.testing.assert_array_equal(alone[outside], found[outside])
+    np.testing.assert_allclose(alone, 200 + share * (found - 200), atol=1e-3)
+    assert 0.05 < share.mean() < 0.96
 
 
 def test_light_and_noise():
@@ -128,12 +125,26 @@ def test_occlusion_and_clutter_cover_what_they_say():
     for share in (0.1, 0.5, 1.0):
         covered = t.occlusion(fill=-1)(SMOOTH, share, 3) == -1
         assert covered.mean() == pytest.approx(share, rel=0.1)
-    crowded = t.clutter(np.full((1, 20, 20), -1.0), size=0.25)(SMOOTH, 1, 5) == -1
-    assert crowded.sum() == 16**2
-    rows, columns = np.nonzero(crowded)
-    assert max(abs(rows.mean() - 31.5), abs(columns.mean() - 31.5)) >= 15
-    odd = t.clutter(np.full((1, 7, 7), -1.0), size=0.5)(SMOOTH[:7, :7], 2, 5)
-    assert (odd == -1).any()
+    textured = np.random.default_rng(0).random((3, 20, 20)) - 1000
+    for seed in range(20):
+        crowded = t.clutter(textured)(SMOOTH, 4, seed) < -500
+        assert crowded.sum() == 4 * 16**2  # side by side
+        assert not crowded[16:48, 16:48].any()
+    disc = np.full((1, 20, 20), 50.0)
+    disc[0, 5:15, 5:15] = 250
+    assert (t.clutter(disc)(np.full((64, 64), 128.0), 1) != 128).sum() < 0.5 * 16**2  # without its background
+    assert t.clutter(textured)(SMOOTH[:7, :9], 3).shape == (7, 9)
+
+
+def test_random_changes_grow_along_one_path():
+    """Noise is one pattern that grows; the first distractors stay; nothing depends on which other values are asked for."""
+    pictures = np.stack([SMOOTH, SMOOTH[::-1]])
+    few, more = transformed(pictures, t.noise(), (0, 10)), transformed(pictures, t.noise(), (0, 5, 10))
+    np.testing.assert_array_equal(few[1], more[2])
+    np.testing.assert_allclose(2 * (more[1] - SMOOTH), more[2] - SMOOTH, atol=1e-3)
+    assert np.abs(np.corrcoef((more[2] - pictures[0]).ravel(), (more[5] - pictures[1]).ravel())[0, 1]) < 0.1
+    one, two = (t.clutter(np.random.default_rng(0).random((3, 20, 20)) - 1000)(SMOOTH, n, 1) < -500 for n in (1, 2))
+    assert two[one].all()
 
 
 def test_phase_scrambling_keeps_amplitudes():
@@ -153,13 +164,15 @@ def test_a_transformed_set_is_a_sequence():
     np.testing.assert_array_equal(part[2], found[5])
     np.testing.assert_array_equal(transformed(pictures[:2], t.noise(), (0, 5, 10))[5], found[5])
     assert found.attributes["border"] == "none"
+    assert transformed(pictures, t.shift(), np.arange(-0.3, 0.4, 0.1)).values[3] == 0  # 5.6e-17 without help
+    assert list(transformed(digits((16, 16), 3), t.shift(), (0, 1)).labels) == ["0", "1", "2"]
 
 
 def test_views_of_wires_and_objects(shared):
     clips = paperclips((32, 32), 3, views=(-20, 0, 20))
     found = views(clips, clips.table["object"], clips.table["view"], 0)
     np.testing.assert_array_equal(found[5], clips[5])
-    assert found.names == ["0.0", "1.0", "2.0"]
+    assert found.names == ["0", "1", "2"]
     coil = open_dataset(shared / "coil20" / "index.csv")
     turning = views(coil, coil.labels, coil.columns["angle_deg"], 0)
     assert (len(turning.names), len(turning.values)) == (20, 36)
@@ -178,20 +191,27 @@ BAD = {
     "twice": (lambda: transformed(SMOOTH[None], t.shift(), (0, 0)), "`values` of shift must differ"),
     "no border": (lambda: transformed(SMOOTH[None], t.blur(), (0, 1), border_only=True), "`border_only` has no meaning for blur"),
     "border": (lambda: t.shift(border="mirror"), "`border` must be one of 'constant', 'edge', 'reflect', 'wrap', got 'mirror'"),
-    "scale": (lambda: t.scale()(SMOOTH, 0), "`value` of scale must be positive"),
-    "mirrored twice": (lambda: t.reflection()(SMOOTH, 2), "`value` of reflection must be 0 or 1"),
+    "scale": (lambda: t.scale()(SMOOTH, 0), "`value` of scale must be a finite number of at least 0.001, in times, got 0"),
+    "mirrored twice": (lambda: t.reflection()(SMOOTH, 2), "`value` of reflection must be a whole number from 0 to 1, in mirrored, got 2"),
     "axis": (lambda: t.reflection("z"), "`axis` must be 'x' or 'y'"),
-    "blur": (lambda: t.blur()(SMOOTH, -1), "`value` of blur must not be negative"),
-    "covered": (lambda: t.occlusion()(SMOOTH, 2), "`value` of occlusion must lie between 0 and 1"),
-    "half a distractor": (lambda: t.clutter(SMOOTH[None])(SMOOTH, 0.5), "`value` of clutter must be a whole number"),
-    "coloured distractor": (lambda: t.clutter(np.ones((1, 4, 4, 3)))(SMOOTH, 1), "`distractors` must be like the images"),
-    "large distractor": (lambda: t.clutter(SMOOTH[None], size=0.9), "`size` must lie above 0 and at most at 0.5"),
-    "phases": (lambda: t.phase_scrambling()(SMOOTH, 1.5), "phase scrambling must lie between 0 and 1"),
-    "not finite": (lambda: t.shift()(SMOOTH, np.inf), "`value` of shift must be finite"),
+    "blur": (lambda: t.blur()(SMOOTH, -1), "`value` of blur must be a finite number of at least 0, in pixels, got -1"),
+    "covered": (lambda: t.occlusion()(SMOOTH, 2), "`value` of occlusion must be a finite number from 0 to 1"),
+    "half a distractor": (lambda: t.clutter(SMOOTH[None])(SMOOTH, 0.5), "`value` of clutter must be a whole number of at least 0"),
+    "coloured distractor": (lambda: t.clutter(np.ones((1, 4, 4, 3)))(SMOOTH, 1), "`distractors` must have the colours of the images"),
+    "large distractor": (lambda: t.clutter(SMOOTH[None], size=0.9), "`size` must lie above 0 and at most at 0.25"),
+    "no distractor": (lambda: t.clutter([]), "`distractors` must hold at least one image"),
+    "phases": (lambda: t.phase_scrambling()(SMOOTH, 1.5), "`value` of phase scrambling must be a finite number from 0 to 1"),
+    "not finite": (lambda: t.shift()(SMOOTH, np.inf), "`value` of shift must be a finite number, in pixels, got inf"),
+    "wrong value in a set": (lambda: transformed(SMOOTH[None], t.occlusion(), (0, 5)), "`value` of occlusion must be a finite number from 0 to 1"),
+    "labels": (lambda: transformed(SMOOTH[None], t.shift(), (0, 1), ["a", "b"]), "`labels` must be one for each of the 1 images, got 2"),
+    "colour": (lambda: t.shift(fill="white"), "`fill` must be one luminance"),
+    "grey": (lambda: t.contrast().inverse(0), "`value` 0 cannot be undone"),
+    "unknown view": (lambda: views(CLIPS, [0, 0, 1, None], [0, 10, 0, 10], 0), "must be known for every image, but image 3"),
     "not an image": (lambda: t.shift()(SMOOTH[0], 1), "`image` must have shape"),
     "missing view": (lambda: views(CLIPS.subset([0, 1, 2]), [0, 0, 1], [0, 10, 0], 0), "Object 1 lacks view 10"),
     "doubled view": (lambda: views(CLIPS, [0, 0, 1, 1], [0, 0, 0, 10], 0), "has view 0 twice"),
     "reference": (lambda: views(CLIPS, [0, 0, 1, 1], [0, 10, 0, 10], 5), "`reference` must be one of the angles"),
+    "two lengths": (lambda: views(CLIPS, [0, 1], [0], 0), "must have the same length, got 2 and 1"),
     "lengths": (lambda: views(CLIPS, [0, 1], [0, 0], 0), "one entry for each of the 4 images"),
 }
 
