@@ -118,6 +118,6 @@ def test_bad_retrieval():
         retrieve(found, 0)
     assert np.isnan(retrieval(found, metric="euclidean", resampling=Resampling(0))["layer_low"].item())
     with pytest.raises(ValueError, match="a class with at least two images"):
-        retrieval(found, labels=list("abcdef"))
+        retrieval(found, labels=list("abcdef"), metric="euclidean")
     with pytest.raises(ValueError, match="have no coordinate label"):
         retrieval(found.drop_vars("label"))
