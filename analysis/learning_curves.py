@@ -193,7 +193,7 @@ def retrieval(found: xr.DataArray, labels: Any = None, metric: str = "correlatio
         raise ValueError(msg)
     names = [name for name, _ in by_layer(found)]
     precision, nearest = np.full((2, len(names), len(found)), np.nan)
-    for row, (layer, units) in enumerate(by_layer(found)):
+    for row, (layer, units) in enumerate(tqdm(list(by_layer(found)), desc="Retrieval", unit="layer", delay=2, disable=None)):
         values = found.values[:, units].astype(float)
         for first in range(0, len(found), 256):
             block = range(first, min(first + 256, len(found)))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from tqdm.auto import tqdm
 
 from analysis.responses import layers_of
 from analysis.statistics import RESAMPLED, deviation_defined, mean_defined, normal_interval, resampled
@@ -158,37 +160,50 @@ def per_unit(
         Per unit `value`, `low`, `high`, and `control`; per layer `layer_value`, `layer_low`, `layer_high`, `layer_control`, `n_units` and
         `n_defined`. Attributes name the definition, its formula and citation, n and how intervals were made.
     """
-    grid, layers = grid_of(responses), layers_of(responses)
-    n_images, n_values, n_units = grid.shape
-    names, owner = np.unique(layers, return_inverse=True)
+    grid = grid_of(responses)
+    owner, names = pd.factorize(layers_of(responses))
+    step = max(1, _BLOCK // (grid.shape[0] * grid.shape[1]))
+    blocks = [slice(first, first + step) for first in range(0, grid.shape[2], step)]
     orders = _exchanged(responses, grid, resampling.random_state) if control else []
-    draw_images = resampling.n_resamples if resampling.over != "units" else 0
-    blocks = [slice(first, first + max(1, _BLOCK // (n_images * n_values))) for first in range(0, n_units, max(1, _BLOCK // (n_images * n_values)))]
-    values, errors, controls = np.empty(n_units), np.full(n_units, np.nan), np.full(n_units, np.nan)
-    for part in blocks:
-        block = grid[:, :, part].astype(float)
-        values[part] = statistic(block, np.arange(n_images), part)
-        if orders:
-            controls[part] = np.mean([statistic(block[order, np.arange(n_values)], np.arange(n_images), part) for order in orders], axis=0)
+    values, controls = _values(grid, blocks, statistic, orders)
     counted = _best(values, owner, best)
-    sums, counts = np.zeros((2, draw_images, len(names)))
-    for part in blocks if draw_images else ():
-        block = grid[:, :, part].astype(float)
-        draws = resampled(lambda drawn, b=block, p=part: statistic(b, drawn, p), n_images, draw_images, resampling.random_state)
-        errors[part] = deviation_defined(draws)
-        known = np.isfinite(draws) & counted[part]
-        for layer in np.unique(owner[part]):
-            mine = known & (owner[part] == layer)
-            sums[:, layer] += np.where(mine, draws, 0).sum(axis=1)
-            counts[:, layer] += mine.sum(axis=1)
-    by_images = deviation_defined(np.where(counts > 0, sums / np.where(counts > 0, counts, 1), np.nan))
+    errors, by_images = _errors(grid, blocks, statistic, owner, counted, resampling, definition.name)
     low, high = normal_interval(values, errors, resampling.level)
-    order = [int(np.flatnonzero(names == name)[0]) for name in dict.fromkeys(layers.tolist())]
-    rows = [_layer(values, controls, (owner == layer) & counted, owner == layer, by_images[layer], resampling) for layer in order]
+    rows = [_layer(values, controls, owner == layer, counted, by_images[layer], resampling) for layer in range(len(names))]
     data: dict[str, Any] = {"value": ("unit", values), "low": ("unit", low), "high": ("unit", high)}
     data |= {"control": ("unit", controls)} if control else {}
     data |= {column: ("layer", [row[column] for row in rows]) for column in rows[0] if control or column != "layer_control"}
     return described(xr.Dataset(data, coords=unit_coords(responses)), responses, definition, resampling, extra)
+
+
+def _values(grid: np.ndarray, blocks: list[slice], statistic: Statistic, orders: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Of every unit, with all images; and the mean after they were exchanged."""
+    values, controls, images = np.empty(grid.shape[2]), np.full(grid.shape[2], np.nan), np.arange(len(grid))
+    for part in blocks:
+        block = grid[:, :, part].astype(float)
+        values[part] = statistic(block, images, part)
+        if orders:
+            exchanged = [statistic(block[order, np.arange(grid.shape[1])], images, part) for order in orders]
+            controls[part] = mean_defined(np.array(exchanged), axis=0)
+    return values, controls
+
+
+def _errors(
+    grid: np.ndarray, blocks: list[slice], statistic: Statistic, owner: np.ndarray, counted: np.ndarray, resampling: Resampling, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors over images: of every unit, and of the mean of those of each layer that count."""
+    n_draws = resampling.n_resamples if resampling.over != "units" else 0
+    errors, n_layers = np.full(grid.shape[2], np.nan), int(owner.max()) + 1
+    sums, counts = np.zeros((2, n_draws, n_layers))
+    for part in tqdm(blocks if n_draws else (), desc=name.capitalize(), unit="block", delay=2, disable=None):
+        block = grid[:, :, part].astype(float)
+        draws = resampled(lambda drawn, b=block, p=part: statistic(b, drawn, p), len(grid), n_draws, resampling.random_state)
+        errors[part] = deviation_defined(draws)
+        for layer in np.unique(owner[part]):
+            known = np.isfinite(draws) & counted[part] & (owner[part] == layer)
+            sums[:, layer] += np.where(known, draws, 0).sum(axis=1)
+            counts[:, layer] += known.sum(axis=1)
+    return errors, deviation_defined(np.where(counts > 0, sums / np.where(counts > 0, counts, 1), np.nan))
 
 
 def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> list[np.ndarray]:
@@ -217,18 +232,19 @@ def _best(values: np.ndarray, owner: np.ndarray, best: float) -> np.ndarray:
 
 
 def _layer(
-    values: np.ndarray, controls: np.ndarray, counted: np.ndarray, members: np.ndarray, by_images: float, resampling: Resampling
+    values: np.ndarray, controls: np.ndarray, members: np.ndarray, counted: np.ndarray, by_images: float, resampling: Resampling
 ) -> dict[str, Any]:
     """Mean over the units of a layer that count, and the interval of that."""
-    mean, n_counted = mean_defined(values[counted]), int(counted.sum())
-    by_units = values[counted].std(ddof=1) / np.sqrt(n_counted) if n_counted > 1 else np.nan
+    mine = values[members & counted]
+    mean = mean_defined(mine)
+    by_units = mine.std(ddof=1) / np.sqrt(len(mine)) if len(mine) > 1 else np.nan
     error = {"images": by_images, "units": by_units, "both": np.hypot(by_images, by_units)}[resampling.over]
     low, high = normal_interval(mean, error, resampling.level)
     return {
         "layer_value": float(mean),
         "layer_low": float(low),
         "layer_high": float(high),
-        "layer_control": float(mean_defined(controls[counted])),
+        "layer_control": float(mean_defined(controls[members & counted])),
         "n_units": int(members.sum()),
         "n_defined": int(np.isfinite(values[members]).sum()),
     }

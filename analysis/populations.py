@@ -69,7 +69,8 @@ def population_similarity(responses: xr.DataArray, similarity: str = "correlatio
             draws.append(of(vectors, images))
         return whole, np.array(draws).reshape(-1, *whole.shape)
 
-    rows = [curves(units) for _, units in by_layer(responses)]
+    layers = tqdm(list(by_layer(responses)), desc="Population similarity", unit="layer", delay=2, disable=None)
+    rows = [curves(units) for _, units in layers]
     same, different = (np.stack([whole[i] for whole, _ in rows]) for i in (0, 1))
     value = _index(same, different)
     errors = np.stack([deviation_defined(_index(draws[:, 0], draws[:, 1])) for _, draws in rows])

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 from scipy.spatial.distance import pdist, squareform
+from tqdm.auto import tqdm
 
 from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described
 from analysis.responses import by_layer
@@ -268,11 +269,11 @@ def brain_similarity(
     value = np.stack([alike(mine, everything, everything) for mine in squares])
     bounds = [
         half_samples(lambda drawn, m=mine: alike(m, drawn, drawn).mean(), n_images, resampling.n_resamples, resampling.level, resampling.random_state)
-        for mine in squares
+        for mine in tqdm(squares, desc="Intervals", unit="layer", delay=2, disable=None)
     ]
     p = [
         _permuted(mine[upper], mine, theirs, row.mean(), comparison, n_permutations, resampling.random_state)
-        for mine, row in zip(squares, value, strict=True)
+        for mine, row in zip(tqdm(squares, desc="Permutations", unit="layer", delay=2, disable=None), value, strict=True)
     ]
     low, high = noise_ceiling(table, comparison) if len(table) > 1 else (np.nan, np.nan)
     data = {
@@ -425,7 +426,7 @@ def _aligned(
         raise ValueError(msg)
     ours, others = ({name: kernel(given.values[:, units].astype(float)) for name, units in by_layer(given)} for given in (a, b))
     value, low, high = (np.full((len(ours), len(others)), np.nan) for _ in range(3))
-    for row, k in enumerate(ours.values()):
+    for row, k in enumerate(tqdm(ours.values(), desc=definition.name, unit="layer", delay=2, disable=None)):
         for column, m in enumerate(others.values()):
             value[row, column] = of(k, m)
             low[row, column], high[row, column] = half_samples(
