@@ -13,7 +13,20 @@ import numpy as np
 import xarray as xr
 from scipy.stats import spearmanr
 
-from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, grid_of, per_unit, ratio, transformation_of, unit_coords
+from analysis.measures import (
+    DEFAULT,
+    FLAT,
+    Definition,
+    Resampling,
+    cleaned,
+    described,
+    grid_of,
+    largest_of,
+    per_unit,
+    ratio,
+    transformation_of,
+    unit_coords,
+)
 from analysis.responses import by_layer
 from analysis.selectivity import sparseness
 from analysis.statistics import interval, resampled
@@ -187,7 +200,8 @@ def firing_rate_invariance(
     n_baseline = baseline.sizes["image"] if baseline is not None else grid.shape[0] * grid.shape[1]
     if not 0 < rate < 1 or rate * n_baseline < 1:
         msg = (
-            f"`rate` must lie between 0 and 1 and be met by at least one of the {n_baseline} responses of the baseline, got {rate}. Use more images."
+            f"`rate` must lie between 0 and 1 and be met by at least one of the {n_baseline} responses of the baseline, got {rate}. "
+            f"Use at least {int(np.ceil(1 / rate)) if 0 < rate < 1 else 100} responses, or a rate of {1 / n_baseline:.2g} or more."
         )
         raise ValueError(msg)
     definition = Definition(
@@ -290,10 +304,10 @@ def tolerance_range(
 
     resampling = replace(resampling, over="units")
     result = per_unit(responses, definition, statistic, resampling, extra={"others_at": "the same value" if same_value else "the reference"})
-    first, last, defined = np.empty((3, grid.shape[2]), int)
+    largest, (first, last, defined) = largest_of(responses), np.empty((3, grid.shape[2]), int)
     for begin in range(0, grid.shape[2], 1024):
         part = slice(begin, begin + 1024)
-        first[part], last[part], defined[part] = ends(grid[:, :, part], np.arange(len(grid)), part)
+        first[part], last[part], defined[part] = ends(cleaned(grid[:, :, part], largest[part]), np.arange(len(grid)), part)
     defined = defined.astype(bool)
     return result.assign(
         lowest=("unit", np.where(defined, points[first], np.nan), {"units": units}),
@@ -363,9 +377,9 @@ def selectivity_and_tolerance(responses: xr.DataArray, resampling: Resampling = 
     Zoccolan, Kouh, Poggio & DiCarlo, "Trade-off between object selectivity and tolerance in monkey inferotemporal cortex", J Neurosci 2007.
     """
     _, reference = _transformed(responses)
-    grid = grid_of(responses)
+    grid = cleaned(grid_of(responses), largest_of(responses))
     selectivity = sparseness(grid[:, reference])
-    preferred = np.take_along_axis(grid, grid[:, reference].argmax(axis=0)[None, None], axis=0)[0].astype(float)
+    preferred = np.take_along_axis(grid, grid[:, reference].argmax(axis=0)[None, None], axis=0)[0]
     tolerance = ratio(np.delete(preferred, reference, axis=0).mean(axis=0), preferred[reference])
     rows = []
     for _, units in by_layer(responses):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import t
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import pairwise_distances
@@ -58,13 +59,14 @@ def learning_curve(
     n_repeats : int
         Draws of training images and features.
     resampling : Resampling
-        Intervals are over repeats; its `random_state` seeds the draws.
+        Intervals are over repeats, by Student's t, undefined for one; its `random_state` seeds the draws.
     progress : bool or None
 
     Returns
     -------
     xarray.Dataset
-        `accuracy` of dims (layer, n_train, n_features, repeat), and `value`, `low`, `high`, its mean over repeats, and `chance`.
+        `accuracy` of dims (layer, n_train, n_features, repeat), and `value`, `low`, `high`, its mean over repeats; `n_features` is -1 where all
+        are used; `chance` is an attribute.
 
     Raises
     ------
@@ -114,8 +116,9 @@ def learning_curve(
                         fitted = fitted_classifier(readout, values[train], dataset.labels[train], seed)
                         found[row, column, depth, repeat] = fitted.score(values[test], dataset.labels[test])
                 bar.update()
-    draws = resampled(lambda repeats: found[..., repeats].mean(axis=-1), n_repeats, resampling.n_resamples, resampling.random_state)
-    low, high = interval(draws, resampling.level)
+    spread = found.std(axis=-1, ddof=1) if n_repeats > 1 else np.full(found.shape[:-1], np.nan)
+    reach = t.ppf((1 + resampling.level) / 2, max(1, n_repeats - 1)) * spread / np.sqrt(n_repeats)
+    low, high = found.mean(axis=-1) - reach, found.mean(axis=-1) + reach
     dims = ("layer", "n_train", "n_features")
     data = {"accuracy": ((*dims, "repeat"), found), "value": (dims, found.mean(axis=-1)), "low": (dims, low), "high": (dims, high)}
     sizes = [-1 if limit is None else limit for limit in n_features]
@@ -123,8 +126,8 @@ def learning_curve(
     definition = Definition("learning curve", f"accuracy of a readout ({readout}) on images that nothing was learned from", "this package")
     known = {"model": model.path(), "parameters": repr(model), "n_images": len(dataset), "readout": readout, "n_repeats": n_repeats}
     made = resampling.attributes() | {"resampled_over": "repeats"}
-    dataset_out = xr.Dataset(data | {"chance": 1 / len(np.unique(dataset.labels))}, coords=coords)
-    return dataset_out.assign_attrs(definition.attributes() | known | made)
+    known["chance"] = 1 / len(np.unique(dataset.labels))
+    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known | made)
 
 
 def _learned(reader: FeatureExtractor, dataset: Dataset, train: np.ndarray, layers: Sequence[str]) -> xr.DataArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,7 @@ def transformation_of(responses: xr.DataArray) -> tuple[str, int]:
     ValueError
         If the responses are not to a transformed set.
     """
+    _check_responses(responses)
     others = [str(dim) for dim in responses.dims if dim not in ("image", "unit")]
     if (
         len(others) != 1
@@ -109,6 +110,34 @@ def transformation_of(responses: xr.DataArray) -> tuple[str, int]:
     return name, int(found[0])
 
 
+def _check_responses(responses: Any) -> None:
+    if not isinstance(responses, xr.DataArray):
+        msg = f"`responses` must be an xarray.DataArray, as analysis.responses.responses returns it, got {type(responses).__name__}."
+        raise TypeError(msg)
+
+
+def largest_of(responses: xr.DataArray, blocks: Sequence[slice] | None = None) -> np.ndarray:
+    """For every unit the largest response of its layer, by size: what rounding is measured against."""
+    grid = grid_of(responses)
+    parts = [slice(None)] if blocks is None else blocks
+    own = np.concatenate([np.abs(grid[:, :, part]).max(axis=(0, 1)) for part in parts])
+    owner, _ = pd.factorize(layers_of(responses))
+    return np.array([own[owner == layer].max() for layer in range(owner.max() + 1)])[owner]
+
+
+def cleaned(block: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """Responses (..., unit) in float64, without the rounding of units that do not vary by more than it: those are constant, or silent.
+
+    A blank part of an image leaves such units a response of 1e-17, which would count like any other.
+    """
+    values = block.astype(float)
+    axes = tuple(range(values.ndim - 1))
+    low, high = values.min(axis=axes), values.max(axis=axes)
+    steady = high - low <= FLAT * largest
+    level = np.where(np.maximum(np.abs(low), np.abs(high)) <= FLAT * largest, 0.0, low)
+    return np.where(steady, level, values)
+
+
 def grid_of(responses: xr.DataArray) -> np.ndarray:
     """The responses as (image, value, unit), with one value where nothing was transformed.
 
@@ -117,6 +146,7 @@ def grid_of(responses: xr.DataArray) -> np.ndarray:
     ValueError
         If the dims are others.
     """
+    _check_responses(responses)
     if "image" not in responses.dims or "unit" not in responses.dims or responses.ndim > 3:
         msg = f"`responses` must have the dims image and unit, and at most one more, got {responses.dims}."
         raise ValueError(msg)
@@ -165,9 +195,10 @@ def per_unit(
     step = max(1, _BLOCK // (grid.shape[0] * grid.shape[1]))
     blocks = [slice(first, first + step) for first in range(0, grid.shape[2], step)]
     orders = _exchanged(responses, grid, resampling.random_state) if control else []
-    values, controls = _values(grid, blocks, statistic, orders)
+    largest = largest_of(responses, blocks)
+    values, controls = _values(grid, blocks, largest, statistic, orders)
     counted = _best(values, owner, best)
-    errors, by_images = _errors(grid, blocks, statistic, owner, counted, resampling, definition.name)
+    errors, by_images = _errors(grid, blocks, largest, statistic, owner, counted, resampling, definition.name)
     low, high = normal_interval(values, errors, resampling.level)
     rows = [_layer(values, controls, owner == layer, counted, by_images[layer], resampling) for layer in range(len(names))]
     data: dict[str, Any] = {"value": ("unit", values), "low": ("unit", low), "high": ("unit", high)}
@@ -176,11 +207,13 @@ def per_unit(
     return described(xr.Dataset(data, coords=unit_coords(responses)), responses, definition, resampling, extra)
 
 
-def _values(grid: np.ndarray, blocks: list[slice], statistic: Statistic, orders: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _values(
+    grid: np.ndarray, blocks: list[slice], largest: np.ndarray, statistic: Statistic, orders: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Of every unit, with all images; and the mean after they were exchanged."""
     values, controls, images = np.empty(grid.shape[2]), np.full(grid.shape[2], np.nan), np.arange(len(grid))
     for part in blocks:
-        block = grid[:, :, part].astype(float)
+        block = cleaned(grid[:, :, part], largest[part])
         values[part] = statistic(block, images, part)
         if orders:
             exchanged = [statistic(block[order, np.arange(grid.shape[1])], images, part) for order in orders]
@@ -189,14 +222,21 @@ def _values(grid: np.ndarray, blocks: list[slice], statistic: Statistic, orders:
 
 
 def _errors(
-    grid: np.ndarray, blocks: list[slice], statistic: Statistic, owner: np.ndarray, counted: np.ndarray, resampling: Resampling, name: str
+    grid: np.ndarray,
+    blocks: list[slice],
+    largest: np.ndarray,
+    statistic: Statistic,
+    owner: np.ndarray,
+    counted: np.ndarray,
+    resampling: Resampling,
+    name: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors over images: of every unit, and of the mean of those of each layer that count."""
     n_draws = resampling.n_resamples if resampling.over != "units" else 0
     errors, n_layers = np.full(grid.shape[2], np.nan), int(owner.max()) + 1
     sums, counts = np.zeros((2, n_draws, n_layers))
     for part in tqdm(blocks if n_draws else (), desc=name.capitalize(), unit="block", delay=2, disable=None):
-        block = grid[:, :, part].astype(float)
+        block = cleaned(grid[:, :, part], largest[part])
         draws = resampled(lambda drawn, b=block, p=part: statistic(b, drawn, p), len(grid), n_draws, resampling.random_state)
         errors[part] = deviation_defined(draws)
         for layer in np.unique(owner[part]):
@@ -264,6 +304,32 @@ def described(
         if str(name).removeprefix("layer_") in ("value", "low", "high", "control"):
             result[name].attrs = {"units": definition.units, "long_name": definition.name}
     return result
+
+
+def unit_table(result: xr.Dataset) -> pd.DataFrame:
+    """What a result says of each unit: one row per unit, with its coordinates; `to_dataframe` would cross units with layers.
+
+    Examples
+    --------
+    >>> result = xr.Dataset({"value": ("unit", [1.0, 2.0]), "layer_value": ("layer", [1.5])}, {"unit": ["a", "b"], "layer": ["c1"]})
+    >>> unit_table(result)["value"].tolist(), layer_table(result)["layer_value"].tolist()
+    ([1.0, 2.0], [1.5])
+    """
+    return _table(result, "unit")
+
+
+def layer_table(result: xr.Dataset) -> pd.DataFrame:
+    """What a result says of each layer: one row per layer."""
+    return _table(result, "layer")
+
+
+def _table(result: xr.Dataset, dim: str) -> pd.DataFrame:
+    if dim not in result.dims:
+        msg = f"`result` must have the dim {dim!r}, got {', '.join(map(str, result.dims))}."
+        raise ValueError(msg)
+    columns = {str(name): found.values for name, found in result.variables.items() if found.dims == (dim,)}
+    first = [name for name in (dim, "unit_layer") if name in columns]
+    return pd.DataFrame(columns)[first + [name for name in columns if name not in first]]
 
 
 def unit_coords(responses: xr.DataArray) -> dict[str, Any]:

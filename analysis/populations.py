@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.stats import binomtest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -210,7 +211,8 @@ def decoding_generalisation(
     -------
     xarray.Dataset
         `value`: (accuracy_t - chance) / (accuracy_0 - chance), undefined where the reference is at chance; `accuracy` with `accuracy_low` and
-        `accuracy_high`; and `predicted` of dims (layer, image, <transformation>). Chance is one over the number of classes.
+        `accuracy_high` (Wilson's interval, which does not close on 1 where all are right); and `predicted` of dims (layer, image,
+        <transformation>). Chance is one over the number of classes.
 
     Raises
     ------
@@ -240,8 +242,10 @@ def decoding_generalisation(
         return np.stack([np.where(room > 0, above / np.where(room > 0, room, 1), np.nan), accuracy])
 
     value, accuracy = of(np.arange(len(grid)))
-    low, high = _interval(of, len(grid), resampling)
-    data = {"value": value, "low": low[0], "high": high[0], "accuracy": accuracy, "accuracy_low": low[1], "accuracy_high": high[1]}
+    low, high = (bound[0] for bound in _interval(of, len(grid), resampling))
+    wilson = [binomtest(int(n), len(grid)).proportion_ci(resampling.level, method="wilson") for n in right.sum(axis=1).ravel()]
+    bounds = np.array([(bound.low, bound.high) for bound in wilson]).reshape(*accuracy.shape, 2)
+    data = {"value": value, "low": low, "high": high, "accuracy": accuracy, "accuracy_low": bounds[..., 0], "accuracy_high": bounds[..., 1]}
     definition = Definition("decoding generalisation", "(accuracy_t - chance) / (accuracy_0 - chance), trained at the reference", "this package")
     extra = {"readout": readout, "chance": chance, "held_out": int(len(folds) > 1), "n_folds": len(folds)}
     result = _curves(responses, name, data, definition, resampling, extra)

@@ -61,7 +61,12 @@ def _edges(centre: float, size: float) -> tuple[int, int]:
 
 
 def effective_fields(
-    model: FeatureExtractor, images: Any, units: Mapping[str, Sequence[int]], resampling: Resampling = DEFAULT, progress: bool | None = None
+    model: FeatureExtractor,
+    images: Any,
+    units: int | Mapping[str, Sequence[int]] = 4,
+    layers: Sequence[str] | None = None,
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     """How much each pixel matters to a unit: the absolute gradient of its response, averaged over images.
 
@@ -71,8 +76,10 @@ def effective_fields(
         With gradients: HMAX, CNN, perceptrons, pixels.
     images : array or sequence
         Of one size; read one by one.
-    units : mapping from layer to sequence of int
-        As `analysis.responses.choose_units` gives them.
+    units : int or mapping from layer to sequence of int
+        So many of each layer in the middle of the image (`central_units`), or these, as `analysis.responses.choose_units` gives them.
+    layers : sequence of str or None
+        With a number of units; None is all.
     resampling : Resampling
         Intervals of the root of the area are over images, by a jackknife that leaves out one of at most ten groups; 0 resamples make none.
     progress : bool or None
@@ -94,13 +101,14 @@ def effective_fields(
     """
     source = Images(images)
     shape = tuple(int(n) for n in source[0].shape[:2])
-    layers = model._wanted(tuple(units))
+    units = _units_of(model, shape, units, layers)
+    wanted = tuple(units)
     n_groups = min(len(source), _GROUPS) if resampling.n_resamples else 1
-    groups = np.zeros((n_groups, sum(len(units[layer]) for layer in layers), *shape), np.float32)
+    groups = np.zeros((n_groups, sum(map(len, units.values())), *shape), np.float32)
     shown = None if progress is None else not progress
     for index in tqdm(range(len(source)), desc="Effective fields", unit="image", delay=2, disable=shown):
         row = 0
-        for layer in layers:
+        for layer in wanted:
             gradient = np.abs(model.image_gradient(np.asarray(source[index])[None], layer, [int(n) for n in units[layer]])[0])
             groups[index % len(groups), row : row + len(gradient)] += gradient.sum(axis=-1) if gradient.ndim == 4 else gradient
             row += len(gradient)
@@ -125,7 +133,7 @@ def _root_areas(fields: np.ndarray) -> np.ndarray:
 def mapped_fields(
     model: FeatureExtractor,
     image_shape: Sequence[int],
-    units: Mapping[str, Sequence[int]],
+    units: int | Mapping[str, Sequence[int]] = 4,
     probe: str = "spots",
     size: float = 4.0,
     step: float | None = None,
@@ -133,6 +141,7 @@ def mapped_fields(
     background: float = 127.5,
     frequency: float = 0.1,
     random_state: int = 0,
+    layers: Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Where a unit answers to a probe, as an experimenter would map it: on any black box.
 
@@ -141,8 +150,8 @@ def mapped_fields(
     model : FeatureExtractor
         Fitted, where it must be; nothing but its responses is used.
     image_shape : (int, int)
-    units : mapping from layer to sequence of int
-        As `analysis.responses.choose_units` gives them.
+    units : int or mapping from layer to sequence of int
+        As in `effective_fields`.
     probe : {'spots', 'sparse noise', 'bars', 'gratings'}
         One light or dark square at a time; many at once, and reverse correlation; bars of four orientations, light and dark; small gratings
         of four orientations and phases. All but noise: mean absolute response minus blank, over the kinds of probe at a place.
@@ -158,11 +167,14 @@ def mapped_fields(
         Of gratings, in cycles per pixel.
     random_state : int
         Of sparse noise.
+    layers : sequence of str or None
+        With a number of units; None is all.
 
     Returns
     -------
     xarray.Dataset
-        As `effective_fields`, without intervals, on the grid of places, and `blank`, the response to a blank screen. The box from `top` to
+        As `effective_fields`, without intervals, on the grid of places: sizes include the probe's own and are in steps of the grid,
+        so that a field may come out larger than it is claimed; and `blank`, the response to a blank screen. The box from `top` to
         `right` is what certainly matters: it is smaller than the support by the probe's reach. Of noise the field is the absolute difference
         of mean responses with and without a square at each place, which keeps a floor of noise that falls with `n_images`.
 
@@ -179,7 +191,7 @@ def mapped_fields(
     if probe not in PROBES:
         msg = f"`probe` must be one of {', '.join(map(repr, PROBES))}, got {probe!r}."
         raise ValueError(msg)
-    chosen = {layer: units[layer] for layer in model._wanted(tuple(units))}
+    chosen = _units_of(model, image_shape, units, layers)
     blank = responses(model, screen.shown(np.zeros((1, 1)))[None], units=chosen).values[0].astype(float)
     if probe == "sparse noise":
         side = int(size)
@@ -326,6 +338,9 @@ def growth(
     if not ways or set(ways) - set(WAYS):
         msg = f"`ways` must be some of {', '.join(map(repr, WAYS))}, got {tuple(ways)!r}."
         raise ValueError(msg)
+    if not isinstance(models, Mapping):
+        msg = f"`models` must be a mapping from name to model, such as {{'HMAX': model}}, got {type(models).__name__}."
+        raise TypeError(msg)
     source = Images(images)
     shape = tuple(int(n) for n in source[0].shape[:2])
     rows = []
@@ -334,7 +349,7 @@ def growth(
         units = central_units(model, shape, wanted, n_units, resampling.random_state)
         found = {"claimed": claimed_fields(model, shape, units).set_index("layer")["size"]}
         if "effective" in ways:
-            found["effective"] = _by_layer(effective_fields(model, source, units, Resampling(0), progress))
+            found["effective"] = _by_layer(effective_fields(model, source, units, resampling=Resampling(0), progress=progress))
         if "mapped" in ways:
             found["mapped"] = _by_layer(mapped_fields(model, shape, units, size=max(1, min(shape) // 16)))
         for way in ways:
@@ -375,10 +390,29 @@ def _by_layer(dataset: xr.Dataset) -> pd.Series:
     return pd.Series(dataset["root_area"].values, index=dataset["layer"].values)
 
 
+def _units_of(
+    model: FeatureExtractor, image_shape: Sequence[int], units: int | Mapping[str, Sequence[int]], layers: Sequence[str] | None
+) -> dict[str, np.ndarray]:
+    """Units as they were asked for, by layer from the bottom up."""
+    if isinstance(units, Mapping):
+        return choose_units(model, image_shape, units=units)
+    if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
+        msg = f"`units` must be a number of at least 1, or unit numbers by layer such as {{'c1': [3, 17]}}, got {units!r}."
+        raise ValueError(msg)
+    return central_units(model, image_shape, layers, int(units))
+
+
 def central_units(
     model: FeatureExtractor, image_shape: Sequence[int], layers: Sequence[str] | None, n_units: int, random_state: int = 0
 ) -> dict[str, np.ndarray]:
-    """At most so many units of each layer, of those whose fields lie in the middle of the image."""
+    """At most so many units of each layer, of those whose fields lie in the middle of the image, from all bands in turn."""
     rng = np.random.default_rng(random_state)
-    middle = choose_units(model, image_shape, layers, CENTRE)
-    return {layer: np.sort(rng.choice(found, min(n_units, len(found)), replace=False)) for layer, found in middle.items()}
+    geometry = model._geometry(image_shape, model._wanted(layers if layers is not None else model.layer_names))
+    chosen = {}
+    for layer, found in choose_units(model, image_shape, layers, CENTRE).items():
+        bands = np.concatenate([np.full(maps.shape[0], index) for index, maps in enumerate(geometry[layer])])
+        order = rng.permutation(len(found))
+        turn = np.concatenate([np.arange((bands == band).sum()) for band in range(bands.max() + 1)])  # how many of its band come before
+        shuffled = order[np.argsort(bands[order], kind="stable")]
+        chosen[layer] = np.sort(found[shuffled[np.argsort(turn, kind="stable")][:n_units]])
+    return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -205,8 +206,15 @@ def corrected(p: Sequence[float], method: str = "holm") -> np.ndarray:
     return result
 
 
-def compare(scores: pd.DataFrame, method: str = "holm", n_resamples: int = 9999, level: float = 0.95, random_state: int = 0) -> pd.DataFrame:
-    """Every pair of models on the same items: difference, its interval, p by permutation, and p corrected.
+def compare(
+    scores: pd.DataFrame,
+    method: str = "holm",
+    reference: str | None = None,
+    n_resamples: int = 9999,
+    level: float = 0.95,
+    random_state: int = 0,
+) -> pd.DataFrame:
+    """Every pair of models, or one with each other, on the same items: difference, its interval, p by permutation, and p corrected.
 
     Parameters
     ----------
@@ -214,6 +222,8 @@ def compare(scores: pd.DataFrame, method: str = "holm", n_resamples: int = 9999,
         One column per model (or layer), one row per item, such as a test image: right or wrong, similarity, or any score.
     method : {'holm', 'bonferroni', 'fdr'}
         As in `corrected`.
+    reference : str or None
+        Compare this column with each other only: fewer tests to correct for. None compares all pairs.
     n_resamples : int
         Of the permutation test; the interval takes as many bootstrap samples, at most 2000.
     level : float
@@ -223,25 +233,30 @@ def compare(scores: pd.DataFrame, method: str = "holm", n_resamples: int = 9999,
     Returns
     -------
     pandas.DataFrame
-        Columns a, b, difference (a minus b), low, high, p, p_corrected, n.
+        Columns a, b, difference (a minus b), low, high, p, p_corrected, n, and least_p, the smallest p that there is with so many items: where
+        it is above 0.05 after correction, nothing could have been significant.
 
     Raises
     ------
     ValueError
         If there are fewer than two columns.
     """
+    scores = pd.DataFrame(scores).astype(float)
     if scores.shape[1] < 2:
         msg = f"`scores` must have a column for each of at least two models, got {list(scores.columns)}."
         raise ValueError(msg)
-    scores, rows = scores.astype(float), []
-    for index, a in enumerate(scores.columns):
-        for b in scores.columns[index + 1 :]:
-            gap = (scores[a] - scores[b]).to_numpy(float)
-            gap = gap[np.isfinite(gap)]
-            test = permutation_test(scores[a], scores[b], n_resamples=n_resamples, random_state=random_state)
-            draws = resampled(lambda drawn, gap=gap: gap[drawn].mean(), len(gap), min(n_resamples, 2000), random_state)
-            low, high = interval(draws, level)
-            rows.append({"a": a, "b": b, "difference": test["difference"], "low": float(low), "high": float(high), "p": test["p"], "n": test["n"]})
+    if reference is not None and reference not in scores:
+        msg = f"`reference` must be one of {', '.join(map(repr, scores.columns))}, got {reference!r}."
+        raise ValueError(msg)
+    pairs = combinations(scores.columns, 2) if reference is None else product([reference], scores.columns.drop(reference))
+    rows = []
+    for a, b in pairs:
+        gap = (scores[a] - scores[b]).to_numpy(float)
+        gap = gap[np.isfinite(gap)]
+        test = permutation_test(scores[a], scores[b], n_resamples=n_resamples, random_state=random_state)
+        low, high = interval(resampled(lambda drawn, gap=gap: gap[drawn].mean(), len(gap), min(n_resamples, 2000), random_state), level)
+        known = {"difference": test["difference"], "low": float(low), "high": float(high), "p": test["p"], "n": test["n"]}
+        rows.append({"a": a, "b": b} | known | {"least_p": max(2.0 ** (1 - test["n"]), 2 / (n_resamples + 1))})
     table = pd.DataFrame(rows)
     table.insert(6, "p_corrected", corrected(table["p"], method))
     return table

@@ -19,7 +19,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from analysis import invariance, populations, receptive_fields, selectivity, similarity
+from analysis import alignment, invariance, populations, receptive_fields, selectivity, similarity
 from analysis.learning_curves import retrieval
 from analysis.measures import Resampling
 from analysis.responses import choose_units, responses
@@ -73,10 +73,10 @@ def measures() -> dict[str, Callable[[], object]]:
         "dimensionality": lambda: selectivity.dimensionality(still, few),
         "RDMs": lambda: similarity.rdms(still),
         "brain similarity": lambda: similarity.brain_similarity(similarity.rdms(still), subjects, resampling=few),
-        "CKA, debiased": lambda: similarity.cka(still, still, resampling=few),
-        "Procrustes": lambda: similarity.procrustes(still, still, few),
+        "CKA, debiased": lambda: alignment.cka(still, still, resampling=few),
+        "Procrustes": lambda: alignment.procrustes(still, still, few),
         "retrieval": lambda: retrieval(still, resampling=few),
-        "effective fields, 10 images": lambda: receptive_fields.effective_fields(hmax, _first(images, 10), units, few, progress=False),
+        "effective fields, 10 images": lambda: receptive_fields.effective_fields(hmax, _first(images, 10), units, resampling=few, progress=False),
         "mapped fields, 8-pixel spots": lambda: receptive_fields.mapped_fields(hmax, (SIDE, SIDE), units, size=8),
     }
 

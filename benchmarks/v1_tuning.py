@@ -13,7 +13,8 @@ import pandas as pd
 from analysis.measures import Resampling
 from analysis.receptive_fields import claimed_fields
 from analysis.responses import choose_units
-from analysis.tuning import distance_to_v1, frequency_tuning, grating_responses, orientation_tuning, phase_tuning
+from analysis.tuning import frequency_tuning, grating_responses, orientation_tuning, phase_tuning
+from analysis.v1 import distance_to_v1
 from data.stimuli import Screen
 from hmax import HMAX
 

@@ -204,22 +204,28 @@ class Network(ClassifierMixin, FeatureExtractor):
         Parameters
         ----------
         random_state : int or None
-            None is the network's own: the weights that it started from, where it started from none.
+            None is the network's own: the weights that it started from, where it started from none. One more is taken where these are the
+            weights that it has.
 
         Returns
         -------
         Network
-            A copy.
+            A copy. One that is given without a `fit` is taken for images of the shape that it was made for.
 
         Raises
         ------
         NotFittedError
-            If it is not fitted yet: its size is then not known.
+            If it must be fitted first: its size is then not known.
         """
         if not hasattr(self, "learned_"):
-            msg = f"This {type(self).__name__} is not fitted yet, so that its size is not known. Call `fit` first."
-            raise NotFittedError(msg)
-        arrays = self.graph_.draw(self.random_state if random_state is None else random_state, self.image_shape_[:2])
+            if not self._is_given():
+                msg = f"This {type(self).__name__} is not fitted yet, so that its size is not known. Call `fit` first."
+                raise NotFittedError(msg)
+            return copy.copy(self).fit(np.zeros((1, *self._natural_shape()), np.uint8)).untrained(random_state)
+        seed = self.random_state if random_state is None else random_state
+        arrays = self.graph_.draw(seed, self.image_shape_[:2])
+        if all(np.array_equal(array, self.learned_.arrays[name]) for name, array in arrays.items()):
+            arrays = self.graph_.draw(seed + 1, self.image_shape_[:2])
         control = copy.copy(self)
         control.learned_, control.history_ = replace(self.learned_, arrays=arrays, copies={}), pd.DataFrame()
         control.__dict__.pop("_state", None)

@@ -62,8 +62,15 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> np.ndarray:
-        """One image, of shape (height, width) or (height, width, 3)."""
+    def __repr__(self) -> str:
+        classes = "" if self.labels is None else f", {len(np.unique(self.labels))} classes"
+        split = "" if self.split is None else f", {(self.split == 'train').sum()} to train and {(self.split == 'test').sum()} to test"
+        return f"Dataset({len(self)} images from {self.names[0]!r} to {self.names[-1]!r}{classes}{split})"
+
+    def __getitem__(self, index: Any) -> Any:
+        """One image, of shape (height, width) or (height, width, 3); a slice or several numbers give a `subset`."""
+        if not isinstance(index, int | np.integer):
+            return self.subset(index)
         item = self.source[index]
         if isinstance(item, Path):
             return read_image(item, self.framing, self.background)

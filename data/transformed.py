@@ -67,7 +67,7 @@ class Transformation:
         if not good or (self.whole and value != round(value)):
             kind = "a whole number" if self.whole else "a finite number"
             span = "" if np.isinf(self.low) else f" from {self.low:g} to {self.high:g}" if np.isfinite(self.high) else f" of at least {self.low:g}"
-            msg = f"`value` of {self.name} must be {kind}{span}, in {self.units}, got {value!r}."
+            msg = f"`value` of {self.name} must be {kind}{span}, in {self.units}, got {value}."
             raise ValueError(msg)
         return float(value)
 
@@ -181,11 +181,13 @@ def transformed(
     >>> len(moved), moved[0].shape
     (6, (8, 8))
     """
-    points = np.array([transformation.check(value) for value in np.atleast_1d(values)])
+    points = np.atleast_1d(np.asarray(values, dtype=float))
     points = np.where(np.isclose(points, transformation.identity, rtol=0, atol=1e-9), transformation.identity, points)  # np.arange(-0.3, 0.4, 0.1)
     if transformation.identity not in points:
         msg = f"`values` must hold {transformation.identity:g}, at which {transformation.name} changes nothing, got {points.tolist()}."
         raise ValueError(msg)
+    for value in points:
+        transformation.check(value)
     if border_only and transformation.outside is None:
         msg = f"`border_only` has no meaning for {transformation.name}: it brings in nothing from beyond the border."
         raise ValueError(msg)
@@ -264,6 +266,8 @@ def views(images: Any, objects: Sequence[Any], angles: Sequence[float], referenc
         raise ValueError(msg)
     numbers = where.to_numpy().astype(int)
     kinds = [str(kind) for kind in where.index]
-    return Transformed(
-        kinds, where.columns.to_numpy(), lambda image, value: np.asarray(images[int(numbers[image, value])]), name, units, reference, np.array(kinds)
-    )
+
+    def read(image: int, value: int) -> np.ndarray:
+        return np.asarray(images[int(numbers[image, value])])
+
+    return Transformed(kinds, where.columns.to_numpy(), read, name, units, float(reference), np.array(kinds))

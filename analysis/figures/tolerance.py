@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis.figures.style import PALETTE, WIDTHS, style
 
 _MARKERS = "osD^vPX*"
-_COLUMNS = ("transformation", "units", "curve", "value", "measure", "low", "high")
+_COLUMNS = ("transformation", "units", "curve", "n_images", "n_units", "value", "measure", "low", "high")
 
 
 def tolerance_table(results: Mapping[str, Mapping[str, xr.Dataset]]) -> pd.DataFrame:
@@ -28,7 +28,8 @@ def tolerance_table(results: Mapping[str, Mapping[str, xr.Dataset]]) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        Columns transformation, units, curve (model and layer), value (of the transformation), measure, low, high.
+        Columns transformation, units, curve (model and layer), n_images, n_units (of the layer; fewer than asked for where it has no more),
+        value (of the transformation), measure, low, high.
     """
     rows = []
     for model, datasets in results.items():
@@ -42,7 +43,8 @@ def tolerance_table(results: Mapping[str, Mapping[str, xr.Dataset]]) -> pd.DataF
                 part = dataset.sel(layer=layer)
                 columns = (part[name].values, part["value"].values, part["low"].values, part["high"].values)
                 curve = model if str(layer) == model or dataset.sizes["layer"] == 1 else f"{model}, {layer}"
-                rows += [(title, dataset[name].attrs.get("units", ""), curve, *map(float, row)) for row in zip(*columns, strict=True)]
+                counts = int(dataset.sizes["image"]), int(part["n_units"])
+                rows += [(title, dataset[name].attrs.get("units", ""), curve, *counts, *map(float, row)) for row in zip(*columns, strict=True)]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
@@ -65,6 +67,9 @@ def tolerance(table: pd.DataFrame, measure: str, styles: Mapping[str, tuple[str,
     ValueError
         If there is nothing to draw.
     """
+    if not isinstance(table, pd.DataFrame):
+        msg = f"`table` must be what `tolerance_table` returns, got {type(table).__name__}."
+        raise TypeError(msg)
     if table.empty:
         msg = "`table` must hold at least one curve, got none."
         raise ValueError(msg)

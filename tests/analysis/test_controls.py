@@ -60,6 +60,15 @@ def test_untrained_is_the_same_network_before_training(model):
         type(model)().untrained()
 
 
+def test_networks_that_are_given_have_an_untrained_control():
+    """Of weights from a file, without a fit; of an untrained one another draw."""
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32), dtype=np.uint8)
+    given = CNN("lenet5", weights="untrained")
+    other = controls(given)["untrained"]
+    assert np.abs(other.transform(images) - given.transform(images)).max() > 1e-3
+    assert not hasattr(given, "learned_")
+
+
 def test_filters_answer_as_they_should():
     """A plane: its mean, slope and direction, no curvature; a parabola: its curvature; the Gaussian against SciPy."""
     from scipy.ndimage import gaussian_filter

@@ -13,7 +13,7 @@ from analysis.invariance import (
     separability,
     tolerance_range,
 )
-from analysis.measures import Resampling
+from analysis.measures import Resampling, layer_table, unit_table
 from analysis.responses import responses
 from analysis.view_tuned import view_tuned_units
 from data.transformations import shift
@@ -253,3 +253,29 @@ def test_controls_exchange_every_image():
 def test_a_layer_may_be_named_once_for_all_units():
     values = five_units().drop_vars("layer").assign_coords(layer="c2")
     assert list(separability(values, resampling=FEW)["layer"].values) == ["c2"]
+
+
+def test_rounding_of_silent_units_is_silence():
+    """Units that answer 1e-17 to a blank part of the image, as S1 and C1 do, are silent; those that are even up to rounding are constant."""
+    rng = np.random.default_rng(0)
+    real = rng.random((20, 9, 1)) + rng.random((20, 1, 1))
+    rounding = 1e-17 * rng.random((20, 9, 1))
+    values = grid(np.concatenate([real, rounding, 0.3 + 1e-8 * rng.random((20, 9, 1))], axis=2))
+    for measure in MEASURES:
+        found = measure(values, rate=0.05, resampling=FEW) if measure is firing_rate_invariance else measure(values, resampling=FEW)
+        assert np.isfinite(found["value"][0]), measure
+        assert np.isnan(found["value"][1]), measure
+        assert np.isnan(found["value"][2]) or measure is separability, measure
+
+
+def test_tables_of_units_and_layers():
+    """One row per unit, one per layer, not crossed."""
+    found = normalised_variance(five_units(), resampling=FEW)
+    units, layers = unit_table(found), layer_table(found)
+    assert units["unit"].tolist() == list(UNITS) == layers["layer"].tolist()
+    np.testing.assert_array_equal(units["value"], found["value"])
+    np.testing.assert_array_equal(layers["layer_high"], found["layer_high"])
+    with pytest.raises(ValueError, match="`result` must have the dim 'unit'"):
+        unit_table(found.drop_dims("unit"))
+    with pytest.raises(TypeError, match=r"`responses` must be an xarray\.DataArray"):
+        normalised_variance(five_units().values)

@@ -31,7 +31,7 @@ def test_more_images_and_features_help():
     assert value[2, 1] > value[0, 1]
     assert value[2, 1] > value[2, 0]
     assert (found["low"] <= found["value"]).all()
-    assert found["chance"].item() == 0.5
+    assert found.attrs["chance"] == 0.5
     assert list(found["n_features"].values) == [4, -1]
 
 

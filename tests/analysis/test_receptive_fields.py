@@ -45,7 +45,7 @@ def test_effective_and_mapped_fields_lie_in_the_claimed(name):
     images = np.random.default_rng(0).integers(0, 256, (1, side, side)).astype(np.float32)
     units = choose_units(model, (side, side), None, 2, random_state=1)
     assert set(units) == set(model.layer_names)
-    effective = effective_fields(model, images, units, NONE)
+    effective = effective_fields(model, images, units, resampling=NONE)
     mapped = mapped_fields(model, (side, side), units, size=size)
     for found in (effective, mapped):
         assert found["contained"].all(), found.where(~found["contained"], drop=True)[["top", "left", "bottom", "right"]].to_dataframe()
@@ -60,7 +60,7 @@ def test_a_field_that_is_claimed_too_small_is_found():
     model, side, _ = MODELS["LeNet-5"]
     units = choose_units(model, (32, 32), ["c3"], 4)
     images = np.random.default_rng(0).integers(0, 256, (1, side, side)).astype(np.float32)
-    found = effective_fields(model, images, units, NONE)
+    found = effective_fields(model, images, units, resampling=NONE)
     claimed = claimed_fields(model, (32, 32), units).assign(left=lambda table: table["left"] + 1)
     from analysis.receptive_fields import _contained
 
@@ -85,7 +85,7 @@ def test_stacks_of_uniform_kernels_have_the_width_of_theory(n_layers, kernel):
     for name, weights in model.learned_.arrays.items():
         model.learned_.arrays[name] = np.full_like(weights, 1 / kernel**2)
     top = f"n{n_layers - 1}"
-    found = effective_fields(model, np.ones((1, side, side), np.float32), {top: [40]}, NONE)
+    found = effective_fields(model, np.ones((1, side, side), np.float32), {top: [40]}, resampling=NONE)
     expected = np.sqrt(n_layers * (kernel**2 - 1) / 12)
     assert found["sigma_y"].item() == pytest.approx(expected, rel=0.02)
     assert found["moments"].item() == pytest.approx(4 * expected, rel=0.02)
@@ -173,6 +173,12 @@ def test_central_units_are_few_and_in_the_middle():
     assert (abs((claimed["left"] + claimed["right"]) / 2 - 16) <= 1.5).all()
 
 
+def test_central_units_are_of_all_bands():
+    """Eight of C1's four bands: two of each; so a layer's mean does not hang on the draw."""
+    claimed = claimed_fields(HMAX(bands=4), (96, 96), central_units(HMAX(bands=4), (96, 96), ["c1"], 8))
+    assert claimed["band"].value_counts().to_dict() == {"b1": 2, "b2": 2, "b3": 2, "b4": 2}
+
+
 def test_claimed_fields_are_the_models_own():
     """Against the table of fields, for a band of HMAX: first unit at its start."""
     model = HMAX(bands=2)
@@ -195,6 +201,11 @@ def test_cortical_sizes():
 def test_bad_requests():
     with pytest.raises(ValueError, match="`probe` must be one of 'spots', 'sparse noise', 'bars', 'gratings'"):
         mapped_fields(Pixels(), (64, 64), {"pixels": [0]}, "lines")
+    with pytest.raises(ValueError, match="`units` must be a number of at least 1, or unit numbers by layer"):
+        effective_fields(Pixels(grid=(2, 2)), np.ones((1, 8, 8)), 0)
+    with pytest.raises(TypeError, match="`models` must be a mapping from name to model"):
+        growth(Pixels(), np.ones((1, 64, 64)))
+    assert effective_fields(Pixels(grid=(2, 2)), np.ones((1, 8, 8)), 3).sizes["unit"] == 1  # all features of the middle
     with pytest.raises(ValueError, match="`size` must fit into the screen"):
         mapped_fields(Pixels(grid=(2, 2)), (8, 8), {"pixels": [0]}, size=20)
     assert build("lenet5", {}).image_shape == (32, 32)

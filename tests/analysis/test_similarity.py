@@ -8,9 +8,10 @@ import xarray as xr
 from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 
+from analysis.alignment import cka, procrustes
 from analysis.measures import Resampling
 from analysis.responses import responses
-from analysis.similarity import brain_similarity, cka, compare_rdms, noise_ceiling, procrustes, rdms
+from analysis.similarity import brain_similarity, compare_rdms, noise_ceiling, rdms
 from data import open_dataset
 from extraction import Pixels
 

@@ -72,6 +72,12 @@ def test_compare_models():
     assert (table["p_corrected"][:2] < 0.01).all()
     assert table["p_corrected"][2] > 0.05
     assert ((table["low"] <= table["difference"]) & (table["difference"] <= table["high"])).all()
+    one = compare({"good": base + 0.3, "bad": base, "other": base - 0.1}, reference="good", n_resamples=99)
+    assert list(one["a"] + one["b"]) == ["goodbad", "goodother"]
+    assert one["least_p"][0] == pytest.approx(0.02)
+    assert compare({"a": base[:5], "b": base[5:10]})["least_p"][0] == 1 / 16
+    with pytest.raises(ValueError, match="`reference` must be one of 'a', 'b', got 'c'"):
+        compare({"a": base, "b": base}, reference="c")
     right = pd.DataFrame({"a": base > 0.3, "b": base > 0.6})
     assert compare(right, n_resamples=99)["difference"][0] == pytest.approx(right["a"].mean() - right["b"].mean())
     with pytest.raises(ValueError, match="a column for each of at least two models"):

@@ -9,7 +9,6 @@ from analysis.measures import Resampling
 from analysis.responses import responses
 from analysis.tuning import (
     contrast_tuning,
-    distance_to_v1,
     frequency_tuning,
     grating_responses,
     orientation_tuning,
@@ -17,6 +16,7 @@ from analysis.tuning import (
     position_tuning,
     size_tuning,
 )
+from analysis.v1 import distance_to_v1
 from data.stimuli import Screen, gabors, gratings
 from hmax import HMAX
 
@@ -189,6 +189,8 @@ def test_distance_to_v1():
     with pytest.raises(ValueError, match="`pixels_per_degree` is needed"):
         distance_to_v1(pixels)
     assert distance_to_v1(pixels, 10)["histogram"].values[0].argmax() == 7
+    with pytest.raises(ValueError, match="`tuned` must come from orientation_tuning or frequency_tuning, got 'no such dataset'"):
+        distance_to_v1(found.drop_attrs())
     with pytest.raises(ValueError, match="`cells` must be one of 'simple', 'complex'"):
         distance_to_v1(frequency, cells="hypercomplex")
 

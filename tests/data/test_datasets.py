@@ -164,3 +164,9 @@ def test_further_columns_are_numbers_only_where_they_are(tmp_path):
     index.write_text("path,angle,angle\na.png,1,2\n")
     with pytest.raises(ValueError, match="has the column 'angle' twice"):
         open_dataset(index)
+
+
+def test_a_dataset_is_short_to_print_and_sliced():
+    assert repr(digits()) == "Dataset(1797 images from '0000' to '1796', 10 classes)"
+    assert digits()[10:13].names == ["0010", "0011", "0012"]
+    assert list(digits()[np.array([3, 1])].labels) == ["3", "1"]
