@@ -41,7 +41,7 @@ def population_similarity(responses: xr.DataArray, similarity: str = "correlatio
     -------
     xarray.Dataset
         `value` is (same - different) / (1 - different): 1 invariant, 0 as far from itself as from other images; undefined where different
-        images give the same response (1 - different = 0). Beside it `same` and `different`, the mean similarities, and `margin`, same minus
+        images give the same response (1 - different = 0) or none. Beside it `same` and `different`, the mean similarities, and `margin`, same minus
         different, which is 0 for a layer that never changes: not invariant.
     """
     if similarity not in SIMILARITIES:
@@ -51,13 +51,17 @@ def population_similarity(responses: xr.DataArray, similarity: str = "correlatio
     grid = grid_of(responses)
 
     def of(vectors: np.ndarray, images: np.ndarray) -> np.ndarray:
-        """Same and different, of dims (2, value), from unit vectors (image, value, unit); no image is different from itself."""
+        """Same and different, of dims (2, value), from unit vectors (image, value, unit); no image is different from itself.
+
+        Zero vectors have no direction: pairs with them do not count.
+        """
         matches = np.bincount(images, minlength=len(vectors)).astype(float)
+        known = vectors.any(axis=2).astype(float)
+        known_pairs = known[:, reference : reference + 1] * known
         pairs = np.einsum("xu,xtu->xt", vectors[:, reference], vectors)  # of an image with itself
         total = np.tensordot(matches, vectors, axes=1) @ (matches @ vectors[:, reference])
-        n_pairs = len(images) ** 2 - (matches**2).sum()
-        same = matches @ pairs / len(images)
-        return np.stack([same, (total - matches**2 @ pairs) / n_pairs if n_pairs else np.full(len(same), np.nan)])
+        n_pairs = (matches @ known[:, reference]) * (matches @ known) - matches**2 @ known_pairs
+        return np.stack([ratio(matches @ pairs, matches @ known_pairs), ratio(total - matches**2 @ pairs, n_pairs)])
 
     def curves(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(resampling.random_state)

@@ -43,6 +43,15 @@ def test_population_similarity(similarity):
         population_similarity(layers(), "dot")
 
 
+def test_silent_responses_have_no_similarity():
+    """A silent layer is undefined; an image without a response is left out of the others' mean."""
+    responses = layers(6).isel(unit=slice(0, 12))
+    assert population_similarity(responses * 0, resampling=FEW)["value"].isnull().all()
+    partly = responses.copy(data=responses.values.copy())
+    partly.values[2] = 0
+    np.testing.assert_allclose(population_similarity(partly, "cosine", FEW)["same"], 1, atol=1e-6)
+
+
 def test_population_similarity_by_hand():
     responses = layers(5)
     found = population_similarity(responses.isel(unit=slice(24, 36)), resampling=Resampling(0))
