@@ -414,5 +414,5 @@ def central_units(
         order = rng.permutation(len(found))
         turn = np.concatenate([np.arange((bands == band).sum()) for band in range(bands.max() + 1)])  # how many of its band come before
         shuffled = order[np.argsort(bands[order], kind="stable")]
-        chosen[layer] = np.sort(found[shuffled[np.argsort(turn, kind="stable")][:n_units]])
+        chosen[layer] = np.sort(found[shuffled[np.lexsort((rng.random(len(turn)), turn))][:n_units]])
     return chosen

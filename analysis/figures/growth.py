@@ -43,7 +43,8 @@ def growth_figure(result: xr.Dataset, units: str = "pixels", eccentricity: float
     table: pd.DataFrame = result.to_dataframe()
     factor = table[units] / table["pixels"]
     with style():
-        figure = Figure(figsize=(WIDTHS["middle"] if eccentricity is None else WIDTHS["double"], 2.8), layout="constrained")
+        size = (WIDTHS["middle"], 2.8) if eccentricity is None else (WIDTHS["double"], 3.4)
+        figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(
             1, 1 if eccentricity is None else 2, sharey=True, squeeze=False, width_ratios=[1] if eccentricity is None else [3, 1]
         )
