@@ -58,7 +58,7 @@ def field_sizes(field: np.ndarray, pixel: float | tuple[float, float] = 1.0) -> 
         return dict.fromkeys(names, np.nan)
     rows, columns = np.nonzero(values > SUPPORT * peak)
     box = int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
-    step_y, step_x = (pixel, pixel) if np.ndim(pixel) == 0 else pixel  # type: ignore[misc]
+    step_y, step_x = (pixel, pixel) if np.ndim(pixel) == 0 else pixel
     y, x = np.indices(values.shape) * np.array([step_y, step_x])[:, None, None]
     weight = values / values.sum()
     centre_y, centre_x = (weight * y).sum(), (weight * x).sum()

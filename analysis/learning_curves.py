@@ -132,7 +132,7 @@ def learning_curve(
 
 def _learned(reader: FeatureExtractor, dataset: Dataset, train: np.ndarray, layers: Sequence[str]) -> xr.DataArray:
     """Responses to all images of a model that has learned from the training images only."""
-    fitted = clone(reader).fit(dataset.subset(train), dataset.labels[train])  # type: ignore[index]
+    fitted = clone(reader).fit(dataset.subset(train), dataset.labels[train])
     return responses(fitted, dataset, layers)
 
 
