@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
@@ -77,6 +77,25 @@ class Readout:
         }
 
 
+class Varying(TransformerMixin, BaseEstimator):
+    """Drops features that vary by no more than rounding, a millionth of the largest training feature: scaling would make noise of them.
+
+    A blank part of an image leaves HMAX's C1 responses of 1e-17; scaled to unit variance, and met by an object in a test image, they drown
+    all others.
+    """
+
+    def fit(self, features: np.ndarray, labels: object = None) -> Varying:
+        """Find the features that vary; where none does, all are kept."""
+        spread = np.ptp(features, axis=0)
+        varies = spread > 1e-6 * np.abs(features).max()
+        self.kept_ = varies if varies.any() else np.ones(len(spread), bool)
+        return self
+
+    def transform(self, features: np.ndarray) -> np.ndarray:
+        """Those features."""
+        return features if self.kept_.all() else features[:, self.kept_]
+
+
 def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> GridSearchCV:
     """A linear SVM on standardised features, its C chosen by cross-validation inside the training set.
 
@@ -85,7 +104,7 @@ def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> Grid
     makes it faster.
     """
     rotation = [("rotate", PCA(svd_solver="full"))] if n_features > n_samples else []
-    steps = Pipeline([("scale", StandardScaler()), *rotation, ("svm", SVC(kernel="linear"))])
+    steps = Pipeline([("varying", Varying()), ("scale", StandardScaler()), *rotation, ("svm", SVC(kernel="linear"))])
     folds = StratifiedKFold(n_inner, shuffle=True, random_state=seed)
     return GridSearchCV(steps, {"svm__C": C_GRID}, cv=folds)
 
@@ -116,12 +135,12 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
         msg = f"`readout` must be one of {', '.join(map(repr, READOUTS))}, got {readout!r}."
         raise ValueError(msg)
     if readout == "nearest":
-        return Pipeline([("scale", StandardScaler()), ("nearest", KNeighborsClassifier(1))])
+        return Pipeline([("varying", Varying()), ("scale", StandardScaler()), ("nearest", KNeighborsClassifier(1))])
     smallest = int(np.unique(labels, return_counts=True)[1].min())
     if readout == "svm":
         search = linear_svm(len(labels), n_features, max(2, min(3, smallest)), seed)
         return search if smallest > 1 else search.estimator
-    steps = Pipeline([("scale", StandardScaler()), ("logistic", LogisticRegression(max_iter=1000))])
+    steps = Pipeline([("varying", Varying()), ("scale", StandardScaler()), ("logistic", LogisticRegression(max_iter=1000))])
     folds = StratifiedKFold(max(2, min(3, smallest)), shuffle=True, random_state=seed)
     return GridSearchCV(steps, {"logistic__C": C_GRID}, cv=folds) if smallest > 1 else steps
 

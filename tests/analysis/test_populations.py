@@ -115,6 +115,16 @@ def test_decoding_at_chance_is_undefined():
     np.testing.assert_allclose(found["accuracy"], 0.5)
 
 
+@pytest.mark.parametrize("readout", ["svm", "logistic", "nearest"])
+def test_rounding_is_no_feature(readout):
+    """Units that are 1e-17 at the reference and real elsewhere, as those of a blank part that an object moves into, decide nothing."""
+    responses = labelled()
+    extra = np.random.default_rng(0).random((40, 9, 4)) * np.where(VALUES == 0, 1e-17, 1)[None, :, None]
+    both = grid(np.concatenate([responses.values[:, :, :4], extra], axis=2), layer=("unit", ["steady"] * 8)).assign_coords(label=responses["label"])
+    found = decoding_generalisation(both, readout=readout, resampling=Resampling(0))
+    np.testing.assert_allclose(found["value"].sel(layer="steady"), 1)
+
+
 def test_nothing_is_learned_from_test_images():
     """Test images a million times larger change no prediction of the others: scaling is learned from training images only."""
     responses = labelled()
