@@ -209,13 +209,14 @@ def firing_rate_invariance(
         f"local over global firing rate, L / G, with thresholds at which G = {rate:g}, mean of the best {100 * best:g} % of units",
         "Goodfellow et al., NeurIPS 2009",
     )
-    others = np.delete(np.arange(grid.shape[1]), reference)
+    others, largest = np.delete(np.arange(grid.shape[1]), reference), largest_of(responses)
     known: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
 
     def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
         if units.start not in known:  # thresholds are those of all images: a block is seen whole first
             known.clear()
-            known[units.start] = _calibrated(block.reshape(-1, block.shape[2]) if baseline is None else baseline.values[:, units].astype(float), rate)
+            seen = block.reshape(-1, block.shape[2]) if baseline is None else cleaned(baseline.values[:, units], largest[units])
+            known[units.start] = _calibrated(seen, rate)
         drawn = block[images]
         n_top = max(1, round(rate * len(drawn))) if n_strongest is None else n_strongest
         scores = []

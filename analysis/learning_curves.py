@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import pairwise_distances
 from tqdm.auto import tqdm
 
-from analysis.measures import DEFAULT, Definition, Resampling, described
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described
 from analysis.readout import fitted_classifier
 from analysis.responses import by_layer, responses
 from analysis.statistics import interval, resampled
@@ -240,8 +240,9 @@ def _distances(layer: str, values: np.ndarray, metric: str, queries: Sequence[in
     """
     values = values.astype(float)
     spread = np.ptp(values, axis=1) if metric == "correlation" else np.abs(values).max(axis=1)
-    if metric != "euclidean" and (spread == 0).any():
-        image = int((spread == 0).argmax())
+    flat = spread <= FLAT * np.abs(values).max()
+    if metric != "euclidean" and flat.any():
+        image = int(flat.argmax())
         msg = f"`metric` {metric!r} is undefined in layer {layer!r}: image {image} has the same response in all units. Use metric='euclidean'."
         raise ValueError(msg)
     return pairwise_distances(values[list(queries)], values, metric=metric)

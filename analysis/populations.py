@@ -61,7 +61,8 @@ def population_similarity(responses: xr.DataArray, similarity: str = "correlatio
         pairs = np.einsum("xu,xtu->xt", vectors[:, reference], vectors)  # of an image with itself
         total = np.tensordot(matches, vectors, axes=1) @ (matches @ vectors[:, reference])
         n_pairs = (matches @ known[:, reference]) * (matches @ known) - matches**2 @ known_pairs
-        return np.stack([ratio(matches @ pairs, matches @ known_pairs), ratio(total - matches**2 @ pairs, n_pairs)])
+        apart = np.where(n_pairs > 0, total - matches**2 @ pairs, 0.0)
+        return np.stack([ratio(matches @ pairs, matches @ known_pairs), ratio(apart, n_pairs)])
 
     def curves(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(resampling.random_state)

@@ -24,6 +24,7 @@ PROBES = ("spots", "sparse noise", "bars", "gratings")
 WAYS = ("claimed", "effective", "mapped")
 _ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)
 _GROUPS = 10
+_CERTAIN = 3.5  # standard errors: beyond them lies less than one place in 10,000 that does not matter (mean of two absolute differences)
 _ROUNDING = 5e-6  # of the layer's largest response: float32, by Winograd convolution too (seen outside of fields: 9e-7)
 _MAPPED = ("mean |response - blank| over the probes at each place", "|mean response with a square - without|, mean of light and dark")
 
@@ -176,7 +177,7 @@ def mapped_fields(
         As `effective_fields`, without intervals, on the grid of places: sizes include the probe's own and are in steps of the grid,
         so that a field may come out larger than it is claimed; and `blank`, the response to a blank screen. The box from `top` to
         `right` is what certainly matters: it is smaller than the support by the probe's reach. Of noise the field is the absolute difference
-        of mean responses with and without a square at each place, which keeps a floor of noise that falls with `n_images`.
+        of mean responses with and without a square at each place, where it is beyond 3.5 standard errors.
 
     Raises
     ------
@@ -197,7 +198,7 @@ def mapped_fields(
         side = int(size)
         stimuli = sparse_noise(screen, n_images, side, random_state=random_state)
         places = tuple(np.arange(0, n, side) + (side - 1) / 2 for n in (screen.height, screen.width))
-        field, reach = _correlated(model, stimuli, chosen, side, background), (size - 1) / 2
+        (field, error), reach = _correlated(model, stimuli, chosen, side, background), (side - 1) / 2
     else:
         stimuli, reach = _probes(probe, screen, size, size if step is None else step, frequency)
         places = stimuli.table["y"].unique(), stimuli.table["x"].unique()
@@ -206,10 +207,11 @@ def mapped_fields(
         for part in _parts(len(stimuli)):
             np.add.at(field.T, where[part], np.abs(responses(model, stimuli.subset(part), units=chosen).values - blank))
         field /= len(stimuli) / field.shape[1]
+        error = np.zeros_like(field)
     sizes = [len(numbers) for numbers in chosen.values()]
     strongest = np.maximum(np.abs(blank), field.max(axis=1))
     largest = np.repeat([part.max() for part in np.split(strongest, np.cumsum(sizes)[:-1])], sizes)
-    grid = np.where(field > _ROUNDING * largest[:, None], field, 0).reshape(len(blank), len(places[0]), len(places[1]))
+    grid = np.where(field > np.maximum(_ROUNDING * largest[:, None], _CERTAIN * error), field, 0).reshape(len(blank), len(places[0]), len(places[1]))
     definition = Definition(f"mapped receptive field, {probe}", _MAPPED[probe == "sparse noise"], "Jones & Palmer, J Neurophysiol 1987", "pixels")
     extra = {"n_images": len(stimuli), "probe": probe, "probe_size": float(size)}
     return _measured(model, image_shape, chosen, grid, definition, extra, places, reach).assign(blank=("unit", blank))
@@ -219,7 +221,7 @@ def _probes(probe: str, screen: Screen, size: float, step: float, frequency: flo
     """One probe at every place, of several kinds, and how far it reaches from its middle."""
     tiles = spots(screen, size, step)
     if probe == "spots":
-        return tiles, (size - 1) / 2
+        return tiles, size / 2  # the first and last pixel may be covered in part
     places = list(dict.fromkeys(zip(tiles.table["y"], tiles.table["x"], strict=True)))
     if probe == "bars":
         return bars(screen, _ORIENTATIONS, (size,), (3 * size,), (1.0, -1.0), places), np.hypot(size, 3 * size) / 2
@@ -232,9 +234,11 @@ def _parts(n_images: int) -> Iterator[np.ndarray]:
         yield np.arange(first, min(first + 1024, n_images))
 
 
-def _correlated(model: FeatureExtractor, noise: Stimuli, units: Mapping[str, Sequence[int]], side: int, background: float) -> np.ndarray:
-    """How far the mean response with a light, and with a dark, square at a place lies from that without one, of dims (unit, place)."""
-    sums, counts = [], []
+def _correlated(
+    model: FeatureExtractor, noise: Stimuli, units: Mapping[str, Sequence[int]], side: int, background: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far the mean response with a light, and with a dark, square at a place lies from that without one, and its error; (unit, place)."""
+    sums, counts, squares = [], [], []
     for part in _parts(len(noise)):
         subset = noise.subset(part)
         answer = responses(model, subset, units=units).values.astype(float)
@@ -242,10 +246,15 @@ def _correlated(model: FeatureExtractor, noise: Stimuli, units: Mapping[str, Seq
         kinds = [(signs == kind).astype(float) for kind in (1, -1, 0)]
         sums.append(np.stack([kind.T @ answer for kind in kinds]))
         counts.append(np.stack([kind.sum(axis=0) for kind in kinds]))
+        squares.append(np.stack([answer.sum(axis=0), (answer**2).sum(axis=0)]))
     seen = np.sum(counts, axis=0)[..., None]
     light, dark, none = np.sum(sums, axis=0) / np.maximum(seen, 1)
-    apart = [np.where(seen[kind] * seen[2] > 0, np.abs(mean - none), 0) for kind, mean in enumerate((light, dark))]
-    return ((apart[0] + apart[1]) / 2).T
+    total, total_squares = np.sum(squares, axis=0) / len(noise)
+    deviation = np.sqrt(np.maximum(total_squares - total**2, 0))
+    known = [seen[kind] * seen[2] > 0 for kind in (0, 1)]
+    apart = [np.where(known[kind], np.abs(mean - none), 0) for kind, mean in enumerate((light, dark))]
+    errors = [np.where(known[kind], deviation * np.sqrt(1 / np.maximum(seen[kind], 1) + 1 / np.maximum(seen[2], 1)), np.inf) for kind in (0, 1)]
+    return ((apart[0] + apart[1]) / 2).T, ((errors[0] + errors[1]) / 2).T
 
 
 def _measured(

@@ -233,8 +233,8 @@ def compare(
     Returns
     -------
     pandas.DataFrame
-        Columns a, b, difference (a minus b), low, high, p, p_corrected, n, and least_p, the smallest p that there is with so many items: where
-        it is above 0.05 after correction, nothing could have been significant.
+        Columns a, b, difference (a minus b), low, high, p, p_corrected, n, and least_p, the smallest p that there is with so many items that
+        differ: where it is above 0.05 after correction, nothing could have been significant. Undefined for fewer than two items.
 
     Raises
     ------
@@ -253,10 +253,13 @@ def compare(
     for a, b in pairs:
         gap = (scores[a] - scores[b]).to_numpy(float)
         gap = gap[np.isfinite(gap)]
+        if len(gap) < 2:
+            rows.append({"a": a, "b": b} | dict.fromkeys(("difference", "low", "high", "p"), np.nan) | {"n": len(gap), "least_p": np.nan})
+            continue
         test = permutation_test(scores[a], scores[b], n_resamples=n_resamples, random_state=random_state)
         low, high = interval(resampled(lambda drawn, gap=gap: gap[drawn].mean(), len(gap), min(n_resamples, 2000), random_state), level)
         known = {"difference": test["difference"], "low": float(low), "high": float(high), "p": test["p"], "n": test["n"]}
-        rows.append({"a": a, "b": b} | known | {"least_p": max(2.0 ** (1 - test["n"]), 2 / (n_resamples + 1))})
+        rows.append({"a": a, "b": b} | known | {"least_p": min(1.0, max(2.0 ** (1 - int((gap != 0).sum())), 2 / (n_resamples + 1)))})
     table = pd.DataFrame(rows)
     table.insert(6, "p_corrected", corrected(table["p"], method))
     return table

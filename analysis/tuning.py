@@ -277,6 +277,9 @@ def position_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampl
     if min(map(len, axes)) < 2:
         msg = f"`found` must be to at least two places down and two across, got {len(axes[0])} and {len(axes[1])}."
         raise ValueError(msg)
+    if not all(np.allclose(np.diff(axis), np.diff(axis)[0]) for axis in axes):
+        msg = f"`found` must be to evenly spaced places, got y {axes[0].tolist()} and x {axes[1].tolist()}."
+        raise ValueError(msg)
     pitch = float(np.diff(axes[0])[0]), float(np.diff(axes[1])[0])
     sizes = [field_sizes(place - place.min(), pitch) for place in np.moveaxis(grid, -1, 0)]
     best = grid.reshape(-1, grid.shape[-1]).argmax(axis=0)
@@ -284,7 +287,7 @@ def position_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampl
     values = {
         "preferred_y": (np.where(flat, np.nan, axes[0][best // grid.shape[1]]), units),
         "preferred_x": (np.where(flat, np.nan, axes[1][best % grid.shape[1]]), units),
-        "width": (np.where(flat, np.nan, [size["moments"] / 2 for size in sizes]), units),
+        "width": (np.where(flat, np.nan, [2 * np.sqrt(size["sigma_y"] * size["sigma_x"]) for size in sizes]), units),
     }
     definition = Definition("position tuning", "2 sqrt(sigma_y sigma_x) of the response over places", "this package")
     return _dataset(found, values, definition, resampling, None, {"phase": phase})
@@ -307,6 +310,7 @@ def _grid(found: xr.DataArray, names: Sequence[str], phase: str | None) -> tuple
         msg = f"`phase` must be one of {', '.join(map(repr, PHASES))}, got {phase!r}."
         raise ValueError(msg)
     columns = {str(name).removeprefix("stimulus_"): found[name].values for name in found.coords if str(name).startswith("stimulus_")}
+    columns.pop("label", None)  # says what another parameter says
     levels = {name: np.unique(values, return_inverse=True) for name, values in columns.items() if len(np.unique(values)) > 1 or name in names}
     shape = tuple(len(level) for level, _ in levels.values())
     shown = {tuple(row) for row in np.stack([place for _, place in levels.values()], axis=1).tolist()}

@@ -108,10 +108,10 @@ def _to_values(pullback: Callable[[Array], Any]) -> Callable[[Array], Array]:
 def _polar(slopes: Array, pullback: Callable[[Array], Any], largest: Array) -> tuple[Array, Callable[[Array], Array]]:
     """Strength of the slope, in pixel values per pixel, and direction in which it rises, in degrees counterclockwise.
 
-    Both are 0 where the slope is below a millionth of the image's largest value: the rounding of an even image has no direction.
+    A slope along an axis below a millionth of the image's largest value is rounding and counts as 0, so that an even image has no direction.
     """
     xp = namespace(slopes)
-    slopes = xp.where(xp.hypot(slopes[:, 0], slopes[:, 1])[:, None] > 1e-6 * largest[:, None], slopes, 0)
+    slopes = xp.where(xp.abs(slopes) > 1e-6 * largest[:, None], slopes, 0)
     right, up = slopes[:, 0], slopes[:, 1]
     strength = xp.hypot(right, up)
     degrees = slopes.dtype.type(180 / np.pi)

@@ -83,6 +83,9 @@ def test_filters_answer_as_they_should():
     noise = np.random.default_rng(0).random((1, 16, 16))
     smooth = FilterBank(size=9, sigma=1.0, step=1).activations(noise)["filters/gaussian"]["response"].values[0, 0]
     np.testing.assert_allclose(smooth, gaussian_filter(noise[0], 1.0, truncate=4)[4:-4, 4:-4], rtol=1e-5)
+    leftward = np.tile(np.linspace(200, 10, 40, dtype=np.float32), (1, 40, 1))
+    direction = FilterBank(size=3, step=2).activations(leftward, ["filters"])["filters/sobel"]["response"].values[0, 1]
+    np.testing.assert_array_equal(direction, 180)
     even = FilterBank(step=1).activations(np.full((1, 16, 16), 100 / 3), ["filters"])["filters/sobel"]["response"].values
     assert not even.any()
     with pytest.raises(ValueError, match="`size` must be an odd number"):

@@ -266,6 +266,8 @@ def test_rounding_of_silent_units_is_silence():
         assert np.isfinite(found["value"][0]), measure
         assert np.isnan(found["value"][1]), measure
         assert np.isnan(found["value"][2]) or measure is separability, measure
+    baseline = values.isel(shift=0, drop=True)
+    assert np.isnan(firing_rate_invariance(values, rate=0.05, baseline=baseline, resampling=FEW)["value"][1:]).all()
 
 
 def test_tables_of_units_and_layers():

@@ -76,6 +76,9 @@ def test_compare_models():
     assert list(one["a"] + one["b"]) == ["goodbad", "goodother"]
     assert one["least_p"][0] == pytest.approx(0.02)
     assert compare({"a": base[:5], "b": base[5:10]})["least_p"][0] == 1 / 16
+    partly = compare({"a": base, "b": base + 0.1, "c": np.full(50, np.nan)}, n_resamples=99)
+    assert partly["p"].isna().tolist() == [False, True, True]
+    assert compare({"a": [1, 1, 1, 0, 0, 0], "b": [1, 1, 1, 0, 1, 1]})["least_p"][0] == 0.5
     with pytest.raises(ValueError, match="`reference` must be one of 'a', 'b', got 'c'"):
         compare({"a": base, "b": base}, reference="c")
     right = pd.DataFrame({"a": base > 0.3, "b": base > 0.6})

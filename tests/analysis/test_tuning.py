@@ -17,7 +17,8 @@ from analysis.tuning import (
     size_tuning,
 )
 from analysis.v1 import distance_to_v1
-from data.stimuli import Screen, gabors, gratings
+from data.stimuli import Screen, digits, gabors, gratings
+from extraction import Pixels
 from hmax import HMAX
 
 FEW = Resampling(50)
@@ -128,6 +129,12 @@ def test_position_tuning():
     assert found["width"].item() == pytest.approx(10, rel=0.02)
     wide = position_tuning(cells(lambda y, x: np.exp(-((y - 20) ** 2 + (x - 20) ** 2) / 50), y=np.arange(0.0, 41, 4), x=places), resampling=FEW)
     assert wide["width"].item() == pytest.approx(10, rel=0.02)
+    ridge = cells(lambda y, x: float(y == x) + 0.01, y=np.arange(11.0), x=np.arange(11.0))
+    assert position_tuning(ridge, resampling=FEW)["width"].item() == pytest.approx(2 * np.std(np.arange(11)))
+    with pytest.raises(ValueError, match="evenly spaced places"):
+        position_tuning(cells(lambda y, x: y + x, y=(0, 1, 10), x=(0, 5, 10)))
+    shown = responses(Pixels(grid=(2, 2)), digits((40, 40), 10, (16.0,), [(10, 10), (10, 30), (30, 10), (30, 30)]))
+    assert position_tuning(shown, resampling=FEW)["preferred_y"].values.tolist() == [10, 10, 30, 30]
     with pytest.raises(ValueError, match="at least two places down and two across"):
         position_tuning(cells(lambda y, x: x, y=(1,), x=(1, 2)))
 

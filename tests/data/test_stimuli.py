@@ -182,6 +182,12 @@ def test_no_shape_crosses_itself():
         assert (ndimage.binary_fill_holes(shape > 135) ^ (shape > 135)).sum() <= 5
 
 
+def test_rough_shapes_come_to_an_end():
+    """Contours that would nearly always cross themselves are drawn ever more evenly."""
+    for options in ({"n_harmonics": 30}, {"n_harmonics": 12, "irregularity": 1.0}):
+        assert (stimuli.fourier_shapes((SIDE, SIDE), 1, **options)[0] > 200).sum() > 300
+
+
 def test_shapes_are_closed_and_of_their_size():
     """An outline around the silhouette; twice the size has four times the area (to 3 %)."""
     for index in range(3):
@@ -292,6 +298,7 @@ BAD = {
     "spot": (lambda: stimuli.spots((9, 9), 20), "`size` must fit into the screen"),
     "noise size": (lambda: stimuli.sparse_noise((9, 9), 1, size=0.5), "`size` must be a whole number of pixels"),
     "density": (lambda: stimuli.sparse_noise((9, 9), 1, density=2), "`density` must lie between 0 and 1"),
+    "harmonics": (lambda: stimuli.fourier_shapes((9, 9), 1, n_harmonics=0), "`n_harmonics` must lie between 1 and 50"),
     "style": (lambda: stimuli.fourier_shapes((9, 9), 1, style="dotted"), "`style` must be one of 'filled', 'outline'"),
     "axis": (lambda: stimuli.paperclips((9, 9), 1, axis="w"), "`axis` must be one of 'y', 'x', 'z'"),
     "segments": (lambda: stimuli.paperclips((9, 9), 1, n_segments=1), "`n_segments` must be a whole number of at least 2"),
