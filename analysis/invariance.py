@@ -18,6 +18,7 @@ from analysis.measures import (
     FLAT,
     Definition,
     Resampling,
+    blocks_of,
     cleaned,
     described,
     grid_of,
@@ -209,18 +210,16 @@ def firing_rate_invariance(
         f"local over global firing rate, L / G, with thresholds at which G = {rate:g}, mean of the best {100 * best:g} % of units",
         "Goodfellow et al., NeurIPS 2009",
     )
-    others, largest = np.delete(np.arange(grid.shape[1]), reference), largest_of(responses)
-    known: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+    others, largest, thresholds = np.delete(np.arange(grid.shape[1]), reference), largest_of(responses), np.empty((2, 2, grid.shape[2]))
+    for part in blocks_of(grid):
+        seen = grid[:, :, part].reshape(-1, len(largest[part])) if baseline is None else baseline.values[:, part]
+        thresholds[:, :, part] = _calibrated(cleaned(seen, largest[part]), rate)
 
     def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
-        if units.start not in known:  # thresholds are those of all images: a block is seen whole first
-            known.clear()
-            seen = block.reshape(-1, block.shape[2]) if baseline is None else cleaned(baseline.values[:, units], largest[units])
-            known[units.start] = _calibrated(seen, rate)
         drawn = block[images]
         n_top = max(1, round(rate * len(drawn))) if n_strongest is None else n_strongest
         scores = []
-        for sign, (threshold, met) in zip((1, -1), known[units.start], strict=True):
+        for sign, (threshold, met) in zip((1, -1), thresholds[:, :, units], strict=True):
             strongest = np.argsort(-sign * drawn[:, reference], axis=0, kind="stable")[:n_top]
             fires = sign * np.take_along_axis(drawn[:, others], strongest[:, None], axis=0) > sign * threshold
             scores.append(fires.mean(axis=(0, 1)) / met)
@@ -306,8 +305,7 @@ def tolerance_range(
     resampling = replace(resampling, over="units")
     result = per_unit(responses, definition, statistic, resampling, extra={"others_at": "the same value" if same_value else "the reference"})
     largest, (first, last, defined) = largest_of(responses), np.empty((3, grid.shape[2]), int)
-    for begin in range(0, grid.shape[2], 1024):
-        part = slice(begin, begin + 1024)
+    for part in blocks_of(grid):
         first[part], last[part], defined[part] = ends(cleaned(grid[:, :, part], largest[part]), np.arange(len(grid)), part)
     defined = defined.astype(bool)
     return result.assign(

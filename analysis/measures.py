@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,11 +116,10 @@ def _check_responses(responses: Any) -> None:
         raise TypeError(msg)
 
 
-def largest_of(responses: xr.DataArray, blocks: Sequence[slice] | None = None) -> np.ndarray:
+def largest_of(responses: xr.DataArray) -> np.ndarray:
     """For every unit the largest response of its layer, by size: what rounding is measured against."""
     grid = grid_of(responses)
-    parts = [slice(None)] if blocks is None else blocks
-    own = np.concatenate([np.abs(grid[:, :, part]).max(axis=(0, 1)) for part in parts])
+    own = np.concatenate([np.abs(grid[:, :, part]).max(axis=(0, 1)) for part in blocks_of(grid)])
     owner, _ = pd.factorize(layers_of(responses))
     return np.array([own[owner == layer].max() for layer in range(owner.max() + 1)])[owner]
 
@@ -136,6 +135,12 @@ def cleaned(block: np.ndarray, largest: np.ndarray) -> np.ndarray:
     steady = high - low <= FLAT * largest
     level = np.where(np.maximum(np.abs(low), np.abs(high)) <= FLAT * largest, 0.0, low)
     return np.where(steady, level, values)
+
+
+def blocks_of(grid: np.ndarray) -> list[slice]:
+    """Units of responses (image, value, unit), some at a time, so that work on them takes little memory."""
+    step = max(1, _BLOCK // (grid.shape[0] * grid.shape[1]))
+    return [slice(first, first + step) for first in range(0, grid.shape[2], step)]
 
 
 def grid_of(responses: xr.DataArray) -> np.ndarray:
@@ -192,10 +197,9 @@ def per_unit(
     """
     grid = grid_of(responses)
     owner, names = pd.factorize(layers_of(responses))
-    step = max(1, _BLOCK // (grid.shape[0] * grid.shape[1]))
-    blocks = [slice(first, first + step) for first in range(0, grid.shape[2], step)]
+    blocks = blocks_of(grid)
     orders = _exchanged(responses, grid, resampling.random_state) if control else []
-    largest = largest_of(responses, blocks)
+    largest = largest_of(responses)
     values, controls = _values(grid, blocks, largest, statistic, orders)
     counted = _best(values, owner, best)
     errors, by_images = _errors(grid, blocks, largest, statistic, owner, counted, resampling, definition.name)

@@ -15,13 +15,13 @@ import xarray as xr
 from scipy.optimize import least_squares
 
 from analysis.field_size import field_sizes
-from analysis.measures import DEFAULT, FLAT, Definition, Resampling, cleaned, described, largest_of, ratio, unit_coords
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, ratio, unit_coords
 from analysis.responses import by_layer, responses
 from analysis.statistics import interval, resampled
+from analysis.tuning_curves import circular_width, curves_over, peak_of, responses_over, width_at
 from data.stimuli import Screen, gratings
 from extraction import FeatureExtractor
 
-PHASES = ("max", "mean", "f1")
 _HALF, _ROOT = 0.5, 1 / np.sqrt(2)
 
 
@@ -85,7 +85,7 @@ def orientation_tuning(found: xr.DataArray, phase: str = "max", baseline: float 
     Ringach, Shapley & Hawken, "Orientation selectivity in macaque V1", J Neurosci 2002 (circular variance, bandwidth at 1/sqrt 2).
     De Valois, Yund & Hepler, Vision Research 1982 (full width at half height).
     """
-    points, curves = _curves(found, "orientation", phase)
+    points, curves = curves_over(found, "orientation", phase)
     spacing = np.diff(points)
     if len(points) < 4 or not np.allclose(spacing, 180 / len(points)):
         msg = f"`found` must be to at least four orientations spaced evenly over 180 degrees, got {points.tolist()}."
@@ -95,8 +95,8 @@ def orientation_tuning(found: xr.DataArray, phase: str = "max", baseline: float 
     vector = ratio((above * np.exp(2j * np.radians(points))).sum(axis=1), above.sum(axis=1).astype(complex))
     values = {
         "preferred": (np.where(flat | (np.abs(vector) <= FLAT), np.nan, np.degrees(np.angle(vector)) / 2 % 180), "degrees"),
-        "bandwidth_half": (np.array([_circular_width(points, row, _HALF) for row in above]), "degrees"),
-        "bandwidth_071": (np.array([_circular_width(points, row, _ROOT) for row in above]), "degrees"),
+        "bandwidth_half": (np.array([circular_width(points, row, _HALF) for row in above]), "degrees"),
+        "bandwidth_071": (np.array([circular_width(points, row, _ROOT) for row in above]), "degrees"),
         "circular_variance": (np.where(np.isnan(vector), np.nan, 1 - np.abs(vector)), "1"),
     }
     definition = Definition("orientation tuning", "1 - |sum r e^(2 i t)| / sum r; full widths at 1/2 and 1/sqrt 2", "Ringach et al., J Neurosci 2002")
@@ -123,13 +123,13 @@ def frequency_tuning(found: xr.DataArray, phase: str = "max", baseline: float = 
     ----------
     De Valois, Albrecht & Thorell, "Spatial frequency selectivity of cells in macaque visual cortex", Vision Research 1982.
     """
-    points, curves = _curves(found, "frequency", phase)
+    points, curves = curves_over(found, "frequency", phase)
     units = str(found["stimulus_frequency"].attrs.get("units", "cycles per pixel"))
     above = np.maximum(curves - baseline, 0)
     octaves = np.log2(points)
     values = {
-        "preferred": (np.array([2 ** _peak(octaves, row) for row in above]), units),
-        "bandwidth_octaves": (np.array([_width(octaves, row, _HALF, int(row.argmax())) for row in above]), "octaves"),
+        "preferred": (np.array([2 ** peak_of(octaves, row) for row in above]), units),
+        "bandwidth_octaves": (np.array([width_at(octaves, row, _HALF, int(row.argmax())) for row in above]), "octaves"),
     }
     definition = Definition("spatial-frequency tuning", "log2(f_high / f_low) at half height", "De Valois et al., Vision Research 1982")
     return _dataset(found, values, definition, resampling, ("frequency", points, curves, units), {"phase": phase, "baseline": baseline})
@@ -156,7 +156,7 @@ def phase_tuning(found: xr.DataArray, rectified: bool = True, resampling: Resamp
     ----------
     Skottun et al., "Classifying simple and complex cells on the basis of response modulation", Vision Research 1991.
     """
-    points, curves = _curves(found, "phase", None)
+    points, curves = curves_over(found, "phase", None)
     if len(points) < 3 or not np.allclose(np.diff(points), 360 / len(points)):
         msg = f"`found` must be to at least three phases spaced evenly over 360 degrees, got {points.tolist()}."
         raise ValueError(msg)
@@ -197,7 +197,7 @@ def size_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling 
     Cavanaugh, Bair & Movshon, "Nature and interaction of signals from the receptive field center and surround in macaque V1 neurons", J
     Neurophysiol 2002.
     """
-    points, curves = _curves(found, "diameter", phase)
+    points, curves = curves_over(found, "diameter", phase)
     units = str(found["stimulus_diameter"].attrs.get("units", "pixels"))
     peaks = curves.max(axis=1)
     driven = peaks > 0
@@ -229,7 +229,7 @@ def contrast_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampl
     ----------
     Albrecht & Hamilton, "Striate cortex of monkey and cat: contrast response function", J Neurophysiol 1982 (the hyperbolic ratio).
     """
-    points, curves = _curves(found, "contrast", phase)
+    points, curves = curves_over(found, "contrast", phase)
     if len(points) < 4:
         msg = f"`found` must be to at least four contrasts, got {points.tolist()}."
         raise ValueError(msg)
@@ -272,7 +272,7 @@ def position_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampl
         `preferred_y`, `preferred_x`, and `width`, twice the root of the product of the standard deviations of the response over places, above
         its least.
     """
-    axes, grid = _grid(found, ("y", "x"), phase)
+    axes, grid = responses_over(found, ("y", "x"), phase)
     units = str(found["stimulus_y"].attrs.get("units", "pixels"))
     if min(map(len, axes)) < 2:
         msg = f"`found` must be to at least two places down and two across, got {len(axes[0])} and {len(axes[1])}."
@@ -291,98 +291,6 @@ def position_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampl
     }
     definition = Definition("position tuning", "2 sqrt(sigma_y sigma_x) of the response over places", "this package")
     return _dataset(found, values, definition, resampling, None, {"phase": phase})
-
-
-# Curves --------------------------------------------------------------------------------------------------------------
-
-
-def _grid(found: xr.DataArray, names: Sequence[str], phase: str | None) -> tuple[list[np.ndarray], np.ndarray]:
-    """Values of the named parameters and responses over them, unit last, the others at each unit's strongest response."""
-    if found.dims != ("image", "unit"):
-        msg = f"`found` must have the dims (image, unit), got {found.dims}."
-        raise ValueError(msg)
-    missing = [name for name in names if f"stimulus_{name}" not in found.coords]
-    if missing:
-        known = [str(name).removeprefix("stimulus_") for name in found.coords if str(name).startswith("stimulus_")]
-        msg = f"`found` must be responses to stimuli with the parameter {missing[0]!r}, got {', '.join(known) or 'none'}. Use data.stimuli.gratings."
-        raise ValueError(msg)
-    if phase is not None and phase not in PHASES:
-        msg = f"`phase` must be one of {', '.join(map(repr, PHASES))}, got {phase!r}."
-        raise ValueError(msg)
-    columns = {str(name).removeprefix("stimulus_"): found[name].values for name in found.coords if str(name).startswith("stimulus_")}
-    columns.pop("label", None)  # says what another parameter says
-    levels = {name: np.unique(values, return_inverse=True) for name, values in columns.items() if len(np.unique(values)) > 1 or name in names}
-    shape = tuple(len(level) for level, _ in levels.values())
-    shown = {tuple(row) for row in np.stack([place for _, place in levels.values()], axis=1).tolist()}
-    if not np.prod(shape) == found.sizes["image"] == len(shown):
-        msg = f"`found` must be to every combination of {', '.join(levels)}, {np.prod(shape)} stimuli, got {found.sizes['image']}."
-        raise ValueError(msg)
-    places = tuple(place for _, place in levels.values())
-    values = np.full((*shape, found.sizes["unit"]), np.nan)
-    values[places] = cleaned(found.values, largest_of(found))
-    kept = list(levels)
-    if phase is not None and "phase" in levels and "phase" not in names:
-        axis = kept.index("phase")
-        turn = np.exp(-1j * np.radians(levels["phase"][0]))
-        values = {
-            "max": lambda: values.max(axis=axis),
-            "mean": lambda: values.mean(axis=axis),
-            "f1": lambda: 2 * np.abs(np.moveaxis(values, axis, -1) @ turn) / len(turn),
-        }[phase]()
-        kept.remove("phase")
-    others = [kept.index(name) for name in kept if name not in names]
-    moved = np.moveaxis(values, [kept.index(name) for name in names], range(len(names))) if others or len(names) > 1 else values
-    chosen_shape = moved.shape[: len(names)]
-    flat = moved.reshape(*chosen_shape, -1, values.shape[-1])
-    best = flat.max(axis=tuple(range(len(names)))).argmax(axis=0)
-    picked = np.take_along_axis(flat, best[(None,) * (len(names) + 1)], axis=len(names)).squeeze(axis=len(names))
-    return [levels[name][0] for name in names], picked
-
-
-def _curves(found: xr.DataArray, name: str, phase: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Values of a parameter, at least two, and each unit's curve over them."""
-    (points,), picked = _grid(found, (name,), phase)
-    if len(points) < 2:
-        msg = f"`found` must be to at least two values of {name}, got {points.tolist()}."
-        raise ValueError(msg)
-    return points, picked.T
-
-
-def _circular_width(points: np.ndarray, curve: np.ndarray, height: float) -> float:
-    """Full width around the peak on a circle of 180 degrees."""
-    peak = int(curve.argmax())
-    unrolled = np.roll(curve, len(curve) // 2 - peak)
-    step = 180 / len(points)
-    around = np.concatenate([unrolled, unrolled[:1]])
-    return _width(np.arange(len(around)) * step, around, height, len(curve) // 2)
-
-
-def _width(points: np.ndarray, curve: np.ndarray, height: float, peak: int) -> float:
-    """Full width at a share of the peak, by linear interpolation; NaN where the curve does not fall so low on both sides."""
-    line = height * curve[peak]
-    if curve[peak] <= 0:
-        return np.nan
-    below = np.flatnonzero(curve <= line)
-    left, right = below[below < peak], below[below > peak]
-    if not len(left) or not len(right):
-        return np.nan
-
-    def crossing(low: int, high: int) -> float:
-        share = (line - curve[low]) / (curve[high] - curve[low])
-        return points[low] + share * (points[high] - points[low])
-
-    return float(crossing(right[0], right[0] - 1) - crossing(left[-1], left[-1] + 1))
-
-
-def _peak(points: np.ndarray, curve: np.ndarray) -> float:
-    """Where a parabola through the highest point and its neighbours peaks; NaN for a flat curve."""
-    peak = int(curve.argmax())
-    if np.ptp(curve) <= FLAT * np.abs(curve).max():
-        return np.nan
-    if peak in (0, len(curve) - 1):
-        return float(points[peak])
-    a, b, _ = np.polyfit(points[peak - 1 : peak + 2] - points[peak], curve[peak - 1 : peak + 2], 2)
-    return float(points[peak] + (-b / (2 * a) if a < 0 else 0))
 
 
 def _dataset(

@@ -19,11 +19,12 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from analysis import alignment, invariance, populations, receptive_fields, selectivity, similarity
-from analysis.learning_curves import retrieval
+from analysis import alignment, invariance, populations, receptive_fields, selectivity, similarity, tuning
+from analysis.learning_curves import learning_curve, retrieval
 from analysis.measures import Resampling
 from analysis.responses import choose_units, responses
 from analysis.view_tuned import view_tuned_units
+from data import digits
 from data.stimuli import fourier_shapes
 from data.transformations import shift
 from data.transformed import transformed
@@ -54,14 +55,19 @@ def measures() -> dict[str, Callable[[], object]]:
     found = responses(hmax, images, LAYERS, N_UNITS)
     still, few = found.sel(shift=0, drop=True), Resampling(200)
     subjects = np.random.default_rng(0).random((4, N_OBJECTS * (N_OBJECTS - 1) // 2))
+    pictures = digits()[:120].framed("stretch:48x48")
     units = choose_units(hmax, (SIDE, SIDE), LAYERS, 4)
     tuned = view_tuned_units(found)
+    shown = tuning.grating_responses(hmax, (SIDE, SIDE), ["s1", "c1"], n_orientations=8, frequencies=(0.05, 0.1, 0.2), n_phases=4)
+    predicted = populations.decoding_generalisation(found, readout="nearest", resampling=few, progress=False)["predicted"]
+    border = responses(hmax, transformed(images_of(N_OBJECTS), shift(), VALUES, border_only=True), LAYERS, N_UNITS)
     return {
         "responses": lambda: responses(hmax, images, LAYERS, N_UNITS),
         "normalised variance": lambda: invariance.normalised_variance(found, few),
         "response similarity": lambda: invariance.response_similarity(found, few),
         "separability": lambda: invariance.separability(found, few),
         "firing-rate invariance": lambda: invariance.firing_rate_invariance(found, resampling=few),
+        "border share": lambda: invariance.border_share(found, border, few),
         "view-tuned units": lambda: view_tuned_units(found),
         "tolerance range": lambda: invariance.tolerance_range(tuned, tuned["target"].values, resampling=few),
         "selectivity and tolerance": lambda: invariance.selectivity_and_tolerance(abs(found), few),
@@ -69,6 +75,11 @@ def measures() -> dict[str, Callable[[], object]]:
         "equivariance": lambda: populations.equivariance(found, resampling=few, progress=False),
         "decoding, svm": lambda: populations.decoding_generalisation(found, resampling=few, progress=False),
         "decoding, nearest": lambda: populations.decoding_generalisation(found, readout="nearest", resampling=few, progress=False),
+        "shift consistency": lambda: populations.shift_consistency(predicted, resampling=few),
+        "orientation tuning": lambda: tuning.orientation_tuning(shown, resampling=few),
+        "frequency tuning": lambda: tuning.frequency_tuning(shown, resampling=few),
+        "F1/F0": lambda: tuning.phase_tuning(shown, resampling=few),
+        "population sparseness": lambda: selectivity.population_sparseness(abs(still), few),
         "lifetime sparseness": lambda: selectivity.lifetime_sparseness(abs(still), few),
         "dimensionality": lambda: selectivity.dimensionality(still, few),
         "RDMs": lambda: similarity.rdms(still),
@@ -76,6 +87,7 @@ def measures() -> dict[str, Callable[[], object]]:
         "CKA, debiased": lambda: alignment.cka(still, still, resampling=few),
         "Procrustes": lambda: alignment.procrustes(still, still, few),
         "retrieval": lambda: retrieval(still, resampling=few),
+        "learning curve, C1 of 120 digits": lambda: learning_curve(HMAX(layer="c1", bands=2), pictures, (2, 5), resampling=few, progress=False),
         "effective fields, 10 images": lambda: receptive_fields.effective_fields(hmax, _first(images, 10), units, resampling=few, progress=False),
         "mapped fields, 8-pixel spots": lambda: receptive_fields.mapped_fields(hmax, (SIDE, SIDE), units, size=8),
     }

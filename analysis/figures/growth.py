@@ -22,7 +22,7 @@ def growth_figure(result: xr.Dataset, units: str = "pixels", eccentricity: float
     Parameters
     ----------
     result : xarray.Dataset
-        From `analysis.receptive_fields.growth`.
+        From `analysis.growth.growth`.
     units : {'pixels', 'fraction', 'degrees'}
         'degrees' need a result with `pixels_per_degree`.
     eccentricity : float or None

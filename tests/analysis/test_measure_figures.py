@@ -9,9 +9,9 @@ from analysis.figures.brain import brain, brain_table
 from analysis.figures.growth import growth_figure
 from analysis.figures.style import save
 from analysis.figures.tolerance import tolerance, tolerance_table
+from analysis.growth import growth
 from analysis.measures import Resampling
 from analysis.populations import population_similarity
-from analysis.receptive_fields import growth
 from analysis.similarity import brain_similarity, rdms
 from extraction import FilterBank, Pixels
 

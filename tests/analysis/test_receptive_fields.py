@@ -6,8 +6,9 @@ import pytest
 
 from analysis.cortex import field_sizes_at
 from analysis.field_size import field_sizes
+from analysis.growth import growth
 from analysis.measures import Resampling
-from analysis.receptive_fields import central_units, claimed_fields, effective_fields, growth, mapped_fields
+from analysis.receptive_fields import central_units, claimed_fields, effective_fields, mapped_fields
 from analysis.responses import choose_units
 from cnn import CNN, Graph
 from cnn.architectures import build
