@@ -25,9 +25,9 @@ from analysis.measures import Resampling
 from analysis.responses import choose_units, responses
 from analysis.view_tuned import view_tuned_units
 from data import digits
-from data.stimuli import fourier_shapes
+from data.stimuli import Stimuli, fourier_shapes
 from data.transformations import shift
-from data.transformed import transformed
+from data.transformed import Transformed, transformed
 from hmax import HMAX
 
 SIDE, N_OBJECTS, VALUES, N_UNITS, ROUNDS = 96, 30, np.arange(-12.0, 13.0, 4.0), 200, 3
@@ -38,9 +38,12 @@ def model() -> HMAX:
     return HMAX(prototypes="photographs", n_prototypes=50, bands=4, progress=False)
 
 
-def stimuli(n_objects: int):
-    shapes = fourier_shapes((SIDE, SIDE), n_objects, (48,))
-    return transformed(shapes, shift(), VALUES, labels=np.arange(n_objects) % 5)
+def images_of(n_objects: int) -> Stimuli:
+    return fourier_shapes((SIDE, SIDE), n_objects, (48,))
+
+
+def stimuli(n_objects: int) -> Transformed:
+    return transformed(images_of(n_objects), shift(), VALUES, labels=np.arange(n_objects) % 5)
 
 
 def timed(work: Callable[[], object]) -> float:
