@@ -12,13 +12,14 @@ import xarray as xr
 from scipy.spatial.distance import pdist, squareform
 from tqdm.auto import tqdm
 
-from analysis.measures import DEFAULT, FLAT, Definition, Resampling
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, needs
 from analysis.responses import by_layer
 from analysis.statistics import half_samples
 
 KERNELS = ("linear", "rbf")
 
 
+@needs("no transformation")
 def cka(
     a: xr.DataArray, b: xr.DataArray, kernel: str = "linear", debiased: bool = True, width: float = 1.0, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -61,6 +62,7 @@ def cka(
     return _aligned(a, b, lambda values: _kernel(values, kernel, width), of, Definition(name, formula, "Kornblith et al., ICML 2019"), resampling)
 
 
+@needs("no transformation")
 def procrustes(a: xr.DataArray, b: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """How well one population can be rotated onto another, after both are centred and scaled to the same size.
 

@@ -46,6 +46,9 @@ V1_ORIENTATION = ((-22.5, 22.5, 67.5, 112.5, 157.5), (110, 83, 100, 92))
 _EDGES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.2, 16.0, 22.4)
 V1_FREQUENCY = {"simple": (_EDGES, (0, 4, 4, 8, 25, 33, 26, 28, 12, 5, 2, 1)), "complex": (_EDGES, (0, 0, 0, 9, 9, 7, 10, 23, 12, 8, 3, 3))}
 
+# medians of macaque V1 as AI Memo 2004-017 gives them beside its models, read there: full widths in degrees, octaves
+V1_BANDWIDTHS = {"bandwidth_half": {"simple": 34.0, "complex": 44.0}, "bandwidth_octaves": {"simple": 1.45, "complex": 1.6}}
+
 
 def field_sizes_at(eccentricity: float) -> pd.DataFrame:
     """Sizes of receptive fields of cortical areas, for an overlay.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analysis.measures import DEFAULT, Definition, Resampling
+from analysis.measures import DEFAULT, Definition, Resampling, needs
 from analysis.receptive_fields import central_units, claimed_fields, effective_fields, mapped_fields
 from analysis.statistics import interval, mean_defined, resampled
 from extraction import FeatureExtractor
@@ -18,6 +18,7 @@ from extraction.images import Images
 WAYS = ("claimed", "effective", "mapped")
 
 
+@needs("no transformation")
 def growth(
     models: Mapping[str, FeatureExtractor],
     images: Any,
@@ -51,7 +52,7 @@ def growth(
     -------
     xarray.Dataset
         One row for each model, layer and way: `model`, `layer`, `way`, `depth` (0 for the lowest layer to 1 for the highest), `pixels`, `low`,
-        `high` (the mean over units and its interval), `smallest`, `largest`, `fraction` (of the image's shorter side), `n_units`, `n_defined`
+        `high` (the mean over units and its interval), `smallest`, `largest`, `fraction` (of the image's shorter side), `value` (`pixels` again), `n_units`, `n_defined`
         and `size_definition`; with `pixels_per_degree` also `degrees`, `degrees_low`, `degrees_high`.
 
     Raises
@@ -99,7 +100,7 @@ def growth(
                     }
                 )
     table = pd.DataFrame(rows)
-    table["fraction"] = table["pixels"] / min(shape)
+    table["value"], table["fraction"] = table["pixels"], table["pixels"] / min(shape)
     if pixels_per_degree is not None:
         table = table.assign(**{f"degrees{end}": table[f"pixels{end}" if not end else end[1:]] / pixels_per_degree for end in ("", "_low", "_high")})
     definition = Definition(

@@ -14,6 +14,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from analysis.measures import (
+    needs,
     DEFAULT,
     FLAT,
     Definition,
@@ -33,6 +34,7 @@ from analysis.selectivity import sparseness
 from analysis.statistics import interval, resampled
 
 
+@needs("transformation")
 def normalised_variance(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Variance over the transformation, over variance between images: 0 is invariant, 1 no better than chance.
 
@@ -80,6 +82,7 @@ def _variance(block: np.ndarray, axis: int) -> np.ndarray:
     return np.where(found > (FLAT * size) ** 2, found, 0.0)
 
 
+@needs("transformation")
 def response_similarity(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """How much closer the response to a transformed image is to that to the image itself than to those to other images.
 
@@ -121,6 +124,7 @@ def response_similarity(responses: xr.DataArray, resampling: Resampling = DEFAUL
     return per_unit(responses, definition, statistic, resampling)
 
 
+@needs("transformation")
 def separability(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """How far the responses to images x values are a product of a preference for images and a tuning to the transformation.
 
@@ -150,6 +154,7 @@ def separability(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> x
     return per_unit(responses, definition, statistic, resampling)
 
 
+@needs("transformation")
 def firing_rate_invariance(
     responses: xr.DataArray,
     rate: float = 0.01,
@@ -237,6 +242,7 @@ def _calibrated(values: np.ndarray, rate: float) -> list[tuple[np.ndarray, np.nd
     return [(line, np.where((share >= rate / 2) & (share <= 2 * rate), share, np.nan)) for line, share in zip((upper, lower), met, strict=True)]
 
 
+@needs("transformation")
 def tolerance_range(
     responses: xr.DataArray, targets: Sequence[int] | None = None, same_value: bool = False, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -355,6 +361,7 @@ def border_share(responses: xr.DataArray, border_responses: xr.DataArray, resamp
     return per_unit(responses, definition, statistic, resampling, control=False, extra={"border": responses.attrs.get("border", "")})
 
 
+@needs("transformation")
 def selectivity_and_tolerance(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Selectivity among images against tolerance to the transformation, unit by unit, and their correlation in each layer.
 

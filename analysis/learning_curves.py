@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import pairwise_distances
 from tqdm.auto import tqdm
 
-from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, needs
 from analysis.readout import fitted_classifier
 from analysis.responses import by_layer, responses
 from analysis.statistics import interval, resampled
@@ -25,6 +25,7 @@ from extraction import FeatureExtractor
 METRICS = ("correlation", "euclidean", "cosine")
 
 
+@needs("labels", "no transformation")
 def learning_curve(
     model: FeatureExtractor,
     dataset: Dataset,
@@ -120,13 +121,14 @@ def learning_curve(
     reach = t.ppf((1 + resampling.level) / 2, max(1, n_repeats - 1)) * spread / np.sqrt(n_repeats)
     low, high = found.mean(axis=-1) - reach, found.mean(axis=-1) + reach
     dims = ("layer", "n_train", "n_features")
-    data = {"accuracy": ((*dims, "repeat"), found), "value": (dims, found.mean(axis=-1)), "low": (dims, low), "high": (dims, high)}
+    data: dict[str, Any] = {"accuracy": ((*dims, "repeat"), found), "value": (dims, found.mean(axis=-1)), "low": (dims, low), "high": (dims, high)}
     sizes = [-1 if limit is None else limit for limit in n_features]
     coords = {"layer": list(wanted), "n_train": list(n_train), "n_features": ("n_features", sizes, {"comment": "-1 is all"})}
     definition = Definition("learning curve", f"accuracy of a readout ({readout}) on images that nothing was learned from", "this package")
     known = {"model": model.path(), "parameters": repr(model), "n_images": len(dataset), "readout": readout, "n_repeats": n_repeats}
     made = resampling.attributes() | {"resampled_over": "repeats"}
     known["chance"] = 1 / len(np.unique(dataset.labels))
+    data["chance"] = ((), known["chance"])
     return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known | made)
 
 
@@ -167,6 +169,7 @@ def retrieve(found: xr.DataArray, query: int, n_images: int = 5, metric: str = "
     return pd.DataFrame(rows)
 
 
+@needs("labels", "no transformation")
 def retrieval(found: xr.DataArray, labels: Any = None, metric: str = "correlation", resampling: Resampling = DEFAULT) -> xr.Dataset:
     """How well the nearest images are of the same class: mean average precision, and the share whose nearest neighbour is.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ _BLOCK = 2**21  # responses worked on at a time
 _N_CONTROLS = 5  # ways in which images are exchanged
 FLAT = 1e-6  # of the largest response: differences below it are rounding of float32
 
+Measuring = TypeVar("Measuring", bound=Callable[..., Any])
 Statistic = Callable[[np.ndarray, np.ndarray, slice], np.ndarray]  # (responses (image, value, unit), images to use, which units) -> (unit,)
 
 
@@ -79,6 +80,21 @@ class Resampling:
 
 
 DEFAULT = Resampling()
+
+
+def needs(*what: str) -> Callable[[Measuring], Measuring]:
+    """Declare what a measure needs, so that a study without it is refused before it runs.
+
+    Parameters
+    ----------
+    what : {'transformation', 'no transformation', 'labels'}
+    """
+
+    def declared(function: Measuring) -> Measuring:
+        function.needs = what  # type: ignore[attr-defined]
+        return function
+
+    return declared
 
 
 def transformation_of(responses: xr.DataArray) -> tuple[str, int]:

@@ -6,13 +6,12 @@ import ast
 import importlib
 import inspect
 import pkgutil
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from analysis.naming import load, unknown_parameters
 from extraction import FeatureExtractor
 
 PACKAGES = ("extraction", "hmax", "cnn")
@@ -55,25 +54,20 @@ def load_model(name: str, settings: dict[str, Any] | None = None) -> FeatureExtr
     ValueError
         If there is no such module or class, it is no FeatureExtractor, or it has no such parameter.
     """
-    module, colon, class_name = name.partition(":")
-    if not colon or not module or not class_name:
+    if ":" not in name:
         msg = f"MODEL must be package:Class, such as hmax:HMAX, got {name!r}. `hmax-cnn models` lists what there is."
         raise ValueError(msg)
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
     try:
-        model_class = getattr(importlib.import_module(module), class_name)
-    except (ImportError, AttributeError) as error:
-        msg = f"There is no model {name!r} ({error}). `hmax-cnn models` lists what there is."
+        model_class = load(name, "model")
+    except ValueError as error:
+        msg = f"There is no model {name!r}. {error} `hmax-cnn models` lists what there is."
         raise ValueError(msg) from error
     if not (inspect.isclass(model_class) and issubclass(model_class, FeatureExtractor)):
         msg = f"{name!r} is no model: it does not derive from extraction.FeatureExtractor."
         raise ValueError(msg)
-    known = inspect.signature(model_class).parameters
-    unknown = [key for key in settings or {} if key not in known]
+    unknown = unknown_parameters(model_class, settings or {})
     if unknown:
-        msg = f"{name} has no parameter {unknown[0]!r}. It has: {', '.join(known)}."
-        raise ValueError(msg)
+        raise ValueError(" ".join(unknown))
     return model_class(**(settings or {}))
 
 

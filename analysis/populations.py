@@ -17,7 +17,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from tqdm.auto import tqdm
 
-from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, grid_of, ratio, transformation_of
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, grid_of, needs, ratio, transformation_of
 from analysis.readout import fitted_classifier
 from analysis.responses import by_layer
 from analysis.statistics import deviation_defined, interval, normal_interval, resampled
@@ -25,6 +25,7 @@ from analysis.statistics import deviation_defined, interval, normal_interval, re
 SIMILARITIES = ("correlation", "cosine")
 
 
+@needs("transformation")
 def population_similarity(responses: xr.DataArray, similarity: str = "correlation", resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Similarity of a layer's response to an image and to its transformed version, above that to other images.
 
@@ -101,6 +102,7 @@ def _index(same: np.ndarray, different: np.ndarray) -> np.ndarray:
     return ratio(same - different, np.where(room > FLAT, room, 0.0)) * np.where(room > FLAT, 1.0, np.nan)
 
 
+@needs("transformation")
 def equivariance(
     responses: xr.DataArray, n_components: int = 50, n_folds: int = 5, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
@@ -187,6 +189,7 @@ def _linear_map(here: np.ndarray, there: np.ndarray, n_components: int) -> Calla
     return lambda responses: outputs.inverse_transform(ridge.predict(responses).reshape(len(responses), -1))
 
 
+@needs("transformation", "labels")
 def decoding_generalisation(
     responses: xr.DataArray,
     labels: Any = None,

@@ -12,7 +12,7 @@ import xarray as xr
 from tqdm.auto import tqdm
 
 from analysis.field_size import AREA, DEFINITIONS, field_sizes
-from analysis.measures import DEFAULT, Definition, Resampling
+from analysis.measures import DEFAULT, Definition, Resampling, needs
 from analysis.responses import CENTRE, choose_units, responses
 from analysis.statistics import normal_interval
 from data.stimuli import Screen, Stimuli, bars, gratings, sparse_noise, spots
@@ -60,6 +60,7 @@ def _edges(centre: float, size: float) -> tuple[int, int]:
     return floor(centre - size / 2 + 0.5 + 1e-9), ceil(centre + size / 2 + 0.5 - 1e-9)
 
 
+@needs("no transformation")
 def effective_fields(
     model: FeatureExtractor,
     images: Any,
@@ -130,6 +131,7 @@ def _root_areas(fields: np.ndarray) -> np.ndarray:
     return np.where(peaks[:, 0, 0] > 0, np.sqrt((fields > AREA * peaks).sum(axis=(1, 2))), np.nan)
 
 
+@needs("no transformation")
 def mapped_fields(
     model: FeatureExtractor,
     image_shape: Sequence[int],

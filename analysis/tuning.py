@@ -15,7 +15,7 @@ import xarray as xr
 from scipy.optimize import least_squares
 
 from analysis.field_size import field_sizes
-from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, ratio, unit_coords
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, needs, ratio, unit_coords
 from analysis.responses import by_layer, responses
 from analysis.statistics import interval, resampled
 from analysis.tuning_curves import circular_width, curves_over, peak_of, responses_over, width_at
@@ -60,6 +60,7 @@ def grating_responses(
     return responses(model, gratings(screen, angles, chosen, np.arange(n_phases) * 360 / n_phases), layers, units)
 
 
+@needs("no transformation")
 def orientation_tuning(found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Preferred orientation, bandwidths and circular variance.
 
@@ -103,6 +104,7 @@ def orientation_tuning(found: xr.DataArray, phase: str = "max", baseline: float 
     return _dataset(found, values, definition, resampling, ("orientation", points, curves, "degrees"), {"phase": phase, "baseline": baseline})
 
 
+@needs("no transformation")
 def frequency_tuning(found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Preferred spatial frequency, and the bandwidth in octaves.
 
@@ -135,6 +137,7 @@ def frequency_tuning(found: xr.DataArray, phase: str = "max", baseline: float = 
     return _dataset(found, values, definition, resampling, ("frequency", points, curves, units), {"phase": phase, "baseline": baseline})
 
 
+@needs("no transformation")
 def phase_tuning(found: xr.DataArray, rectified: bool = True, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """F1 over F0 for a drifting grating: above 1 simple, below complex.
 
@@ -176,6 +179,7 @@ def phase_tuning(found: xr.DataArray, rectified: bool = True, resampling: Resamp
     return _dataset(found, values, definition, resampling, ("phase", points, curves, "degrees"), {"rectified": int(rectified)})
 
 
+@needs("no transformation")
 def size_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Preferred diameter of a grating, and how far larger ones suppress.
 
@@ -209,6 +213,7 @@ def size_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling 
     return _dataset(found, values, definition, resampling, ("diameter", points, curves, units), {"phase": phase})
 
 
+@needs("no transformation")
 def contrast_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Half-saturation contrast and steepness, from a fit of R c^n / (c^n + c50^n) + b.
 
@@ -256,6 +261,7 @@ def _hyperbolic(contrast: np.ndarray, curve: np.ndarray) -> tuple[float, float, 
     return (float(half), float(exponent), explained) if settled else (np.nan, np.nan, explained)
 
 
+@needs("no transformation")
 def position_tuning(found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Where on the screen a unit answers most, and how wide around it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -181,7 +182,7 @@ class CNN(Network):
         if self.channels not in (None, 1, 3):
             msg = f"`channels` must be 1 (luminance), 3 (red, green, blue) or None, got {self.channels!r}."
             raise ValueError(msg)
-        settings = {name: tuple(v) if isinstance(v, list) else v for name, v in about.get("options", {}).items()}
+        settings = dict(about.get("options", {}))
         settings |= {"n_channels": self.channels} if self.channels is not None else {}
         settings |= {"n_classes": n_classes} if n_classes is not None else {}
         settings |= {"image_shape": image_shape} if image_shape is not None else {}
@@ -262,6 +263,13 @@ class CNN(Network):
 
     def _checkpoint(self) -> Path | None:
         return None if self.checkpoint is None else Path(self.checkpoint)
+
+    def documentation(self) -> str:
+        """What is written of the class and of the architecture."""
+        about = _about(*stamp(self.weights)) if self._from_file() else {}
+        architecture = self.architecture or about.get("architecture") or "lenet5"
+        function = architecture if callable(architecture) else names().get(architecture)
+        return f"{super().documentation()}\n{inspect.getdoc(function) or ''}"
 
     def write(self, path: str | PathLike[str]) -> None:
         """Write what was learned into a safetensors file, which `weights` reads again, architecture and classes included.

@@ -360,6 +360,22 @@ class Network(ClassifierMixin, FeatureExtractor):
         each_class = np.maximum(sigmoid(scores)[0], np.finfo(float).tiny)
         return each_class / each_class.sum(axis=1, keepdims=True)
 
+    def first_filters(self) -> dict[str, np.ndarray]:
+        """Weights of the lowest layer that has any, by its name: of a dense layer as large as the image.
+
+        Raises
+        ------
+        NotFittedError
+            If nothing was learned or given yet.
+        """
+        self._check_ready(self.layer_names)
+        graph, learned = self._net(None)
+        name = next(name for name in graph.nodes if f"{name}.weight" in learned.arrays)
+        weight = learned.arrays[f"{name}.weight"].copy()
+        if weight.ndim == 2:
+            weight = weight.reshape(len(weight), graph.n_channels, *graph.image_shape)
+        return {name: weight[:, 0] if weight.shape[1] == 1 else np.moveaxis(weight, 1, -1)}
+
     def filters(self, layer: str | None = None) -> np.ndarray:
         """Filters of a convolution, of shape (n_filters, n_features, rows, columns).
 

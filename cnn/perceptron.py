@@ -366,6 +366,11 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         if not self.converged_:
             warnings.warn(_unsettled(inputs, signs, self.n_epochs_, corrections), ConvergenceWarning, stacklevel=3)
 
+    def first_filters(self) -> dict[str, np.ndarray]:
+        """Its weights, as pictures of the size that it learned from."""
+        self._check_ready(self.layer_names)
+        return {"weights": self.weights_[:, 1:].reshape(len(self.weights_), *self.image_shape_[:2])}
+
     def partial_fit(self, images: Any, y: Any, classes: Any = None) -> Perceptron:
         """Go through these images once, going on from what was learned.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -289,6 +290,22 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
                 raise ValueError(msg)
         return [places[unit] if isinstance(unit, str) else int(unit) % len(names) for unit in asked]
 
+    def first_filters(self) -> dict[str, np.ndarray]:
+        """Weights that the lowest layer lays over the image.
+
+        Returns
+        -------
+        dict from str to array of shape (n_filters, height, width) or (n_filters, height, width, 3)
+            By size, or by name of the layer.
+
+        Raises
+        ------
+        TypeError
+            If the model has none.
+        """
+        msg = f"{type(self).__name__} lays no filters over the image."
+        raise TypeError(msg)
+
     def image_gradient(self, images: Any, layer: str, units: str | int | Sequence[str | int]) -> np.ndarray:
         """How responses of units change with each pixel.
 
@@ -333,6 +350,10 @@ class FeatureExtractor(TransformerMixin, BaseEstimator, ABC):
         gradient = np.moveaxis(np.concatenate(found), 2, -1)
         gradient = gradient[..., 0] if self.n_channels == 1 else gradient
         return gradient[:, 0] if isinstance(units, str | int | np.integer) else gradient
+
+    def documentation(self) -> str:
+        """What is written of the model, with the papers that it follows."""
+        return inspect.getdoc(type(self)) or ""
 
     @classmethod
     def path(cls) -> str:

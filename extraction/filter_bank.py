@@ -89,6 +89,10 @@ class FilterBank(FeatureExtractor):
             answers.append(_polar(matches, pullback, largest) if name == "sobel" else (matches, _to_values(pullback)))
         return answers
 
+    def first_filters(self) -> dict[str, np.ndarray]:
+        """The classical filters, by name."""
+        return self._filters()
+
     def _filters(self) -> dict[str, np.ndarray]:
         if isinstance(self.size, bool) or not isinstance(self.size, int | np.integer) or self.size < 1 or self.size % 2 == 0 or not self.sigma > 0:
             msg = f"`size` must be an odd number of pixels and `sigma` positive, got {self.size!r} and {self.sigma!r}."

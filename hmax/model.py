@@ -300,6 +300,17 @@ class HMAX(FeatureExtractor):
 
     # Looking inside --------------------------------------------------------------------------------------------------
 
+    def first_filters(self) -> dict[str, np.ndarray]:
+        """The Gabor filters of S1, by size."""
+        anatomy = self._anatomy()
+        banks = {}
+        for band in anatomy.bands:
+            tables = (anatomy.filter_sizes, anatomy.wavelengths, anatomy.sigmas)
+            for size, wavelength, sigma in zip(*(table[band - 1] for table in tables), strict=True):
+                name = f"{size} px" if f"{size} px" not in banks else f"{size} px, wavelength {wavelength:g}"
+                banks[name] = gabor_bank(size, wavelength, anatomy.orientations, sigma, anatomy.phases, anatomy.aspect_ratio)
+        return banks
+
     def winners(self, images: Any) -> xr.Dataset:
         """Where each C2 unit found its best match.
 

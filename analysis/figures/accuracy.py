@@ -1,39 +1,57 @@
-"""Accuracy: one point per model, with its confidence interval and chance."""
+"""Accuracy: a point for each layer, with its interval and chance."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
-import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, WIDTHS, style
+from analysis.figures.style import PALETTE, checked, colours_of, markers_of, sheet
+from analysis.tables import over_seeds
 
 
-def accuracy(results: pd.DataFrame, chance: float, title: str = "") -> Figure:
-    """Points with 95 % confidence intervals.
+def accuracy(
+    table: pd.DataFrame, chance: float | None = None, colours: Mapping[str, str] | None = None, width: str | float = "single", ax: Axes | None = None
+) -> Figure:
+    """Accuracy of a readout of each layer on images that nothing was learned from, with its interval, and chance.
 
     Parameters
     ----------
-    results : pandas.DataFrame
-        Columns features, accuracy, low, high, as `Readout.row` gives them.
-    chance : float
-        Accuracy of guessing.
+    table : pandas.DataFrame
+        Columns model, layer, value, low, high; images, seed and chance where there are any.
+    chance : float or None
+        Accuracy of guessing; None takes the table's own.
+    colours : mapping from model to colour, or None
+    width : str or float
+    ax : matplotlib Axes or None
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
     """
-    percent = results[["accuracy", "low", "high"]] * 100
-    with style():
-        figure = Figure(figsize=(WIDTHS["single"], 0.32 * len(results) + 0.9), layout="constrained")
-        axes = figure.subplots()
-        colours = sns.color_palette(list(PALETTE.values()), len(results))
-        for row, colour in enumerate(colours):
-            low, middle, high = percent.loc[results.index[row], ["low", "accuracy", "high"]]
-            axes.errorbar(middle, row, xerr=[[middle - low], [high - middle]], fmt="o", color=colour, markersize=5, capsize=2.5)
-            axes.text(high, row, f"  {middle:.1f}", va="center", fontsize=6.5)
-        axes.set_yticks(range(len(results)), results["features"])
-        left = max(0, 10 * int((percent["low"].min() - 10) // 10))
-        if 100 * chance >= left:
-            axes.axvline(100 * chance, color=PALETTE["grey"], linewidth=0.8, linestyle=":")
-            at = {"xytext": (2, 0), "textcoords": "offset points", "va": "center"}
-            axes.annotate("chance", (100 * chance, -0.62), color=PALETTE["grey"], fontsize=6.5, **at)
-        axes.set(xlabel="Accuracy on images not trained on, %", xlim=(left, 100 + 0.13 * (100 - left)), ylim=(len(results) - 0.5, -0.9), title=title)
+    table = over_seeds(checked(table, "model", "layer", "value", "low", "high"))
+    several = [name for name in ("model", "layer", "images") if name in table and (table[name].nunique() > 1 or name == "model")]
+    single = table.groupby("model")["layer"].transform("nunique") == 1
+    names = [
+        ", ".join(str(row[name]) for name in several if not (name == "layer" and alone)) for (_, row), alone in zip(table.iterrows(), single, strict=True)
+    ]
+    guess = chance if chance is not None else float(table["chance"].iloc[0]) if "chance" in table else None
+    look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
+    with sheet(width, 0.19 * len(table) + 0.75, ax=ax) as (figure, panels):
+        axes = panels[0, 0]
+        for place, row in enumerate(table.itertuples()):
+            low, high = max(0.0, 100 * row.low), min(100.0, 100 * row.high)
+            axes.plot([low, high], [place, place], color=look[row.model], linewidth=1.2)
+            axes.plot(100 * row.value, place, markers[row.layer], color=look[row.model], markersize=4.5)
+            axes.text(high, place, f"  {100 * row.value:.1f}", va="center", fontsize=6.5)
+        left = max(0, 10 * int((100 * table["low"].min() - 10) // 10)) if table["low"].notna().any() else 0
+        if guess is not None and 100 * guess >= left:
+            axes.axvline(100 * guess, color=PALETTE["grey"], linewidth=0.8, linestyle=":")
+            axes.annotate("chance", (100 * guess, -0.75), xytext=(2, 0), textcoords="offset points", va="center", color=PALETTE["grey"], fontsize=6.5)
+        axes.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -1.1), xlabel="Accuracy, % of images not trained on")
+        axes.set_xlim(left, 100 + 0.16 * (100 - left))
         axes.set_xticks([tick for tick in range(0, 101, 5 if left >= 60 else 20) if tick >= left])
     return figure

@@ -2,66 +2,59 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+from collections.abc import Mapping
 
 import pandas as pd
-import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, WIDTHS, style
+from analysis.figures.style import PALETTE, checked, colours_of, sheet
+from analysis.tables import over_seeds
 
 
-def brain(results: dict[str, xr.Dataset], title: str = "") -> Figure:
-    """A point with its interval for each layer, grouped by model; filled where it is significant after correction, the noise ceiling as a band.
+def brain(
+    table: pd.DataFrame,
+    label: str = "Similarity of RDMs, mean over subjects",
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "middle",
+    ax: Axes | None = None,
+) -> Figure:
+    """Similarity of each layer to the brain: filled where it is significant after correction, the noise ceiling as a band.
 
     Parameters
     ----------
-    results : mapping from model to xarray.Dataset
-        From `analysis.similarity.brain_similarity`, all with the same subjects.
+    table : pandas.DataFrame
+        Of `analysis.similarity.brain_similarity`, all with the same subjects: columns model, layer, value, low, high, p_corrected, ceiling_low,
+        ceiling_high.
+    label : str
+        What the axis says.
+    colours : mapping from model to colour, or None
+    width : str or float
+    ax : matplotlib Axes or None
 
     Raises
     ------
     ValueError
-        If there are no results.
+        If a column is missing.
     """
-    if not results:
-        msg = "`results` must hold at least one model, got none."
-        raise ValueError(msg)
-    labels: list[str] = []
-    with style():
-        n_layers = sum(result.sizes["layer"] for result in results.values())
-        figure = Figure(figsize=(WIDTHS["middle"], 0.9 + 0.145 * (n_layers + len(results))), layout="constrained")
-        axes, row = figure.subplots(), 0
-        first = next(iter(results.values()))
-        if float(first["ceiling_high"]) > 0:
-            axes.axvspan(
-                float(first["ceiling_low"]), float(first["ceiling_high"]), color=PALETTE["grey"], alpha=0.25, linewidth=0, label="noise ceiling"
-            )
-        for colour, (model, result) in zip(cycle(PALETTE.values()), results.items(), strict=False):
-            for layer in result["layer"].values:
-                part = result.sel(layer=layer)
-                value, low, high = (float(part[name]) for name in ("layer_value", "layer_low", "layer_high"))
-                axes.plot([low, high], [row, row], color=colour, linewidth=1)
-                filled = colour if float(part["p_corrected"]) < 0.05 else "white"
-                axes.plot(value, row, "o", color=colour, markersize=3.5, markerfacecolor=filled)
-                labels.append(model if result.sizes["layer"] == 1 else f"{model}, {layer}")
-                row += 1
+    table = over_seeds(checked(table, "model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high"))
+    look = colours_of(table["model"], colours)
+    several = table.groupby("model")["layer"].transform("size") > 1
+    names = [f"{row.model}, {row.layer}" if more else row.model for row, more in zip(table.itertuples(), several, strict=True)]
+    with sheet(width, 0.9 + 0.145 * (len(table) + len(look)), ax=ax) as (figure, panels):
+        axes: Axes = panels[0, 0]
+        first = table.iloc[0]
+        if first["ceiling_high"] > 0:
+            axes.axvspan(first["ceiling_low"], first["ceiling_high"], color=PALETTE["grey"], alpha=0.25, linewidth=0, label="noise ceiling")
+        for place, row in enumerate(table.itertuples()):
+            axes.plot([row.low, row.high], [place, place], color=look[row.model], linewidth=1)
+            axes.plot(row.value, place, "o", color=look[row.model], markersize=3.5, markerfacecolor=look[row.model] if row.p_corrected < 0.05 else "white")
         axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
-        name = str(first.attrs["comparison"]).capitalize()
-        axes.set(yticks=range(len(labels)), yticklabels=labels, xlabel=f"Similarity of RDMs ({name}), mean over subjects", title=title)
+        axes.set(yticks=range(len(names)), yticklabels=names, xlabel=label)
         axes.invert_yaxis()
         axes.margins(y=0.02)
         axes.plot([], [], "o", color=PALETTE["grey"], markersize=3.5, label="p < 0.05, corrected")
         axes.plot([], [], "o", color=PALETTE["grey"], markersize=3.5, markerfacecolor="white", label="not significant")
-        figure.legend(loc="outside lower center", ncols=3, frameon=False)
+        if ax is None:
+            figure.legend(loc="outside lower center", ncols=2 if figure.get_figwidth() < 4 else 3, frameon=False)
     return figure
-
-
-def brain_table(results: dict[str, xr.Dataset]) -> pd.DataFrame:
-    """The table behind the figure: model, layer, value, low, high, p, p_corrected, ceiling."""
-    parts = []
-    for model, result in results.items():
-        columns = ["layer_value", "layer_low", "layer_high", "p", "p_corrected", "ceiling_low", "ceiling_high"]
-        parts.append(result[columns].to_dataframe().reset_index().assign(model=model))
-    table = pd.concat(parts, ignore_index=True)
-    return table[["model", *[name for name in table if name != "model"]]].rename(columns=lambda name: str(name).removeprefix("layer_"))

@@ -1,37 +1,67 @@
-"""Confusion matrix: which classes are taken for which."""
+"""Confusion matrices: which classes are taken for which."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import WIDTHS, style
+from analysis.figures.style import checked, sheet
 
 
-def confusion(counts: pd.DataFrame, title: str = "") -> Figure:
-    """Rows are true classes, columns predictions; colour and number are percent of the row.
+def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None) -> Figure:
+    """Which classes are taken for which: rows are true classes, columns predictions, colour and number percent of the row.
 
     Parameters
     ----------
-    counts : pandas.DataFrame
-        As `Readout.confusion` returns it.
-    title : str
-        Above the matrix.
+    layer_label_predicted_table : pandas.DataFrame
+        Columns label, predicted, n_pictures; a panel for each model and layer where those are columns; seeds are summed.
+    width : str or float
+    ax : matplotlib Axes or None
+        For one panel.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or there is more than one panel for `ax`.
     """
-    n_classes = len(counts)
-    percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    side = max(WIDTHS["single"], min(WIDTHS["double"], 0.27 * n_classes + 1.4))
-    with style():
-        figure = Figure(figsize=(side * 1.08, side), layout="constrained")
-        axes = figure.subplots()
-        labels = percent.map(lambda value: f"{value:.0f}" if value >= 0.5 else "") if n_classes <= 25 else False
-        sns.heatmap(
-            percent, ax=axes, annot=labels, fmt="", cmap="Blues", vmin=0, vmax=100, square=True, linewidths=0.3, linecolor="white",
-            annot_kws={"size": 6}, cbar_kws={"label": "Predicted, % of true class", "shrink": 0.7}, xticklabels=True, yticklabels=True,
-        )  # fmt: skip
-        axes.set(xlabel="Predicted class", ylabel="True class", title=title)
-        axes.tick_params(length=0)
-        axes.set_xticklabels(axes.get_xticklabels(), rotation=45 if n_classes > 2 and max(map(len, map(str, counts))) > 2 else 0, ha="right")
-        axes.set_yticklabels(axes.get_yticklabels(), rotation=0)
+    table = checked(layer_label_predicted_table, "label", "predicted", "n_pictures").astype({"label": str, "predicted": str})
+    names = [name for name in ("model", "layer", "images") if name in table and (table[name].nunique() > 1 or name == "model")]
+    groups = list(table.groupby(names, sort=False)) if names else [((), table)]
+    if ax is not None and len(groups) > 1:
+        msg = f"`ax` is for one panel, but the table has {len(groups)}. Give the rows of one model and layer."
+        raise ValueError(msg)
+    classes = list(dict.fromkeys(table["label"]))
+    n_columns = min(len(groups), 3 if len(classes) <= 12 else 2)
+    n_rows = -(-len(groups) // n_columns)
+    with sheet(width, 0.1, n_rows, n_columns, ax) as (figure, panels):
+        side = figure.get_figwidth() / n_columns
+        if ax is None:
+            figure.set_figheight(n_rows * side * (1.0 if n_columns > 1 else 0.92))
+        room = (side - 0.6) / len(classes)  # inches
+        for axes, (key, part) in zip(panels.flat, groups, strict=False):
+            counts = part.pivot_table(index="label", columns="predicted", values="n_pictures", aggfunc="sum", sort=False).reindex(classes)[classes]
+            percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+            labels = percent.map(lambda found: f"{found:.0f}" if found >= 0.5 else "") if room > 0.14 else False
+            sns.heatmap(
+                percent, ax=axes, annot=labels, fmt="", cmap="Blues", vmin=0, vmax=100, square=True, linewidths=0.3 if room > 0.1 else 0,
+                linecolor="white", annot_kws={"size": min(6, 26 * room)}, cbar=n_columns == 1 and ax is None,
+                cbar_kws={"label": "Predicted, % of true class", "shrink": 0.7},
+            )  # fmt: skip
+            axes.set(xlabel="Predicted class", ylabel="True class" if axes is panels.flat[0] or n_columns > 1 else "", title=", ".join(dict.fromkeys(map(str, key))))
+            _ticks(axes, classes, room)
+        for axes in panels.flat[len(groups) :]:
+            axes.axis("off")
     return figure
+
+
+def _ticks(axes: Axes, classes: list[str], room: float) -> None:
+    """As many class names as there is room for, in 6 point."""
+    every = max(1, int(np.ceil(0.11 / room)))
+    kept = np.arange(0, len(classes), every)
+    longest = max(map(len, classes))
+    axes.set_xticks(kept + 0.5, [classes[i] for i in kept], rotation=90 if longest * 0.05 > room * every else 0, fontsize=6)
+    axes.set_yticks(kept + 0.5, [classes[i] for i in kept], rotation=0, fontsize=6)
+    axes.tick_params(length=0)

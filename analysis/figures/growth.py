@@ -2,65 +2,83 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+from collections.abc import Mapping
 
 import pandas as pd
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from analysis.cortex import field_sizes_at
-from analysis.figures.style import PALETTE, WIDTHS, style
+from analysis.figures.style import PALETTE, checked, colours_of, sheet
+from analysis.tables import over_seeds
 
 UNITS = {"pixels": "Receptive field, pixels", "fraction": "Receptive field, share of the image", "degrees": "Receptive field, degrees"}
 _LINES = {"claimed": ("-", "o"), "effective": ("--", "s"), "mapped": (":", "^")}
 
 
-def growth_figure(result: xr.Dataset, units: str = "pixels", eccentricity: float | None = None) -> Figure:
-    """Size over depth; one colour per model, one line per way of measuring, bands over units.
+def growth(
+    table: pd.DataFrame,
+    units: str = "pixels",
+    eccentricity: float | None = None,
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "double",
+    ax: Axes | None = None,
+) -> Figure:
+    """Size of receptive fields over depth: one colour for each model, one line for each way of measuring, bands over units.
 
     Parameters
     ----------
-    result : xarray.Dataset
-        From `analysis.growth.growth`.
+    table : pandas.DataFrame
+        Of `analysis.growth.growth`: columns model, layer, way, depth, pixels, low, high, fraction, and with degrees also degrees.
     units : {'pixels', 'fraction', 'degrees'}
         'degrees' need a result with `pixels_per_degree`.
     eccentricity : float or None
         With degrees: where cortical areas are read off, in degrees; None draws none. The table `analysis.cortex.field_sizes_at` of this
         eccentricity has each area's definition, citation and confidence, which differ: sizes are not the same thing everywhere.
+    colours : mapping from model to colour, or None
+    width : str or float
+    ax : matplotlib Axes or None
+        Without cortical areas.
 
     Raises
     ------
     ValueError
         If there are no such units.
     """
-    if units not in UNITS or units not in result:
-        msg = f"`units` must be one of {', '.join(repr(name) for name in UNITS if name in result)}, got {units!r}. Give growth pixels_per_degree."
+    checked(table, "model", "layer", "way", "depth", "pixels", "low", "high")
+    if units not in UNITS or units not in table:
+        msg = f"`units` must be one of {', '.join(repr(name) for name in UNITS if name in table)}, got {units!r}. Give growth pixels_per_degree."
         raise ValueError(msg)
-    if eccentricity is not None and units != "degrees":
-        msg = f"`eccentricity` needs units='degrees', got {units!r}."
+    if eccentricity is not None and (units != "degrees" or ax is not None):
+        msg = f"`eccentricity` needs units='degrees', and no `ax`, got {units!r}."
         raise ValueError(msg)
-    table: pd.DataFrame = result.to_dataframe()
-    factor = table[units] / table["pixels"]
-    with style():
-        size = (WIDTHS["middle"], 2.8) if eccentricity is None else (WIDTHS["double"], 3.4)
-        figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(
-            1, 1 if eccentricity is None else 2, sharey=True, squeeze=False, width_ratios=[1] if eccentricity is None else [3, 1]
-        )
+    factor = float((table[units] / table["pixels"]).dropna().iloc[0])
+    table = over_seeds(table, "pixels")
+    look, with_cortex = colours_of(table["model"], colours), eccentricity is not None
+    ratios = {"width_ratios": [3, 1]} if with_cortex else {}
+    n_models = table["model"].nunique()
+    with sheet(width, 2.9 + 0.15 * (n_models // 3) + 0.5 * with_cortex, 1, 1 + with_cortex, ax, sharey=True, **ratios) as (figure, panels):
         axes = panels[0, 0]
-        for colour, (model, rows) in zip(cycle(PALETTE.values()), table.groupby("model", sort=False), strict=False):
-            for way, line in rows.groupby("way", sort=False):
-                line = line.sort_values("depth")
-                scale, (dashes, marker) = factor.loc[line.index], _LINES[str(way)]
-                axes.plot(line["depth"], line[units], dashes, color=colour, marker=marker, markersize=3, label=f"{model}, {way}")
-                axes.fill_between(line["depth"], line["low"] * scale, line["high"] * scale, color=colour, alpha=0.15, linewidth=0)
+        for (model, way), line in table.groupby(["model", "way"], sort=False):
+            line = line.sort_values("depth")
+            dashes, marker = _LINES[str(way)]
+            axes.plot(line["depth"], line["pixels"] * factor, dashes, color=look[str(model)], marker=marker, markersize=3, label=f"{model}, {way}")
+            axes.fill_between(line["depth"], line["low"] * factor, line["high"] * factor, color=look[str(model)], alpha=0.15, linewidth=0)
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
         axes.set(xlabel="Depth: lowest layer 0, highest 1", ylabel=UNITS[units], xlim=(-0.03, 1.03))
-        if eccentricity is not None:
-            _cortex(panels[0, 1], field_sizes_at(eccentricity), eccentricity)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", frameon=False, handlelength=2.8)
+        if with_cortex:
+            _cortex(panels[0, 1], field_sizes_at(float(eccentricity or 0)), float(eccentricity or 0))
+        ways = [Line2D([], [], color=PALETTE["grey"], linestyle=_LINES[way][0], marker=_LINES[way][1], markersize=3, label=way) for way in dict.fromkeys(table["way"])]
+        names = [Line2D([], [], color=colour, linewidth=2, label=model) for model, colour in look.items()]
+        if ax is None:
+            figure.legend(handles=[*names, *ways], loc="outside lower center", ncols=2 if figure.get_figwidth() < 4 else 4, frameon=False, handlelength=2.8)
+        else:
+            axes.legend(handles=[*names, *ways], frameon=False, fontsize=6)
     return figure
 
 

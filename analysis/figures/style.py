@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from extraction.files import written_whole
 
 WIDTHS = {"single": 85 / 25.4, "middle": 114 / 25.4, "double": 174 / 25.4}  # inches
 PALETTE = {"blue": "#0072B2", "orange": "#D55E00", "green": "#009E73", "pink": "#CC79A7", "yellow": "#E69F00", "sky": "#56B4E9", "grey": "#666666"}
+MARKERS = "os^DvP<X>*"
+FORMATS = ("pdf", "svg", "png")
 _RC = {
     "font.size": 7.5,
     "axes.titlesize": 8,
@@ -21,6 +28,7 @@ _RC = {
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "legend.fontsize": 7,
+    "figure.titlesize": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
@@ -29,11 +37,13 @@ _RC = {
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
+    "svg.hashsalt": "hmax-cnn",  # equal figures, equal files
     "figure.dpi": 150,
     "savefig.dpi": 300,
     "font.family": "sans-serif",
-    "font.sans-serif": ["Arial", "Helvetica", "DejaVu Sans"],
+    "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
 }
+_WITHOUT_DATE: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
 
 
 @contextmanager
@@ -43,14 +53,98 @@ def style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, stem: Path, table: pd.DataFrame) -> list[Path]:
-    """Write a figure as PDF, SVG (text stays text) and PNG, and the table behind it as CSV beside it."""
+def width_in_mm(width: str | float) -> float:
+    """A width by name or in millimetres: 'single' (85), 'middle' (114), 'double' (174), 120, '120 mm'.
+
+    Raises
+    ------
+    ValueError
+        If it is in another unit, or no figure could be so wide.
+
+    Examples
+    --------
+    >>> width_in_mm("85mm"), width_in_mm("double")
+    (85.0, 174.0)
+    """
+    if isinstance(width, str) and width in WIDTHS:
+        return round(WIDTHS[width] * 25.4, 6)
+    found = re.fullmatch(r"\s*([0-9.]+)\s*(mm)?\s*", str(width))
+    try:
+        value = float(found[1]) if found else np.nan
+    except ValueError:
+        value = np.nan
+    if not 40 <= value <= 400:
+        msg = f"`width` must be 'single' (85 mm), 'middle' (114 mm), 'double' (174 mm), or from 40 to 400 in mm, such as '120 mm', got {width!r}"
+        raise ValueError(msg)
+    return value
+
+
+@contextmanager
+def sheet(width: str | float, height: float, rows: int = 1, columns: int = 1, ax: Axes | None = None, **options: Any) -> Iterator[tuple[Figure, np.ndarray]]:
+    """A figure in the house style with its panels; or, for one panel, the axes that the caller has.
+
+    Parameters
+    ----------
+    width : str or float
+        As in `width_in_mm`.
+    height : float
+        In inches.
+    rows, columns : int
+    ax : matplotlib Axes or None
+    options
+        Of `Figure.subplots`.
+
+    Yields
+    ------
+    (Figure, array of Axes of shape (rows, columns))
+    """
+    with style():
+        if ax is not None:
+            yield ax.get_figure(root=True), np.array([[ax]])
+        else:
+            figure = Figure(figsize=(width_in_mm(width) / 25.4, height), layout="constrained")
+            yield figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A colour for each model: those that are given, others of the palette in turn."""
+    free = cycle(colour for colour in PALETTE.values() if colour not in (given or {}).values()) if given else cycle(PALETTE.values())
+    return {model: (given or {}).get(model) or next(free) for model in dict.fromkeys(models)}
+
+
+def markers_of(layers: Iterable[str]) -> dict[str, str]:
+    """A marker for each layer, in turn."""
+    return dict(zip(dict.fromkeys(layers), cycle(MARKERS), strict=False))
+
+
+def checked(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The table, if it has these columns and at least one row.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if not isinstance(table, pd.DataFrame):
+        msg = f"`table` must be a pandas.DataFrame, as `analysis.tables.tables` makes it from results, got {type(table).__name__}."
+        raise TypeError(msg)
+    lacking = [column for column in columns if column not in table]
+    if lacking:
+        msg = f"`table` must have the column {lacking[0]!r}, got {', '.join(map(repr, table.columns[:12]))}. Is it of another measure?"
+        raise ValueError(msg)
+    if table.empty:
+        msg = "`table` must hold at least one row, got none."
+        raise ValueError(msg)
+    return table
+
+
+def save(figure: Figure, stem: Path, table: pd.DataFrame, formats: Iterable[str] = FORMATS) -> list[Path]:
+    """Write a figure as PDF, SVG (text stays text) and PNG, and the table behind it as CSV beside it; the same figure gives the same bytes."""
     written = []
     with style():
-        for suffix in (".pdf", ".svg", ".png"):
-            path = stem.with_name(stem.name + suffix)
+        for form in formats:
+            path = stem.with_name(f"{stem.name}.{form}")
             with written_whole(path) as temporary:
-                figure.savefig(temporary, format=suffix[1:])
+                figure.savefig(temporary, format=form, metadata=_WITHOUT_DATE[form])
             written.append(path)
     path = stem.with_name(stem.name + ".csv")
     with written_whole(path) as temporary:

@@ -43,7 +43,7 @@ def build(architecture: str | Callable[..., Graph], options: Mapping[str, Any]) 
     if unknown:
         msg = f"The architecture {getattr(function, '__name__', architecture)!r} has no option {unknown[0]!r}. It has: {', '.join(known)}."
         raise ValueError(msg)
-    graph = function(**options)
+    graph = function(**{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()})  # TOML and JSON have lists
     if not isinstance(graph, Graph):
         msg = f"`architecture` must return a cnn.Graph, got {type(graph).__name__}."
         raise TypeError(msg)

@@ -53,6 +53,10 @@ def lenet5(n_classes: int = 10, n_channels: int = 1, image_shape: tuple[int, int
     """LeNet-5 as taught today: full connections, rectifiers, maximum pooling, dense scores; 61,706 parameters.
 
     Images smaller than 32 x 32 are set in the middle of zeros.
+
+    References
+    ----------
+    After LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", Proceedings of the IEEE 1998.
     """
     graph = Graph(n_channels, image_shape)
     graph.add("c1", Conv(6, 5, padding=_margin(image_shape)))

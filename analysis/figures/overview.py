@@ -1,0 +1,72 @@
+"""A study on one page: a panel for each measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis.figures.style import PALETTE, checked, colours_of, sheet
+from analysis.tables import over_seeds
+
+_MOST = 12  # panels
+
+
+def overview(table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double") -> Figure:
+    """The study on one page: for each measure its value over the layers of every model, from the lowest (left) to the highest.
+
+    Curves over a transformation are averaged over its values.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows of several measures: columns measure, model, layer, value, low, high; transformation, amount, images and seed where there are any.
+    colours : mapping from model to colour, or None
+    width : str or float
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or nothing in the table has a value by layer.
+    """
+    table = checked(table, "measure", "model", "layer", "value", "low", "high")
+    table = over_seeds(table.dropna(subset=["layer"]))
+    table = table.assign(**{name: table[name].fillna("") if name in table else "" for name in ("transformation", "images", "way")})
+    look = colours_of(table["model"], colours)
+    panels_of = list(table.groupby(["measure", "images", "transformation", "way"], sort=False))[:_MOST]
+    if not panels_of:
+        msg = "`table` must have values by layer, got none."
+        raise ValueError(msg)
+    n_columns = min(3 if width == "double" else 2, len(panels_of))
+    n_rows = -(-len(panels_of) // n_columns)
+    with sheet(width, 1.6 * n_rows + 0.5, n_rows, n_columns) as (figure, panels):
+        for axes, (key, part) in zip(panels.flat, panels_of, strict=False):
+            _panel(axes, part, look)
+            measure, images, change, way = key
+            axes.set_title("\n".join(filter(None, [str(measure), ", ".join(filter(None, [change, images, way]))])), fontsize=7)
+            axes.set(xlim=(-0.06, 1.06), xticks=[0, 1], xticklabels=["lowest layer", "highest layer"])
+            axes.get_xticklabels()[0].set_ha("left")
+            axes.get_xticklabels()[1].set_ha("right")
+        for axes in panels.flat[len(panels_of) :]:
+            axes.axis("off")
+        names = [Line2D([], [], color=colour, marker="o", markersize=3, label=model) for model, colour in look.items()]
+        figure.legend(handles=names, loc="outside lower center", ncols=min(len(names), 3 if figure.get_figwidth() < 4 else 6), frameon=False)
+    return figure
+
+
+def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    for place, (model, mine) in enumerate(part.groupby("model", sort=False)):
+        means = mine.groupby("layer", sort=False)[["value", "low", "high"]].mean()
+        depth = np.linspace(0, 1, len(means)) if len(means) > 1 else np.array([1.0])
+        depth = depth + 0.012 * (place - len(colours) / 2)  # so that intervals do not hide each other
+        reach = np.maximum(0, [means["value"] - means["low"], means["high"] - means["value"]])
+        axes.errorbar(depth, means["value"], yerr=reach, color=colours[str(model)], marker="o", markersize=2.8, linewidth=0.9, elinewidth=0.7)
+    lowest, highest = part["value"].min(), part["value"].max()
+    if 0 < 30 * lowest < highest:
+        axes.set_yscale("log")
+    elif lowest <= 0:
+        axes.axhline(0, color=PALETTE["grey"], linewidth=0.5, linestyle=":")

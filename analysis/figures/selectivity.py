@@ -1,0 +1,57 @@
+"""Selectivity against tolerance, unit by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import spearmanr
+
+from analysis.figures.style import checked, colours_of, sheet
+
+
+def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
+    """Selectivity among images against tolerance to a transformation: a point for each unit, Spearman's rho above each layer.
+
+    Parameters
+    ----------
+    unit_table : pandas.DataFrame
+        Of `analysis.invariance.selectivity_and_tolerance`: columns model, layer, selectivity, tolerance; transformation where there are several.
+    colours : mapping from model to colour, or None
+    width : str or float
+    ax : matplotlib Axes or None
+        For one layer.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or there is more than one layer for `ax`.
+    """
+    table = checked(unit_table, "model", "layer", "selectivity", "tolerance")
+    names = ["model", "layer", *[name for name in ("transformation", "images") if name in table and table[name].nunique() > 1]]
+    groups = list(table.groupby(names, sort=False))
+    if ax is not None and len(groups) > 1:
+        msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."
+        raise ValueError(msg)
+    look = colours_of(table["model"], colours)
+    n_columns = min(4 if width == "double" else 2, len(groups))
+    n_rows = -(-len(groups) // n_columns)
+    with sheet(width, 1.6 * n_rows + 0.3, n_rows, n_columns, ax, sharex=True, sharey=True) as (figure, panels):
+        for axes, (key, part) in zip(panels.flat, groups, strict=False):
+            known = part[["selectivity", "tolerance"]].dropna()
+            axes.plot(known["selectivity"], known["tolerance"], "o", color=look[key[0]], markersize=1.8, alpha=0.55, markeredgewidth=0)
+            varies = len(known) > 2 and known["selectivity"].nunique() > 1 and known["tolerance"].nunique() > 1
+            rho = f"{spearmanr(known['selectivity'], known['tolerance']).statistic:.2f}" if varies else "undefined"
+            axes.set_title(f"{', '.join(map(str, key))}\n$\\rho$ = {rho} (n = {len(known)})", fontsize=7)
+            axes.tick_params(labelbottom=True)
+        for axes in panels.flat[len(groups) :]:
+            axes.axis("off")
+        for axes in panels[:, 0]:
+            axes.set_ylabel("Tolerance")
+        if ax is None:
+            figure.supxlabel("Selectivity: lifetime sparseness", fontsize=7.5)
+        else:
+            ax.set_xlabel("Selectivity: lifetime sparseness")
+    return figure

@@ -1,0 +1,68 @@
+"""The cells of a study: one measure of one model (or pair) on one set of images, as they are or transformed, with one seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import Any
+
+from analysis.naming import load
+from analysis.study import asking
+from analysis.study.schema import Study
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One result of a study, by the names in its file.
+
+    Attributes
+    ----------
+    measure : str
+    models : tuple of str
+        One, or two that are compared.
+    images : str
+    transformation : str or None
+    seed : int
+    """
+
+    measure: str
+    models: tuple[str, ...]
+    images: str
+    transformation: str | None
+    seed: int
+
+    @property
+    def path(self) -> Path:
+        """Where it lies within `results/`."""
+        changed = [] if self.transformation is None else [self.transformation]
+        return Path(self.measure, "~".join(self.models), self.images, *changed, f"seed{self.seed}.nc")
+
+    def __str__(self) -> str:
+        return self.path.with_suffix("").as_posix()
+
+    def columns(self, study: Study) -> dict[str, Any]:
+        """What stands in front of each row of its tables."""
+        row: dict[str, Any] = {"measure": study.label("measures", self.measure), "model": study.label("models", self.models[0])}
+        row |= {"model_b": study.label("models", self.models[1])} if len(self.models) > 1 else {}
+        row |= {"images": study.label("images", self.images)}
+        row |= {"transformation": study.label("transformations", self.transformation)} if self.transformation is not None else {}
+        return row | {"seed": self.seed}
+
+
+def cells_of(study: Study) -> list[Cell]:
+    """All cells, in the order of the file."""
+    return [cell for measure in study.measures for cell in _of_measure(study, measure)]
+
+
+def _of_measure(study: Study, measure: str) -> Iterator[Cell]:
+    table = study.measures[measure]
+    models = list(table.models or study.models)
+    pairs = asking.is_pair(load(table.measure, "measure"))
+    groups = list(combinations_with_replacement(models, 2)) if pairs else [(model,) for model in models]
+    for seed in study.seeds:
+        for group in groups:
+            for images in table.images or study.images:
+                for change in table.transformations or (None,):
+                    yield Cell(measure, tuple(group), images, change, seed)

@@ -1,0 +1,171 @@
+"""What a study says of itself in words: captions, a paragraph of methods, citations, and what was undefined or not significant."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from analysis.bibliography import OWN, TOOLS, bibtex, keys_in, named, unknown_in
+from analysis.study.cells import Cell
+from analysis.study.objects import Places, build_model
+from analysis.study.reading import load_figure
+from analysis.study.schema import Figure, Study
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Made:
+    """A result, and the cell that it is of."""
+
+    cell: Cell
+    result: xr.Dataset
+
+
+def first_sentence(function: Any) -> str:
+    """The first paragraph of a docstring."""
+    return re.sub(r"\s+", " ", (inspect.getdoc(function) or "").partition("\n\n")[0]).strip()
+
+
+def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str:
+    """The caption of a figure: what it shows, of what, n, how intervals were made, seeds, literature."""
+    measures = list(dict.fromkeys(found.cell.measure for found in made))
+    sentences = [table.caption or first_sentence(load_figure(table.figure)) or name]
+    for measure in measures:
+        mine = [found.result.attrs for found in made if found.cell.measure == measure]
+        label = study.label("measures", measure)
+        sentences.append(f"{_capital(label)}: {mine[0].get('formula', mine[0].get('definition', study.measures[measure].measure))}.")
+        sentences.append(_intervals(study, mine))
+    sentences.append(_counts(study, made))
+    sentences.append(f"Seed{'s' if len(study.seeds) > 1 else ''} {', '.join(map(str, study.seeds))}.")
+    cited, others = citations(found.result.attrs for found in made)
+    if cited or others:
+        sentences.append(f"After {'; '.join(filter(None, [named(cited), *others]))}.")
+    return f"{name}. " + " ".join(dict.fromkeys(filter(None, map(_ended, sentences)))) + "\n"
+
+
+def _ended(sentence: str) -> str:
+    return sentence if not sentence or sentence.endswith((".", "?", "!")) else f"{sentence}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _intervals(study: Study, attributes: Sequence[Mapping[str, Any]]) -> str:
+    first = attributes[0]
+    if len(study.seeds) > 1:
+        return f"Intervals are of {100 * study.level:g} %, by Student's t over {len(study.seeds)} seeds."
+    if "intervals" in first:
+        return f"{first['intervals']} intervals of {100 * float(first.get('level', 0.95)):g} %."
+    if "resampled_over" not in first:
+        return ""
+    how = f" ({first['n_resamples']} resamples)" if first.get("n_resamples", 0) else ""
+    return f"Intervals of {100 * float(first.get('level', study.level)):g} % over {first['resampled_over']}{how}."
+
+
+def _counts(study: Study, made: Sequence[Made]) -> str:
+    by_images: dict[str, set[int]] = {}
+    for found in made:
+        by_images.setdefault(study.label("images", found.cell.images), set()).add(int(found.result.attrs.get("n_images", 0)))
+    counts = [f"{'/'.join(map(str, sorted(n - {0})))} images of {name}" for name, n in by_images.items() if n - {0}]
+    units = sorted({int(n) for found in made if "n_units" in found.result for n in np.atleast_1d(found.result["n_units"].values) if n > 0})
+    parts = [", ".join(counts)] if counts else []
+    if units:
+        parts.append(f"{units[0]} units of each layer" if units[0] == units[-1] else f"{units[0]} to {units[-1]} units of each layer")
+    return f"n = {'; '.join(parts)}." if parts else ""
+
+
+def citations(attributes: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Entries of the bibliography that results name, and citations that are none of ours."""
+    texts = list(dict.fromkeys(str(found[key]) for found in attributes for key in ("citation", "interval_citation") if found.get(key)))
+    keys = [key for text in texts for key in keys_in(text)]
+    return list(dict.fromkeys(keys)), list(dict.fromkeys(part for text in texts for part in unknown_in(text) if part != OWN))
+
+
+def methods(study: Study, places: Places, made: Sequence[Made], counts: Mapping[str, tuple[int, tuple[int, ...]]]) -> tuple[str, str]:
+    """A paragraph for the methods section, and BibTeX of all that it names."""
+    cited, others = citations(found.result.attrs for found in made)
+    models = [_model_sentence(study, places, name) for name in study.models]
+    tools = ", ".join(f"{name} {version(package)}" for name, package in zip(TOOLS, ("numpy", "scipy", "scikit-learn", "xarray", "seaborn", "matplotlib"), strict=True))
+    sentences = [f"We compared {_listed([study.label('models', name) for name in study.models])} with hmax-cnn {version('hmax-cnn')}.", *(text for text, _ in models)]
+    for name, (count, shape) in counts.items():
+        table = study.images[name]
+        how = "" if table.resize == "none" else f", brought to size by the rule {table.resize}"
+        given = f", with {_settings(table.parameters)}" if table.parameters else ""
+        sentences.append(f"{_capital(study.label('images', name))} were {count} images of {shape[0]} x {shape[1]} pixels ({table.source}{given}{how}).")
+    for name, change in study.transformations.items():
+        if change.views is not None:
+            sentences.append(f"{_capital(study.label('transformations', name))}: views of the same object, from {change.views.reference:g} on.")
+        else:
+            unit = next((_unit(found.result) for found in made if found.cell.transformation == name), "")
+            values = ", ".join(f"{value:g}" for value in change.values or ())
+            given = f", with {_settings(change.parameters)}" if change.parameters else ""
+            sentences.append(f"{_capital(study.label('transformations', name))}: {change.transformation}{given}, of {values} {unit}".rstrip() + ".")
+    for measure in study.measures:
+        attributes = next((found.result.attrs for found in made if found.cell.measure == measure), {})
+        source = named(keys_in(str(attributes.get("citation", ""))))
+        formula = f" = {attributes['formula']}" if attributes.get("formula") else ""
+        sentences.append(f"{_capital(study.label('measures', measure))}: {attributes.get('definition', study.measures[measure].measure)}{formula}{f' ({source})' if source else ''}.")
+        sentences.append(_intervals(study, [attributes]) if attributes else "")
+    units = f"At most {study.units} units of each layer took part, drawn at random, where a measure is of units."
+    repeated = f"Everything was repeated with {len(study.seeds)} seeds ({', '.join(map(str, study.seeds))})." if len(study.seeds) > 1 else f"The seed was {study.seeds[0]}."
+    sentences += [units, repeated, f"Computed with {tools}."]
+    keys = [*cited, *(key for _, found in models for key in found), *keys_in("; ".join(TOOLS))]
+    return " ".join(dict.fromkeys(filter(None, sentences))) + "\n", bibtex(keys, others)
+
+
+def _model_sentence(study: Study, places: Places, name: str) -> tuple[str, list[str]]:
+    table = study.models[name]
+    keys = keys_in(build_model(table, places, study.seeds[0]).documentation())
+    given = f" with {_settings(table.parameters)}" if table.parameters else " with its default parameters"
+    learned = f", fitted on {study.label('images', table.learns_from)}" if table.learns_from else ""
+    layers = f"; layers {', '.join(table.layers)}" if table.layers else ""
+    source = f" ({named(keys)})" if keys else ""
+    return f"{_capital(study.label('models', name))} was {table.model}{given}{learned}{layers}{source}.", keys
+
+
+def _settings(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in parameters.items())
+
+
+def _unit(result: xr.Dataset) -> str:
+    name = str(result.attrs.get("transformation", ""))
+    return str(result[name].attrs.get("units", "")) if name in result.coords else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def doubtful(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a main table whose value is undefined, partly undefined, or not significant; why, in the column `why`.
+
+    Not significant is what has p (corrected, where it is) of at least 0.05, or an interval that holds chance, or the control.
+    """
+    found = pd.Series([""] * len(table), index=table.index, dtype=object)
+    if "value" not in table:
+        return table.assign(why=found)[[]].iloc[:0]
+    value = table["value"]
+    if {"n_defined", "n_units"} <= set(table):
+        some = table["n_defined"] < table["n_units"]
+        counts = [f"{int(units - defined)} of {int(units)} units undefined" for defined, units in zip(table["n_defined"].fillna(0), table["n_units"].fillna(0), strict=True)]
+        found[some] = pd.Series(counts, index=table.index)[some]
+    if {"low", "high"} <= set(table):
+        for column, text in (("control", "the interval holds the control"), ("chance", "the interval holds chance")):
+            if column in table:
+                found[(table["low"] <= table[column]) & (table[column] <= table["high"]) & (table["low"] < table["high"])] = text
+    p = next((column for column in ("p_corrected", "p") if column in table), None)
+    if p is not None:
+        insignificant = table[p] >= ALPHA
+        found[insignificant] = [f"{p} = {number:.3g}" for number in table.loc[insignificant, p]]
+    found[value.isna()] = "undefined"
+    return table.assign(why=found)[found != ""]

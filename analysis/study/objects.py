@@ -1,0 +1,186 @@
+"""From the tables of a study's file to the things they name: models, images, transformations."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.models import load_model
+from analysis.naming import importable, load, nearest, unknown_parameters
+from analysis.study import schema
+from data import Dataset, open_dataset
+from data.stimuli import Screen, Stimuli
+from data.transformed import Transformation, Transformed, transformed, views
+from extraction import FeatureExtractor
+
+ROOT = "HMAX_CNN_DATA"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where files and modules of a study are looked for, in this order.
+
+    Attributes
+    ----------
+    beside : Path
+        The folder of the study's file; after it the working folder, then the one that HMAX_CNN_DATA names.
+    """
+
+    beside: Path = field(default_factory=Path.cwd)
+
+    def modules(self) -> None:
+        """Let the study's own modules be imported."""
+        importable(self.beside)
+
+    def path(self, text: str) -> Path | None:
+        """The file or folder of this name."""
+        roots = [self.beside, Path.cwd(), *([Path(os.environ[ROOT])] if os.environ.get(ROOT) else [])]
+        return next((found.resolve() for root in roots if (found := root / text).exists()), None)
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters with every text that names a file, such as weights, as its full path."""
+        files = {name: self.path(value) for name, value in given.items() if isinstance(value, str) and ("/" in value or "." in value)}
+        return dict(given) | {name: str(path) for name, path in files.items() if path is not None and path.is_file()}
+
+
+def build_model(table: schema.Model, places: Places, seed: int) -> FeatureExtractor:
+    """The model, not fitted; the study's seed where it takes one and none is given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there is no such model, parameter or layer.
+    """
+    places.modules()
+    model = load_model(table.model, places.parameters(table.parameters))
+    known = model.get_params(deep=False)
+    chosen: dict[str, Any] = {"random_state": seed} if "random_state" in known and "random_state" not in table.parameters else {}
+    model.set_params(**chosen, **({"progress": False} if "progress" in known else {}))
+    unknown = [layer for layer in table.layers or () if layer not in model.layer_names]
+    if unknown:
+        msg = f"`layers` must be some of {', '.join(map(repr, model.layer_names))}, got {unknown[0]!r}.{nearest(unknown[0], model.layer_names)}"
+        raise ValueError(msg)
+    return model
+
+
+def must_learn(model: FeatureExtractor, layers: list[str] | None) -> bool:
+    """Whether a model has to be fitted before its layers answer."""
+    return model._must_learn(model._wanted(layers or model.layer_names)) and not model._has_learned()
+
+
+def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
+    """The images, decoded or drawn when they are looked at.
+
+    Raises
+    ------
+    ValueError, TypeError, OSError
+        If there are none, or fewer than asked for.
+    """
+    if table.is_function:
+        places.modules()
+        images = _stimuli(table, places)
+    else:
+        if table.parameters:
+            msg = f"`parameters` belong to a function of stimuli, but `source` is {table.source!r}. Leave them out."
+            raise ValueError(msg)
+        found = places.path(table.source)
+        images = open_dataset(table.source if found is None else found).framed(table.resize, table.background)
+    kept = np.arange(len(images))
+    if table.split is not None:
+        split = getattr(images, "split", None)
+        if split is None:
+            msg = f"`split` is {table.split!r}, but {table.source} has no given split. Leave it out, or use `skip` and `first`."
+            raise ValueError(msg)
+        kept = kept[split == table.split]
+    kept = kept[table.skip :]
+    if table.per_class is not None:
+        kept = _per_class(images, kept, table)
+    if table.first is not None:
+        if table.first > len(kept):
+            msg = f"`first` must be at most {len(kept)}, the number of images there are, got {table.first}."
+            raise ValueError(msg)
+        kept = kept[: table.first]
+    if not len(kept):
+        msg = f"`skip` = {table.skip} leaves none of the {len(images)} images of {table.source}. Use a smaller number."
+        raise ValueError(msg)
+    return images if len(kept) == len(images) else images.subset(kept)
+
+
+def _stimuli(table: schema.Images, places: Places) -> Stimuli:
+    unused = [name for name in ("resize", "background") if getattr(table, name) not in (None, "none")]
+    if unused:
+        msg = f"`{unused[0]}` is for pictures; stimuli are drawn at the size of their `screen`. Leave it out."
+        raise ValueError(msg)
+    function = load(table.source, "source")
+    if wrong := unknown_parameters(function, table.parameters):
+        raise ValueError(" ".join(wrong))
+    given = places.parameters(table.parameters)
+    if isinstance(given.get("screen"), dict):
+        given["screen"] = Screen(**given["screen"])
+    lacking = [
+        name for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) and name not in given
+    ]  # fmt: skip
+    if lacking:
+        msg = f"`parameters` lack {lacking[0]!r}, which {table.source} needs, such as {lacking[0]} = {'[96, 96]' if lacking[0] == 'screen' else '...'}."
+        raise ValueError(msg)
+    found = function(**given)
+    if not (hasattr(found, "subset") and len(found)):
+        msg = f"`source` {table.source} must return data.stimuli.Stimuli or a data.Dataset, got {type(found).__name__}."
+        raise TypeError(msg)
+    return found
+
+
+def _per_class(images: Any, kept: np.ndarray, table: schema.Images) -> np.ndarray:
+    labels = getattr(images, "labels", None)
+    if labels is None:
+        msg = f"`per_class` needs labels, and {table.source} has none. Use `first`."
+        raise ValueError(msg)
+    chosen = []
+    for label in np.unique(labels):
+        members = kept[labels[kept] == label]
+        if len(members) < table.per_class:
+            msg = f"`per_class` must be at most {len(members)}, the images of class {str(label)!r}, got {table.per_class}."
+            raise ValueError(msg)
+        chosen.append(members[: table.per_class])
+    return np.sort(np.concatenate(chosen))
+
+
+def build_transformed(table: schema.Transformation, images: Dataset | Stimuli, places: Places) -> Transformed:
+    """Images at every value.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the transformation, its unit or a value is impossible for these images.
+    """
+    if table.views is not None:
+        return _views(table.views, images)
+    places.modules()
+    function = load(str(table.transformation), "transformation")
+    if wrong := unknown_parameters(function, table.parameters):
+        raise ValueError(" ".join(wrong))
+    made = function(**places.parameters(table.parameters))
+    if not isinstance(made, Transformation):
+        msg = f"`transformation` {table.transformation} must return a data.transformed.Transformation, got {type(made).__name__}."
+        raise TypeError(msg)
+    if table.unit is not None and table.unit != made.units:
+        msg = f"`unit` of {made.name} is {made.units!r}, got {table.unit!r}. Give `values` in {made.units}, or leave `unit` out."
+        raise ValueError(msg)
+    return transformed(images, made, table.values or ())
+
+
+def _views(table: schema.Views, images: Dataset | Stimuli) -> Transformed:
+    columns = {str(name): images.table[name] for name in images.table} if isinstance(images, Stimuli) else dict(images.columns)
+    columns |= {"label": images.labels} if images.labels is not None else {}
+    for name in (table.object, table.angle):
+        if name not in columns:
+            msg = f"`views` name the column {name!r}, but these images have {', '.join(map(repr, columns)) or 'none'}.{nearest(name, columns)}"
+            raise ValueError(msg)
+    return views(images, list(columns[table.object]), np.asarray(columns[table.angle], dtype=float), table.reference)

@@ -1,0 +1,211 @@
+"""Running a study: what is done is kept, what is not is made, on one or several processes, and then the folder is finished."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+from time import perf_counter
+from typing import Any
+
+import joblib
+from joblib.externals.loky import get_reusable_executor
+from tqdm.auto import tqdm
+
+from analysis.features import Interrupted
+from analysis.study.cells import Cell, cells_of
+from analysis.study.finishing import finish
+from analysis.study.folder import Folder
+from analysis.study.objects import Places, build_images
+from analysis.study.reading import read_study
+from analysis.study.schema import Study
+from analysis.study.toml_writing import as_toml
+from analysis.study.work import Failure, Work, fingerprint, run_cells
+from extraction.files import written_whole
+
+_LOOK = 0.3  # seconds between two looks at what is done
+
+
+class FailedCells(RuntimeError):
+    """Some cells could not be made; the others are kept."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run did.
+
+    Attributes
+    ----------
+    root : Path
+    n_cells, n_made : int
+        Of the study; made now, the others were there.
+    seconds : float
+    files : list of Path
+    warnings : list of str
+    """
+
+    root: Path
+    n_cells: int
+    n_made: int
+    seconds: float
+    files: list[Path] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None = None, progress: bool | None = None) -> Ran:
+    """Run a study, or go on with it, and write everything into one folder.
+
+    Parameters
+    ----------
+    path : Path
+        The study's file.
+    output : Path
+        A folder that is not there yet, or is empty; or, to go on, the one of an earlier run. Of that, cells are kept that were made of the same
+        things: parameters, images, files, modules.
+    resume : bool
+        Whether to go on.
+    jobs : int or None
+        Processes; one per core where None. Results do not depend on it.
+    progress : bool or None
+
+    Returns
+    -------
+    Ran
+
+    Raises
+    ------
+    StudyError
+        If the file is wrong; nothing was run.
+    FileExistsError
+        If the folder has something in it, and `resume` is not asked for.
+    FailedCells
+        If measures failed; the other cells are kept.
+    Interrupted
+        On Ctrl-C; cells that are done are kept.
+    """
+    started = perf_counter()
+    study = read_study(path)
+    folder = _opened(output, resume)
+    places = Places(path.resolve().parent)
+    try:
+        fingerprints = {name: fingerprint(build_images(table, places), name, progress) for name, table in study.images.items()}
+    except KeyboardInterrupt:
+        msg = "Interrupted before anything was computed."
+        raise Interrupted(msg) from None
+    jobs = jobs or joblib.cpu_count()
+    work = Work(study, places, folder.root.resolve(), fingerprints, None if jobs == 1 else 1)
+    cells = cells_of(study)
+    _clear(work, cells)
+    with written_whole(folder.study) as temporary:
+        temporary.write_text(as_toml(study), encoding="utf-8")
+    done = set(work.cells_done(cells))
+    todo = [cell for cell in cells if cell not in done]
+    failures = _run(work, todo, jobs, len(done), progress)
+    if failures:
+        raise FailedCells(_told(failures, len(cells), output))
+    if not study.keep_responses:
+        rmtree(folder.responses, ignore_errors=True)
+    for checkpoint in folder.models.glob(".*.checkpoint*"):
+        checkpoint.unlink()
+    warnings = finish(folder, work, progress)
+    return Ran(output, len(cells), len(todo), perf_counter() - started, folder.files(), warnings)
+
+
+def _opened(output: Path, resume: bool) -> Folder:
+    if output.exists() and not output.is_dir():
+        msg = f"Cannot write into {output}: it is a file. Give a folder."
+        raise NotADirectoryError(msg)
+    earlier = output.is_dir() and any(output.iterdir())
+    if earlier and not resume:
+        msg = f"The folder {output} is not empty. Add --resume to go on with the study in it, or give another folder."
+        raise FileExistsError(msg)
+    if earlier and not (output / "study.toml").is_file():
+        msg = f"The folder {output} holds no study to go on with: there is no study.toml in it. Give another folder."
+        raise FileExistsError(msg)
+    output.mkdir(parents=True, exist_ok=True)
+    if not os.access(output, os.W_OK):
+        msg = f"The folder {output} is closed to writing. Give another."
+        raise PermissionError(msg)
+    return Folder(output)
+
+
+def _clear(work: Work, cells: Sequence[Cell]) -> None:
+    """Take away halves of files that a killed process left, and results that the study no longer has."""
+    work.folder.clear_halves()
+    wanted = {work.path(cell) for cell in cells}
+    for path in list(work.folder.results.rglob("*.nc")):
+        if path not in wanted:
+            path.unlink()
+
+
+def _groups(cells: Sequence[Cell]) -> tuple[list[list[Cell]], list[list[Cell]]]:
+    """Cells that share a fitted model, those of one set of images together; and pairs, which need the responses of the former."""
+    single: dict[Any, list[Cell]] = {}
+    pairs: dict[Any, list[Cell]] = {}
+    for cell in cells:
+        (single if len(cell.models) == 1 else pairs).setdefault((cell.models, cell.seed), []).append(cell)
+    sort = [sorted(group, key=lambda cell: (cell.images, cell.transformation or "")) for group in single.values()]
+    return sort, list(pairs.values())
+
+
+def _run(work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: bool | None) -> list[Failure]:
+    failures: list[Failure] = []
+    singles, pairs = _groups(todo)
+    with _bar(work, todo, n_done, progress):
+        try:
+            for groups in (singles, pairs):
+                if jobs == 1 or len(groups) < 2:
+                    for group in groups:
+                        failures += run_cells(work, group, group[0].seed)
+                else:
+                    tasks = (joblib.delayed(run_cells)(work, group, group[0].seed) for group in groups)
+                    for found in joblib.Parallel(min(jobs, len(groups)), return_as="generator_unordered", batch_size=1)(tasks):
+                        failures += found
+        except KeyboardInterrupt:
+            if jobs > 1:
+                get_reusable_executor().shutdown(wait=True, kill_workers=True)
+            work.folder.clear_halves()
+            n_kept = n_done + len(work.cells_done(todo))
+            msg = f"Interrupted: {n_kept} of {n_done + len(todo)} cells are kept in {work.root}. Run the same command with --resume to go on."
+            raise Interrupted(msg) from None
+    return failures
+
+
+@contextmanager
+def _bar(work: Work, todo: Sequence[Cell], n_done: int, progress: bool | None) -> Iterator[None]:
+    """A progress bar by cells, which counts files: whichever process wrote them."""
+    stop = threading.Event()
+    waiting = {work.path(cell): work.path(cell).stat().st_mtime_ns if work.path(cell).exists() else 0 for cell in todo}
+    shown = None if progress is None else not progress
+    with tqdm(total=n_done + len(todo), initial=n_done, desc="Study", unit="cell", delay=1, disable=shown) as bar:
+
+        def watch() -> None:
+            while not stop.wait(_LOOK):
+                done = [path for path, before in waiting.items() if path.exists() and path.stat().st_mtime_ns != before]
+                for path in done:
+                    del waiting[path]
+                bar.update(len(done))
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            watcher.join()
+
+
+def _told(failures: Sequence[Failure], n_cells: int, output: Path) -> str:
+    """Which cells failed and why, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for failure in failures:
+        reasons.setdefault(failure.text, []).append(str(failure.cell))
+    lines = [f"  {', '.join(cells[:3])}{f' and {len(cells) - 3} more' if len(cells) > 3 else ''}: {text}" for text, cells in reasons.items()]
+    kept = n_cells - len(failures)
+    return "\n".join(
+        [f"{len(failures)} of {n_cells} cells failed:", *lines, f"The other {kept} are kept in {output}. Mend the study, and run it again with --resume."]
+    )

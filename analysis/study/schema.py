@@ -1,0 +1,253 @@
+"""What may stand in a study's file: its keys, their types, and what they are when left out."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Table(BaseModel):
+    """A table of the file: no other keys, no numbers made of text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Model(_Table):
+    """A model that takes part.
+
+    Attributes
+    ----------
+    model : str
+        Its path, 'package:Class'.
+    label : str or None
+        What figures and tables call it; its name in the file where None.
+    layers : list of str or None
+        Layers that are measured; all where None.
+    learns_from : str or None
+        The images that it is fitted on, by name; needed by models that learn.
+    parameters : dict
+        Of the class; `random_state` is the study's seed unless it stands here.
+    """
+
+    model: Name
+    label: str | None = None
+    layers: Annotated[list[str], Field(min_length=1)] | None = None
+    learns_from: str | None = None
+    parameters: dict[str, Any] = {}
+
+
+class Images(_Table):
+    """What the models look at: a dataset, or stimuli.
+
+    Attributes
+    ----------
+    source : str
+        A folder, a .csv index, an idx file, 'digits' or 'photographs'; or the path of a function that returns stimuli, 'package:function'.
+    parameters : dict
+        Of that function.
+    label : str or None
+    resize, background
+        Of datasets, as on the command line.
+    split : {'train', 'test'} or None
+        Only images of this side of a given split.
+    skip, first, per_class : int or None
+        Leave out the first so many; of the rest take the first so many, or so many of each class.
+    """
+
+    source: Name
+    parameters: dict[str, Any] = {}
+    label: str | None = None
+    resize: str = "none"
+    background: str | None = None
+    split: Literal["train", "test"] | None = None
+    skip: Annotated[int, Field(ge=0)] = 0
+    first: Annotated[int, Field(ge=1)] | None = None
+    per_class: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def is_function(self) -> bool:
+        """Whether the source is a path to a function, not to a file: 'C:/pictures' is a file."""
+        return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", self.source) is not None
+
+
+class Views(_Table):
+    """Rotation in depth, from a set that has several views of each object.
+
+    Attributes
+    ----------
+    object, angle : str
+        Columns of the index (or of a stimulus table) that say which object and which view; 'label' is the class.
+    reference : float
+    """
+
+    object: str
+    angle: str
+    reference: float = 0.0
+
+
+class Transformation(_Table):
+    """A change of images by a value with a unit.
+
+    Attributes
+    ----------
+    transformation : str or None
+        The path of a function that returns a `data.transformed.Transformation`; not with `views`.
+    views : Views or None
+    values : list of float
+        With the identity among them; not with `views`.
+    unit : str or None
+        Checked against the transformation's own, such as 'pixels'.
+    parameters : dict
+        Of the function.
+    label : str or None
+    """
+
+    transformation: str | None = None
+    views: Views | None = None
+    values: Annotated[list[float], Field(min_length=1)] | None = None
+    unit: str | None = None
+    parameters: dict[str, Any] = {}
+    label: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Transformation:
+        if (self.transformation is None) == (self.views is None):
+            msg = "give `transformation` and `values`, or `views`"
+            raise ValueError(msg)
+        if (self.values is None) != (self.transformation is None):
+            msg = "`values` belong to a `transformation`, and every one needs them; `views` have their own"
+            raise ValueError(msg)
+        return self
+
+
+class Measure(_Table):
+    """What is asked of models.
+
+    Attributes
+    ----------
+    measure : str
+        The path of a function; see `analysis.study.asking`.
+    models, images, transformations : list of str or None
+        Names; all models, all images, no transformation where None.
+    layers : dict from model to list of str
+        In place of the model's own.
+    units : int, 'centre', 'all' or None
+        At most so many units of each layer; one per feature, in the middle; all; the study's own number where None.
+    parameters : dict
+        Of the function.
+    label : str or None
+    """
+
+    measure: Name
+    models: list[str] | None = None
+    images: list[str] | None = None
+    transformations: list[str] | None = None
+    layers: dict[str, list[str]] = {}
+    units: Annotated[int, Field(ge=1)] | Literal["centre", "all"] | None = None
+    parameters: dict[str, Any] = {}
+    label: str | None = None
+
+
+class Figure(_Table):
+    """A figure of what measures gave.
+
+    Attributes
+    ----------
+    figure : str
+        A name of ours, or the path of a function from a table to a matplotlib Figure.
+    measures : list of str
+    models, layers, images, transformations : list of str or None
+        Only these, by name; all where None.
+    width : str or int
+        'single' (85 mm), 'middle' (114), 'double' (174), or such as '120 mm'.
+    parameters : dict
+        Of the function.
+    caption : str or None
+        What the caption starts with, in place of the function's own sentence.
+    """
+
+    figure: Name
+    measures: Annotated[list[str], Field(min_length=1)]
+    models: list[str] | None = None
+    layers: list[str] | None = None
+    images: list[str] | None = None
+    transformations: list[str] | None = None
+    width: str | float = "double"
+    parameters: dict[str, Any] = {}
+    caption: str | None = None
+
+    @field_validator("width")
+    @classmethod
+    def _known_width(cls, width: str | float) -> str | float:
+        from analysis.figures.style import width_in_mm
+
+        width_in_mm(width)
+        return width
+
+
+class Study(_Table):
+    """The whole file.
+
+    Attributes
+    ----------
+    title : str
+    about : str
+        A sentence or more on what it is for; stands at the head of the report.
+    seeds : list of int
+        One repetition each: of weights and prototypes, of the units that are drawn, of folds and resampling. Images stay the same.
+    units : int
+        At most so many units of each layer.
+    resamples : int
+        Of the bootstrap, for intervals.
+    level : float
+        Of intervals.
+    pixels_per_degree : float or None
+        Handed to measures that ask for it.
+    keep_responses : bool
+        Whether the responses stay in the folder.
+    """
+
+    title: Name
+    about: str = ""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
+    units: Annotated[int, Field(ge=1)] = 200
+    resamples: Annotated[int, Field(ge=0)] = 200
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    pixels_per_degree: Annotated[float, Field(gt=0)] | None = None
+    keep_responses: bool = False
+    models: Annotated[dict[str, Model], Field(min_length=1)]
+    images: Annotated[dict[str, Images], Field(min_length=1)]
+    transformations: dict[str, Transformation] = {}
+    measures: Annotated[dict[str, Measure], Field(min_length=1)]
+    figures: dict[str, Figure] = {}
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            msg = "each must stand there once"
+            raise ValueError(msg)
+        return seeds
+
+    @field_validator("models", "images", "transformations", "measures", "figures")
+    @classmethod
+    def _are_names(cls, tables: dict[str, Any]) -> dict[str, Any]:
+        for name in tables:
+            if not _NAME.fullmatch(name):
+                msg = f"{name!r} is no name: use letters, digits, '_', '.', '+' and '-' (it names files), and `label` for the rest"
+                raise ValueError(msg)
+        folded = [name.casefold() for name in tables]
+        twins = [name for name in tables if folded.count(name.casefold()) > 1]
+        if twins:
+            msg = f"{twins[0]!r} and {twins[1]!r} differ in capitals only, and would be one file on some machines"
+            raise ValueError(msg)
+        return tables
+
+    def label(self, kind: str, name: str) -> str:
+        """What figures and tables call a model, images, transformation or measure."""
+        return getattr(getattr(self, kind)[name], "label", None) or name
