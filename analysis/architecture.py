@@ -29,7 +29,8 @@ def architecture(
     -------
     xarray.Dataset
         One row for each layer and band, of dim row: layer, band, features, height, width, units, parameters, multiply_accumulates, `value` and
-        `low`, `high` (the size of a unit's field, its larger side, in pixels, all three the same), step and status; and `image_height`, `image_width`.
+        `low`, `high` (the size of a unit's field, its larger side, in pixels, all three the same), step, status;
+        `image_height`, `image_width`.
     """
     wanted = tuple(layers or model.layer_names)
     fields = model.fields(image_shape, wanted)

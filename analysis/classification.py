@@ -99,5 +99,9 @@ def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, A
     data["chance"] = ((), 1 / len(first.classes))
     coords = {"layer": list(done), "image": names, "label": first.classes.astype(str), "predicted": first.classes.astype(str)}
     definition = Definition("accuracy", f"share of images told right by a readout ({known['readout']}) that was trained on others", "this package")
-    attributes = definition.attributes() | known | {"chance": 1 / len(first.classes), "n_images": len(names), "intervals": "Wilson's", "interval_citation": "Wilson, JASA 1927"}
+    attributes = (
+        definition.attributes()
+        | known
+        | {"chance": 1 / len(first.classes), "n_images": len(names), "intervals": "Wilson's", "interval_citation": "Wilson, JASA 1927"}
+    )
     return xr.Dataset(data, coords=coords).assign_attrs(attributes | {"level": 0.95})

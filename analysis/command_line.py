@@ -105,7 +105,7 @@ def _sides(text: str | None, model: FeatureExtractor) -> tuple[int, int]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hmax-cnn")
 def main() -> None:
-    """HMAX, perceptrons and convolutional networks: features, fields and a readout.
+    """HMAX, perceptrons and convolutional networks: studies, figures, features, fields and a readout.
 
     A MODEL is package:Class, such as hmax:HMAX; its parameters are given with --set.
     """
@@ -261,9 +261,8 @@ def _save_readouts(done: list[Any], output: Path, attributes: dict[str, str], co
     with written_whole(output / "run.json") as temporary:
         temporary.write_text(json.dumps(attributes | {"complete": complete}, indent=1))
     last = done[-1]
-    counts = last.confusion().reset_index().melt("label", var_name="predicted", value_name="n_images")
-    figure = confusion(last.confusion(), f"{last.name}: {100 * last.accuracy:.1f} % of {len(last.table)}")
-    return [*written, output / "run.json", *save(figure, output / "confusion", counts)]
+    counts = last.confusion().reset_index().melt("label", var_name="predicted", value_name="n_pictures").assign(model=last.name)
+    return [*written, output / "run.json", *save(confusion(counts, width="single"), output / "confusion", counts)]
 
 
 @main.command()
@@ -302,20 +301,171 @@ def train(
         click.echo(f"{len(done.written)} files: {', '.join(map(str, done.written))}", err=True)
 
 
-@main.command()
-@click.option(
-    "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("hmax-cnn-demo"), show_default=True, help="Folder for figures."
-)
-@_quiet
-@_plainly
-def demo(output: Path, quiet: bool) -> None:
-    """The main job on embedded images: features, fields, a readout, and figures to look at."""
-    from analysis.demo import run
+@main.group()
+def study() -> None:
+    """Run comparison studies: from one TOML file to a folder with results, figures and a report.
 
-    written = run(output, progress=False if quiet else None)
-    click.echo(f"{len(written)} files in {output}:")
-    for path in written:
-        click.echo(f"  {path.name}")
+    Exit codes: 0 done; 1 something is wrong, and the text says what; 2 the command was written wrongly; 130 interrupted, what is done is
+    kept.
+    """
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Say it in JSON, for scripts.")
+
+
+@study.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_plainly
+def new(file: Path) -> None:
+    """Write a commented study into FILE, to start from."""
+    from importlib.resources import files
+
+    if file.exists():
+        msg = f"{file} is there already. Give another name."
+        raise FileExistsError(msg)
+    with written_whole(file) as temporary:
+        temporary.write_text(
+            files("analysis.study").joinpath("template.toml").read_text(encoding="utf-8").replace("FILE", str(file)), encoding="utf-8"
+        )
+    click.echo(f"A study to start from is in {file}. Look at it, then: hmax-cnn study run {file} --output {file.stem}", err=True)
+
+
+@study.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_json
+@_plainly
+def check(file: Path, as_json: bool) -> None:
+    """Say what is wrong in a study's FILE, each with its line; nothing is run."""
+    from dataclasses import asdict
+
+    from analysis.study.cells import cells_of
+    from analysis.study.reading import StudyError, read_study
+
+    try:
+        found = read_study(file)
+    except StudyError as error:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"problems": [asdict(problem) for problem in error.problems]}, indent=1))
+        sys.exit(1)
+    n_cells = len(cells_of(found))
+    click.echo(
+        json.dumps({"problems": [], "cells": n_cells}) if as_json else f"{file} is a study of {n_cells} cells and {len(found.figures)} figures."
+    )
+
+
+@study.command(name="run")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder for everything.")
+@click.option("--resume", is_flag=True, help="Go on with the study in that folder: cells that are done, of the same things, are kept.")
+@click.option("--plan", "only_plan", is_flag=True, help="Only say what it would take: cells, images, time and memory.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes; one per core if not given. Results do not depend on it.")
+@_quiet
+@_json
+@_plainly
+def run_command(file: Path, output: Path, resume: bool, only_plan: bool, jobs: int | None, quiet: bool, as_json: bool) -> None:
+    """Run the study in FILE, and write results, tables, figures and a report into the folder --output.
+
+    After Ctrl-C, or a change of the file, the same command with --resume goes on.
+    """
+    from analysis.study.running import run_study
+
+    if only_plan:
+        _show_plan(file, jobs, as_json)
+        return
+    done = run_study(file, output, resume, jobs, progress=False if quiet or as_json else None)
+    for warning in done.warnings if not quiet else ():
+        click.echo(f"Warning: {warning}", err=True)
+    if as_json:
+        facts = {"output": str(output), "cells": done.n_cells, "made_now": done.n_made, "seconds": round(done.seconds, 2), "warnings": done.warnings}
+        click.echo(json.dumps(facts | {"files": [path.relative_to(output).as_posix() for path in done.files]}, indent=1))
+    elif not quiet:
+        _tell(output, done.files, f"{done.n_cells} cells, {done.n_made} of them made now, in {done.seconds:.0f} s")
+
+
+def _show_plan(file: Path, jobs: int | None, as_json: bool) -> None:
+    from analysis.study.planning import described, plan
+    from analysis.study.reading import read_study
+
+    found = plan(file, jobs)
+    if as_json:
+        facts = {"cells": found.n_cells, "images": found.n_images, "seconds": round(found.seconds, 1), "memory_mib": round(found.memory_mib)}
+        click.echo(json.dumps(facts | {"jobs": found.jobs, "rows": found.rows.to_dict("records")}, indent=1))
+        return
+    click.echo(found.rows.to_string(index=False))
+    click.echo(described(found, read_study(file)))
+
+
+def _tell(output: Path, files: list[Path], first: str) -> None:
+    """What was made, and where."""
+    click.echo(f"{first}. In {output}:", err=True)
+    for kind in ("results", "tables", "figures"):
+        click.echo(f"  {kind}/ ({sum(path.parent.name == kind or kind in path.relative_to(output).parts[:1] for path in files)} files)", err=True)
+    click.echo(f"  {', '.join(path.name for path in files if path.parent == output)}", err=True)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@_json
+@_plainly
+def report(folder: Path, as_json: bool) -> None:
+    """Write report.html of a study's FOLDER again, from the files in it."""
+    from analysis.report import write_report
+
+    path = write_report(folder)
+    click.echo(json.dumps({"report": str(path)}) if as_json else str(path))
+
+
+@main.command()
+@click.argument("name", required=False)
+@click.argument("results", type=click.Path(path_type=Path), required=False)
+@click.option("--list", "listed", is_flag=True, help="List the figures that there are.")
+@click.option("--measure", help="Of a study's folder: which results to draw, where NAME is none of its figures.")
+@click.option(
+    "--width", default=None, metavar="MM", help="single (85 mm), middle (114), double (174), or such as 120mm; the study's own if not given."
+)
+@click.option("--format", "forms", type=click.Choice(["pdf", "svg", "png"]), multiple=True, help="May be given several times; all if not given.")
+@click.option("--output", type=click.Path(path_type=Path), help="Name of the files, without ending; NAME in the working folder if not given.")
+@_json
+@_plainly
+def figure(
+    name: str | None,
+    results: Path | None,
+    listed: bool,
+    measure: str | None,
+    width: str | None,
+    forms: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Draw the figure NAME from RESULTS: a study's folder, a table (.csv) or a result (.nc).
+
+    NAME is a figure of the study, one of ours, or a path such as my_figures:mine.
+    """
+    from analysis.study.drawing import draw, listing
+
+    if listed:
+        _show(listing(), "json" if as_json else "text")
+        return
+    if name is None or results is None:
+        msg = "NAME and RESULTS are needed; `hmax-cnn figure --list` has the names."
+        raise click.UsageError(msg)
+    written = draw(name, results, measure, width, forms or ("pdf", "svg", "png"), output)
+    click.echo(json.dumps({"files": list(map(str, written))}) if as_json else "\n".join(map(str, written)))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what a shell needs to complete our commands.
+
+    For bash, add to ~/.bashrc: eval "$(hmax-cnn completion bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    if found is not None:
+        click.echo(found(main, {}, "hmax-cnn", "_HMAX_CNN_COMPLETE").source())
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ def growth(
     -------
     xarray.Dataset
         One row for each model, layer and way: `model`, `layer`, `way`, `depth` (0 for the lowest layer to 1 for the highest), `pixels`, `low`,
-        `high` (the mean over units and its interval), `smallest`, `largest`, `fraction` (of the image's shorter side), `value` (`pixels` again), `n_units`, `n_defined`
-        and `size_definition`; with `pixels_per_degree` also `degrees`, `degrees_low`, `degrees_high`.
+        `high` (the mean over units and its interval), `smallest`, `largest`, `fraction` (of the image's shorter side), `value` (`pixels` again),
+        `n_units`, `n_defined` and `size_definition`; with `pixels_per_degree` also `degrees`, `degrees_low`, `degrees_high`.
 
     Raises
     ------

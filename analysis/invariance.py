@@ -14,7 +14,6 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from analysis.measures import (
-    needs,
     DEFAULT,
     FLAT,
     Definition,
@@ -24,6 +23,7 @@ from analysis.measures import (
     described,
     grid_of,
     largest_of,
+    needs,
     per_unit,
     ratio,
     transformation_of,

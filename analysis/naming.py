@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -37,7 +38,8 @@ def load(path: str, what: str = "object") -> Any:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             msg = f"`{what}` {path!r} cannot be imported: it needs the module {error.name!r}, which is not there. Install it."
             raise ValueError(msg) from error
-        msg = f"`{what}` {path!r}: there is no module {error.name!r}.{nearest(module_name, _modules(module_name))} A module of your own lies beside the study."
+        meant = nearest(module_name, _modules())
+        msg = f"`{what}` {path!r}: there is no module {error.name!r}.{meant} A module of your own lies beside the study."
         raise ValueError(msg) from error
     except Exception as error:
         msg = f"`{what}` {path!r} cannot be imported: {type(error).__name__}: {error}. Mend the module {module_name}."
@@ -48,10 +50,8 @@ def load(path: str, what: str = "object") -> Any:
     return getattr(module, name)
 
 
-def _modules(missing: str) -> list[str]:
+def _modules() -> list[str]:
     """Modules that may have been meant: ours."""
-    import pkgutil
-
     ours = [importlib.import_module(name) for name in ("extraction", "hmax", "cnn", "data", "analysis")]
     inside = [found.name for package in ours for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
     return [package.__name__ for package in ours] + inside

@@ -72,15 +72,22 @@ def write_report(root: str | os.PathLike[str]) -> Path:
         msg = f"{folder} holds no study: there is no study.toml in it. Give the folder that `hmax-cnn study run` wrote."
         raise FileNotFoundError(msg)
     study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
-    template = Environment(loader=PackageLoader("analysis", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).get_template(
-        "report.html.jinja"
-    )
+    template = Environment(
+        loader=PackageLoader("analysis", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).get_template("report.html.jinja")
     doubtful = folder / "tables" / "not_significant_or_undefined.csv"
     page = template.render(
         study=study,
-        labels={kind: [table.get("label", name) for name, table in study.get(kind, {}).items()] for kind in ("models", "images", "transformations", "measures")},
+        labels={
+            kind: [table.get("label", name) for name, table in study.get(kind, {}).items()]
+            for kind in ("models", "images", "transformations", "measures")
+        },
         figures=[_figure(folder, name) for name in study.get("figures", {}) if (folder / "figures" / f"{name}.svg").is_file()],
-        tables=[_sheet(folder, path, table.get("label", name)) for name, table in study["measures"].items() if (path := folder / "tables" / f"{name}.csv").is_file()],
+        tables=[
+            _sheet(folder, path, table.get("label", name))
+            for name, table in study["measures"].items()
+            if (path := folder / "tables" / f"{name}.csv").is_file()
+        ],
         doubtful=_sheet(folder, doubtful, "Not significant or undefined") if doubtful.is_file() else None,
         methods=_text(folder / "methods.txt"),
         references=_text(folder / "references.bib"),
@@ -116,7 +123,10 @@ def _sheet(folder: Path, path: Path, title: str) -> Sheet:
     columns = [Column(str(name), bool(pd.api.types.is_numeric_dtype(shown[name]) and not pd.api.types.is_bool_dtype(shown[name]))) for name in shown]
     sources = table["file"].astype(str).map(quote) if "file" in table else pd.Series([""] * len(table))
     values = shown.head(_LONGEST).itertuples(index=False, name=None)
-    rows = [([_cell(value, column.number) for value, column in zip(row, columns, strict=True)], source) for row, source in zip(values, sources, strict=False)]
+    rows = [
+        ([_cell(value, column.number) for value, column in zip(row, columns, strict=True)], source)
+        for row, source in zip(values, sources, strict=False)
+    ]
     return Sheet(title, _link(folder, path), columns, rows, len(table))
 
 

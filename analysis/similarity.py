@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 from tqdm.auto import tqdm
 
-from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, needs
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described
 from analysis.responses import by_layer
 from analysis.statistics import corrected, half_samples
 

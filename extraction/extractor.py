@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing

@@ -14,5 +14,7 @@ def figure_names() -> tuple[str, ...]:
     names = [found.name for found in pkgutil.iter_modules(__path__)]
     functions = {name: getattr(import_module(f"{__name__}.{name}"), name, None) for name in names}
     return tuple(
-        name for name, function in functions.items() if function is not None and any(p.endswith("table") for p in inspect.signature(function).parameters)
+        name
+        for name, function in functions.items()
+        if function is not None and any(p.endswith("table") for p in inspect.signature(function).parameters)
     )

@@ -36,7 +36,8 @@ def accuracy(
     several = [name for name in ("model", "layer", "images") if name in table and (table[name].nunique() > 1 or name == "model")]
     single = table.groupby("model")["layer"].transform("nunique") == 1
     names = [
-        ", ".join(str(row[name]) for name in several if not (name == "layer" and alone)) for (_, row), alone in zip(table.iterrows(), single, strict=True)
+        ", ".join(str(row[name]) for name in several if not (name == "layer" and alone))
+        for (_, row), alone in zip(table.iterrows(), single, strict=True)
     ]
     guess = chance if chance is not None else float(table["chance"].iloc[0]) if "chance" in table else None
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])

@@ -15,9 +15,7 @@ from analysis.figures.style import PALETTE, checked, colours_of, sheet
 _MOST = 8  # layers of a model in a row
 
 
-def architecture(
-    table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[str, str] | None = None, width: str | float = "double"
-) -> Figure:
+def architecture(table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[str, str] | None = None, width: str | float = "double") -> Figure:
     """Architectures from the image (left) upward: each frame is the image, and in it to scale the fields of a layer's units, one for each size.
 
     Parameters
@@ -77,4 +75,4 @@ def _frame(axes: Axes, bands: pd.DataFrame, colour: str, size: float) -> None:
     first, last = bands.sort_values("height").iloc[-1], bands.sort_values("height").iloc[0]
     maps = f"{int(first.height)}" if first.height == last.height else f"{int(last.height)}-{int(first.height)}"
     n_features = int(bands["features"].sum()) if len(bands) > 1 and first.height == 1 else int(bands["features"].max())
-    axes.set_xlabel(f"{span}\n{n_features} x {maps}²", fontsize=size, labelpad=2)
+    axes.set_xlabel(f"{span}\n{n_features} units" if maps == "1" else f"{span}\n{n_features} x {maps}²", fontsize=size, labelpad=2)

@@ -48,7 +48,9 @@ def brain(
             axes.axvspan(first["ceiling_low"], first["ceiling_high"], color=PALETTE["grey"], alpha=0.25, linewidth=0, label="noise ceiling")
         for place, row in enumerate(table.itertuples()):
             axes.plot([row.low, row.high], [place, place], color=look[row.model], linewidth=1)
-            axes.plot(row.value, place, "o", color=look[row.model], markersize=3.5, markerfacecolor=look[row.model] if row.p_corrected < 0.05 else "white")
+            axes.plot(
+                row.value, place, "o", color=look[row.model], markersize=3.5, markerfacecolor=look[row.model] if row.p_corrected < 0.05 else "white"
+            )
         axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
         axes.set(yticks=range(len(names)), yticklabels=names, xlabel=label)
         axes.invert_yaxis()

@@ -50,7 +50,11 @@ def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "d
                 linecolor="white", annot_kws={"size": min(6, 26 * room)}, cbar=n_columns == 1 and ax is None,
                 cbar_kws={"label": "Predicted, % of true class", "shrink": 0.7},
             )  # fmt: skip
-            axes.set(xlabel="Predicted class", ylabel="True class" if axes is panels.flat[0] or n_columns > 1 else "", title=", ".join(dict.fromkeys(map(str, key))))
+            axes.set(
+                xlabel="Predicted class",
+                ylabel="True class" if axes is panels.flat[0] or n_columns > 1 else "",
+                title=", ".join(dict.fromkeys(map(str, key))),
+            )
             _ticks(axes, classes, room)
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")

@@ -50,7 +50,9 @@ def field_views(layer_way_y_x_table: pd.DataFrame, y_x_table: pd.DataFrame, tabl
                 axes = panels[row + index // n_columns, index % n_columns]
                 axes.imshow(picture, cmap="gray", interpolation="antialiased", alpha=0.75)
                 own = weights[(weights["model"] == model) & (weights["layer"] == box.layer)]
-                ways = {way: part.pivot_table(index="y", columns="x", values="weight", dropna=False).to_numpy(float) for way, part in own.groupby("way")}
+                ways = {
+                    way: part.pivot_table(index="y", columns="x", values="weight", dropna=False).to_numpy(float) for way, part in own.groupby("way")
+                }
                 _draw(axes, ways, (box.top, box.left, box.bottom, box.right), picture.shape)
                 axes.set_title(f"{model}\n{box.layer}" if index == 0 else f"\n{box.layer}", fontsize=7, loc="left")
             row += -(-len(mine) // n_columns)
@@ -85,6 +87,8 @@ def _draw(axes: object, ways: dict[str, np.ndarray], box: tuple[float, ...], sha
         at = np.arange(-1, shape[1] + 1), np.arange(-1, shape[0] + 1)
         axes.contour(*at, padded, [_MAPPED], colors=PALETTE["yellow"], linewidths=0.9)  # type: ignore[attr-defined]
     inside = max(top, 0), max(left, 0), min(bottom, shape[0]), min(right, shape[1])
-    rectangle = Rectangle((inside[1] - 0.5, inside[0] - 0.5), inside[3] - inside[1], inside[2] - inside[0], fill=False, edgecolor=PALETTE["sky"], linewidth=1.2)
+    rectangle = Rectangle(
+        (inside[1] - 0.5, inside[0] - 0.5), inside[3] - inside[1], inside[2] - inside[0], fill=False, edgecolor=PALETTE["sky"], linewidth=1.2
+    )
     axes.add_patch(rectangle)  # type: ignore[attr-defined]
     axes.set(xlim=(-0.5, shape[1] - 0.5), ylim=(shape[0] - 0.5, -0.5))  # type: ignore[attr-defined]

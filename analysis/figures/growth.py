@@ -73,10 +73,15 @@ def growth(
         axes.set(xlabel="Depth: lowest layer 0, highest 1", ylabel=UNITS[units], xlim=(-0.03, 1.03))
         if with_cortex:
             _cortex(panels[0, 1], field_sizes_at(float(eccentricity or 0)), float(eccentricity or 0))
-        ways = [Line2D([], [], color=PALETTE["grey"], linestyle=_LINES[way][0], marker=_LINES[way][1], markersize=3, label=way) for way in dict.fromkeys(table["way"])]
+        ways = [
+            Line2D([], [], color=PALETTE["grey"], linestyle=_LINES[way][0], marker=_LINES[way][1], markersize=3, label=way)
+            for way in dict.fromkeys(table["way"])
+        ]
         names = [Line2D([], [], color=colour, linewidth=2, label=model) for model, colour in look.items()]
         if ax is None:
-            figure.legend(handles=[*names, *ways], loc="outside lower center", ncols=2 if figure.get_figwidth() < 4 else 4, frameon=False, handlelength=2.8)
+            figure.legend(
+                handles=[*names, *ways], loc="outside lower center", ncols=2 if figure.get_figwidth() < 4 else 4, frameon=False, handlelength=2.8
+            )
         else:
             axes.legend(handles=[*names, *ways], frameon=False, fontsize=6)
     return figure

@@ -52,7 +52,7 @@ def invariance(
     """
     low, high = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
     table = over_seeds(checked(table, "model", "layer", "amount", value, low, high).rename(columns={low: "low", high: "high"}), value)
-    table = table.assign(**{name: table[name] if name in table else "" for name in ("transformation", "images", "measure", "unit_of_amount")})
+    table = table.assign(**{name: table.get(name, "") for name in ("transformation", "images", "measure", "unit_of_amount")})
     changes = list(table.drop_duplicates(["transformation", "images"])[["transformation", "images"]].itertuples(index=False, name=None))
     several = table["images"].nunique() > 1
     n_curves = len(table.drop_duplicates(["model", "layer"]))
@@ -65,7 +65,10 @@ def invariance(
     if ax is not None and n_rows * n_columns > 1:
         msg = f"`ax` is for one panel, but the table has {n_rows * n_columns}. Give the rows of one transformation and set of images."
         raise ValueError(msg)
-    with sheet(width, (1.15 if split else 1.75) * n_rows + 0.5, n_rows, n_columns, ax, sharey=True, sharex="col" if split else False) as (figure, panels):
+    with sheet(width, (1.15 if split else 1.75) * n_rows + 0.5, n_rows, n_columns, ax, sharey=True, sharex="col" if split else False) as (
+        figure,
+        panels,
+    ):
         for index, axes in enumerate(panels.flat):
             if split is None and index >= len(changes):
                 axes.axis("off")
@@ -103,11 +106,21 @@ def _rows(figure: Figure, panels: np.ndarray, groups: list[str | None], name: st
     narrow = figure.get_figwidth() < 4
     for row, group in zip(panels, groups, strict=True):
         handles, names = row[0].get_legend_handles_labels()
-        layers = [text.removeprefix(f"{group}, ") for text in names]
+        layers = [text.removeprefix(f"{group}, ") for text in names] if len(names) > 1 else [""]
         if narrow:
             row[0].legend(handles, layers, frameon=False, fontsize=5, handlelength=1.2, loc="upper left", bbox_to_anchor=(0, 1.05), labelspacing=0.15)
         else:
-            row[-1].legend(handles, layers, title=group, title_fontsize=7, frameon=False, handlelength=2.2, loc="center left", bbox_to_anchor=(1, 0.5))
+            row[-1].legend(
+                handles,
+                layers,
+                title=group,
+                title_fontsize=7,
+                alignment="left",
+                frameon=False,
+                handlelength=2.2,
+                loc="center left",
+                bbox_to_anchor=(1, 0.5),
+            )
         row[0].set_ylabel(str(group) if narrow else "", fontsize=6.5)
     figure.supylabel(name, fontsize=7.5)
 
@@ -119,9 +132,7 @@ def _curves(axes: Axes, part: pd.DataFrame, value: str, colours: Mapping[str, st
         name = str(model) if len(layers) == 1 else f"{model}, {layer}"
         dashes = ("-", "--", "-.", ":")[layers.index(layer) % 4]
         axes.fill_between(line["amount"], line["low"], line["high"], color=colours[str(model)], alpha=0.13, linewidth=0)
-        axes.plot(
-            line["amount"], line[value], dashes, color=colours[str(model)], label=name, marker=markers[str(layer)], markersize=2.8, linewidth=1
-        )
+        axes.plot(line["amount"], line[value], dashes, color=colours[str(model)], label=name, marker=markers[str(layer)], markersize=2.8, linewidth=1)
 
 
 def _axis(axes: Axes, unit: str, labelled: bool) -> None:

@@ -45,7 +45,7 @@ def layers(
     """
     low, high = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
     table = over_seeds(checked(table, "model", "layer", value, low, high).rename(columns={low: "low", high: "high"}), value)
-    table = table.assign(**{name: table[name] if name in table else "" for name in ("transformation", "images", "measure")})
+    table = table.assign(**{name: table.get(name, "") for name in ("transformation", "images", "measure")})
     panels_of = list(table.drop_duplicates(["transformation", "images"])[["transformation", "images"]].itertuples(index=False, name=None))
     places = list(table.drop_duplicates(["model", "layer"])[["model", "layer"]].itertuples(index=False, name=None))
     places = sorted(places, key=lambda place: list(dict.fromkeys(table["model"])).index(place[0]))

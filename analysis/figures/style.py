@@ -80,7 +80,9 @@ def width_in_mm(width: str | float) -> float:
 
 
 @contextmanager
-def sheet(width: str | float, height: float, rows: int = 1, columns: int = 1, ax: Axes | None = None, **options: Any) -> Iterator[tuple[Figure, np.ndarray]]:
+def sheet(
+    width: str | float, height: float, rows: int = 1, columns: int = 1, ax: Axes | None = None, **options: Any
+) -> Iterator[tuple[Figure, np.ndarray]]:
     """A figure in the house style with its panels; or, for one panel, the axes that the caller has.
 
     Parameters

@@ -43,10 +43,19 @@ def winners(picture_match_table: pd.DataFrame, picture_y_x_table: pd.DataFrame, 
             axes.imshow(picture, cmap="gray", interpolation="antialiased")
             for rank, match in enumerate(found.sort_values("match", ascending=False).itertuples()):
                 colour = PALETTE[_COLOURS[int(match.match) % len(_COLOURS)]]
-                box = Rectangle((match.left - 0.5, match.top - 0.5), match.right - match.left, match.bottom - match.top, fill=False, edgecolor=colour, linewidth=1.3)
+                box = Rectangle(
+                    (match.left - 0.5, match.top - 0.5),
+                    match.right - match.left,
+                    match.bottom - match.top,
+                    fill=False,
+                    edgecolor=colour,
+                    linewidth=1.3,
+                )
                 axes.add_patch(box)
                 shade = {"facecolor": "black", "alpha": 0.65, "pad": 0.8, "linewidth": 0}
-                axes.text(0.02, 0.03 + 0.09 * rank, str(match.unit).removeprefix("c2_"), color=colour, fontsize=6, bbox=shade, transform=axes.transAxes)
+                axes.text(
+                    0.02, 0.03 + 0.09 * rank, str(match.unit).removeprefix("c2_"), color=colour, fontsize=6, bbox=shade, transform=axes.transAxes
+                )
             axes.set_title(f"{model}: {name}", fontsize=7)
         for axes in panels.flat:
             axes.axis("off")

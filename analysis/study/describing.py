@@ -95,13 +95,21 @@ def methods(study: Study, places: Places, made: Sequence[Made], counts: Mapping[
     """A paragraph for the methods section, and BibTeX of all that it names."""
     cited, others = citations(found.result.attrs for found in made)
     models = [_model_sentence(study, places, name) for name in study.models]
-    tools = ", ".join(f"{name} {version(package)}" for name, package in zip(TOOLS, ("numpy", "scipy", "scikit-learn", "xarray", "seaborn", "matplotlib"), strict=True))
-    sentences = [f"We compared {_listed([study.label('models', name) for name in study.models])} with hmax-cnn {version('hmax-cnn')}.", *(text for text, _ in models)]
+    tools = ", ".join(
+        f"{name} {version(package)}"
+        for name, package in zip(TOOLS, ("numpy", "scipy", "scikit-learn", "xarray", "seaborn", "matplotlib"), strict=True)
+    )
+    sentences = [
+        f"We compared {_listed([study.label('models', name) for name in study.models])} with hmax-cnn {version('hmax-cnn')}.",
+        *(text for text, _ in models),
+    ]
     for name, (count, shape) in counts.items():
         table = study.images[name]
         how = "" if table.resize == "none" else f", brought to size by the rule {table.resize}"
         given = f", with {_settings(table.parameters)}" if table.parameters else ""
-        sentences.append(f"{_capital(study.label('images', name))} were {count} images of {shape[0]} x {shape[1]} pixels ({table.source}{given}{how}).")
+        sentences.append(
+            f"{_capital(study.label('images', name))} were {count} images of {shape[0]} x {shape[1]} pixels ({table.source}{given}{how})."
+        )
     for name, change in study.transformations.items():
         if change.views is not None:
             sentences.append(f"{_capital(study.label('transformations', name))}: views of the same object, from {change.views.reference:g} on.")
@@ -114,10 +122,15 @@ def methods(study: Study, places: Places, made: Sequence[Made], counts: Mapping[
         attributes = next((found.result.attrs for found in made if found.cell.measure == measure), {})
         source = named(keys_in(str(attributes.get("citation", ""))))
         formula = f" = {attributes['formula']}" if attributes.get("formula") else ""
-        sentences.append(f"{_capital(study.label('measures', measure))}: {attributes.get('definition', study.measures[measure].measure)}{formula}{f' ({source})' if source else ''}.")
+        definition = attributes.get("definition", study.measures[measure].measure)
+        sentences.append(f"{_capital(study.label('measures', measure))}: {definition}{formula}{f' ({source})' if source else ''}.")
         sentences.append(_intervals(study, [attributes]) if attributes else "")
     units = f"At most {study.units} units of each layer took part, drawn at random, where a measure is of units."
-    repeated = f"Everything was repeated with {len(study.seeds)} seeds ({', '.join(map(str, study.seeds))})." if len(study.seeds) > 1 else f"The seed was {study.seeds[0]}."
+    repeated = (
+        f"Everything was repeated with {len(study.seeds)} seeds ({', '.join(map(str, study.seeds))})."
+        if len(study.seeds) > 1
+        else f"The seed was {study.seeds[0]}."
+    )
     sentences += [units, repeated, f"Computed with {tools}."]
     keys = [*cited, *(key for _, found in models for key in found), *keys_in("; ".join(TOOLS))]
     return " ".join(dict.fromkeys(filter(None, sentences))) + "\n", bibtex(keys, others)
@@ -157,7 +170,10 @@ def doubtful(table: pd.DataFrame) -> pd.DataFrame:
     value = table["value"]
     if {"n_defined", "n_units"} <= set(table):
         some = table["n_defined"] < table["n_units"]
-        counts = [f"{int(units - defined)} of {int(units)} units undefined" for defined, units in zip(table["n_defined"].fillna(0), table["n_units"].fillna(0), strict=True)]
+        counts = [
+            f"{int(units - defined)} of {int(units)} units undefined"
+            for defined, units in zip(table["n_defined"].fillna(0), table["n_units"].fillna(0), strict=True)
+        ]
         found[some] = pd.Series(counts, index=table.index)[some]
     if {"low", "high"} <= set(table):
         for column, text in (("control", "the interval holds the control"), ("chance", "the interval holds chance")):

@@ -18,17 +18,31 @@ from tqdm.auto import tqdm
 from analysis.figures.style import colours_of, save
 from analysis.report import write_report
 from analysis.study import asking
-from analysis.study.cells import cells_of
+from analysis.study.cells import Cell, cells_of
 from analysis.study.describing import Made, caption, doubtful, methods
 from analysis.study.folder import Folder, read_result, write_json, write_text
 from analysis.study.objects import build_images
 from analysis.study.reading import load_figure
-from analysis.study.schema import Study
+from analysis.study.schema import Figure, Study
 from analysis.study.work import Work
 from analysis.tables import LONGEST, MAIN, joined
 from extraction.files import written_whole
 
-_PACKAGES = ("hmax-cnn", "numpy", "scipy", "scikit-learn", "xarray", "pandas", "matplotlib", "seaborn", "pillow", "h5netcdf", "joblib", "cupy-cuda12x", "torch")
+_PACKAGES = (
+    "hmax-cnn",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "xarray",
+    "pandas",
+    "matplotlib",
+    "seaborn",
+    "pillow",
+    "h5netcdf",
+    "joblib",
+    "cupy-cuda12x",
+    "torch",
+)
 DOUBTFUL = "not_significant_or_undefined.csv"
 
 
@@ -52,7 +66,9 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
     written = _tables(folder, study, made)
     images = {name: build_images(table, work.places) for name, table in study.images.items()}
     written += _figures(folder, study, made, progress)
-    text, references = methods(study, work.places, made, {name: (len(found), tuple(int(n) for n in np.shape(found[0]))) for name, found in images.items()})
+    text, references = methods(
+        study, work.places, made, {name: (len(found), tuple(int(n) for n in np.shape(found[0]))) for name, found in images.items()}
+    )
     write_text(folder.methods, text)
     write_text(folder.references, references)
     for stale in known - set(written):
@@ -75,8 +91,28 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
             written.append(_csv(table, folder.tables / f"{stem}.csv"))
             if name == MAIN:
                 doubts.append(doubtful(table))
-    columns = ["measure", "model", "model_b", "images", "transformation", "seed", "layer", "layer_a", "layer_b", "amount", "unit_of_amount", "value", "low", "high", "why"]
-    found = pd.concat([table for table in doubts if len(table)], ignore_index=True) if any(map(len, doubts)) else pd.DataFrame(columns=["measure", "model", "why"])
+    columns = [
+        "measure",
+        "model",
+        "model_b",
+        "images",
+        "transformation",
+        "seed",
+        "layer",
+        "layer_a",
+        "layer_b",
+        "amount",
+        "unit_of_amount",
+        "value",
+        "low",
+        "high",
+        "why",
+    ]
+    found = (
+        pd.concat([table for table in doubts if len(table)], ignore_index=True)
+        if any(map(len, doubts))
+        else pd.DataFrame(columns=["measure", "model", "why"])
+    )
     return [*written, _csv(found[[column for column in columns if column in found]], folder.tables / DOUBTFUL)]
 
 
@@ -89,7 +125,9 @@ def _csv(table: pd.DataFrame, path: Path) -> Path:
 def tables_of(study: Study, made: Sequence[Made], measures: Sequence[str]) -> dict[str, pd.DataFrame]:
     """The tidy tables of some measures, each row with what it is of, and the file that it is from."""
     return joined(
-        (found.cell.columns(study) | {"file": f"results/{found.cell.path.as_posix()}"}, found.result) for found in made if found.cell.measure in measures
+        (found.cell.columns(study) | {"file": f"results/{found.cell.path.as_posix()}"}, found.result)
+        for found in made
+        if found.cell.measure in measures
     )
 
 
@@ -97,22 +135,22 @@ def _figures(folder: Folder, study: Study, made: Sequence[Made], progress: bool 
     written: list[Path] = []
     shown = None if progress is None else not progress
     for name, table in tqdm(study.figures.items(), desc="Figures", unit="figure", delay=1, disable=shown):
-        mine = [found for found in made if found.cell.measure in table.measures and _chosen(found, table)]
+        mine = [found for found in made if is_chosen(found.cell, table)]
         try:
             figure, tables = drawn(study, name, mine)
             files = save(figure, folder.figures / name, next(iter(tables.values())))
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as error:
-            msg = f"The figure {name!r} ({table.figure}) cannot be drawn: {type(error).__name__}: {error} Results and tables are in {folder.root}; mend it and run again with --resume."
+            msg = f"The figure {name!r} ({table.figure}) cannot be drawn: {error} Results and tables are kept; mend it and run again with --resume."
             raise FigureError(msg) from error
         files += [_csv(other, folder.figures / f"{name}_{key.removesuffix('_table')}.csv") for key, other in list(tables.items())[1:]]
         written += [*files, write_text(folder.figures / f"{name}.txt", caption(study, name, table, mine))]
     return written
 
 
-def _chosen(found: Made, table: Any) -> bool:
-    cell = found.cell
+def is_chosen(cell: Cell, table: Figure) -> bool:
+    """Whether a figure is of this cell."""
     wanted = (table.models, cell.models), (table.images, (cell.images,)), (table.transformations, (cell.transformation,))
-    return all(names is None or all(one in names for one in given) for names, given in wanted)
+    return cell.measure in table.measures and all(names is None or all(one in names for one in given) for names, given in wanted)
 
 
 def drawn(study: Study, name: str, made: Sequence[Made], width: str | float | None = None) -> tuple[Any, dict[str, pd.DataFrame]]:
@@ -147,11 +185,10 @@ def _manifest(folder: Folder, work: Work, images: dict[str, Any], warnings: list
         "versions": {"python": platform.python_version()} | {name: found for name in _PACKAGES if (found := _version(name))},
         "hardware": {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
         "images": {
-            name: {"n": len(found), "shape": [int(n) for n in np.shape(found[0])], "sha256": work.fingerprints[name]} for name, found in images.items()
+            name: {"n": len(found), "shape": [int(n) for n in np.shape(found[0])], "sha256": work.fingerprints[name]}
+            for name, found in images.items()
         },
-        "models": {
-            name: {str(seed): {"made_from": _parts(work, name, seed)} for seed in study.seeds} for name in study.models
-        },
+        "models": {name: {str(seed): {"made_from": _parts(work, name, seed)} for seed in study.seeds} for name in study.models},
         "modules": _modules(work),
         "warnings": warnings,
         "seconds": {"all_cells": round(sum(times.values()), 3), "cells": dict(sorted(times.items()))},
@@ -172,7 +209,9 @@ def _modules(work: Work) -> dict[str, str]:
     study = work.study
     paths = [table.model for table in study.models.values()] + [table.measure for table in study.measures.values()]
     paths += [table.transformation for table in study.transformations.values() if table.transformation]
-    paths += [table.source for table in study.images.values() if table.is_function] + [table.figure for table in study.figures.values() if ":" in table.figure]
+    paths += [table.source for table in study.images.values() if table.is_function] + [
+        table.figure for table in study.figures.values() if ":" in table.figure
+    ]
     found = {file for path in paths for file in work._code(path)}
     return {file.name: _sha256(file) for file in sorted(found)}
 

@@ -128,7 +128,9 @@ def _stimuli(table: schema.Images, places: Places) -> Stimuli:
         if parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) and name not in given
     ]  # fmt: skip
     if lacking:
-        msg = f"`parameters` lack {lacking[0]!r}, which {table.source} needs, such as {lacking[0]} = {'[96, 96]' if lacking[0] == 'screen' else '...'}."
+        msg = (
+            f"`parameters` lack {lacking[0]!r}, which {table.source} needs, such as {lacking[0]} = {'[96, 96]' if lacking[0] == 'screen' else '...'}."
+        )
         raise ValueError(msg)
     found = function(**given)
     if not (hasattr(found, "subset") and len(found)):

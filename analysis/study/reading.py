@@ -197,7 +197,9 @@ class _Check:
             known = getattr(study, kind)
             for name in used:
                 if name not in known:
-                    text = f"`{path[-1]}` names {name!r}, which is not among the {kind}: {', '.join(known) or 'there are none'}.{nearest(name, known)}"
+                    text = (
+                        f"`{path[-1]}` names {name!r}, which is not among the {kind}: {', '.join(known) or 'there are none'}.{nearest(name, known)}"
+                    )
                     self._say(path, text)
         for kind in _SECTIONS[:4]:
             labels = [study.label(kind, name) for name in getattr(study, kind)]
@@ -247,15 +249,26 @@ class _Check:
             self._say((*path, "measure"), f"`measure` {table.measure!r}: {text}")
         needs = asking.needs(function)
         if "transformation" in needs and not table.transformations:
-            self._say(path, f"{table.measure} measures over a transformation. Name some in `transformations`: {', '.join(self.study.transformations)}.")
+            self._say(
+                path, f"{table.measure} measures over a transformation. Name some in `transformations`: {', '.join(self.study.transformations)}."
+            )
         if "no transformation" in needs and table.transformations:
-            self._say((*path, "transformations"), f"`transformations` have no meaning for {table.measure}: it takes images as they are. Leave them out.")
+            self._say(
+                (*path, "transformations"), f"`transformations` have no meaning for {table.measure}: it takes images as they are. Leave them out."
+            )
         for shown in table.images or images:
             if "labels" in needs and images.get(shown) is not None and images[shown].labels is None:
                 self._say((*path, "images"), f"{table.measure} needs labels, and images {shown!r} have none. Name others in `images`.")
             for change in table.transformations or ():
                 if images.get(shown) is not None and change in self.study.transformations:
-                    self._built(("transformations", change), "transformation", build_transformed, self.study.transformations[change], images[shown], self.places)
+                    self._built(
+                        ("transformations", change),
+                        "transformation",
+                        build_transformed,
+                        self.study.transformations[change],
+                        images[shown],
+                        self.places,
+                    )
         for model, layers in table.layers.items():
             if model not in self.study.models:
                 self._say((*path, "layers"), f"`layers` names the model {model!r}, which is not there.{nearest(model, self.study.models)}")
@@ -293,7 +306,9 @@ def load_figure(name: str) -> Callable[..., Any]:
     from analysis.figures import figure_names
 
     if ":" not in name and name not in figure_names():
-        msg = f"`figure` must be one of {', '.join(figure_names())}, or a path such as 'my_figures:mine', got {name!r}.{nearest(name, figure_names())}"
+        msg = (
+            f"`figure` must be one of {', '.join(figure_names())}, or a path such as 'my_figures:mine', got {name!r}.{nearest(name, figure_names())}"
+        )
         raise ValueError(msg)
     function = load(f"analysis.figures.{name}:{name}" if ":" not in name else name, "figure")
     if not callable(function):

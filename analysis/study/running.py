@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,6 @@ from analysis.study.finishing import finish
 from analysis.study.folder import Folder
 from analysis.study.objects import Places, build_images
 from analysis.study.reading import read_study
-from analysis.study.schema import Study
 from analysis.study.toml_writing import as_toml
 from analysis.study.work import Failure, Work, fingerprint, run_cells
 from extraction.files import written_whole
@@ -30,7 +29,7 @@ from extraction.files import written_whole
 _LOOK = 0.3  # seconds between two looks at what is done
 
 
-class FailedCells(RuntimeError):
+class FailedCellsError(RuntimeError):
     """Some cells could not be made; the others are kept."""
 
 
@@ -82,7 +81,7 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
         If the file is wrong; nothing was run.
     FileExistsError
         If the folder has something in it, and `resume` is not asked for.
-    FailedCells
+    FailedCellsError
         If measures failed; the other cells are kept.
     Interrupted
         On Ctrl-C; cells that are done are kept.
@@ -106,7 +105,7 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
     todo = [cell for cell in cells if cell not in done]
     failures = _run(work, todo, jobs, len(done), progress)
     if failures:
-        raise FailedCells(_told(failures, len(cells), output))
+        raise FailedCellsError(_told(failures, len(cells), output))
     if not study.keep_responses:
         rmtree(folder.responses, ignore_errors=True)
     for checkpoint in folder.models.glob(".*.checkpoint*"):
@@ -207,5 +206,9 @@ def _told(failures: Sequence[Failure], n_cells: int, output: Path) -> str:
     lines = [f"  {', '.join(cells[:3])}{f' and {len(cells) - 3} more' if len(cells) > 3 else ''}: {text}" for text, cells in reasons.items()]
     kept = n_cells - len(failures)
     return "\n".join(
-        [f"{len(failures)} of {n_cells} cells failed:", *lines, f"The other {kept} are kept in {output}. Mend the study, and run it again with --resume."]
+        [
+            f"{len(failures)} of {n_cells} cells failed:",
+            *lines,
+            f"The other {kept} are kept in {output}. Mend the study, and run it again with --resume.",
+        ]
     )

@@ -118,7 +118,9 @@ class Work:
 def fingerprint(images: Any, name: str, progress: bool | None = None) -> str:
     """A digest of every image, its labels and split; reads them all, so that a bad one is known before anything runs."""
     found = hashlib.sha256()
-    for index in tqdm(range(len(images)), desc=f"Reading {name}", unit="image", delay=2, disable=None if progress is None else not progress, leave=False):
+    for index in tqdm(
+        range(len(images)), desc=f"Reading {name}", unit="image", delay=2, disable=None if progress is None else not progress, leave=False
+    ):
         image = np.ascontiguousarray(images[index])
         found.update(f"{image.shape}{image.dtype}".encode() + image.tobytes())
     for column in (getattr(images, "labels", None), getattr(images, "split", None)):
@@ -197,7 +199,9 @@ class Bench:
         shape = tuple(int(n) for n in self.images(cell.images, cell.transformation)[0].shape[:2])
         everything = self._all_responses(cell, shape)
         chosen = self._units(cell.measure, shape)
-        numbers = [np.searchsorted(self._union(cell, shape)[layer], chosen[layer]) + units[0] for layer, units in by_layer(everything) if layer in chosen]
+        numbers = [
+            np.searchsorted(self._union(cell, shape)[layer], chosen[layer]) + units[0] for layer, units in by_layer(everything) if layer in chosen
+        ]
         return everything.isel(unit=np.concatenate(numbers))
 
     def _union(self, cell: Cell, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -292,7 +296,10 @@ def _labelled(found: Any, work: Work, cell: Cell, bench: Bench) -> xr.Dataset:
         msg = f"a measure must return an xarray.Dataset or a pandas.DataFrame, got {type(found).__name__}."
         raise TypeError(msg)
     about = {name: str(value) for name, value in cell.columns(work.study).items() if name not in ("measure", "model", "transformation")}
-    about = {f"study_{name}": value for name, value in about.items()} | {"measured_by": work.study.measures[cell.measure].measure, KEY: work.key(cell)}
+    about = {f"study_{name}": value for name, value in about.items()} | {
+        "measured_by": work.study.measures[cell.measure].measure,
+        KEY: work.key(cell),
+    }
     about |= {"parameters": bench.described} if "parameters" in found.attrs else {}
     images = bench.images(cell.images, cell.transformation)
     about |= {"n_images": len(getattr(images, "names", images))} if "n_images" not in found.attrs else {}

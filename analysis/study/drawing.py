@@ -1,0 +1,130 @@
+"""A single figure, drawn again from a study's folder, a table or a result."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.figures import figure_names
+from analysis.figures.style import save, width_in_mm
+from analysis.naming import importable, nearest
+from analysis.study import asking
+from analysis.study.cells import cells_of
+from analysis.study.describing import Made, first_sentence
+from analysis.study.finishing import drawn, is_chosen
+from analysis.study.folder import Folder, read_result
+from analysis.study.reading import load_figure
+from analysis.study.schema import Figure, Study
+from analysis.tables import tables
+from extraction.files import writable
+
+
+def listing() -> pd.DataFrame:
+    """Our figures: name, the tables that each takes, and what it shows."""
+    functions = {name: load_figure(name) for name in figure_names()}
+    rows = [(name, " ".join(asking.tables_of(function)), first_sentence(function)) for name, function in functions.items()]
+    return pd.DataFrame(rows, columns=["figure", "takes", "shows"])
+
+
+def draw(
+    name: str,
+    results: Path,
+    measure: str | None = None,
+    width: str | None = None,
+    formats: Sequence[str] = ("pdf", "svg", "png"),
+    output: Path | None = None,
+) -> list[Path]:
+    """Draw a figure into files, with the table behind it.
+
+    Parameters
+    ----------
+    name : str
+        A figure of the study, one of ours, or a path.
+    results : Path
+        A study's folder, a table (.csv) or a result (.nc).
+    measure : str or None
+        Of a folder: the measure to draw, where `name` is no figure of the study.
+    width : str or None
+        As in `analysis.figures.style.width_in_mm`.
+    formats : sequence of {'pdf', 'svg', 'png'}
+    output : Path or None
+        Name of the files, without ending; the figure's name, in the working folder, where None.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is no such figure, measure or file, or it has not the table that the figure takes.
+    """
+    if width is not None:
+        width_in_mm(width)
+    stem = output or Path(name.rpartition(":")[2])
+    writable(stem.with_name(stem.name + ".csv"))
+    importable(results if results.is_dir() else results.parent)
+    if results.is_dir():
+        made, found = _of_folder(name, results, measure, width)
+    else:
+        made, found = _of_file(name, results, width)
+    return save(made, stem, next(iter(found.values())), formats)
+
+
+def _of_folder(name: str, root: Path, measure: str | None, width: str | None) -> tuple[Any, dict[str, pd.DataFrame]]:
+    study = _study(root)
+    if measure is not None and measure not in study.measures:
+        msg = f"--measure must be one of {', '.join(study.measures)}, got {measure!r}.{nearest(measure, study.measures)}"
+        raise ValueError(msg)
+    if measure is None and name not in study.figures:
+        known = f"{', '.join(study.figures) or 'none'}.{nearest(name, study.figures)}"
+        msg = f"The study in {root} has no figure {name!r}, but {known} To draw one of ours, add --measure."
+        raise ValueError(msg)
+    table = Figure(figure=name, measures=[measure]) if measure is not None else study.figures[name]
+    chosen = study.model_copy(update={"figures": {name: table}})
+    cells = [cell for cell in cells_of(study) if is_chosen(cell, table)]
+    made = [Made(cell, read_result(Folder(root).results / cell.path)) for cell in cells]
+    return drawn(chosen, name, made, width)
+
+
+def _study(root: Path) -> Study:
+    """The study of a folder as it was run; the files that it names need not be there any more."""
+    path = Folder(root).study
+    if not path.is_file():
+        msg = f"{root} holds no study: there is no study.toml in it. Give the folder that `hmax-cnn study run` wrote."
+        raise FileNotFoundError(msg)
+    return Study.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, pd.DataFrame]]:
+    function = load_figure(name)
+    asked = asking.tables_of(function)
+    if not path.is_file():
+        msg = f"There is no file or folder {path}. Give a study's folder, a table (.csv) or a result (.nc)."
+        raise FileNotFoundError(msg)
+    if path.suffix == ".csv":
+        if len(asked) != 1:
+            msg = f"The figure {name!r} takes {len(asked)} tables ({', '.join(asked)}): give a study's folder, or a result (.nc)."
+            raise ValueError(msg)
+        found = {asked[0]: pd.read_csv(path)}
+    elif path.suffix == ".nc":
+        result = read_result(path)
+        label = str(result.attrs.get("study_model", result.attrs.get("model", "model")))
+        whole = tables({label: result})
+        lacking = [table for table in asked if table not in whole]
+        if lacking:
+            msg = f"The figure {name!r} takes a {lacking[0]!r}, but {path} has {', '.join(map(repr, whole))}. Give another figure or result."
+            raise ValueError(msg)
+        found = {table: whole[table] for table in asked}
+    else:
+        msg = f"RESULTS must be a folder, a .csv or a .nc, got {path}."
+        raise ValueError(msg)
+    return _drawn(function, found, width), found
+
+
+def _drawn(function: Callable[..., Any], found: dict[str, pd.DataFrame], width: str | None) -> Any:
+    return asking.called(function, found | ({} if width is None else {"width": width}), {})

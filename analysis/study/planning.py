@@ -1,0 +1,209 @@
+"""A plan of a study before it runs: cells, images, time and memory."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from analysis.naming import load
+from analysis.study import asking
+from analysis.study.cells import Cell, cells_of
+from analysis.study.objects import Places
+from analysis.study.reading import read_study
+from analysis.study.schema import Study
+from analysis.study.work import Bench, Work
+from extraction import FeatureExtractor
+
+_PROBED = 3  # images that a model is timed on
+_TAUGHT = 40  # images that a copy of it learns from
+_EPOCHS = 20  # of a network that does not say
+_LEAST = 0.15  # seconds of any cell: reading, writing, intervals
+_READOUT = 1.8e-3  # seconds of a linear SVM and its choice of C, per image and layer
+_FIGURE, _START = 1.3, 4.0  # seconds of a figure in three formats, and of starting processes
+_PYTHON = 250  # MiB of a process before it does anything
+_MEASURES = 0.4  # of the answers' own time, as measured in docs/benchmarks.md for measures of responses
+_GRADIENT = 2.0  # what one unit's image gradient costs, in answers
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study will take.
+
+    Attributes
+    ----------
+    rows : pandas.DataFrame
+        One per model and set of images: model, images, transformation, n_images, ms_per_image, cells, seconds, memory_mib.
+    n_cells, n_images : int
+        Cells in all, and images that models will look at.
+    seconds : float
+        On so many processes.
+    memory_mib : float
+        In all processes at once: the largest of the rows for each.
+    jobs : int
+    """
+
+    rows: pd.DataFrame
+    n_cells: int
+    n_images: int
+    seconds: float
+    memory_mib: float
+    jobs: int
+
+
+def plan(path: Path, jobs: int | None = None) -> Plan:
+    """What a study will take, told from a few images that each model answers to now; nothing is written.
+
+    Parameters
+    ----------
+    path : Path
+    jobs : int or None
+        Processes; one per core where None.
+
+    Returns
+    -------
+    Plan
+        Time is an estimate: every model learns from a few images for an epoch and answers to a few, and that is scaled; measures of responses
+        count as a share of the answers, readouts by image and layer, gradients by unit and image. A measure of your own that asks for
+        the model itself counts as nothing.
+
+    Raises
+    ------
+    StudyError
+        If the file is wrong.
+    """
+    study = read_study(path)
+    jobs = jobs or joblib.cpu_count()
+    work = Work(study, Places(path.resolve().parent), Path(), dict.fromkeys(study.images, ""), 1)
+    cells = cells_of(study)
+    rows = []
+    for name in study.models:
+        bench = Bench(work, name, study.seeds[0])
+        mine = [cell for cell in cells if name in cell.models and cell.seed == study.seeds[0]]
+        if not mine:
+            continue
+        probe = _probe(bench)
+        learning = probe.learning if any(_asks_to_learn(study, cell) for cell in mine) else 0.0
+        for images, change in dict.fromkeys((cell.images, cell.transformation) for cell in mine):
+            here = [cell for cell in mine if (cell.images, cell.transformation) == (images, change)]
+            rows.append(_row(bench, probe, images, change, here) | {"learning": learning})
+            learning = 0.0
+    table = pd.DataFrame(rows)
+    table["seconds"] += table.pop("learning")
+    n_seeds = len(study.seeds)
+    by_model = table.groupby("model")["seconds"].sum() * n_seeds
+    seconds = max(by_model.sum() / jobs, by_model.max() / n_seeds)  # what shares a fitted model runs in one process
+    seconds += _FIGURE * len(study.figures) + (_START if jobs > 1 else 0)
+    memory = table["memory_mib"].nlargest(min(jobs, len(table))).sum()
+    table["seconds"] = (table["seconds"] * n_seeds).round(1)
+    return Plan(table, len(cells), int(table["n_images"].sum()) * n_seeds, float(seconds), float(memory), jobs)
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """A model that can answer, and the seconds that its learning will take."""
+
+    model: FeatureExtractor
+    learning: float
+
+
+def _asks_to_learn(study: Study, cell: Cell) -> bool:
+    """Whether a cell needs the fitted model, beside those that a readout fits in its folds."""
+    function = load(study.measures[cell.measure].measure)
+    return asking.wants_responses(function) or bool(asking.asks(function) & {"model", "models"})
+
+
+def _probe(bench: Bench) -> _Probe:
+    """The model, or a copy that has learned from a few images for one epoch, and what that took, scaled to all images and epochs."""
+    if bench.table.learns_from is None:
+        return _Probe(bench.unfitted, 0.0)
+    images = _to_learn(bench.images(bench.table.learns_from))
+    labels = None if images.labels is None else np.asarray(images.labels)
+    few = np.arange(min(_TAUGHT, len(images))) if labels is None else _of_all_classes(labels)
+    has_epochs = bench.unfitted.get_params(deep=False).get("epochs", "none") != "none"
+    n_epochs = (bench.unfitted.get_params(deep=False)["epochs"] or _EPOCHS) if has_epochs else 1
+    copies = [clone(bench.unfitted).set_params(**({"epochs": count} if has_epochs else {})) for count in (1, 4)[: 1 + has_epochs]]
+    took = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of so few images
+        for copy in copies:
+            started = perf_counter()
+            copy.fit(images.subset(few), None if labels is None else labels[few])
+            took.append(perf_counter() - started)
+    more = len(images) / len(few)
+    each = max(0.0, took[-1] - took[0]) / 3 if has_epochs else took[0] / 2  # without epochs, half of it is taken for what does not grow
+    return _Probe(copies[0], took[0] + each * max(0.0, n_epochs * more - 1))
+
+
+def _of_all_classes(labels: np.ndarray) -> np.ndarray:
+    """A few images, as many of each class as of any other."""
+    order = np.argsort(pd.Series(labels).groupby(labels).cumcount().to_numpy(), kind="stable")
+    return np.sort(order[: max(_TAUGHT, len(np.unique(labels)))])
+
+
+def _to_learn(images: Any) -> Any:
+    split = getattr(images, "split", None)
+    return images if split is None else images.subset(np.flatnonzero(split == "train"))
+
+
+def _seconds_per_image(bench: Bench, probe: _Probe, images: Any) -> float:
+    """Of answering in all layers that are measured."""
+    layers = bench.unfitted._wanted(bench.table.layers or bench.unfitted.layer_names)
+    some = np.stack([np.asarray(images[index]) for index in range(min(_PROBED, len(images)))])
+    probe.model.activations(some[:1], layers)
+    started = perf_counter()
+    probe.model.activations(some, layers)
+    return (perf_counter() - started) / len(some)
+
+
+def _row(bench: Bench, probe: _Probe, images: str, change: str | None, cells: list[Cell]) -> dict[str, Any]:
+    pictures = bench.images(images, change)
+    each, count = _seconds_per_image(bench, probe, pictures), len(pictures)
+    functions = {cell: load(bench.work.study.measures[cell.measure].measure) for cell in cells}
+    shares = [cell for cell, function in functions.items() if asking.wants_responses(function)]
+    seconds = count * each * (1 + _MEASURES * len(shares)) + _LEAST * len(cells) if shares else _LEAST * len(cells)
+    seconds += sum(_on_its_own(bench, probe, cell, functions[cell], each, count) for cell in cells if cell not in shares)
+    shape = tuple(int(n) for n in pictures[0].shape[:2])
+    n_units = sum(map(len, bench._union(shares[0], shape).values())) if shares else 0
+    largest = max(sum(int(np.prod(maps.shape)) for maps in bands) for bands in bench.unfitted._geometry(shape, bench.unfitted.layer_names).values())
+    memory = 4 * (3 * count * n_units + 4 * largest) / 2**20 + _PYTHON
+    return {
+        "model": bench.name, "images": images, "transformation": change or "", "n_images": count, "ms_per_image": round(1000 * each, 2),
+        "cells": len(cells), "seconds": seconds, "memory_mib": ceil(memory),
+    }  # fmt: skip
+
+
+def _on_its_own(bench: Bench, probe: _Probe, cell: Cell, function: Any, each: float, count: int) -> float:
+    """Seconds of a measure that asks for the model itself: a readout over folds, gradients of units, or little."""
+    given, asked = bench.work.study.measures[cell.measure].parameters, asking.asks(function)
+    n_layers = len(bench.layers(cell.measure))
+    if "readout" in asked:
+        rounds = int(given.get("n_folds", 5)) if "n_folds" in asked else int(given.get("n_repeats", 5)) * len(given.get("n_train", [1]))
+        learned = bench.table.learns_from == cell.images
+        return rounds * ((probe.learning + count * each if learned else 0) + n_layers * count * _READOUT) + (0 if learned else count * each)
+    if asked & {"n_units", "probe_size"} or getattr(function, "__name__", "") == "effective_fields":
+        units = int(given.get("n_units", given.get("units", 1 if "probe_size" in asked else 4)))
+        return min(count, int(given.get("n_images", 8 if "probe_size" in asked else count))) * units * n_layers * _GRADIENT * each
+    return 0.0
+
+
+def described(found: Plan, study: Study) -> str:
+    """The plan in a few lines."""
+    return (
+        f"{found.n_cells} cells, {found.n_images} images to answer, {len(study.figures)} figures; about {_time(found.seconds)} and "
+        f"{found.memory_mib / 1024:.1f} GiB on {found.jobs} process{'es' if found.jobs > 1 else ''}."
+    )
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
