@@ -34,6 +34,7 @@ def learning_curve(
     layers: Sequence[str] | None = None,
     readout: str = "svm",
     n_repeats: int = 5,
+    refit: bool = True,
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -59,6 +60,8 @@ def learning_curve(
         As in `analysis.readout.classifier`.
     n_repeats : int
         Draws of training images and features.
+    refit : bool
+        False keeps what the model has learned: from other images than these.
     resampling : Resampling
         Intervals are over repeats, by Student's t, undefined for one; its `random_state` seeds the draws.
     progress : bool or None
@@ -90,7 +93,7 @@ def learning_curve(
         msg = "`dataset` has a split without a test image. Name some in its index, or leave the split out."
         raise ValueError(msg)
     wanted = model._wanted(layers)
-    if model.__sklearn_tags__().requires_fit and hasattr(model, "image_shape_"):
+    if refit and model.__sklearn_tags__().requires_fit and hasattr(model, "image_shape_"):
         model = clone(model)
     learns = model._must_learn(wanted) and not model._has_learned()
     reader = copy.copy(model).set_params(layer=wanted if len(wanted) > 1 else wanted[0])

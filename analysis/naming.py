@@ -60,7 +60,8 @@ def _modules() -> list[str]:
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence with the known name that is most like this one, or nothing."""
     options = {option.casefold(): option for option in map(str, known) if not option.startswith("_")}
-    found = get_close_matches(name.casefold(), options, 1, 0.6)
+    longer = [option for option in options if len(name) > 2 and option.startswith(name.casefold())]
+    found = get_close_matches(name.casefold(), longer or options, 1, 0 if longer else 0.6)
     return f" Did you mean {options[found[0]]!r}?" if found else ""
 
 

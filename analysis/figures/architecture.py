@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.figures.style import PALETTE, checked, colours_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, sheet, wrapped
 
 _MOST = 8  # layers of a model in a row
 
@@ -24,7 +24,7 @@ def architecture(table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[st
         Of `analysis.architecture.architecture`: columns model, layer, band, features, height, width, value (the field's side), image_height,
         image_width.
     n_layers : int
-        At most so many layers of each model, evenly from all.
+        At most so many layers of each model, evenly from all; five in one column of a page.
     colours : mapping from model to colour, or None
     width : str or float
 
@@ -37,8 +37,9 @@ def architecture(table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[st
     for name in ("seed", "images"):
         table = table[table[name] == table[name].iloc[0]] if name in table else table
     look = colours_of(table["model"], colours)
-    kept = {model: _chosen(list(dict.fromkeys(part["layer"])), n_layers) for model, part in table.groupby("model", sort=False)}
-    narrow = not isinstance(width, str) or width != "double"
+    narrow = bool(in_width(width, 0, 1))
+    most = min(n_layers, 5) if narrow else n_layers
+    kept = {model: _chosen(list(dict.fromkeys(part["layer"])), most) for model, part in table.groupby("model", sort=False)}
     n_columns = max(max(map(len, kept.values())), 4)
     with sheet(width, 0.1, len(kept), n_columns) as (figure, panels):
         side = figure.get_figwidth() / n_columns
@@ -46,9 +47,10 @@ def architecture(table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[st
         for row, (model, layers) in zip(panels, kept.items(), strict=True):
             for axes, layer in zip(row, layers, strict=False):
                 _frame(axes, table[(table["model"] == model) & (table["layer"] == layer)], look[model], 5.0 if narrow or n_columns > 6 else 6.5)
-            row[0].set_title(f"{model}\n{layers[0]}", fontsize=7.5 if not narrow else 6, loc="left")
-            for axes, layer in zip(row[1:], layers[1:], strict=False):
-                axes.set_title(f"\n{layer}", fontsize=7.5 if not narrow else 6, loc="left")
+            size = 6 if narrow else 7
+            for axes, layer in zip(row, layers, strict=False):
+                axes.set_title(wrapped(layer, side, size), fontsize=size, loc="left")
+            row[0].annotate(model, (0, 1), (0, 13), xycoords="axes fraction", textcoords="offset points", fontsize=size + 1)
             for axes in row[len(layers) :]:
                 axes.axis("off")
     return figure

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.cortex import V1_BANDWIDTHS
-from analysis.figures.style import PALETTE, checked, colours_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, sheet, titled, wrapped
 
 NAMES = {
     "bandwidth_half": ("Orientation bandwidth at half height, degrees", (0.0, 180.0)),
@@ -56,7 +56,7 @@ def bandwidths(
     look = colours_of(table["model"], colours)
     label, reach = NAMES.get(value, (value.replace("_", " ").capitalize(), (float(table[value].min()), float(table[value].max()))))
     edges = np.linspace(*reach, n_bins + 1)
-    n_columns = min(4 if width == "double" else 2, len(groups))
+    n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
     with sheet(width, 1.35 * n_rows + 0.35, n_rows, n_columns, ax, sharex=True, sharey=True) as (figure, panels):
         for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
@@ -67,7 +67,9 @@ def bandwidths(
                 axes.axvline(np.median(defined), color="black", linewidth=1)
             for cells, known in V1_BANDWIDTHS.get(value, {}).items():
                 axes.axvline(known, color=PALETTE["grey"], linestyle="--" if cells == "simple" else ":", linewidth=0.9)
-            axes.set_title(f"{model}, {layer}\n{len(defined)} of {len(found)} units defined", fontsize=7)
+            axes.set_title(
+                wrapped(f"{titled(model, layer)}\n{len(defined)} of {len(found)} defined", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7
+            )
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")
         for axes in panels[:, 0]:

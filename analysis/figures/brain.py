@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, sheet, wrapped
 from analysis.tables import over_seeds
 
 
@@ -52,7 +52,7 @@ def brain(
                 row.value, place, "o", color=look[row.model], markersize=3.5, markerfacecolor=look[row.model] if row.p_corrected < 0.05 else "white"
             )
         axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
-        axes.set(yticks=range(len(names)), yticklabels=names, xlabel=label)
+        axes.set(yticks=range(len(names)), yticklabels=names, xlabel=wrapped(label, 0.5 * figure.get_figwidth(), 7.5))
         axes.invert_yaxis()
         axes.margins(y=0.02)
         axes.plot([], [], "o", color=PALETTE["grey"], markersize=3.5, label="p < 0.05, corrected")

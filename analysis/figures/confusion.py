@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, sheet
+from analysis.figures.style import checked, sheet, titled
 
 
 def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None) -> Figure:
@@ -53,7 +53,7 @@ def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "d
             axes.set(
                 xlabel="Predicted class",
                 ylabel="True class" if axes is panels.flat[0] or n_columns > 1 else "",
-                title=", ".join(dict.fromkeys(map(str, key))),
+                title=titled(*key),
             )
             _ticks(axes, classes, room)
         for axes in panels.flat[len(groups) :]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from analysis.figures.style import PALETTE, checked, sheet
+from analysis.figures.style import PALETTE, checked, in_width, sheet, wrapped
 
 _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
 
@@ -36,7 +36,7 @@ def field_views(layer_way_y_x_table: pd.DataFrame, y_x_table: pd.DataFrame, tabl
     weights, pixels, boxes = (_first(found) for found in (weights, pixels, boxes))
     models = list(dict.fromkeys(boxes["model"]))
     most = max(boxes.groupby("model").size())
-    n_columns = min(most, 6)
+    n_columns = min(most, in_width(width, 6, 4))
     n_rows = sum(-(-int((boxes["model"] == model).sum()) // n_columns) for model in models)
     with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
         first = pixels[pixels["model"] == models[0]]
@@ -54,7 +54,9 @@ def field_views(layer_way_y_x_table: pd.DataFrame, y_x_table: pd.DataFrame, tabl
                     way: part.pivot_table(index="y", columns="x", values="weight", dropna=False).to_numpy(float) for way, part in own.groupby("way")
                 }
                 _draw(axes, ways, (box.top, box.left, box.bottom, box.right), picture.shape)
-                axes.set_title(f"{model}\n{box.layer}" if index == 0 else f"\n{box.layer}", fontsize=7, loc="left")
+                axes.set_title(wrapped(str(box.layer), figure.get_figwidth() / n_columns, 7), fontsize=7, loc="left")
+                if index == 0:
+                    axes.annotate(model, (0, 1), (0, 13), xycoords="axes fraction", textcoords="offset points", fontsize=7.5)
             row += -(-len(mine) // n_columns)
         for axes in panels.flat:
             axes.axis("off")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, sheet
+from analysis.figures.style import checked, in_width, sheet
 
 _MOST = 48  # filters of a model
 
@@ -28,7 +28,7 @@ def filters(table: pd.DataFrame, width: str | float = "double") -> Figure:
     table = checked(table, "model", "group", "filter", "side", "y", "x", "channel", "value")
     table = table[table["seed"] == table["seed"].iloc[0]] if "seed" in table else table
     models = list(dict.fromkeys(table["model"]))
-    n_columns = min(len(models), 4 if width == "double" else 2)
+    n_columns = min(len(models), in_width(width, 4, 2))
     n_rows = -(-len(models) // n_columns)
     with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
         figure.set_figheight(n_rows * (figure.get_figwidth() / n_columns + 0.3))

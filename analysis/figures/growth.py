@@ -99,5 +99,5 @@ def _cortex(axes: Axes, areas: pd.DataFrame, eccentricity: float) -> None:
             axes.plot([number, number], [area.low, 4 * area.low], color=colour, linewidth=1.5)
             axes.plot(number, 4 * area.low, "^", color=colour, markersize=4)
     axes.set_xlabel("pale: recalled")
-    axes.set_xticks(range(len(areas)), areas["area"], rotation=90)
+    axes.set_xticks(range(len(areas)), [str(area).replace(", ", ",\n") for area in areas["area"]], rotation=90, fontsize=6)
     axes.set(title=f"Macaque, {eccentricity:g}°", xlim=(-0.7, len(areas) - 0.3))

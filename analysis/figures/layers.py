@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, markers_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, markers_of, sheet
 from analysis.tables import over_seeds
 
 
@@ -53,7 +53,7 @@ def layers(
     if ax is not None and len(panels_of) > 1:
         msg = f"`ax` is for one panel, but the table has {len(panels_of)}. Give the rows of one transformation and set of images."
         raise ValueError(msg)
-    n_columns = min(4 if isinstance(width, str) and width == "double" else 2, len(panels_of))
+    n_columns = min(in_width(width, 4, 2), len(panels_of))
     n_rows = -(-len(panels_of) // n_columns)
     names = [model if sum(other == model for other, _ in places) == 1 else f"{model}, {layer}" for model, layer in places]
     with sheet(width, n_rows * (0.15 * len(places) + 0.8) + 0.1, n_rows, n_columns, ax, sharey=True, sharex=zero) as (figure, panels):

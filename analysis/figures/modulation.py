@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, sheet, titled, wrapped
 
 
 def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
@@ -35,7 +35,7 @@ def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = Non
         msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."
         raise ValueError(msg)
     look = colours_of(table["model"], colours)
-    n_columns = min(4 if width == "double" else 2, len(groups))
+    n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
     with sheet(width, 1.35 * n_rows + 0.35, n_rows, n_columns, ax, sharex=True, sharey=True) as (figure, panels):
         for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
@@ -44,7 +44,9 @@ def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = Non
             axes.hist(defined, np.linspace(0, 2, 21), weights=np.full(len(defined), 100 / max(1, len(found))), color=look[model], alpha=0.75)
             axes.axvline(1, color=PALETTE["grey"], linestyle=":", linewidth=1)
             simple = 100 * (defined > 1).mean() if len(defined) else np.nan
-            axes.set_title(f"{model}, {layer}\n{simple:.0f} % simple (n = {len(defined)})", fontsize=7)
+            axes.set_title(
+                wrapped(f"{titled(model, layer)}\n{simple:.0f} % simple (n = {len(defined)})", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7
+            )
             axes.tick_params(labelbottom=True)
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")

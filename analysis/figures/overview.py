@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures.style import PALETTE, checked, colours_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, sheet
 from analysis.tables import over_seeds
 
 _MOST = 12  # panels
@@ -41,14 +41,18 @@ def overview(table: pd.DataFrame, colours: Mapping[str, str] | None = None, widt
     if not panels_of:
         msg = "`table` must have values by layer, got none."
         raise ValueError(msg)
-    n_columns = min(3 if width == "double" else 2, len(panels_of))
+    n_columns = min(in_width(width, 3, 2), len(panels_of))
     n_rows = -(-len(panels_of) // n_columns)
     with sheet(width, 1.6 * n_rows + 0.5, n_rows, n_columns) as (figure, panels):
         for axes, (key, part) in zip(panels.flat, panels_of, strict=False):
             _panel(axes, part, look)
             measure, images, change, way = key
             axes.set_title("\n".join(filter(None, [str(measure), ", ".join(filter(None, [change, images, way]))])), fontsize=7)
-            axes.set(xlim=(-0.06, 1.06), xticks=[0, 1], xticklabels=["lowest layer", "highest layer"])
+            axes.set(
+                xlim=(-0.06, 1.06),
+                xticks=[0, 1],
+                xticklabels=["lowest layer", "highest layer"] if figure.get_figwidth() > 4 else ["lowest", "highest"],
+            )
             axes.get_xticklabels()[0].set_ha("left")
             axes.get_xticklabels()[1].set_ha("right")
         for axes in panels.flat[len(panels_of) :]:
@@ -59,13 +63,15 @@ def overview(table: pd.DataFrame, colours: Mapping[str, str] | None = None, widt
 
 
 def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    shown: list[float] = []
     for place, (model, mine) in enumerate(part.groupby("model", sort=False)):
         means = mine.groupby("layer", sort=False)[["value", "low", "high"]].mean()
         depth = np.linspace(0, 1, len(means)) if len(means) > 1 else np.array([1.0])
         depth = depth + 0.012 * (place - len(colours) / 2)  # so that intervals do not hide each other
+        shown += means["value"].dropna().tolist()
         reach = np.maximum(0, [means["value"] - means["low"], means["high"] - means["value"]])
         axes.errorbar(depth, means["value"], yerr=reach, color=colours[str(model)], marker="o", markersize=2.8, linewidth=0.9, elinewidth=0.7)
-    lowest, highest = part["value"].min(), part["value"].max()
+    lowest, highest = min(shown, default=0.0), max(shown, default=0.0)
     if 0 < 30 * lowest < highest:
         axes.set_yscale("log")
     elif lowest <= 0:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, colours_of, sheet
+from analysis.figures.style import checked, colours_of, in_width, sheet, titled, wrapped
 from analysis.figures.tuning_curves import relative
 
 
@@ -35,10 +35,11 @@ def polar(curve_table: pd.DataFrame, n_units: int = 8, colours: Mapping[str, str
         raise ValueError(msg)
     groups = list(table.groupby(["model", "layer"], sort=False))
     look = colours_of(table["model"], colours)
-    n_columns = min(4 if width == "double" else 2, len(groups))
+    n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
     with sheet(width, 0.1, n_rows, n_columns, subplot_kw={"projection": "polar"}) as (figure, panels):
         figure.set_figheight(n_rows * (figure.get_figwidth() / n_columns + 0.25))
+        room = 0.9 * figure.get_figwidth() / n_columns
         for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
             points, curves, n_defined = relative(part)
             angles = np.radians(np.concatenate([points, points + 180, points[:1]]))
@@ -46,7 +47,7 @@ def polar(curve_table: pd.DataFrame, n_units: int = 8, colours: Mapping[str, str
             for number, curve in enumerate(shown):
                 ring = np.maximum(np.concatenate([curve, curve, curve[:1]]), 0)
                 axes.plot(angles, ring, color=look[model], linewidth=0.8, alpha=0.9, linestyle=("-", "--", "-.", ":")[number % 4])
-            axes.set_title(f"{model}, {layer}\n{len(shown)} of {n_defined} units", fontsize=7)
+            axes.set_title(wrapped(f"{titled(model, layer)}\n{len(shown)} of {n_defined} units", room, 7), fontsize=7)
             axes.set(yticks=[0.5, 1], yticklabels=["", "1"], ylim=(0, 1.02))
             axes.set_xticks(np.radians([0, 45, 90, 135, 180, 225, 270, 315]), ["0°", "", "90°", "", "", "", "", ""])
             axes.tick_params(labelsize=6, pad=-2)

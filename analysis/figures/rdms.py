@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from analysis.figures.style import checked, sheet
+from analysis.figures.style import checked, in_width, sheet, titled, wrapped
 
 
 def rdms(layer_pair_table: pd.DataFrame, ranks: bool = True, width: str | float = "double") -> Figure:
@@ -30,7 +30,7 @@ def rdms(layer_pair_table: pd.DataFrame, ranks: bool = True, width: str | float 
     for name in ("seed", "images"):
         table = table[table[name] == table[name].iloc[0]] if name in table else table
     groups = list(table.groupby(["model", "layer"], sort=False))
-    n_columns = min(5 if width == "double" else 3, len(groups))
+    n_columns = min(in_width(width, 5, 3), len(groups))
     n_rows = -(-len(groups) // n_columns)
     with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
         figure.set_figheight(n_rows * (0.88 * figure.get_figwidth() / n_columns + 0.25))
@@ -44,7 +44,7 @@ def rdms(layer_pair_table: pd.DataFrame, ranks: bool = True, width: str | float 
             matrix[one, other] = matrix[other, one] = values
             shown = axes.imshow(matrix, cmap="cividis", vmin=0, vmax=1 if ranks else float(table["rdm"].max()), interpolation="nearest")
             axes.set(xticks=[], yticks=[])
-            axes.set_title(f"{model}\n{layer}", fontsize=7)
+            axes.set_title(wrapped(titled(model, layer).replace(", ", "\n"), 0.85 * figure.get_figwidth() / n_columns, 6.5), fontsize=6.5)
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")
         if shown is not None:

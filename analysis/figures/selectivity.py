@@ -9,11 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from analysis.figures.style import checked, colours_of, sheet
+from analysis.figures.style import checked, colours_of, in_width, sheet, titled, wrapped
 
 
 def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
     """Selectivity among images against tolerance to a transformation: a point for each unit, Spearman's rho above each layer.
+
+    One unit in a hundred, of the highest tolerance, lies beyond the axis.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = No
         msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."
         raise ValueError(msg)
     look = colours_of(table["model"], colours)
-    n_columns = min(4 if width == "double" else 2, len(groups))
+    n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
     with sheet(width, 1.6 * n_rows + 0.3, n_rows, n_columns, ax, sharex=True, sharey=True) as (figure, panels):
         for axes, (key, part) in zip(panels.flat, groups, strict=False):
@@ -44,14 +46,21 @@ def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = No
             axes.plot(known["selectivity"], known["tolerance"], "o", color=look[key[0]], markersize=1.8, alpha=0.55, markeredgewidth=0)
             varies = len(known) > 2 and known["selectivity"].nunique() > 1 and known["tolerance"].nunique() > 1
             rho = f"{spearmanr(known['selectivity'], known['tolerance']).statistic:.2f}" if varies else "undefined"
-            axes.set_title(f"{', '.join(map(str, key))}\n$\\rho$ = {rho} (n = {len(known)})", fontsize=7)
+            axes.set_title(wrapped(f"{titled(*key)}\nrho = {rho} (n = {len(known)})", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7)
             axes.tick_params(labelbottom=True)
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")
         for axes in panels[:, 0]:
             axes.set_ylabel("Tolerance")
+        panels[0, 0].set_ylim(*_most(table["tolerance"]))
         if ax is None:
             figure.supxlabel("Selectivity: lifetime sparseness", fontsize=7.5)
         else:
             ax.set_xlabel("Selectivity: lifetime sparseness")
     return figure
+
+
+def _most(tolerance: pd.Series) -> tuple[float, float]:
+    """Limits that hold 99 % of the values."""
+    low, high = (0.0, 1.0) if tolerance.dropna().empty else (min(0.0, tolerance.quantile(0.01)), tolerance.quantile(0.99))
+    return low - 0.06 * (high - low or 1), high + 0.06 * (high - low or 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle
@@ -106,6 +107,22 @@ def sheet(
         else:
             figure = Figure(figsize=(width_in_mm(width) / 25.4, height), layout="constrained")
             yield figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def in_width(width: str | float, wide: int, narrow: int) -> int:
+    """A number of panels side by side: for figures of about two columns of a page, and for narrower ones."""
+    return wide if width_in_mm(width) >= 150 else narrow
+
+
+def titled(*parts: object) -> str:
+    """Parts of a title with commas between; a layer that is called like its model is not said twice."""
+    return ", ".join(dict.fromkeys(str(part) for part in parts))
+
+
+def wrapped(text: str, inches: float, size: float) -> str:
+    """A text in as many lines as fit it into so many inches at so many points; its own lines are kept."""
+    n_letters = max(6, int(inches * 72 / (0.56 * size)))
+    return "\n".join(textwrap.fill(line, n_letters) for line in text.split("\n"))
 
 
 def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, colours_of, sheet
+from analysis.figures.style import checked, colours_of, in_width, sheet, titled, wrapped
 
 _MOST = 60  # thin lines in a panel
 
@@ -41,7 +41,7 @@ def tuning_curves(
         msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."
         raise ValueError(msg)
     look = colours_of(table["model"], colours)
-    n_columns = min(4 if width == "double" else 2, len(groups))
+    n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
     with sheet(width, 1.55 * n_rows + 0.3, n_rows, n_columns, ax, sharey=True) as (figure, panels):
         for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
@@ -60,14 +60,18 @@ def tuning_curves(
                 axes.xaxis.set_major_formatter("{x:.3g}")
             else:
                 axes.set_xticks([-90, -45, 0, 45, 90] if aligned else [0, 45, 90, 135, 180])
-            axes.set_title(f"{model}, {layer} (n = {n_defined})", fontsize=7)
+            axes.set_title(wrapped(f"{titled(model, layer)}\nn = {n_defined}", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7)
             name = "Orientation from the best" if circular and aligned else stimulus.capitalize()
-            axes.set_xlabel(f"{name}, {unit}" if unit else name)
             axes.set_ylim(min(0.0, float(curves.min())) - 0.02 if len(curves) else 0, 1.05)
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")
         for axes in panels[:, 0]:
             axes.set_ylabel("Response, share of largest")
+        label = f"{name}, {unit}" if unit else name
+        if ax is None:
+            figure.supxlabel(label, fontsize=7.5)
+        else:
+            ax.set_xlabel(label)
     return figure
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.figures.style import PALETTE, checked, sheet
+from analysis.figures.style import PALETTE, checked, in_width, sheet
 
 _COLOURS = ("orange", "sky", "yellow", "green", "pink")
 
@@ -32,7 +32,7 @@ def winners(picture_match_table: pd.DataFrame, picture_y_x_table: pd.DataFrame, 
     for name in ("seed", "images"):
         matches, pixels = (found[found[name] == found[name].iloc[0]] if name in found else found for found in (matches, pixels))
     groups = list(matches.groupby(["model", "picture"], sort=False))
-    n_columns = min(3 if width == "double" else 2, len(groups))
+    n_columns = min(in_width(width, 3, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
     first = pixels[(pixels["model"] == groups[0][0][0]) & (pixels["picture"] == groups[0][0][1])]
     with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):

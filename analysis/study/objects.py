@@ -20,6 +20,7 @@ from data.transformed import Transformation, Transformed, transformed, views
 from extraction import FeatureExtractor
 
 ROOT = "HMAX_CNN_DATA"
+_LISTED = 16  # names in an error
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,9 @@ def build_model(table: schema.Model, places: Places, seed: int) -> FeatureExtrac
     model.set_params(**chosen, **({"progress": False} if "progress" in known else {}))
     unknown = [layer for layer in table.layers or () if layer not in model.layer_names]
     if unknown:
-        msg = f"`layers` must be some of {', '.join(map(repr, model.layer_names))}, got {unknown[0]!r}.{nearest(unknown[0], model.layer_names)}"
+        names = model.layer_names
+        listed = ", ".join(map(repr, names)) if len(names) <= _LISTED else f"the {len(names)} that `hmax-cnn summary {table.model}` lists"
+        msg = f"`layers` must be some of {listed}, got {unknown[0]!r}.{nearest(unknown[0], names)}"
         raise ValueError(msg)
     return model
 
@@ -185,4 +188,7 @@ def _views(table: schema.Views, images: Dataset | Stimuli) -> Transformed:
         if name not in columns:
             msg = f"`views` name the column {name!r}, but these images have {', '.join(map(repr, columns)) or 'none'}.{nearest(name, columns)}"
             raise ValueError(msg)
-    return views(images, list(columns[table.object]), np.asarray(columns[table.angle], dtype=float), table.reference)
+    angles = np.asarray(columns[table.angle], dtype=float)
+    if table.period is not None:
+        angles = (angles + table.period / 2) % table.period - table.period / 2
+    return views(images, list(columns[table.object]), angles, table.reference)

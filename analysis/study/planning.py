@@ -82,7 +82,7 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     """
     study = read_study(path)
     jobs = jobs or joblib.cpu_count()
-    work = Work(study, Places(path.resolve().parent), Path(), dict.fromkeys(study.images, ""), 1)
+    work = Work(study, Places(path.resolve().parent), Path(), dict.fromkeys(study.images, ""))
     cells = cells_of(study)
     rows = []
     for name in study.models:
@@ -91,6 +91,7 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
         if not mine:
             continue
         probe = _probe(bench)
+        bench.__dict__["model"] = probe.model  # its layers are as large as those of the model when it has learned
         learning = probe.learning if any(_asks_to_learn(study, cell) for cell in mine) else 0.0
         for images, change in dict.fromkeys((cell.images, cell.transformation) for cell in mine):
             here = [cell for cell in mine if (cell.images, cell.transformation) == (images, change)]

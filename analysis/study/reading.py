@@ -185,9 +185,10 @@ class _Check:
         except _EXPECTED as error:
             text = str(error) or type(error).__name__
             named = re.match(r"\W*`(\w+)`", text)
-            inner = [(*path, "parameters", word) for word in re.findall(r"[`'](\w+)[`']", text)[:2]]
-            options = [*inner, (*path, named[1] if named else key), (*path, key)]
-            self._say(next((option for option in options if option in self.lines.known), path), text)
+            given = getattr(self.study, path[0])[path[1]].parameters
+            inner = [(*path, "parameters", word) for word in re.findall(r"[`'](\w+)[`']", text)[:2] if word in given]
+            options = [(*path, named[1] if named else key), (*path, key)]
+            self._say(next(iter(inner), next((option for option in options if option in self.lines.known), path)), text)
             return None
 
     def _names(self) -> None:

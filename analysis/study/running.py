@@ -96,7 +96,7 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
         msg = "Interrupted before anything was computed."
         raise Interrupted(msg) from None
     jobs = jobs or joblib.cpu_count()
-    work = Work(study, places, folder.root.resolve(), fingerprints, None if jobs == 1 else 1)
+    work = Work(study, places, folder.root.resolve(), fingerprints)
     cells = cells_of(study)
     _clear(work, cells)
     with written_whole(folder.study) as temporary:

@@ -83,11 +83,14 @@ class Views(_Table):
     object, angle : str
         Columns of the index (or of a stimulus table) that say which object and which view; 'label' is the class.
     reference : float
+    period : float or None
+        After how much the angle comes round again, such as 360: angles are then counted from minus half of it to half.
     """
 
     object: str
     angle: str
     reference: float = 0.0
+    period: Annotated[float, Field(gt=0)] | None = None
 
 
 class Transformation(_Table):

@@ -28,6 +28,7 @@ from analysis.study.folder import KEY, Folder, digest, read_result, write_result
 from analysis.study.objects import Places, build_images, build_model, build_transformed, must_learn
 from analysis.study.schema import Study
 from extraction import FeatureExtractor
+from extraction.files import written_whole
 from hmax.prototypes import write_prototypes
 
 OURS = ("extraction", "hmax", "cnn", "data", "analysis")
@@ -53,15 +54,12 @@ class Work:
         The folder that results are written into.
     fingerprints : dict from str to str
         Digests of the images, by name.
-    n_threads : int or None
-        Of models, in each process.
     """
 
     study: Study
     places: Places
     root: Path
     fingerprints: dict[str, str]
-    n_threads: int | None = None
 
     @property
     def folder(self) -> Folder:
@@ -146,9 +144,10 @@ class Bench:
 
     @cached_property
     def unfitted(self) -> FeatureExtractor:
-        """The model as the file describes it."""
+        """The model as the file describes it: on one thread if that says no more, since sums over threads differ in their last bits."""
         model = build_model(self.table, self.work.places, self.seed)
-        return model.set_params(n_threads=self.work.n_threads) if "n_threads" in model.get_params(deep=False) else model
+        takes = "n_threads" in model.get_params(deep=False) and "n_threads" not in self.table.parameters
+        return model.set_params(n_threads=1) if takes else model
 
     @cached_property
     def model(self) -> FeatureExtractor:
@@ -170,11 +169,19 @@ class Bench:
         return model
 
     def _keep(self, model: FeatureExtractor) -> None:
+        """What was learned: weights that `weights` reads again, prototypes that `prototypes` does, or plain arrays."""
         stem = self.folder.models / f"{self.name}-seed{self.seed}"
-        if hasattr(model, "prototypes_"):
-            write_prototypes(model.prototypes_, stem.with_name(f"{stem.name}.npz"))
-        elif hasattr(model, "write"):
+        if hasattr(model, "write"):
             model.write(stem.with_name(f"{stem.name}.safetensors"))
+        elif hasattr(model, "prototypes_"):
+            write_prototypes(model.prototypes_, stem.with_name(f"{stem.name}.npz"))
+        else:
+            arrays = {
+                name: value for name, value in vars(model).items() if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype != object
+            }
+            arrays |= getattr(getattr(model, "learned_", None), "arrays", {})
+            with written_whole(stem.with_name(f"{stem.name}.npz")) as temporary, temporary.open("wb") as file:
+                np.savez(file, **arrays)
 
     def images(self, name: str, change: str | None = None) -> Any:
         """A set of images, as it is or transformed."""
@@ -192,7 +199,7 @@ class Bench:
 
     def _units(self, measure: str, shape: Sequence[int]) -> dict[str, np.ndarray]:
         units: Any = self.work.study.measures[measure].units or self.work.study.units
-        return choose_units(self.unfitted, shape, self.layers(measure), None if units == "all" else units, self.seed)
+        return choose_units(self.model, shape, self.layers(measure), None if units == "all" else units, self.seed)
 
     def responses(self, cell: Cell) -> xr.DataArray:
         """Responses of the units of a cell's measure, from those of the units of all measures on these images, which are collected once."""
@@ -278,7 +285,8 @@ def _measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
     elif asked & set(asking.RESPONSES):
         given |= dict.fromkeys(asking.RESPONSES, bench.responses(cell))
     if asked & {"model", "models"}:
-        given |= {"model": bench.model, "models": {label: bench.model}}
+        model = bench.unfitted if given["refit"] and "refit" in asked else bench.model  # what is learned anew in folds need not be learned before
+        given |= {"model": model, "models": {label: model}}
     images = bench.images(cell.images, cell.transformation)
     given |= dict.fromkeys(asking.IMAGES, images)
     if "image_shape" in asked:

@@ -1,0 +1,327 @@
+"""Studies as they are run: twice, killed, resumed, on one process and on two, with something of the user's own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from small_study import contents, written
+
+from analysis.features import Interrupted
+from analysis.study import open_results, read_study, run_study
+from analysis.study.cells import cells_of
+from analysis.study.finishing import FigureError
+from analysis.study.running import FailedCellsError
+
+N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
+SLOW = '''
+import time
+import xarray as xr
+
+def slow(responses, seconds=0.25, random_state=0):
+    """Takes its time."""
+    time.sleep(seconds)
+    return xr.Dataset({"layer_value": ("layer", [float(responses.mean())])}, {"layer": ["all"]})
+'''
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The small study, run on one process."""
+    folder = tmp_path_factory.mktemp("study")
+    path = written(folder)
+    return path, folder / "out", run_study(path, folder / "out", jobs=1, progress=False)
+
+
+def test_what_it_leaves(ran):
+    """All that a paper needs is there, and the manifest knows every file."""
+    _, out, done = ran
+    assert (done.n_cells, done.n_made) == (N_CELLS, N_CELLS)
+    names = {path.relative_to(out).as_posix() for path in done.files}
+    assert {"study.toml", "report.html", "manifest.json", "methods.txt", "references.bib"} <= names
+    assert {f"figures/{name}.{ending}" for name in ("invariance", "accuracy") for ending in ("pdf", "svg", "png", "csv", "txt")} <= names
+    assert {"tables/similarity.csv", "tables/accuracy_layer_label_predicted.csv", "tables/not_significant_or_undefined.csv"} <= names
+    assert "results/alignment/pixels~filters/shapes/seed0.nc" in names
+    assert "models/linear-seed0.npz" not in names  # it is learned in folds only
+    assert not (out / "responses").exists()
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert set(manifest["sha256"]) == names - {"manifest.json"}
+    assert manifest["images"]["shapes"] == {"n": 6, "shape": [32, 32], "sha256": manifest["images"]["shapes"]["sha256"]}
+    assert set(manifest["seconds"]["cells"]) == {str(cell) for cell in cells_of(read_study(out / "study.toml"))}
+    assert manifest["versions"]["numpy"] == np.__version__
+
+
+def test_results_are_labelled(ran):
+    """One tree of datasets, and tidy tables that say of every number where it comes from."""
+    _, out, _ = ran
+    tree = open_results(out)
+    found = tree["similarity/pixels/shapes/position/seed0"].to_dataset()
+    assert found.attrs["measured_by"] == "analysis.populations:population_similarity"
+    table = pd.read_csv(out / "tables" / "similarity.csv")
+    assert set(table["model"]) == {"pixels", "classical filters"}
+    for row in table.itertuples():
+        with xr.open_dataset(out / row.file, engine="h5netcdf") as kept:
+            assert float(kept["value"].sel(layer=row.layer, shift=row.amount)) == pytest.approx(row.value)
+    assert (table.loc[table["amount"] == 0, "value"] > 0.999).all()
+
+
+def test_words(ran):
+    """Captions have n, method, seeds and literature; methods name every model, set, transformation and measure."""
+    _, out, _ = ran
+    caption = (out / "figures" / "accuracy.txt").read_text()
+    assert "Wilson's intervals of 95 %" in caption
+    assert "n = 40 images of digits" in caption
+    assert "Seed 0." in caption
+    methods = (out / "methods.txt").read_text()
+    said = ("Pixels was extraction:Pixels with grid = [8, 8]", "fitted on digits", "Position: data.transformations:shift", "of -4, 0, 4 pixels")
+    for word in (*said, "Kornblith et al., ICML 2019"):
+        assert word in methods, word
+    bib = (out / "references.bib").read_text()
+    assert {"@inproceedings{kornblith2019,", "@article{harris2020,"} <= set(bib.splitlines())
+    assert bib.count("{") == bib.count("}")
+    assert "shorthand" not in bib
+
+
+def test_the_same_twice_on_two_processes(ran, tmp_path):
+    """A second run, on two processes, gives the same bytes in every file but the manifest."""
+    path, out, _ = ran
+    run_study(path, tmp_path / "again", jobs=2, progress=False)
+    one, other = contents(out), contents(tmp_path / "again")
+    assert set(one) == set(other)
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_as_run_again(ran, tmp_path):
+    """The study that was written out, with its defaults, makes the same results."""
+    _, out, _ = ran
+    run_study(out / "study.toml", tmp_path / "again", jobs=1, progress=False)
+    assert contents(out) == contents(tmp_path / "again")
+
+
+def test_killed_three_times_and_resumed(tmp_path):
+    """SIGKILL at random places, then --resume: nothing half-written, and in the end the same bytes as a run that nobody disturbed."""
+    (tmp_path / "slow_measure.py").write_text(SLOW)
+    slow = """[measures.slow]
+measure = "slow_measure:slow"
+images = ["shapes"]
+models = ["pixels", "filters", "linear"]
+transformations = ["position"]
+
+[measures.alignment]"""
+    small = """[images.small]
+source = "digits"
+resize = "stretch:32x32"
+per_class = 2
+
+[models.pixels]"""
+    path = written(
+        tmp_path,
+        ("[measures.alignment]", slow),
+        ("[models.pixels]", small),
+        ('learns_from = "digits"', 'learns_from = "small"'),
+        ('models = ["pixels", "linear"]', 'models = ["pixels"]'),
+    )
+    run_study(path, tmp_path / "calm", jobs=1, progress=False)
+    command = [
+        sys.executable,
+        "-m",
+        "analysis.command_line",
+        "study",
+        "run",
+        str(path),
+        "--output",
+        str(tmp_path / "killed"),
+        "--resume",
+        "--quiet",
+        "--jobs",
+        "2",
+    ]
+    chance = np.random.default_rng(1)
+    for n_cells in (1, 3, 5):
+        process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while len(list((tmp_path / "killed").glob("results/**/seed*.nc"))) < n_cells and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(chance.uniform(0, 0.3))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        for kept in (tmp_path / "killed").glob("results/**/[!.]*.nc"):
+            xr.load_dataset(kept, engine="h5netcdf")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    one, other = contents(tmp_path / "calm"), contents(tmp_path / "killed")
+    assert set(one) == set(other)
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_interrupted_by_hand(tmp_path):
+    """Ctrl-C ends with status 130 and says what is kept and how to go on; going on makes only the rest."""
+    (tmp_path / "slow_measure.py").write_text(SLOW)
+    path = written(
+        tmp_path,
+        ("analysis.populations:population_similarity", "slow_measure:slow"),
+        ("units = 20", "units = 20\nseeds = [0, 1, 2]"),
+        ('[figures.invariance]\nfigure = "invariance"\nmeasures = ["similarity"]\n', ""),
+    )
+    command = [sys.executable, "-m", "analysis.command_line", "study", "run", str(path), "--output", str(tmp_path / "out"), "--jobs", "1"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob("results/**/seed*.nc")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "cells are kept in" in said
+    assert "with --resume to go on" in said
+    n_kept = len(list((tmp_path / "out").glob("results/**/[!.]*.nc")))
+    assert n_kept >= 1
+    assert not list((tmp_path / "out").rglob(".seed*"))
+    done = run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False)
+    assert done.n_made == done.n_cells - n_kept
+
+
+def test_only_what_changed_is_made_again(tmp_path):
+    """A resumed study keeps cells of the same things: a changed measure, model or module is made again, a measure that is gone is taken away."""
+    (tmp_path / "own_measure.py").write_text(SLOW)
+    path = written(tmp_path, ("analysis.alignment:cka", "own_measure:slow"))
+    assert run_study(path, tmp_path / "out", jobs=1, progress=False).n_made == 6
+    assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 0
+    written(tmp_path, ("analysis.alignment:cka", "own_measure:slow"), ("n_folds = 2", "n_folds = 3"))
+    assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
+    (tmp_path / "own_measure.py").write_text(SLOW.replace("0.25", "0.01"))
+    assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
+    gone = '[measures.alignment]\nmeasure = "analysis.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = ["shapes"]\n'
+    written(tmp_path, (gone, ""), ("n_folds = 2", "n_folds = 3"), ("[8, 8]", "[4, 4]"))
+    assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
+    assert not (tmp_path / "out" / "results" / "alignment").exists() or not list((tmp_path / "out" / "results" / "alignment").rglob("*.nc"))
+    assert not (tmp_path / "out" / "tables" / "alignment.csv").exists()
+
+
+def test_folders_that_are_not_ours(ran, tmp_path):
+    """Nothing is written over: a folder with something in it needs --resume, and a study in it."""
+    path, out, _ = ran
+    with pytest.raises(FileExistsError, match=r"is not empty. Add --resume to go on with the study in it, or give another folder"):
+        run_study(path, out, progress=False)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds no study to go on with"):
+        run_study(path, tmp_path / "other", resume=True, progress=False)
+    assert (tmp_path / "other" / "thesis.tex").read_text() == "mine"
+    with pytest.raises(NotADirectoryError, match="it is a file. Give a folder"):
+        run_study(path, path, progress=False)
+
+
+FAILS = """
+def fails(responses):
+    raise ValueError("`responses` are not to its taste.")
+"""
+
+
+def test_a_cell_that_fails(tmp_path):
+    """The others are made and kept; the reason is told once, with the cells; mended, only they are made."""
+    (tmp_path / "failing.py").write_text(FAILS)
+    path = written(tmp_path, ("analysis.populations:population_similarity", "failing:fails"))
+    with pytest.raises(
+        FailedCellsError, match=r"2 of 7 cells failed:\n  similarity/pixels/shapes/position/seed0, similarity/filters.*to its taste"
+    ) as raised:
+        run_study(path, tmp_path / "out", jobs=1, progress=False)
+    assert "The other 5 are kept" in str(raised.value)
+    written(tmp_path)
+    assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
+
+
+def test_a_figure_that_fails(tmp_path):
+    """Results and tables are there all the same."""
+    path = written(tmp_path, ('figure = "invariance"', 'figure = "confusion"'))
+    with pytest.raises(FigureError, match=r"The figure 'invariance' .confusion. cannot be drawn: it takes a 'layer_label_predicted_table'"):
+        run_study(path, tmp_path / "out", jobs=1, progress=False)
+    assert (tmp_path / "out" / "tables" / "similarity.csv").is_file()
+
+
+OWN = {
+    "my_model.py": '''
+from collections.abc import Iterator
+import numpy as np
+from extraction import FeatureExtractor
+from extraction.maps import Maps
+
+class Squares(FeatureExtractor):
+    """Squared luminance."""
+
+    layer_names = ("squares",)
+
+    def __init__(self, power=2, *, layer="squares", image_shape=None, device="cpu", batch_memory=256, n_threads=None, progress=None):
+        self.power, self.layer, self.image_shape, self.device = power, layer, image_shape, device
+        self.batch_memory, self.n_threads, self.progress = batch_memory, n_threads, progress
+
+    def _learn(self, images, labels):
+        pass
+
+    def _forward(self, retina, wanted):
+        yield "squares", [Maps(retina.values**self.power, retina.field)]
+''',
+    "my_measure.py": '''
+import pandas as pd
+
+def range_of(responses, model, factor=1.0):
+    """How far responses reach."""
+    return pd.DataFrame({"layer": [model.layer_names[0]], "value": [factor * float(responses.max() - responses.min())], "low": [0.0], "high": [1e9]})
+''',
+    "my_figure.py": '''
+from matplotlib.figure import Figure
+
+def ranges(table, width="single", colours=None):
+    """Ranges as bars."""
+    figure = Figure()
+    figure.subplots().bar(table["model"], table["value"], color=[colours[model] for model in table["model"]])
+    return figure
+''',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_own_model_measure_and_figure(tmp_path, jobs):
+    """Three small files beside the study take part, on other processes too; nothing of ours is edited."""
+    for name, text in OWN.items():
+        (tmp_path / name).write_text(text)
+    path = written(
+        tmp_path,
+        ('model = "extraction:FilterBank"', 'model = "my_model:Squares"\nparameters = { power = 3 }'),
+        ('measure = "analysis.alignment:cka"', 'measure = "my_measure:range_of"\nparameters = { factor = 2.0 }'),
+        ('figure = "accuracy"\nmeasures = ["accuracy"]', 'figure = "my_figure:ranges"\nmeasures = ["alignment"]'),
+    )
+    run_study(path, tmp_path / "out", jobs=jobs, progress=False)
+    table = pd.read_csv(tmp_path / "out" / "tables" / "alignment.csv")
+    assert table["layer"].tolist() == ["pixels", "squares"]
+    assert table["value"].iloc[1] > table["value"].iloc[0] > 0
+    assert "Ranges as bars." in (tmp_path / "out" / "figures" / "accuracy.txt").read_text()
+    assert set(json.loads((tmp_path / "out" / "manifest.json").read_text())["modules"]) == set(OWN)
+
+
+def test_several_seeds(tmp_path):
+    """Every cell is made for each seed; weights and units differ, images do not."""
+    path = written(
+        tmp_path, ("units = 20", "units = 20\nseeds = [0, 1]"), ('models = ["pixels", "filters"]\nimages = ["shapes"]\n\n', 'images = ["digits"]\n\n')
+    )
+    run_study(path, tmp_path / "out", jobs=1, progress=False)
+    table = pd.read_csv(tmp_path / "out" / "tables" / "accuracy.csv")
+    assert table.groupby("model")["seed"].apply(list).tolist() == [[0, 1], [0, 1]]
+    assert "Student's t over 2 seeds" in (tmp_path / "out" / "figures" / "accuracy.txt").read_text()
+    models = [(tmp_path / "out" / "models" / f"linear-seed{seed}.npz").read_bytes() for seed in (0, 1)]
+    assert models[0] != models[1]
+    assert "linear-seed1.npz" in json.loads((tmp_path / "out" / "manifest.json").read_text())["models"]["linear"]["1"]["made_from"]
+
+
+def test_interrupted_before_anything(tmp_path, monkeypatch):
+    """Ctrl-C while images are read is told as such."""
+    monkeypatch.setattr("analysis.study.running.fingerprint", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(Interrupted, match="before anything was computed"):
+        run_study(written(tmp_path), tmp_path / "out", jobs=1, progress=False)
