@@ -134,4 +134,4 @@ def _cell(value: Any, number: bool) -> tuple[str, str]:
     """What a cell says, and what it is sorted by."""
     if value is None or value is pd.NA or pd.isna(value):
         return "undefined" if number else "", ""
-    return (f"{value:.4g}" if isinstance(value, float) else str(value)), repr(value) if number else str(value)
+    return (f"{value:.4g}" if isinstance(value, float) else str(value)), f"{float(value)!r}" if number else str(value)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from analysis.controls import controls
-from analysis.figures.brain import brain, brain_table
+from analysis.figures.brain import brain
 from analysis.figures.style import save
 from analysis.measures import Resampling
 from analysis.responses import responses
@@ -72,8 +72,9 @@ def main() -> None:
             found = rdms(responses(model, images, layers, N_UNITS))
             results[name] = brain_similarity(found, subjects, resampling=Resampling(200))
             print(f"{animal}, {name}: {found.sizes['layer']} layers in {time.perf_counter() - start:.1f} s", flush=True)
-        table = brain_table(results)
-        save(brain(results, f"IT of {'four people' if animal == 'human' else 'macaques, 674 cells'}, 92 objects"), output / animal, table)
+        table = tables(results)["table"]
+        whose = "four people" if animal == "human" else "macaques, 674 cells"
+        save(brain(table, f"Similarity of RDMs, IT of {whose}, 92 objects"), output / animal, table)
         print(f"\n{table.round(3).to_string(index=False)}\n", flush=True)
     print(f"Written to {output}/")
 

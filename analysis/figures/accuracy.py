@@ -47,7 +47,8 @@ def accuracy(
             low, high = max(0.0, 100 * row.low), min(100.0, 100 * row.high)
             axes.plot([low, high], [place, place], color=look[row.model], linewidth=1.2)
             axes.plot(100 * row.value, place, markers[row.layer], color=look[row.model], markersize=4.5)
-            axes.text(high, place, f"  {100 * row.value:.1f}", va="center", fontsize=6.5)
+            beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(f"{100 * row.value:.1f}", (high, place), fontsize=6.5, **beside)
         left = max(0, 10 * int((100 * table["low"].min() - 10) // 10)) if table["low"].notna().any() else 0
         if guess is not None and 100 * guess >= left:
             axes.axvline(100 * guess, color=PALETTE["grey"], linewidth=0.8, linestyle=":")

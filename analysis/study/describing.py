@@ -68,8 +68,9 @@ def _intervals(study: Study, attributes: Sequence[Mapping[str, Any]]) -> str:
         return f"{first['intervals']} intervals of {100 * float(first.get('level', 0.95)):g} %."
     if "resampled_over" not in first:
         return ""
+    over = {"both": "images and units"}.get(str(first["resampled_over"]), str(first["resampled_over"]))
     how = f" ({first['n_resamples']} resamples)" if first.get("n_resamples", 0) else ""
-    return f"Intervals of {100 * float(first.get('level', study.level)):g} % over {first['resampled_over']}{how}."
+    return f"Intervals of {100 * float(first.get('level', study.level)):g} % over {over}{how}."
 
 
 def _counts(study: Study, made: Sequence[Made]) -> str:
@@ -138,7 +139,7 @@ def methods(study: Study, places: Places, made: Sequence[Made], counts: Mapping[
 
 def _model_sentence(study: Study, places: Places, name: str) -> tuple[str, list[str]]:
     table = study.models[name]
-    keys = keys_in(build_model(table, places, study.seeds[0]).documentation())
+    keys = [key for key in keys_in(build_model(table, places, study.seeds[0]).documentation()) if key not in keys_in("; ".join(TOOLS))]
     given = f" with {_settings(table.parameters)}" if table.parameters else " with its default parameters"
     learned = f", fitted on {study.label('images', table.learns_from)}" if table.learns_from else ""
     layers = f"; layers {', '.join(table.layers)}" if table.layers else ""
@@ -156,7 +157,8 @@ def _unit(result: xr.Dataset) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    comma = ";" if any("," in name for name in names) else ","
+    return names[0] if len(names) == 1 else f"{f'{comma} '.join(names[:-1])}{comma if comma == ';' else ''} and {names[-1]}"
 
 
 def doubtful(table: pd.DataFrame) -> pd.DataFrame:

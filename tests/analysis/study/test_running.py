@@ -215,7 +215,7 @@ def test_folders_that_are_not_ours(ran, tmp_path):
     with pytest.raises(FileExistsError, match="holds no study to go on with"):
         run_study(path, tmp_path / "other", resume=True, progress=False)
     assert (tmp_path / "other" / "thesis.tex").read_text() == "mine"
-    with pytest.raises(NotADirectoryError, match="it is a file. Give a folder"):
+    with pytest.raises(NotADirectoryError, match=r"it is a file\. Give a folder"):
         run_study(path, path, progress=False)
 
 
