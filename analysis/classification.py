@@ -74,7 +74,14 @@ def classification(
             rows = {"image": [dataset.names[i] for i in test], "fold": number, "label": labels[test], "predicted": fitted.predict(values[test])}
             done[layer].table = pd.concat([done[layer].table, pd.DataFrame(rows)], ignore_index=True) if number else pd.DataFrame(rows)
             sizes[layer] = len(members)
-    known = {"readout": readout, "n_folds": len(folds), "random_state": random_state, "model": model.path(), "parameters": repr(model)}
+    known = {
+        "readout": readout,
+        "n_folds": len(folds),
+        "learned_anew": int(learns),
+        "random_state": random_state,
+        "model": model.path(),
+        "parameters": repr(model),
+    }
     return _dataset(done, sizes, known)
 
 
@@ -98,7 +105,14 @@ def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, A
     }
     data["chance"] = ((), 1 / len(first.classes))
     coords = {"layer": list(done), "image": names, "label": first.classes.astype(str), "predicted": first.classes.astype(str)}
-    definition = Definition("accuracy", f"share of images told right by a readout ({known['readout']}) that was trained on others", "this package")
+    reader = {"svm": "linear SVM, C chosen among training images", "logistic": "logistic regression", "nearest": "nearest neighbour"}[
+        known["readout"]
+    ]
+    folds = "the given split" if known["n_folds"] == 1 else f"{known['n_folds']} stratified folds"
+    again = "; what the model learns is learned anew from the training images" if known["learned_anew"] else ""
+    definition = Definition(
+        "accuracy", f"share of test images told right by a readout of all units asked for ({reader}; {folds}{again})", "this package"
+    )
     attributes = (
         definition.attributes()
         | known

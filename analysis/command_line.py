@@ -354,16 +354,33 @@ def check(file: Path, as_json: bool) -> None:
     )
 
 
+@study.command(name="list")
+@_json
+@_plainly
+def list_command(as_json: bool) -> None:
+    """List what a study can be made of: stimuli, transformations, measures, by path."""
+    from analysis.study.listing import parts
+
+    rows = parts()
+    if as_json:
+        _show(rows, "json")
+        return
+    for kind, some in rows.groupby("kind", sort=False):
+        click.echo(f"{kind}:")
+        for row in some.itertuples():
+            click.echo(f"  {row.path}{f'  (needs {row.needs})' if row.needs else ''}\n      {row.about}")
+
+
 @study.command(name="run")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder for everything.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for everything; not needed for a plan.")
 @click.option("--resume", is_flag=True, help="Go on with the study in that folder: cells that are done, of the same things, are kept.")
-@click.option("--plan", "only_plan", is_flag=True, help="Only say what it would take: cells, images, time and memory.")
+@click.option("--plan", "only_plan", is_flag=True, help="Only say what the whole of it takes: cells, images, time and memory.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes; one per core if not given. Results do not depend on it.")
 @_quiet
 @_json
 @_plainly
-def run_command(file: Path, output: Path, resume: bool, only_plan: bool, jobs: int | None, quiet: bool, as_json: bool) -> None:
+def run_command(file: Path, output: Path | None, resume: bool, only_plan: bool, jobs: int | None, quiet: bool, as_json: bool) -> None:
     """Run the study in FILE, and write results, tables, figures and a report into the folder --output.
 
     After Ctrl-C, or a change of the file, the same command with --resume goes on.
@@ -373,6 +390,9 @@ def run_command(file: Path, output: Path, resume: bool, only_plan: bool, jobs: i
     if only_plan:
         _show_plan(file, jobs, as_json)
         return
+    if output is None:
+        msg = "--output is needed: a folder for everything."
+        raise click.UsageError(msg)
     done = run_study(file, output, resume, jobs, progress=False if quiet or as_json else None)
     for warning in done.warnings if not quiet else ():
         click.echo(f"Warning: {warning}", err=True)

@@ -42,7 +42,8 @@ def population_similarity(responses: xr.DataArray, similarity: str = "correlatio
     -------
     xarray.Dataset
         `value` is (same - different) / (1 - different): 1 invariant, 0 as far from itself as from other images; undefined where different
-        images give the same response (1 - different = 0) or none. Beside it `same` and `different`, the mean similarities, and `margin`, same minus
+        images give the same response (1 - different = 0) or none; `chance`
+        is 0. Beside it `same` and `different`, the mean similarities, and `margin`, same minus
         different, which is 0 for a layer that never changes: not invariant.
     """
     if similarity not in SIMILARITIES:
@@ -84,7 +85,8 @@ def population_similarity(responses: xr.DataArray, similarity: str = "correlatio
     low, high = normal_interval(value, errors, resampling.level)
     definition = Definition("population similarity", f"(same - different) / (1 - different), mean {similarity} of responses", "this package")
     data = {"value": value, "low": low, "high": high, "same": same, "different": different, "margin": same - different}
-    return _curves(responses, name, data, definition, resampling, {"similarity": similarity})
+    made = _curves(responses, name, data, definition, resampling, {"similarity": similarity})
+    return made.assign(chance=0.0)  # as far from itself as from other images
 
 
 def _unit_vectors(grid: np.ndarray, similarity: str) -> np.ndarray:

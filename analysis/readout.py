@@ -171,7 +171,7 @@ def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[tuple[np.ndarr
         yield np.flatnonzero(dataset.split == "train"), np.flatnonzero(dataset.split == "test")
         return
     if counts.min() < n_folds:
-        msg = f"Class {classes[counts.argmin()]!r} has {counts.min()} images, too few for {n_folds} folds. Use fewer --folds, or more images."
+        msg = f"Class {str(classes[counts.argmin()])!r} has {counts.min()} images, too few for {n_folds} folds. Use fewer folds, or more images."
         raise ValueError(msg)
     yield from StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(dataset)), dataset.labels)
 

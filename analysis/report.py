@@ -16,8 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from extraction.files import written_whole
 
 _LONGEST = 400  # rows of a table on the page; the file has all
+_RAW = 5000  # a table of more rows is named only: pixels, weights
 _LARGEST_SVG = 2 * 2**20  # bytes; what is larger is shown as PNG
 _FORMATS = (".pdf", ".svg", ".png", ".csv")
+_NAMES = ("measure", "model", "model_b", "images", "transformation", "layer", "layer_a", "layer_b", "label", "predicted", "band", "group", "why")
+DOUBTFUL = "not_significant_or_undefined.csv"
 _HIDDEN = ("measure", "file")
 
 
@@ -75,7 +78,7 @@ def write_report(root: str | os.PathLike[str]) -> Path:
     template = Environment(
         loader=PackageLoader("analysis", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).get_template("report.html.jinja")
-    doubtful = folder / "tables" / "not_significant_or_undefined.csv"
+    doubtful = folder / "tables" / DOUBTFUL
     page = template.render(
         study=study,
         labels={
@@ -118,11 +121,13 @@ def _link(folder: Path, path: Path) -> str:
 
 
 def _sheet(folder: Path, path: Path, title: str) -> Sheet:
-    table = pd.read_csv(path, dtype_backend="numpy_nullable") if path.stat().st_size > 1 else pd.DataFrame()
-    shown = table.drop(columns=[name for name in _HIDDEN if name in table and (name == "file" or table[name].nunique() < 2)])
+    names = dict.fromkeys((*_NAMES, "file"), str)
+    table = pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""]) if path.stat().st_size > 1 else pd.DataFrame()
+    alike = [name for name in _HIDDEN if name in table and (name == "file" or (table[name].nunique() < 2 and path.name != DOUBTFUL))]
+    shown = table.drop(columns=alike)
     columns = [Column(str(name), bool(pd.api.types.is_numeric_dtype(shown[name]) and not pd.api.types.is_bool_dtype(shown[name]))) for name in shown]
     sources = table["file"].astype(str).map(quote) if "file" in table else pd.Series([""] * len(table))
-    values = shown.head(_LONGEST).itertuples(index=False, name=None)
+    values = shown.head(_LONGEST if len(table) <= _RAW else 0).itertuples(index=False, name=None)
     rows = [
         ([_cell(value, column.number) for value, column in zip(row, columns, strict=True)], source)
         for row, source in zip(values, sources, strict=False)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analysis.measures import DEFAULT, Definition, Resampling, described, per_unit, ratio, unit_coords
+from analysis.measures import DEFAULT, Definition, Resampling, described, needs, per_unit, ratio, unit_coords
 from analysis.responses import by_layer
 from analysis.statistics import half_samples, interval, mean_defined, resampled
 
@@ -45,6 +45,7 @@ def sparseness(responses: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(activity), np.nan, np.clip((1 - activity) / (1 - 1 / n), 0, 1))
 
 
+@needs()
 def lifetime_sparseness(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Sparseness of each unit over images.
 
@@ -68,6 +69,7 @@ def lifetime_sparseness(responses: xr.DataArray, resampling: Resampling = DEFAUL
     return per_unit(responses, definition, lambda block, images, _: sparseness(block[images, 0]), resampling, control=False)
 
 
+@needs("no transformation")
 def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Sparseness of each image's responses over the units of a layer.
 
@@ -92,6 +94,7 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
     )
 
 
+@needs("no transformation")
 def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Over how many directions the responses of a layer spread: the participation ratio of the eigenvalues of their covariance.
 

@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 from tqdm.auto import tqdm
 
-from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described
+from analysis.measures import DEFAULT, FLAT, Definition, Resampling, described, needs
 from analysis.responses import by_layer
 from analysis.statistics import corrected, half_samples
 
@@ -19,6 +19,7 @@ DISSIMILARITIES = ("correlation", "euclidean", "squared euclidean", "crossnobis"
 COMPARISONS = ("spearman", "pearson", "cosine", "kendall")
 
 
+@needs("no transformation")
 def rdms(responses: xr.DataArray, dissimilarity: str = "correlation", noise_precision: np.ndarray | None = None) -> xr.Dataset:
     """Representational dissimilarity matrices of every layer.
 

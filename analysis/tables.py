@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.stats import t
 
 MAIN = "table"
 LONGEST = 1_000_000  # rows; what is longer stays in the results only
 FIRST = ("measure", "model", "model_b", "images", "transformation", "seed", "layer", "layer_a", "layer_b", "amount", "unit_of_amount")
-_KEYS = (*FIRST, "n_train", "n_features", "way", "depth", "label", "predicted", "band", "group", "first", "second", "unit")
 
 
 def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
@@ -48,6 +48,8 @@ def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
         part = _long(result, dims, names)
         if "amount" in dims:
             part["unit_of_amount"] = unit
+            if "identity" in result.attrs:
+                part["changed"] = part["amount"] != result.attrs["identity"]
             part = part.assign(stimulus=str(over).removeprefix("stimulus_")) if dims == ("unit", "amount") else part
         name = MAIN if dims == main else "curve_table" if dims == ("unit", "amount") else "_".join((*dims, "table"))
         tables[name] = _unprefixed(part) if dims == main or dims == ("layer",) else part
@@ -90,8 +92,8 @@ def _unprefixed(part: pd.DataFrame) -> pd.DataFrame:
     return part.rename(columns={column: str(column).removeprefix("layer_") for column in part if column not in ("layer_a", "layer_b")})
 
 
-def tables(results: xr.Dataset | Mapping[str, xr.Dataset | Mapping[str, xr.Dataset]]) -> dict[str, pd.DataFrame]:
-    """What figures take, from results by hand: a result, results by model, or by model and transformation.
+def tables(results: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset | Mapping[str, xr.Dataset]]) -> dict[str, pd.DataFrame]:
+    """What figures take, from results by hand: a result, results by model, by model and transformation, or a part of `open_results`.
 
     Examples
     --------
@@ -101,6 +103,12 @@ def tables(results: xr.Dataset | Mapping[str, xr.Dataset | Mapping[str, xr.Datas
     """
     if isinstance(results, xr.Dataset):
         return joined([({}, results)])
+    if isinstance(results, xr.DataTree):
+        leaves = [leaf.to_dataset() for leaf in results.leaves if leaf.has_data]
+        return joined([({str(k).removeprefix("study_"): v for k, v in leaf.attrs.items() if str(k).startswith("study_")}, leaf) for leaf in leaves])
+    if not isinstance(results, Mapping):
+        msg = f"`results` must be a dataset, a mapping from model to datasets, or what open_results returns, got {type(results).__name__}."
+        raise TypeError(msg)
     found: list[tuple[dict[str, Any], xr.Dataset]] = []
     for model, given in results.items():
         by_change = {None: given} if isinstance(given, xr.Dataset) else given
@@ -135,7 +143,8 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     Parameters
     ----------
     table : pandas.DataFrame
-        With the columns `seed`, `value`, `low`, `high`.
+        With the columns `seed`, `value`, `low`, `high`. Rows belong together that agree in every column that has the same values in all seeds,
+        such as model, layer or amount; numbers that differ between seeds are averaged, of p-values the largest is taken.
     value : str
         The column that is averaged.
     level : float
@@ -144,16 +153,30 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     -------
     pandas.DataFrame
         Without `seed`, with `n_seeds`, in the order in which rows first came.
-    """
-    from scipy.stats import t
 
+    Raises
+    ------
+    ValueError
+        If rows of one seed cannot be told apart.
+    """
     if "seed" not in table or table["seed"].nunique() < 2:
         return table.drop(columns="seed", errors="ignore").assign(n_seeds=1)
-    keys = [column for column in table if column in _KEYS and column not in ("seed", value)]
+    measured = ("seed", "file", value, "low", "high")
+    keys = [column for column in table if column in FIRST and column not in measured]
+    keys += [column for column in table if column not in (*measured, *keys) and not column.startswith("n_") and _is_design(table, str(column))]
     grouped = table.groupby(keys, sort=False, dropna=False)
-    numbers = [column for column in table if column not in keys and column != "seed" and pd.api.types.is_numeric_dtype(table[column])]
-    result = grouped[numbers].mean().reset_index()
+    if grouped["seed"].nunique().lt(grouped.size()).any():
+        msg = f"Rows of one seed cannot be told apart by {', '.join(map(repr, keys))}. Give the table a column that does."
+        raise ValueError(msg)
+    others = [column for column in table if column not in keys and column != "seed" and pd.api.types.is_numeric_dtype(table[column])]
+    result = grouped[others].agg({column: "max" if str(column) in ("p", "p_corrected") else "mean" for column in others}).reset_index()
     spread, count = grouped[value].std().to_numpy(), grouped[value].count().to_numpy()
     reach = t.ppf((1 + level) / 2, np.maximum(1, count - 1)) * spread / np.sqrt(np.maximum(1, count))
     result["low"], result["high"] = result[value] - reach, result[value] + reach
     return result.assign(n_seeds=count)
+
+
+def _is_design(table: pd.DataFrame, column: str) -> bool:
+    """Whether a column says what a row is of, not what was measured: it has the same values in all seeds."""
+    first, *others = (sorted(map(repr, part)) for _, part in table.groupby("seed")[column])
+    return all(other == first for other in others)

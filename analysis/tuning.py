@@ -324,6 +324,7 @@ def _dataset(
         for index, end in enumerate(("", "_low", "_high")):
             data[f"layer_{name}{end}"] = ("layer", [row[index] for row in rows], {"units": units})
         data[f"n_defined_{name}"] = ("layer", [row[3] for row in rows])
+    data["n_units"] = ("layer", [len(members) for _, members in layers])
     coords = unit_coords(found)
     if curve is not None:
         axis, points, curves, units = curve

@@ -61,6 +61,56 @@ def models() -> dict[str, tuple[FeatureExtractor, list[str]]]:
         "CNN": (network, ["relu1", "relu2", "relu3"]),
         "CNN untrained": (network.untrained(1), ["relu1", "relu2", "relu3"]),
     }
+
+
+def sets() -> dict[str, Transformed]:
+    """Objects, transformed."""
+    coil = read_index(SHARED / "coil20" / "index.csv").framed(f"stretch:{SIDE}x{SIDE}")
+    angle = coil.columns["angle_deg"]
+    front = coil.subset(angle == 0)
+    padded = np.pad(luminance(front), ((0, 0), (SIDE // 4, SIDE // 4), (SIDE // 4, SIDE // 4)))
+    objects = luminance(list(padded))  # half as large, on the black that coil20 has, so that there is room to move
+    depth = coil.subset(np.isin(np.minimum(angle, 360 - angle), np.abs(DEPTH)))
+    turned = np.where(depth.columns["angle_deg"] > 180, depth.columns["angle_deg"] - 360, depth.columns["angle_deg"])
+    clips = paperclips((SIDE, SIDE), N_CLIPS, views=DEPTH, sizes=(64,))
+    labels = front.labels
+    return {
+        "Position": transformed(objects, shift(fill=0), np.arange(-20.0, 21.0, 5.0), labels),
+        "Size": transformed(objects, scale(fill=0), 2.0 ** np.arange(-1, 1.1, 0.25), labels),
+        "Rotation in the plane": transformed(objects, rotation(fill=0), np.arange(-90.0, 91.0, 15.0), labels),
+        "Rotation in depth, coil20": views(depth, depth.labels, turned, 0.0),
+        "Rotation in depth, paperclips": views(clips, clips.table["object"], clips.table["view"], 0.0),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path("tolerance"))
+    output = parser.parse_args().output
+    output.mkdir(parents=True, exist_ok=True)
+    similar, decoded, ranges = {}, {}, []
+    everything = models()
+    for title, images in sets().items():
+        for name, (model, layers) in everything.items():
+            start = time.perf_counter()
+            found = responses(model, images, layers, N_UNITS)
+            similar.setdefault(name, {})[title] = population_similarity(found, resampling=RESAMPLING)
+            decoded.setdefault(name, {})[title] = decoding_generalisation(found, readout="nearest", resampling=RESAMPLING)
+            tuned = view_tuned_units(found)
+            span = tolerance_range(tuned, targets=tuned["target"].values, resampling=RESAMPLING)
+            for layer in span["layer"].values:
+                row = span.sel(layer=layer)
+                value = [round(float(row[key]), 2) for key in ("layer_value", "layer_low", "layer_high")]
+                ranges.append((title, name, str(layer), *value, span.attrs["units"], round(float(span["censored"].mean()), 2)))
+            print(f"{title}, {name}: {len(images)} images in {time.perf_counter() - start:.1f} s", flush=True)
+    drawn = {
+        "pixels": ["pixels"],
+        "MLP": ["hidden1_active"],
+        "HMAX": ["c1", "c2"],
+        "HMAX shuffled": ["c2"],
+        "CNN": ["relu1", "relu3"],
+        "CNN untrained": ["relu3"],
+    }
     for stem, results, label in (("similarity", similar, "Similarity to itself"), ("decoding", decoded, "Nearest object: generalisation")):
         table = tables(results)["table"]
         kept = [layer in drawn.get(model, ()) for model, layer in zip(table["model"], table["layer"], strict=True)]

@@ -304,7 +304,7 @@ def photographs() -> Dataset:
     return Dataset(np.stack(bunch.images), [Path(name).stem for name in bunch.filenames])
 
 
-_OURS = {"digits": digits, "photographs": photographs}
+NAMED = {"digits": digits, "photographs": photographs}
 
 
 def open_dataset(where: str | os.PathLike[str]) -> Dataset:
@@ -323,10 +323,10 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
     path, name = Path(where), os.fspath(where)
     if path.is_dir():
         return read_folder(path)
-    if name in _OURS:
-        return _OURS[name]()
+    if name in NAMED:
+        return NAMED[name]()
     if not path.exists():
-        msg = f"There is no folder or file {path}. Give one, or one of the sets that need no file: {', '.join(_OURS)}."
+        msg = f"There is no folder or file {path}. Give one, or one of the sets that need no file: {', '.join(NAMED)}."
         raise FileNotFoundError(msg)
     if path.suffix == ".csv":
         return read_index(path)

@@ -8,14 +8,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, markers_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, markers_of, sheet, without_curves
 from analysis.tables import over_seeds
 
 
 def accuracy(
-    table: pd.DataFrame, chance: float | None = None, colours: Mapping[str, str] | None = None, width: str | float = "single", ax: Axes | None = None
+    table: pd.DataFrame,
+    chance: float | None = None,
+    level: float = 0.95,
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "single",
+    ax: Axes | None = None,
 ) -> Figure:
-    """Accuracy of a readout of each layer on images that nothing was learned from, with its interval, and chance.
+    """Accuracy of a readout of each layer on images that nothing was learned from, with its interval, and chance where the axis reaches it.
 
     Parameters
     ----------
@@ -23,6 +28,8 @@ def accuracy(
         Columns model, layer, value, low, high; images, seed and chance where there are any.
     chance : float or None
         Accuracy of guessing; None takes the table's own.
+    level : float
+        Of intervals over seeds.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
@@ -32,7 +39,7 @@ def accuracy(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(checked(table, "model", "layer", "value", "low", "high"))
+    table = over_seeds(checked(without_curves(table), "model", "layer", "value", "low", "high"), level=level)
     several = [name for name in ("model", "layer", "images") if name in table and (table[name].nunique() > 1 or name == "model")]
     single = table.groupby("model")["layer"].transform("nunique") == 1
     names = [

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, sheet, wrapped
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, sheet, wrapped
 
 _MOST = 8  # layers of a model in a row
 
@@ -34,8 +34,7 @@ def architecture(table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[st
         If a column is missing.
     """
     table = checked(table, "model", "layer", "band", "features", "height", "width", "value", "image_height", "image_width")
-    for name in ("seed", "images"):
-        table = table[table[name] == table[name].iloc[0]] if name in table else table
+    table = of_first(table, "seed", "images")
     look = colours_of(table["model"], colours)
     narrow = bool(in_width(width, 0, 1))
     most = min(n_layers, 5) if narrow else n_layers

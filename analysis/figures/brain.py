@@ -8,13 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, sheet, wrapped
+from analysis.figures.style import PALETTE, checked, colours_of, sheet, without_curves, wrapped
 from analysis.tables import over_seeds
 
 
 def brain(
     table: pd.DataFrame,
     label: str = "Similarity of RDMs, mean over subjects",
+    level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "middle",
     ax: Axes | None = None,
@@ -28,6 +29,8 @@ def brain(
         ceiling_high.
     label : str
         What the axis says.
+    level : float
+        Of intervals over seeds.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
@@ -37,7 +40,9 @@ def brain(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(checked(table, "model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high"))
+    table = over_seeds(
+        checked(without_curves(table), "model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high"), level=level
+    )
     look = colours_of(table["model"], colours)
     several = table.groupby("model")["layer"].transform("size") > 1
     names = [f"{row.model}, {row.layer}" if more else row.model for row, more in zip(table.itertuples(), several, strict=True)]

@@ -8,11 +8,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, sheet, titled
+from analysis.figures.style import checked, sheet, titled, wrapped
 
 
 def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None) -> Figure:
-    """Which classes are taken for which: rows are true classes, columns predictions, colour and number percent of the row.
+    """Which classes are taken for which: rows are true classes, columns predictions, colour (and number, where there is room) percent of the row.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "d
             axes.set(
                 xlabel="Predicted class",
                 ylabel="True class" if axes is panels.flat[0] or n_columns > 1 else "",
-                title=titled(*key),
+                title=wrapped(titled(*key), 0.8 * side, 8),
             )
             _ticks(axes, classes, room)
         for axes in panels.flat[len(groups) :]:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from analysis.figures.style import PALETTE, checked, in_width, sheet, wrapped
+from analysis.figures.style import PALETTE, checked, in_width, of_first, sheet, wrapped
 
 _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
 
@@ -33,7 +33,7 @@ def field_views(layer_way_y_x_table: pd.DataFrame, y_x_table: pd.DataFrame, tabl
     """
     weights = checked(layer_way_y_x_table, "model", "layer", "way", "y", "x", "weight")
     pixels, boxes = checked(y_x_table, "model", "y", "x", "luminance"), checked(table, "model", "layer", "top", "left", "bottom", "right")
-    weights, pixels, boxes = (_first(found) for found in (weights, pixels, boxes))
+    weights, pixels, boxes = (of_first(found, "seed", "images") for found in (weights, pixels, boxes))
     models = list(dict.fromkeys(boxes["model"]))
     most = max(boxes.groupby("model").size())
     n_columns = min(most, in_width(width, 6, 4))
@@ -67,13 +67,6 @@ def field_views(layer_way_y_x_table: pd.DataFrame, y_x_table: pd.DataFrame, tabl
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3 if figure.get_figwidth() > 4 else 1, frameon=False)
     return figure
-
-
-def _first(found: pd.DataFrame) -> pd.DataFrame:
-    """One seed and one set of images: a picture cannot show more."""
-    for name in ("seed", "images"):
-        found = found[found[name] == found[name].iloc[0]] if name in found else found
-    return found
 
 
 def _draw(axes: object, ways: dict[str, np.ndarray], box: tuple[float, ...], shape: tuple[int, ...]) -> None:

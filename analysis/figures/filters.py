@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, in_width, sheet
+from analysis.figures.style import checked, in_width, of_first, sheet
 
 _MOST = 48  # filters of a model
 
@@ -26,7 +26,7 @@ def filters(table: pd.DataFrame, width: str | float = "double") -> Figure:
         If a column is missing.
     """
     table = checked(table, "model", "group", "filter", "side", "y", "x", "channel", "value")
-    table = table[table["seed"] == table["seed"].iloc[0]] if "seed" in table else table
+    table = of_first(table)
     models = list(dict.fromkeys(table["model"]))
     n_columns = min(len(models), in_width(width, 4, 2))
     n_rows = -(-len(models) // n_columns)

@@ -22,6 +22,7 @@ def growth(
     table: pd.DataFrame,
     units: str = "pixels",
     eccentricity: float | None = None,
+    level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
     ax: Axes | None = None,
@@ -37,6 +38,8 @@ def growth(
     eccentricity : float or None
         With degrees: where cortical areas are read off, in degrees; None draws none. The table `analysis.cortex.field_sizes_at` of this
         eccentricity has each area's definition, citation and confidence, which differ: sizes are not the same thing everywhere.
+    level : float
+        Of intervals over seeds.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
@@ -55,7 +58,7 @@ def growth(
         msg = f"`eccentricity` needs units='degrees', and no `ax`, got {units!r}."
         raise ValueError(msg)
     factor = float((table[units] / table["pixels"]).dropna().iloc[0])
-    table = over_seeds(table, "pixels")
+    table = over_seeds(table, "pixels", level=level)
     look, with_cortex = colours_of(table["model"], colours), eccentricity is not None
     ratios = {"width_ratios": [3, 1]} if with_cortex else {}
     n_models = table["model"].nunique()

@@ -22,6 +22,7 @@ def invariance(
     label: str | None = None,
     chance: float | None = 0.0,
     rows: str | None = None,
+    level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
     ax: Axes | None = None,
@@ -40,6 +41,8 @@ def invariance(
         Where a line is drawn that says what no tolerance would give.
     rows : {'model', 'images', None}
         What each row of panels is for; None puts all curves together where they are at most eight, and gives each model its row otherwise.
+    level : float
+        Of intervals over seeds.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
@@ -51,7 +54,7 @@ def invariance(
         If a column is missing, or there is more than one panel for `ax`.
     """
     low, high = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
-    table = over_seeds(checked(table, "model", "layer", "amount", value, low, high).rename(columns={low: "low", high: "high"}), value)
+    table = over_seeds(checked(table, "model", "layer", "amount", value, low, high).rename(columns={low: "low", high: "high"}), value, level=level)
     table = table.assign(**{name: table.get(name, "") for name in ("transformation", "images", "measure", "unit_of_amount")})
     changes = list(table.drop_duplicates(["transformation", "images"])[["transformation", "images"]].itertuples(index=False, name=None))
     several = table["images"].nunique() > 1
@@ -107,9 +110,9 @@ def _rows(figure: Figure, panels: np.ndarray, groups: list[str | None], name: st
     for row, group in zip(panels, groups, strict=True):
         handles, names = row[0].get_legend_handles_labels()
         layers = [text.removeprefix(f"{group}, ") for text in names] if len(names) > 1 else [""]
-        if narrow:
+        if narrow and len(names) > 1:
             row[0].legend(handles, layers, frameon=False, fontsize=5, handlelength=1.2, loc="upper left", bbox_to_anchor=(0, 1.05), labelspacing=0.15)
-        else:
+        elif not narrow:
             row[-1].legend(
                 handles,
                 layers,

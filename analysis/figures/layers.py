@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, markers_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, markers_of, sheet, without_curves
 from analysis.tables import over_seeds
 
 
@@ -17,11 +17,12 @@ def layers(
     value: str = "value",
     label: str | None = None,
     zero: bool = True,
+    level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """A point with its interval for each layer of each model, from the image upward; a cross where its control lies.
+    """A point with its interval for each layer of each model, from the image upward; a cross where its control lies, if it has one.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def layers(
         What the axis says; the measure where None.
     zero : bool
         Whether the axis starts at 0.
+    level : float
+        Of intervals over seeds.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
@@ -44,7 +47,9 @@ def layers(
         If a column is missing, or there is more than one panel for `ax`.
     """
     low, high = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
-    table = over_seeds(checked(table, "model", "layer", value, low, high).rename(columns={low: "low", high: "high"}), value)
+    table = over_seeds(
+        checked(without_curves(table), "model", "layer", value, low, high).rename(columns={low: "low", high: "high"}), value, level=level
+    )
     table = table.assign(**{name: table.get(name, "") for name in ("transformation", "images", "measure")})
     panels_of = list(table.drop_duplicates(["transformation", "images"])[["transformation", "images"]].itertuples(index=False, name=None))
     places = list(table.drop_duplicates(["model", "layer"])[["model", "layer"]].itertuples(index=False, name=None))

@@ -13,7 +13,12 @@ from analysis.tables import over_seeds
 
 
 def learning(
-    table: pd.DataFrame, chance: float | None = None, colours: Mapping[str, str] | None = None, width: str | float = "middle", ax: Axes | None = None
+    table: pd.DataFrame,
+    chance: float | None = None,
+    level: float = 0.95,
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "middle",
+    ax: Axes | None = None,
 ) -> Figure:
     """Accuracy on images never seen over the number of training images of each class, with bands over repeats.
 
@@ -23,6 +28,8 @@ def learning(
         Of `analysis.learning_curves.learning_curve`: columns model, layer, n_train, n_features, value, low, high.
     chance : float or None
         Accuracy of guessing; None takes the table's own.
+    level : float
+        Of intervals over seeds.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
@@ -32,7 +39,7 @@ def learning(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(checked(table, "model", "layer", "n_train", "n_features", "value", "low", "high"))
+    table = over_seeds(checked(table, "model", "layer", "n_train", "n_features", "value", "low", "high"), level=level)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     guess = chance if chance is not None else float(table["chance"].iloc[0]) if "chance" in table else None
     with sheet(width, 2.7, ax=ax) as (figure, panels):

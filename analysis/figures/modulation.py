@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, sheet, titled, wrapped
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, sheet, titled, wrapped
 
 
 def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
@@ -29,7 +29,7 @@ def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = Non
     ValueError
         If a column is missing, or there is more than one layer for `ax`.
     """
-    table = checked(unit_table, "model", "layer", "f1_over_f0")
+    table = of_first(checked(unit_table, "model", "layer", "f1_over_f0"))
     groups = list(table.groupby(["model", "layer"], sort=False))
     if ax is not None and len(groups) > 1:
         msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."

@@ -16,15 +16,18 @@ from analysis.tables import over_seeds
 _MOST = 12  # panels
 
 
-def overview(table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double") -> Figure:
+def overview(table: pd.DataFrame, level: float = 0.95, colours: Mapping[str, str] | None = None, width: str | float = "double") -> Figure:
     """The study on one page: for each measure its value over the layers of every model, from the lowest (left) to the highest.
 
-    Curves over a transformation are averaged over its values.
+    Of curves over a transformation the mean over all values that change something is drawn, without an interval. Layers are those that were
+    measured; a model with one stands at the left.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Rows of several measures: columns measure, model, layer, value, low, high; transformation, amount, images and seed where there are any.
+    level : float
+        Of intervals over seeds.
     colours : mapping from model to colour, or None
     width : str or float
 
@@ -34,7 +37,7 @@ def overview(table: pd.DataFrame, colours: Mapping[str, str] | None = None, widt
         If a column is missing, or nothing in the table has a value by layer.
     """
     table = checked(table, "measure", "model", "layer", "value", "low", "high")
-    table = over_seeds(table.dropna(subset=["layer"]))
+    table = over_seeds(table.dropna(subset=["layer"]), level=level)
     table = table.assign(**{name: table[name].fillna("") if name in table else "" for name in ("transformation", "images", "way")})
     look = colours_of(table["model"], colours)
     panels_of = list(table.groupby(["measure", "images", "transformation", "way"], sort=False))[:_MOST]
@@ -65,11 +68,13 @@ def overview(table: pd.DataFrame, colours: Mapping[str, str] | None = None, widt
 def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:
     shown: list[float] = []
     for place, (model, mine) in enumerate(part.groupby("model", sort=False)):
+        curves = "amount" in mine and mine["amount"].notna().any()
+        mine = mine[mine["changed"].astype(bool)] if curves and "changed" in mine else mine
         means = mine.groupby("layer", sort=False)[["value", "low", "high"]].mean()
-        depth = np.linspace(0, 1, len(means)) if len(means) > 1 else np.array([1.0])
+        depth = np.linspace(0, 1, len(means)) if len(means) > 1 else np.zeros(1)
         depth = depth + 0.012 * (place - len(colours) / 2)  # so that intervals do not hide each other
         shown += means["value"].dropna().tolist()
-        reach = np.maximum(0, [means["value"] - means["low"], means["high"] - means["value"]])
+        reach = None if curves else np.maximum(0, [means["value"] - means["low"], means["high"] - means["value"]])
         axes.errorbar(depth, means["value"], yerr=reach, color=colours[str(model)], marker="o", markersize=2.8, linewidth=0.9, elinewidth=0.7)
     lowest, highest = min(shown, default=0.0), max(shown, default=0.0)
     if 0 < 30 * lowest < highest:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, colours_of, in_width, sheet, titled, wrapped
+from analysis.figures.style import checked, colours_of, in_width, of_first, sheet, titled, wrapped
 from analysis.figures.tuning_curves import relative
 
 
@@ -29,7 +29,7 @@ def polar(curve_table: pd.DataFrame, n_units: int = 8, colours: Mapping[str, str
     ValueError
         If a column is missing, or curves are not over orientation.
     """
-    table = checked(curve_table, "model", "layer", "unit", "stimulus", "amount", "curve")
+    table = of_first(checked(curve_table, "model", "layer", "unit", "stimulus", "amount", "curve"))
     if set(table["stimulus"]) != {"orientation"}:
         msg = f"`curve_table` must be over orientation, got {', '.join(sorted(set(table['stimulus'])))}."
         raise ValueError(msg)

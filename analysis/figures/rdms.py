@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from analysis.figures.style import checked, in_width, sheet, titled, wrapped
+from analysis.figures.style import checked, in_width, of_first, sheet, titled, wrapped
 
 
 def rdms(layer_pair_table: pd.DataFrame, ranks: bool = True, width: str | float = "double") -> Figure:
@@ -27,8 +27,7 @@ def rdms(layer_pair_table: pd.DataFrame, ranks: bool = True, width: str | float 
         If a column is missing.
     """
     table = checked(layer_pair_table, "model", "layer", "first", "second", "rdm")
-    for name in ("seed", "images"):
-        table = table[table[name] == table[name].iloc[0]] if name in table else table
+    table = of_first(table, "seed", "images")
     groups = list(table.groupby(["model", "layer"], sort=False))
     n_columns = min(in_width(width, 5, 3), len(groups))
     n_rows = -(-len(groups) // n_columns)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from analysis.figures.style import checked, colours_of, in_width, sheet, titled, wrapped
+from analysis.figures.style import checked, colours_of, in_width, of_first, sheet, titled, wrapped
 
 
 def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
@@ -31,7 +31,7 @@ def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = No
     ValueError
         If a column is missing, or there is more than one layer for `ax`.
     """
-    table = checked(unit_table, "model", "layer", "selectivity", "tolerance")
+    table = of_first(checked(unit_table, "model", "layer", "selectivity", "tolerance"))
     names = ["model", "layer", *[name for name in ("transformation", "images") if name in table and table[name].nunique() > 1]]
     groups = list(table.groupby(names, sort=False))
     if ax is not None and len(groups) > 1:

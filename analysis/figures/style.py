@@ -74,8 +74,8 @@ def width_in_mm(width: str | float) -> float:
         value = float(found[1]) if found else np.nan
     except ValueError:
         value = np.nan
-    if not 40 <= value <= 400:
-        msg = f"`width` must be 'single' (85 mm), 'middle' (114 mm), 'double' (174 mm), or from 40 to 400 in mm, such as '120 mm', got {width!r}"
+    if not 60 <= value <= 400:
+        msg = f"`width` must be 'single' (85 mm), 'middle' (114 mm), 'double' (174 mm), or from 60 to 400 in mm, such as '120 mm', got {width!r}"
         raise ValueError(msg)
     return value
 
@@ -109,6 +109,27 @@ def sheet(
             yield figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
+def without_curves(table: pd.DataFrame) -> pd.DataFrame:
+    """The table, if it has one number for each layer.
+
+    Raises
+    ------
+    ValueError
+        If it has values over a transformation.
+    """
+    if isinstance(table, pd.DataFrame) and "amount" in table and table["amount"].nunique() > 1:
+        msg = "`table` must have one number for each layer, got values over a transformation. Draw those with the figure 'invariance'."
+        raise ValueError(msg)
+    return table
+
+
+def of_first(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The rows of the first seed, or of the first of other columns: units and pictures of several are no larger sample."""
+    for column in columns or ("seed",):
+        table = table[table[column] == table[column].iloc[0]] if column in table and len(table) else table
+    return table
+
+
 def in_width(width: str | float, wide: int, narrow: int) -> int:
     """A number of panels side by side: for figures of about two columns of a page, and for narrower ones."""
     return wide if width_in_mm(width) >= 150 else narrow
@@ -127,7 +148,7 @@ def wrapped(text: str, inches: float, size: float) -> str:
 
 def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
     """A colour for each model: those that are given, others of the palette in turn."""
-    free = cycle(colour for colour in PALETTE.values() if colour not in (given or {}).values()) if given else cycle(PALETTE.values())
+    free = cycle([colour for colour in PALETTE.values() if colour not in (given or {}).values()] or PALETTE.values())
     return {model: (given or {}).get(model) or next(free) for model in dict.fromkeys(models)}
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, colours_of, in_width, sheet, titled, wrapped
+from analysis.figures.style import checked, colours_of, in_width, of_first, sheet, titled, wrapped
 
 _MOST = 60  # thin lines in a panel
 
@@ -35,7 +35,7 @@ def tuning_curves(
     ValueError
         If a column is missing, or there is more than one layer for `ax`.
     """
-    table = checked(curve_table, "model", "layer", "unit", "stimulus", "amount", "curve")
+    table = of_first(checked(curve_table, "model", "layer", "unit", "stimulus", "amount", "curve"))
     groups = list(table.groupby(["model", "layer"], sort=False))
     if ax is not None and len(groups) > 1:
         msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."

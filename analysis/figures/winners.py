@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.figures.style import PALETTE, checked, in_width, sheet
+from analysis.figures.style import PALETTE, checked, in_width, of_first, sheet
 
 _COLOURS = ("orange", "sky", "yellow", "green", "pink")
 
@@ -29,8 +29,7 @@ def winners(picture_match_table: pd.DataFrame, picture_y_x_table: pd.DataFrame, 
     """
     matches = checked(picture_match_table, "model", "picture", "match", "unit", "top", "left", "bottom", "right")
     pixels = checked(picture_y_x_table, "model", "picture", "y", "x", "luminance")
-    for name in ("seed", "images"):
-        matches, pixels = (found[found[name] == found[name].iloc[0]] if name in found else found for found in (matches, pixels))
+    matches, pixels = (of_first(found, "seed", "images") for found in (matches, pixels))
     groups = list(matches.groupby(["model", "picture"], sort=False))
     n_columns = min(in_width(width, 3, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)

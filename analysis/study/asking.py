@@ -16,9 +16,13 @@ layers, image_shape, refit
 resampling, random_state (or seed), pixels_per_degree, progress
     From the study: its number of resamples and level, the seed, and so on.
 
+units
+    Of a measure that asks for no responses: what its table says, where it is a number.
+
 A figure is any function that returns a matplotlib Figure. It asks for tables: `table` is the tidy table of its measures, by layer;
 `unit_table`, `unit_orientation_table`, `layer_pair_table` and so on are those by unit, by unit and orientation, as CSV files in `tables/` are
-called. It may ask for `colours` (a mapping from the labels of models) and `width`.
+called. It may ask for `colours` (a mapping from the labels of models), `width`, and the
+`level` of intervals over seeds.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ FROM_MODEL = ("model", "models", "layers", "image_shape", "refit")
 IMAGES = ("images", "dataset")
 FROM_STUDY = ("resampling", "random_state", "seed", "pixels_per_degree", "progress")
 GIVEN = (*RESPONSES, *PAIR, *FROM_MODEL, *IMAGES, *FROM_STUDY)
-FOR_FIGURES = ("colours", "width")
+FOR_FIGURES = ("colours", "width", "level")
 
 
 def asks(function: Callable[..., Any]) -> set[str]:
@@ -96,6 +100,11 @@ def figure_problems(function: Callable[..., Any], parameters: Mapping[str, Any])
 def tables_of(function: Callable[..., Any]) -> list[str]:
     """The names of the tables that a figure asks for."""
     return [name for name in inspect.signature(function).parameters if name == "table" or name.endswith("_table")]
+
+
+def draws_intervals(function: Callable[..., Any]) -> bool:
+    """Whether a figure draws intervals over seeds, and so asks for their level."""
+    return "level" in asks(function)
 
 
 def _required(function: Callable[..., Any]) -> list[str]:

@@ -8,8 +8,8 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
+import analysis.study.asking as asking
 from analysis.naming import load
-from analysis.study import asking
 from analysis.study.schema import Study
 
 

@@ -13,11 +13,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+import analysis.study.asking as asking
 from analysis.bibliography import OWN, TOOLS, bibtex, keys_in, named, unknown_in
+from analysis.naming import load
 from analysis.study.cells import Cell
 from analysis.study.objects import Places, build_model
 from analysis.study.reading import load_figure
 from analysis.study.schema import Figure, Study
+from analysis.study.work import to_learn
 
 ALPHA = 0.05
 
@@ -43,13 +46,14 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
         mine = [found.result.attrs for found in made if found.cell.measure == measure]
         label = study.label("measures", measure)
         sentences.append(f"{_capital(label)}: {mine[0].get('formula', mine[0].get('definition', study.measures[measure].measure))}.")
-        sentences.append(_intervals(study, mine))
+        sentences.append(_intervals(study, mine, load_figure(table.figure)))
     sentences.append(_counts(study, made))
+    sentences += [str(found.result.attrs["caption"]) for found in made if "caption" in found.result.attrs]
     sentences.append(f"Seed{'s' if len(study.seeds) > 1 else ''} {', '.join(map(str, study.seeds))}.")
     cited, others = citations(found.result.attrs for found in made)
     if cited or others:
         sentences.append(f"After {'; '.join(filter(None, [named(cited), *others]))}.")
-    return f"{name}. " + " ".join(dict.fromkeys(filter(None, map(_ended, sentences)))) + "\n"
+    return " ".join(dict.fromkeys(filter(None, map(_ended, sentences)))) + "\n"
 
 
 def _ended(sentence: str) -> str:
@@ -60,8 +64,11 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _intervals(study: Study, attributes: Sequence[Mapping[str, Any]]) -> str:
+def _intervals(study: Study, attributes: Sequence[Mapping[str, Any]], figure: Any = None) -> str:
+    """How intervals were made; of a figure, only of one that draws them."""
     first = attributes[0]
+    if figure is not None and not asking.draws_intervals(figure):
+        return ""
     if len(study.seeds) > 1:
         return f"Intervals are of {100 * study.level:g} %, by Student's t over {len(study.seeds)} seeds."
     if "intervals" in first:
@@ -92,10 +99,10 @@ def citations(attributes: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[
     return list(dict.fromkeys(keys)), list(dict.fromkeys(part for text in texts for part in unknown_in(text) if part != OWN))
 
 
-def methods(study: Study, places: Places, made: Sequence[Made], counts: Mapping[str, tuple[int, tuple[int, ...]]]) -> tuple[str, str]:
+def methods(study: Study, places: Places, made: Sequence[Made], images: Mapping[str, Any]) -> tuple[str, str]:
     """A paragraph for the methods section, and BibTeX of all that it names."""
     cited, others = citations(found.result.attrs for found in made)
-    models = [_model_sentence(study, places, name) for name in study.models]
+    models = [_model_sentence(study, places, name, images) for name in study.models]
     tools = ", ".join(
         f"{name} {version(package)}"
         for name, package in zip(TOOLS, ("numpy", "scipy", "scikit-learn", "xarray", "seaborn", "matplotlib"), strict=True)
@@ -104,8 +111,8 @@ def methods(study: Study, places: Places, made: Sequence[Made], counts: Mapping[
         f"We compared {_listed([study.label('models', name) for name in study.models])} with hmax-cnn {version('hmax-cnn')}.",
         *(text for text, _ in models),
     ]
-    for name, (count, shape) in counts.items():
-        table = study.images[name]
+    for name, found in images.items():
+        table, count, shape = study.images[name], len(found), np.shape(found[0])
         how = "" if table.resize == "none" else f", brought to size by the rule {table.resize}"
         given = f", with {_settings(table.parameters)}" if table.parameters else ""
         sentences.append(
@@ -126,22 +133,22 @@ def methods(study: Study, places: Places, made: Sequence[Made], counts: Mapping[
         definition = attributes.get("definition", study.measures[measure].measure)
         sentences.append(f"{_capital(study.label('measures', measure))}: {definition}{formula}{f' ({source})' if source else ''}.")
         sentences.append(_intervals(study, [attributes]) if attributes else "")
-    units = f"At most {study.units} units of each layer took part, drawn at random, where a measure is of units."
     repeated = (
         f"Everything was repeated with {len(study.seeds)} seeds ({', '.join(map(str, study.seeds))})."
         if len(study.seeds) > 1
         else f"The seed was {study.seeds[0]}."
     )
-    sentences += [units, repeated, f"Computed with {tools}."]
+    sentences += [_units(study), repeated, f"Computed with {tools}."]
     keys = [*cited, *(key for _, found in models for key in found), *keys_in("; ".join(TOOLS))]
     return " ".join(dict.fromkeys(filter(None, sentences))) + "\n", bibtex(keys, others)
 
 
-def _model_sentence(study: Study, places: Places, name: str) -> tuple[str, list[str]]:
+def _model_sentence(study: Study, places: Places, name: str, images: Mapping[str, Any]) -> tuple[str, list[str]]:
     table = study.models[name]
     keys = [key for key in keys_in(build_model(table, places, study.seeds[0]).documentation()) if key not in keys_in("; ".join(TOOLS))]
     given = f" with {_settings(table.parameters)}" if table.parameters else " with its default parameters"
-    learned = f", fitted on {study.label('images', table.learns_from)}" if table.learns_from else ""
+    taught = len(to_learn(images[table.learns_from])) if table.learns_from else 0
+    learned = f", fitted on {taught} images of {study.label('images', table.learns_from)}" if table.learns_from else ""
     layers = f"; layers {', '.join(table.layers)}" if table.layers else ""
     source = f" ({named(keys)})" if keys else ""
     return f"{_capital(study.label('models', name))} was {table.model}{given}{learned}{layers}{source}.", keys
@@ -161,29 +168,49 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{f'{comma} '.join(names[:-1])}{comma if comma == ';' else ''} and {names[-1]}"
 
 
+def _units(study: Study) -> str:
+    """How many units took part in which measures."""
+    counts: dict[str, list[str]] = {}
+    for name, measure in study.measures.items():
+        if asking.wants_responses(load(measure.measure)):
+            units = measure.units or study.units
+            how = {"centre": "one unit of each feature, in the middle of the image", "all": "all units"}.get(str(units))
+            counts.setdefault(how or f"at most {units} units of each layer, drawn at random", []).append(study.label("measures", name))
+    return "".join(f"{_capital(how)} took part in {_listed(names)}. " for how, names in counts.items()).strip()
+
+
+def _reasons(table: pd.DataFrame) -> pd.Series:
+    """Of each row, what of it is undefined in part: counts that lie below the number of units."""
+    found = pd.Series([""] * len(table), index=table.index, dtype=object)
+    for column in [str(column) for column in table if str(column).startswith("n_defined")]:
+        whole = table["n_units"] if "n_units" in table else pd.Series(np.nan, index=table.index)
+        name = column.removeprefix("n_defined").strip("_")
+        for row in table.index[table[column] < whole]:
+            text = f"{f'{name}: ' if name else ''}{int(whole[row] - table.loc[row, column])} of {int(whole[row])} units undefined"
+            found[row] = "; ".join(filter(None, [found[row], text]))
+    return found
+
+
 def doubtful(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a main table whose value is undefined, partly undefined, or not significant; why, in the column `why`.
+    """The rows of a main table whose values are undefined, in whole or in part, or not significant; why, in the column `why`.
 
     Not significant is what has p (corrected, where it is) of at least 0.05, or an interval that holds chance, or the control.
     """
-    found = pd.Series([""] * len(table), index=table.index, dtype=object)
-    if "value" not in table:
-        return table.assign(why=found)[[]].iloc[:0]
-    value = table["value"]
-    if {"n_defined", "n_units"} <= set(table):
-        some = table["n_defined"] < table["n_units"]
-        counts = [
-            f"{int(units - defined)} of {int(units)} units undefined"
-            for defined, units in zip(table["n_defined"].fillna(0), table["n_units"].fillna(0), strict=True)
-        ]
-        found[some] = pd.Series(counts, index=table.index)[some]
-    if {"low", "high"} <= set(table):
+    found = _reasons(table)
+
+    def say(rows: Any, texts: Any) -> None:
+        found[rows] = [("; ".join(filter(None, [old, new]))) for old, new in zip(found[rows], texts, strict=True)]
+
+    if {"value", "low", "high"} <= set(table):
         for column, text in (("control", "the interval holds the control"), ("chance", "the interval holds chance")):
             if column in table:
-                found[(table["low"] <= table[column]) & (table[column] <= table["high"]) & (table["low"] < table["high"])] = text
+                holds = (table["low"] <= table[column]) & (table[column] <= table["high"])
+                say(holds, [text] * int(holds.sum()))
     p = next((column for column in ("p_corrected", "p") if column in table), None)
     if p is not None:
         insignificant = table[p] >= ALPHA
-        found[insignificant] = [f"{p} = {number:.3g}" for number in table.loc[insignificant, p]]
-    found[value.isna()] = "undefined"
+        say(insignificant, [f"{p} = {number:.3g}" for number in table.loc[insignificant, p]])
+    if "value" in table:
+        undefined = table["value"].isna()
+        say(undefined, ["undefined"] * int(undefined.sum()))
     return table.assign(why=found)[found != ""]

@@ -9,17 +9,17 @@ from typing import Any
 
 import pandas as pd
 
+import analysis.study.asking as asking
 from analysis.figures import figure_names
 from analysis.figures.style import save, width_in_mm
 from analysis.naming import importable, nearest
-from analysis.study import asking
 from analysis.study.cells import cells_of
-from analysis.study.describing import Made, first_sentence
+from analysis.study.describing import Made, caption, first_sentence
 from analysis.study.finishing import drawn, is_chosen
-from analysis.study.folder import Folder, read_result
+from analysis.study.folder import Folder, read_result, write_text
 from analysis.study.reading import load_figure
 from analysis.study.schema import Figure, Study
-from analysis.tables import tables
+from analysis.tables import joined
 from extraction.files import writable
 
 
@@ -67,15 +67,15 @@ def draw(
         width_in_mm(width)
     stem = output or Path(name.rpartition(":")[2])
     writable(stem.with_name(stem.name + ".csv"))
-    importable(results if results.is_dir() else results.parent)
-    if results.is_dir():
-        made, found = _of_folder(name, results, measure, width)
-    else:
+    importable(results / "code", results if results.is_dir() else results.parent)
+    if not results.is_dir():
         made, found = _of_file(name, results, width)
-    return save(made, stem, next(iter(found.values())), formats)
+        return save(made, stem, next(iter(found.values())), formats)
+    made, found, text = _of_folder(name, results, measure, width)
+    return [*save(made, stem, next(iter(found.values())), formats), write_text(stem.with_name(stem.name + ".txt"), text)]
 
 
-def _of_folder(name: str, root: Path, measure: str | None, width: str | None) -> tuple[Any, dict[str, pd.DataFrame]]:
+def _of_folder(name: str, root: Path, measure: str | None, width: str | None) -> tuple[Any, dict[str, pd.DataFrame], str]:
     study = _study(root)
     if measure is not None and measure not in study.measures:
         msg = f"--measure must be one of {', '.join(study.measures)}, got {measure!r}.{nearest(measure, study.measures)}"
@@ -88,7 +88,7 @@ def _of_folder(name: str, root: Path, measure: str | None, width: str | None) ->
     chosen = study.model_copy(update={"figures": {name: table}})
     cells = [cell for cell in cells_of(study) if is_chosen(cell, table)]
     made = [Made(cell, read_result(Folder(root).results / cell.path)) for cell in cells]
-    return drawn(chosen, name, made, width)
+    return *drawn(chosen, name, made, width), caption(chosen, name, table, made)
 
 
 def _study(root: Path) -> Study:
@@ -113,8 +113,8 @@ def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, p
         found = {asked[0]: pd.read_csv(path)}
     elif path.suffix == ".nc":
         result = read_result(path)
-        label = str(result.attrs.get("study_model", result.attrs.get("model", "model")))
-        whole = tables({label: result})
+        kept = {str(key).removeprefix("study_"): value for key, value in result.attrs.items() if str(key).startswith("study_")}
+        whole = joined([(kept or {"model": str(result.attrs.get("model", "model"))}, result)])
         lacking = [table for table in asked if table not in whole]
         if lacking:
             msg = f"The figure {name!r} takes a {lacking[0]!r}, but {path} has {', '.join(map(repr, whole))}. Give another figure or result."

@@ -6,25 +6,28 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure as FigureOf
 from tqdm.auto import tqdm
 
+import analysis.study.asking as asking
 from analysis.figures.style import colours_of, save
-from analysis.report import write_report
-from analysis.study import asking
+from analysis.naming import load
+from analysis.report import DOUBTFUL, write_report
 from analysis.study.cells import Cell, cells_of
 from analysis.study.describing import Made, caption, doubtful, methods
-from analysis.study.folder import Folder, read_result, write_json, write_text
+from analysis.study.folder import Folder, read_result, write_bytes, write_json, write_text
+from analysis.study.keys import own_code
 from analysis.study.objects import build_images
 from analysis.study.reading import load_figure
 from analysis.study.schema import Figure, Study
-from analysis.study.work import Work
+from analysis.study.work import Work, told
 from analysis.tables import LONGEST, MAIN, joined
 from extraction.files import written_whole
 
@@ -43,7 +46,6 @@ _PACKAGES = (
     "cupy-cuda12x",
     "torch",
 )
-DOUBTFUL = "not_significant_or_undefined.csv"
 
 
 class FigureError(RuntimeError):
@@ -62,22 +64,46 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
     made = [Made(cell, read_result(work.path(cell))) for cell in cells_of(study)]
     for kind in (folder.tables, folder.figures):
         kind.mkdir(exist_ok=True)
-    known = set(folder.files())
+    _keep_code(folder, work)
+    known = folder.written()
     written = _tables(folder, study, made)
     images = {name: build_images(table, work.places) for name, table in study.images.items()}
-    written += _figures(folder, study, made, progress)
-    text, references = methods(
-        study, work.places, made, {name: (len(found), tuple(int(n) for n in np.shape(found[0]))) for name, found in images.items()}
-    )
+    drawn_files, failed = _figures(folder, study, made, progress)
+    written += drawn_files
+    text, references = methods(study, work.places, made, images)
     write_text(folder.methods, text)
     write_text(folder.references, references)
     for stale in known - set(written):
         if stale.parent in (folder.tables, folder.figures):
-            stale.unlink()
-    warnings = sorted({warning for entry in folder.entries() for warning in entry.get("warnings", ())})
+            stale.unlink(missing_ok=True)
+    few = ["Two seeds give intervals with one degree of freedom, 12.7 standard errors: take more."] if len(study.seeds) == 2 else []
+    warnings = sorted({*few} | {warning for entry in folder.entries() for warning in entry.get("warnings", ())} | set(_seen_before(work)))
     write_report(folder.root)
     write_json(folder.manifest, _manifest(folder, work, images, warnings))
+    if failed:
+        raise FigureError("\n".join([*failed, "Everything else is there. Mend the study, and run it again with --resume."]))
     return warnings
+
+
+def _keep_code(folder: Folder, work: Work) -> None:
+    """Copies of the modules of the user's own, so that the folder can be read, drawn from and run again anywhere."""
+    for file in _own_files(work):
+        folder.code.mkdir(exist_ok=True)
+        inside = file.relative_to(work.places.beside) if file.is_relative_to(work.places.beside) else Path(file.name)
+        inside = inside.relative_to("code") if inside.parts[0] == "code" else inside
+        (folder.code / inside).parent.mkdir(parents=True, exist_ok=True)
+        if (folder.code / inside).resolve() != file.resolve():
+            write_bytes(folder.code / inside, file.read_bytes())
+
+
+def _seen_before(work: Work) -> Iterator[str]:
+    """Measures that need labels and show a model images that it has learned from, without teaching it anew."""
+    for cell in cells_of(work.study):
+        function = load(work.study.measures[cell.measure].measure)
+        known = [model for model in cell.models if work.has_learned(model, cell.images)]
+        if known and "labels" in asking.needs(function) and "refit" not in asking.asks(function):
+            shows = f"{work.study.label('measures', cell.measure)!r} shows {work.study.label('models', known[0])!r} images of "
+            yield f"{shows}{work.study.label('images', cell.images)!r} that it has learned from: use others, such as those of a test split."
 
 
 def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
@@ -85,9 +111,9 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
     written, doubts = [], []
     for measure in study.measures:
         for name, table in tables_of(study, made, [measure]).items():
-            if len(table) > LONGEST:
-                continue
-            stem = measure if name == MAIN else f"{measure}_{name.removesuffix('_table')}"
+            if len(table) > LONGEST or (name != MAIN and {"y", "x"} <= set(table)):
+                continue  # pixels stand beside the figures that show them, and in the results
+            stem = measure if name == MAIN else f"{measure}.{name.removesuffix('_table')}"
             written.append(_csv(table, folder.tables / f"{stem}.csv"))
             if name == MAIN:
                 doubts.append(doubtful(table))
@@ -125,26 +151,34 @@ def _csv(table: pd.DataFrame, path: Path) -> Path:
 def tables_of(study: Study, made: Sequence[Made], measures: Sequence[str]) -> dict[str, pd.DataFrame]:
     """The tidy tables of some measures, each row with what it is of, and the file that it is from."""
     return joined(
-        (found.cell.columns(study) | {"file": f"results/{found.cell.path.as_posix()}"}, found.result)
+        (found.cell.columns(study) | {"file": f"results/{found.cell.path.as_posix()}"}, found.result.drop_vars("model", errors="ignore"))
         for found in made
         if found.cell.measure in measures
     )
 
 
-def _figures(folder: Folder, study: Study, made: Sequence[Made], progress: bool | None) -> list[Path]:
+def _figures(folder: Folder, study: Study, made: Sequence[Made], progress: bool | None) -> tuple[list[Path], list[str]]:
+    """Files of the figures, and a sentence for each that cannot be drawn."""
     written: list[Path] = []
+    failed: list[str] = []
     shown = None if progress is None else not progress
     for name, table in tqdm(study.figures.items(), desc="Figures", unit="figure", delay=1, disable=shown):
         mine = [found for found in made if is_chosen(found.cell, table)]
         try:
             figure, tables = drawn(study, name, mine)
-            files = save(figure, folder.figures / name, next(iter(tables.values())))
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError) as error:
-            msg = f"The figure {name!r} ({table.figure}) cannot be drawn: {error} Results and tables are kept; mend it and run again with --resume."
-            raise FigureError(msg) from error
-        files += [_csv(other, folder.figures / f"{name}_{key.removesuffix('_table')}.csv") for key, other in list(tables.items())[1:]]
+            files = save(figure, folder.figures / name, _slim(next(iter(tables.values()))))
+        except Exception as error:  # any figure of anyone
+            failed.append(f"The figure {name!r} ({table.figure}) cannot be drawn: {told(error)}")
+            continue
+        files += [_csv(_slim(other), folder.figures / f"{name}.{key.removesuffix('_table')}.csv") for key, other in list(tables.items())[1:]]
         written += [*files, write_text(folder.figures / f"{name}.txt", caption(study, name, table, mine))]
-    return written
+    return written, failed
+
+
+def _slim(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of pixels without what is the same, or said elsewhere, in each of its many rows."""
+    pixels = {"y", "x"} <= set(table)
+    return table.drop(columns=["file", "measure", "images"], errors="ignore") if pixels else table
 
 
 def is_chosen(cell: Cell, table: Figure) -> bool:
@@ -170,10 +204,16 @@ def drawn(study: Study, name: str, made: Sequence[Made], width: str | float | No
             msg = f"it takes a {key!r}, but these measures have {', '.join(map(repr, found)) or 'no results'}."
             raise ValueError(msg)
         part = found[key]
-        tables[key] = part[part["layer"].isin(table.layers)] if table.layers is not None and "layer" in part else part
+        for column in ("layer", "layer_a", "layer_b"):
+            part = part[part[column].isin(table.layers)] if table.layers is not None and column in part else part
+        tables[key] = part
     colours = colours_of(study.label("models", model) for model in study.models)
-    given = {"colours": colours, "width": width or table.width, **tables}
-    return asking.called(function, given, table.parameters), tables
+    given = {"colours": colours, "width": width or table.width, "level": study.level, **tables}
+    figure = asking.called(function, given, table.parameters)
+    if not isinstance(figure, FigureOf):
+        msg = f"it must return a matplotlib Figure, got {type(figure).__name__}."
+        raise TypeError(msg)
+    return figure, tables
 
 
 def _manifest(folder: Folder, work: Work, images: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
@@ -185,11 +225,11 @@ def _manifest(folder: Folder, work: Work, images: dict[str, Any], warnings: list
         "versions": {"python": platform.python_version()} | {name: found for name in _PACKAGES if (found := _version(name))},
         "hardware": {"platform": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
         "images": {
-            name: {"n": len(found), "shape": [int(n) for n in np.shape(found[0])], "sha256": work.fingerprints[name]}
+            name: {"n": len(found), "shape": [int(n) for n in np.shape(found[0])], "sha256": work.fingerprints[name].whole}
             for name, found in images.items()
         },
         "models": {name: {str(seed): {"made_from": _parts(work, name, seed)} for seed in study.seeds} for name in study.models},
-        "modules": _modules(work),
+        "modules": {file.name: _sha256(file) for file in _own_files(work)},
         "warnings": warnings,
         "seconds": {"all_cells": round(sum(times.values()), 3), "cells": dict(sorted(times.items()))},
         "finished": max((entry["at"] for entry in entries), default=None),
@@ -204,16 +244,14 @@ def _parts(work: Work, name: str, seed: int) -> dict[str, str]:
     return {path.name: _sha256(path) for path in [*files, *learned]}
 
 
-def _modules(work: Work) -> dict[str, str]:
-    """Digests of the modules of the user's own that took part."""
+def _own_files(work: Work) -> list[Path]:
+    """The modules of the user's own that took part."""
     study = work.study
     paths = [table.model for table in study.models.values()] + [table.measure for table in study.measures.values()]
     paths += [table.transformation for table in study.transformations.values() if table.transformation]
-    paths += [table.source for table in study.images.values() if table.is_function] + [
-        table.figure for table in study.figures.values() if ":" in table.figure
-    ]
-    found = {file for path in paths for file in work._code(path)}
-    return {file.name: _sha256(file) for file in sorted(found)}
+    paths += [table.source for table in study.images.values() if table.is_function]
+    paths += [table.figure for table in study.figures.values() if ":" in table.figure]
+    return sorted({file for path in paths for file in own_code(path, work.places)})
 
 
 def _sha256(path: Path) -> str:

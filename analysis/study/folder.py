@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ import xarray as xr
 
 from extraction.files import written_whole
 
+_HALF = re.compile(r"\..+-[a-z0-9_]{8}\.(nc|toml|csv|txt|bib|json|html|pdf|svg|png|npz|safetensors)")
 KEY = "made_from"  # attribute of a result: what it was made from, as a digest
 
 
@@ -30,7 +32,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.results, self.tables, self.figures, self.models = (root / name for name in ("results", "tables", "figures", "models"))
-        self.responses = root / "responses"
+        self.responses, self.code = root / "responses", root / "code"
         self.study, self.manifest, self.report = root / "study.toml", root / "manifest.json", root / "report.html"
         self.methods, self.references = root / "methods.txt", root / "references.bib"
         self.log = root / ".log.jsonl"
@@ -41,10 +43,17 @@ class Folder:
         return sorted(path for path in inside if not any(part.startswith(".") for part in path.relative_to(self.root).parts))
 
     def clear_halves(self) -> None:
-        """Remove what a killed process had under way; every file is written under a hidden name first."""
-        for path in self.root.rglob(".*-*"):
-            if path.is_file() and path != self.log:
+        """Remove what a killed process had under way: every file is written under a hidden name first, that `written_whole` gives it."""
+        for path in self.root.rglob(".*"):
+            if path.is_file() and _HALF.fullmatch(path.name):
                 path.unlink(missing_ok=True)
+
+    def written(self) -> set[Path]:
+        """The files that an earlier run left, as its manifest and log have them: what is not among them is the user's."""
+        known: set[Path] = {self.results / f"{entry['cell']}.nc" for entry in self.entries() if "cell" in entry}
+        with suppress(OSError, ValueError, AttributeError):
+            known |= {self.root / name for name in json.loads(self.manifest.read_text(encoding="utf-8"))["sha256"]}
+        return known
 
     def note(self, **entry: Any) -> None:
         """Add a line to the log: one write, so that processes do not mix."""
@@ -96,7 +105,7 @@ def read_result(path: Path) -> xr.Dataset:
         raise FileNotFoundError(msg)
     try:
         return xr.load_dataset(path, engine="h5netcdf")
-    except OSError as error:
+    except (OSError, KeyError, ValueError, RuntimeError) as error:  # a damaged file: h5py raises any of these
         msg = f"{path} is not a readable netCDF file ({error}). Remove it, and run the study again with --resume."
         raise ValueError(msg) from error
 
@@ -138,6 +147,13 @@ def write_text(path: Path, text: str) -> Path:
     """Text as UTF-8, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Bytes, whole or not at all."""
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
     return path
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +13,18 @@ from typing import Any
 
 import numpy as np
 
+import analysis.study.schema as schema
 from analysis.models import load_model
 from analysis.naming import importable, load, nearest, unknown_parameters
-from analysis.study import schema
 from data import Dataset, open_dataset
+from data.datasets import NAMED
 from data.stimuli import Screen, Stimuli
 from data.transformed import Transformation, Transformed, transformed, views
 from extraction import FeatureExtractor
 
+OURS = ("extraction", "hmax", "cnn", "data", "analysis")
 ROOT = "HMAX_CNN_DATA"
+_LONGEST_PATH = 255
 _LISTED = 16  # names in an error
 
 
@@ -37,17 +42,35 @@ class Places:
 
     def modules(self) -> None:
         """Let the study's own modules be imported."""
-        importable(self.beside)
+        importable(self.beside, self.beside / "code")
+
+    def forget_modules(self) -> None:
+        """Let modules beside the study be imported anew: they may have been edited since."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            own = file and name != "__main__" and name.partition(".")[0] not in OURS and Path(file).resolve().is_relative_to(self.beside)
+            if own and "site-packages" not in Path(str(file)).parts:
+                del sys.modules[name]
+        importlib.invalidate_caches()
 
     def path(self, text: str) -> Path | None:
         """The file or folder of this name."""
+        if len(text) > _LONGEST_PATH:
+            return None
         roots = [self.beside, Path.cwd(), *([Path(os.environ[ROOT])] if os.environ.get(ROOT) else [])]
         return next((found.resolve() for root in roots if (found := root / text).exists()), None)
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters with every text that names a file, such as weights, as its full path."""
-        files = {name: self.path(value) for name, value in given.items() if isinstance(value, str) and ("/" in value or "." in value)}
-        return dict(given) | {name: str(path) for name, path in files.items() if path is not None and path.is_file()}
+        return {name: self._found(value) for name, value in given.items()}
+
+    def _found(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return self.parameters(value)
+        if isinstance(value, list):
+            return [self._found(inner) for inner in value]
+        path = self.path(value) if isinstance(value, str) and ("/" in value or "." in value) else None
+        return str(path) if path is not None and path.is_file() else value
 
 
 def build_model(table: schema.Model, places: Places, seed: int) -> FeatureExtractor:
@@ -93,6 +116,11 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
             msg = f"`parameters` belong to a function of stimuli, but `source` is {table.source!r}. Leave them out."
             raise ValueError(msg)
         found = places.path(table.source)
+        if found is None and table.source not in NAMED:
+            named = f" ({os.environ[ROOT]})" if os.environ.get(ROOT) else ", which is not set"
+            places = f"not beside the study, not in the working folder, and not in the folder that {ROOT} names{named}"
+            msg = f"`source` {table.source!r} is not there: {places}. Sets that need no file: {', '.join(NAMED)}."
+            raise FileNotFoundError(msg)
         images = open_dataset(table.source if found is None else found).framed(table.resize, table.background)
     kept = np.arange(len(images))
     if table.split is not None:

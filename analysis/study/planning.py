@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+import analysis.study.asking as asking
 from analysis.naming import load
-from analysis.study import asking
 from analysis.study.cells import Cell, cells_of
+from analysis.study.keys import Fingerprint
 from analysis.study.objects import Places
 from analysis.study.reading import read_study
 from analysis.study.schema import Study
-from analysis.study.work import Bench, Work
+from analysis.study.work import Bench, Work, to_learn
 from extraction import FeatureExtractor
 
 _PROBED = 3  # images that a model is timed on
@@ -82,7 +83,7 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     """
     study = read_study(path)
     jobs = jobs or joblib.cpu_count()
-    work = Work(study, Places(path.resolve().parent), Path(), dict.fromkeys(study.images, ""))
+    work = Work(study, Places(path.resolve().parent), Path(), dict.fromkeys(study.images, Fingerprint("", frozenset())))
     cells = cells_of(study)
     rows = []
     for name in study.models:
@@ -126,7 +127,7 @@ def _probe(bench: Bench) -> _Probe:
     """The model, or a copy that has learned from a few images for one epoch, and what that took, scaled to all images and epochs."""
     if bench.table.learns_from is None:
         return _Probe(bench.unfitted, 0.0)
-    images = _to_learn(bench.images(bench.table.learns_from))
+    images = to_learn(bench.images(bench.table.learns_from))
     labels = None if images.labels is None else np.asarray(images.labels)
     few = np.arange(min(_TAUGHT, len(images))) if labels is None else _of_all_classes(labels)
     has_epochs = bench.unfitted.get_params(deep=False).get("epochs", "none") != "none"
@@ -150,11 +151,6 @@ def _of_all_classes(labels: np.ndarray) -> np.ndarray:
     return np.sort(order[: max(_TAUGHT, len(np.unique(labels)))])
 
 
-def _to_learn(images: Any) -> Any:
-    split = getattr(images, "split", None)
-    return images if split is None else images.subset(np.flatnonzero(split == "train"))
-
-
 def _seconds_per_image(bench: Bench, probe: _Probe, images: Any) -> float:
     """Of answering in all layers that are measured."""
     layers = bench.unfitted._wanted(bench.table.layers or bench.unfitted.layer_names)
@@ -173,7 +169,7 @@ def _row(bench: Bench, probe: _Probe, images: str, change: str | None, cells: li
     seconds = count * each * (1 + _MEASURES * len(shares)) + _LEAST * len(cells) if shares else _LEAST * len(cells)
     seconds += sum(_on_its_own(bench, probe, cell, functions[cell], each, count) for cell in cells if cell not in shares)
     shape = tuple(int(n) for n in pictures[0].shape[:2])
-    n_units = sum(map(len, bench._union(shares[0], shape).values())) if shares else 0
+    n_units = sum(map(len, bench.union(images, change)[0].values())) if shares else 0
     largest = max(sum(int(np.prod(maps.shape)) for maps in bands) for bands in bench.unfitted._geometry(shape, bench.unfitted.layer_names).values())
     memory = 4 * (3 * count * n_units + 4 * largest) / 2**20 + _PYTHON
     return {

@@ -11,9 +11,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+import analysis.study.asking as asking
+import analysis.study.schema as schema
 from analysis.naming import load, nearest
-from analysis.study import asking, schema
 from analysis.study.objects import Places, build_images, build_model, build_transformed, must_learn
+from analysis.study.work import Work, to_learn
 
 _LARGEST = 2**20  # bytes
 _EXPECTED = (ValueError, TypeError, OSError, RuntimeError, KeyError, AttributeError, ImportError, MemoryError)
@@ -60,6 +62,7 @@ def read_study(path: Path) -> schema.Study:
     """
     text = _text(path)
     lines = Lines(text)
+    Places(path.resolve().parent).forget_modules()
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -146,6 +149,8 @@ def _of_schema(error: Any, lines: Lines) -> Problem:
         missing = key if inside else keys[-1]
         return Problem(lines.of(path), place, f"`{missing}` is missing. Add it.")
     message = error["msg"].removeprefix("Value error, ")
+    if message.startswith("`"):
+        return Problem(lines.of(path), place, f"{message}.")
     shown = "" if error["type"] == "value_error" and not name else f", got {_short(error['input'])}"
     return Problem(lines.of(path), place, f"{name}{message[:1].lower() + message[1:] if name else message}{shown}.".replace("input should", "must"))
 
@@ -213,12 +218,15 @@ class _Check:
         model = self._built(path, "model", build_model, table, self.places, self.study.seeds[0])
         if model is None:
             return
-        if must_learn(model, table.layers) and table.learns_from is None:
+        layers = Work(self.study, self.places, Path(), {}).layers(name)
+        if must_learn(model, layers) and table.learns_from is None:
             self._say(path, f"{table.model} must learn before it answers. Name images in `learns_from`: {', '.join(self.study.images)}.")
             return
         teacher = images.get(table.learns_from or "")
         if table.learns_from is not None and teacher is not None and model.__sklearn_tags__().target_tags.required and teacher.labels is None:
             self._say((*path, "learns_from"), f"`learns_from` {table.learns_from!r} has no labels, and {table.model} learns classes.")
+        elif teacher is not None and not len(to_learn(teacher)):
+            self._say((*path, "learns_from"), f"`learns_from` {table.learns_from!r} has no training images: its `split` is 'test'. Name others.")
         for shown in dict.fromkeys(shown for measure in self.study.measures.values() for shown in measure.images or self.study.images):
             if images.get(shown) is not None and any(self._takes_part(name, shown, measure) for measure in self.study.measures.values()):
                 wanted = model._wanted(table.layers or model.layer_names)
@@ -248,6 +256,12 @@ class _Check:
             return
         for text in asking.measure_problems(function, table.parameters, self.study.pixels_per_degree):
             self._say((*path, "measure"), f"`measure` {table.measure!r}: {text}")
+        if (
+            table.units is not None
+            and not asking.wants_responses(function)
+            and ("units" not in asking.asks(function) or isinstance(table.units, str))
+        ):
+            self._say((*path, "units"), f"`units` has no meaning for {table.measure}: it takes the model itself. Leave it out.")
         needs = asking.needs(function)
         if "transformation" in needs and not table.transformations:
             self._say(
@@ -277,11 +291,20 @@ class _Check:
                 chosen = self.study.models[model].model_copy(update={"layers": layers})
                 self._built(path, "layers", build_model, chosen, self.places, 0)
 
+    def _measured(self, measure: str, kind: str) -> Sequence[str]:
+        """The models, images or transformations that a measure is taken of."""
+        return getattr(self.study.measures[measure], kind) or ([] if kind == "transformations" else list(getattr(self.study, kind)))
+
     def _figure(self, name: str, table: schema.Figure) -> None:
         path = ("figures", name)
         function = self._built(path, "figure", load_figure, table.figure)
         if function is None:
             return
+        wanted = (("models", table.models), ("images", table.images), ("transformations", table.transformations))
+        for kind, names in wanted:
+            measured = {one for measure in table.measures if measure in self.study.measures for one in self._measured(measure, kind)}
+            if names is not None and measured and not measured & set(names):
+                self._say((*path, kind), f"`{kind}` has none that its measures are taken of: {', '.join(sorted(measured))}.")
         for text in asking.figure_problems(function, table.parameters):
             self._say((*path, "figure"), f"`figure` {table.figure!r}: {text}")
 

@@ -20,10 +20,11 @@ from analysis.features import Interrupted
 from analysis.study.cells import Cell, cells_of
 from analysis.study.finishing import finish
 from analysis.study.folder import Folder
+from analysis.study.keys import fingerprint
 from analysis.study.objects import Places, build_images
 from analysis.study.reading import read_study
 from analysis.study.toml_writing import as_toml
-from analysis.study.work import Failure, Work, fingerprint, run_cells
+from analysis.study.work import Failure, Wanted, Work, run_cells
 from extraction.files import written_whole
 
 _LOOK = 0.3  # seconds between two looks at what is done
@@ -98,11 +99,14 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
     jobs = jobs or joblib.cpu_count()
     work = Work(study, places, folder.root.resolve(), fingerprints)
     cells = cells_of(study)
-    _clear(work, cells)
+    folder.clear_halves()
+    _same_study(folder, cells, output)
     with written_whole(folder.study) as temporary:
         temporary.write_text(as_toml(study), encoding="utf-8")
     done = set(work.cells_done(cells))
     todo = [cell for cell in cells if cell not in done]
+    for cell in todo:
+        work.path(cell).unlink(missing_ok=True)  # of an earlier state of the study
     failures = _run(work, todo, jobs, len(done), progress)
     if failures:
         raise FailedCellsError(_told(failures, len(cells), output))
@@ -110,7 +114,9 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
         rmtree(folder.responses, ignore_errors=True)
     for checkpoint in folder.models.glob(".*.checkpoint*"):
         checkpoint.unlink()
-    warnings = finish(folder, work, progress)
+    for path in folder.written() & set(folder.results.rglob("*.nc")) - {folder.results / cell.path for cell in cells}:
+        path.unlink()  # of measures that the study no longer has
+    warnings = sorted({*finish(folder, work, progress)})
     return Ran(output, len(cells), len(todo), perf_counter() - started, folder.files(), warnings)
 
 
@@ -118,7 +124,7 @@ def _opened(output: Path, resume: bool) -> Folder:
     if output.exists() and not output.is_dir():
         msg = f"Cannot write into {output}: it is a file. Give a folder."
         raise NotADirectoryError(msg)
-    earlier = output.is_dir() and any(output.iterdir())
+    earlier = output.is_dir() and any(not path.name.startswith(".") for path in output.iterdir())
     if earlier and not resume:
         msg = f"The folder {output} is not empty. Add --resume to go on with the study in it, or give another folder."
         raise FileExistsError(msg)
@@ -132,23 +138,29 @@ def _opened(output: Path, resume: bool) -> Folder:
     return Folder(output)
 
 
-def _clear(work: Work, cells: Sequence[Cell]) -> None:
-    """Take away halves of files that a killed process left, and results that the study no longer has."""
-    work.folder.clear_halves()
-    wanted = {work.path(cell) for cell in cells}
-    for path in list(work.folder.results.rglob("*.nc")):
-        if path not in wanted:
-            path.unlink()
+def _same_study(folder: Folder, cells: Sequence[Cell], output: Path) -> None:
+    """Whether the folder's study and this one have a cell in common; with none, going on would only throw its results away."""
+    earlier = {entry["cell"] for entry in folder.entries() if "cell" in entry}
+    if earlier and not earlier & set(map(str, cells)):
+        msg = f"The folder {output} holds another study: none of its cells is in this one. Give another folder."
+        raise FileExistsError(msg)
 
 
-def _groups(cells: Sequence[Cell]) -> tuple[list[list[Cell]], list[list[Cell]]]:
-    """Cells that share a fitted model, those of one set of images together; and pairs, which need the responses of the former."""
-    single: dict[Any, list[Cell]] = {}
+def _groups(cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], tuple[list[Cell], list[Wanted]]], list[list[Cell]]]:
+    """Cells that share a fitted model, those of one set of images together, with what pairs want of it; and the pairs, which come after."""
+    single: dict[tuple[str, int], tuple[list[Cell], list[Wanted]]] = {}
     pairs: dict[Any, list[Cell]] = {}
     for cell in cells:
-        (single if len(cell.models) == 1 else pairs).setdefault((cell.models, cell.seed), []).append(cell)
-    sort = [sorted(group, key=lambda cell: (cell.images, cell.transformation or "")) for group in single.values()]
-    return sort, list(pairs.values())
+        if len(cell.models) == 1:
+            single.setdefault((cell.models[0], cell.seed), ([], []))[0].append(cell)
+            continue
+        pairs.setdefault((cell.models, cell.seed), []).append(cell)
+        for model in dict.fromkeys(cell.models):
+            wanted = single.setdefault((model, cell.seed), ([], []))[1]
+            wanted += [one for one in [(model, cell.images, cell.transformation)] if one not in wanted]
+    for group, _ in single.values():
+        group.sort(key=lambda cell: (cell.images, cell.transformation or ""))
+    return single, list(pairs.values())
 
 
 def _run(work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: bool | None) -> list[Failure]:
@@ -156,14 +168,16 @@ def _run(work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: boo
     singles, pairs = _groups(todo)
     with _bar(work, todo, n_done, progress):
         try:
-            for groups in (singles, pairs):
-                if jobs == 1 or len(groups) < 2:
-                    for group in groups:
-                        failures += run_cells(work, group, group[0].seed)
+            for tasks in ([(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()], [(group, group[0].seed, []) for group in pairs]):
+                if jobs == 1 or len(tasks) < 2:
+                    for task in tasks:
+                        failures += run_cells(work, *task)
                 else:
-                    tasks = (joblib.delayed(run_cells)(work, group, group[0].seed) for group in groups)
-                    for found in joblib.Parallel(min(jobs, len(groups)), return_as="generator_unordered", batch_size=1)(tasks):
+                    pool = joblib.Parallel(min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1)
+                    for found in pool(joblib.delayed(run_cells)(work, *task) for task in tasks):
                         failures += found
+            if jobs > 1:
+                get_reusable_executor().shutdown(wait=True)  # so that the next run imports what may have been edited
         except KeyboardInterrupt:
             if jobs > 1:
                 get_reusable_executor().shutdown(wait=True, kill_workers=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 Name = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -242,7 +242,7 @@ class Study(_Table):
     def _are_names(cls, tables: dict[str, Any]) -> dict[str, Any]:
         for name in tables:
             if not _NAME.fullmatch(name):
-                msg = f"{name!r} is no name: use letters, digits, '_', '.', '+' and '-' (it names files), and `label` for the rest"
+                msg = f"{name!r} is no name: use letters, digits, '_', '+' and '-' (it names files), and `label` for the rest"
                 raise ValueError(msg)
         folded = [name.casefold() for name in tables]
         twins = [name for name in tables if folded.count(name.casefold()) > 1]

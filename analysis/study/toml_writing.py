@@ -38,6 +38,11 @@ def _inline(value: Any) -> Any:
         for name, inner in value.items():
             table.add(name, _inline(inner))
         return table
+    if isinstance(value, list):
+        array = tomlkit.array()
+        for inner in value:
+            array.append(_inline(inner))
+        return array
     return tomlkit.item(value)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
+import sys
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,22 +17,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
+import analysis.study.asking as asking
 from analysis.measures import Resampling
 from analysis.naming import load
-from analysis.responses import by_layer, choose_units, responses
-from analysis.study import asking
+from analysis.responses import choose_units, responses
 from analysis.study.cells import Cell
 from analysis.study.folder import KEY, Folder, digest, read_result, write_result
-from analysis.study.objects import Places, build_images, build_model, build_transformed, must_learn
+from analysis.study.keys import Fingerprint, files_in, own_code
+from analysis.study.objects import OURS, Places, build_images, build_model, build_transformed, must_learn
 from analysis.study.schema import Study
 from extraction import FeatureExtractor
 from extraction.files import written_whole
 from hmax.prototypes import write_prototypes
-
-OURS = ("extraction", "hmax", "cnn", "data", "analysis")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class Failure:
 
     cell: Cell
     text: str
+
+
+Wanted = tuple[str, str, str | None]  # a model, images and a transformation whose responses are wanted
+_TAKEN = "taken_by_"  # which of the collected units a measure takes
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,14 @@ class Work:
     places : Places
     root : Path
         The folder that results are written into.
-    fingerprints : dict from str to str
-        Digests of the images, by name.
+    fingerprints : dict from str to Fingerprint
+        Of the images, by name.
     """
 
     study: Study
     places: Places
     root: Path
-    fingerprints: dict[str, str]
+    fingerprints: dict[str, Fingerprint]
 
     @property
     def folder(self) -> Folder:
@@ -72,30 +76,39 @@ class Work:
     def key(self, cell: Cell) -> str:
         """All that a cell's numbers depend on, as a digest."""
         study, measure = self.study, self.study.measures[cell.measure]
-        parts: list[Any] = [study.units, study.resamples, study.level, study.pixels_per_degree, cell.seed]
-        parts += [measure.model_dump(include={"measure", "layers", "units", "parameters"}), *self._code(measure.measure)]
+        parts: list[Any] = [version("hmax-cnn"), study.units, study.resamples, study.level, study.pixels_per_degree, cell.seed]
+        parts += [measure.model_dump(include={"measure", "layers", "units", "parameters"}), *self._behind(measure.measure, measure.parameters)]
         parts += [part for model in cell.models for part in self.model_parts(model, cell.seed)]
-        parts += self._images_parts(cell.images, cell.transformation)
-        return digest(*parts)
+        return digest(*parts, *self.images_parts(cell.images, cell.transformation))
 
     def model_parts(self, name: str, seed: int) -> list[Any]:
         """All that a model depends on: parameters, the files that they name, what it learns from, its code."""
         table = self.study.models[name]
-        files = [Path(value) for value in self.places.parameters(table.parameters).values() if isinstance(value, str) and Path(value).is_file()]
-        taught = [self.fingerprints[table.learns_from]] if table.learns_from else []
-        return [table.model_dump(exclude={"label"}), table.label, seed, *files, *taught, *self._code(table.model)]
+        taught = [self.fingerprints[table.learns_from].whole] if table.learns_from else []
+        return [table.model_dump(exclude={"label"}), seed, *taught, *self._behind(table.model, table.parameters)]
 
-    def _images_parts(self, images: str, change: str | None) -> list[Any]:
+    def images_parts(self, images: str, change: str | None) -> list[Any]:
+        """All that what a model looks at depends on."""
         table = None if change is None else self.study.transformations[change]
-        code = [] if table is None or table.transformation is None else self._code(table.transformation)
-        return [self.fingerprints[images], None if table is None else table.model_dump(exclude={"label"}), *code]
+        behind = [] if table is None or table.transformation is None else self._behind(table.transformation, table.parameters)
+        return [self.fingerprints[images].whole, None if table is None else table.model_dump(exclude={"label"}), *behind]
 
-    def _code(self, path: str) -> list[Path]:
-        """The file of a module of the user's own: when it changes, so may the numbers."""
-        self.places.modules()
-        module = path.partition(":")[0]
-        file = None if module.partition(".")[0] in OURS else getattr(importlib.import_module(module), "__file__", None)
-        return [Path(file)] if file else []
+    def _behind(self, path: str, parameters: dict[str, Any]) -> list[Path]:
+        """Files that parameters name, and modules of the user's own."""
+        return [*files_in(self.places.parameters(parameters)), *own_code(path, self.places)]
+
+    def layers(self, name: str) -> list[str] | None:
+        """All layers that any measure asks of a model; None is every one."""
+        table = self.study.models[name]
+        chosen = [
+            measure.layers.get(name) or table.layers for measure in self.study.measures.values() if measure.models is None or name in measure.models
+        ]
+        return None if None in chosen or not chosen else list(dict.fromkeys(layer for layers in chosen for layer in layers or ()))
+
+    def has_learned(self, model: str, images: str) -> bool:
+        """Whether a model has learned from any of these images."""
+        teacher = self.study.models[model].learns_from
+        return teacher is not None and bool(self.fingerprints[teacher].every & self.fingerprints[images].every)
 
     def is_done(self, cell: Cell) -> bool:
         """Whether a cell lies there, made of the same things."""
@@ -103,27 +116,13 @@ class Work:
         if not path.is_file():
             return False
         try:
-            with xr.open_dataset(path, engine="h5netcdf") as kept:
-                return kept.attrs.get(KEY) == self.key(cell)
-        except OSError:
+            return read_result(path).attrs.get(KEY) == self.key(cell)
+        except ValueError:
             return False
 
     def cells_done(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those of the cells that are done."""
         return [cell for cell in cells if self.is_done(cell)]
-
-
-def fingerprint(images: Any, name: str, progress: bool | None = None) -> str:
-    """A digest of every image, its labels and split; reads them all, so that a bad one is known before anything runs."""
-    found = hashlib.sha256()
-    for index in tqdm(
-        range(len(images)), desc=f"Reading {name}", unit="image", delay=2, disable=None if progress is None else not progress, leave=False
-    ):
-        image = np.ascontiguousarray(images[index])
-        found.update(f"{image.shape}{image.dtype}".encode() + image.tobytes())
-    for column in (getattr(images, "labels", None), getattr(images, "split", None)):
-        found.update(repr(None if column is None else [str(value) for value in column]).encode())
-    return found.hexdigest()
 
 
 class Bench:
@@ -151,18 +150,16 @@ class Bench:
 
     @cached_property
     def model(self) -> FeatureExtractor:
-        """The model, fitted where it learns; what it learned is kept in `models/`."""
-        model = self.unfitted
+        """The model, fitted where it learns; what it learned is kept in `models/`, and where training can go on, how far it is."""
         if self.table.learns_from is None:
-            return model
-        images = self.images(self.table.learns_from)
-        if images.split is not None if hasattr(images, "split") else False:
-            images = images.subset(np.flatnonzero(images.split == "train"))
-        if not must_learn(model, self.table.layers):
+            return self.unfitted
+        model, images = clone(self.unfitted), to_learn(self.images(self.table.learns_from))
+        if not must_learn(model, self.work.layers(self.name)):
             return model.fit(images, images.labels)
-        kept = self.folder.models / f".{self.name}-seed{self.seed}.checkpoint"
-        resumable = getattr(model, "checkpoint", "none") is None
         self.folder.models.mkdir(exist_ok=True)
+        resumable = getattr(model, "checkpoint", "none") is None
+        made_from = digest(*self.work.model_parts(self.name, self.seed))[:16]
+        kept = self.folder.models / f".{self.name}.seed{self.seed}.{made_from}.checkpoint"
         model.set_params(**({"checkpoint": kept} if resumable else {})).fit(images, images.labels)
         model.set_params(**({"checkpoint": None} if resumable else {}))
         self._keep(model)
@@ -203,38 +200,46 @@ class Bench:
 
     def responses(self, cell: Cell) -> xr.DataArray:
         """Responses of the units of a cell's measure, from those of the units of all measures on these images, which are collected once."""
-        shape = tuple(int(n) for n in self.images(cell.images, cell.transformation)[0].shape[:2])
-        everything = self._all_responses(cell, shape)
-        chosen = self._units(cell.measure, shape)
-        numbers = [
-            np.searchsorted(self._union(cell, shape)[layer], chosen[layer]) + units[0] for layer, units in by_layer(everything) if layer in chosen
-        ]
-        return everything.isel(unit=np.concatenate(numbers))
+        everything = self.collected(cell.images, cell.transformation)
+        return everything["response"].isel(unit=np.flatnonzero(everything[f"{_TAKEN}{cell.measure}"].values))
 
-    def _union(self, cell: Cell, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-        """Units that any measure needs of this model on these images."""
-        study, union = self.work.study, dict[str, np.ndarray]()
-        for name, table in study.measures.items():
-            shares = (table.models is None or self.name in table.models) and (table.images is None or cell.images in table.images)
-            shares = shares and cell.transformation in (table.transformations or [None])
-            if shares and asking.wants_responses(load(table.measure)):
-                for layer, units in self._units(name, shape).items():
-                    union[layer] = np.union1d(union[layer], units) if layer in union else units
-        return {layer: union[layer] for layer in self.unfitted.layer_names if layer in union}
+    def sharing(self, images: str, change: str | None) -> list[str]:
+        """The measures that take this model's responses to these images."""
+        found = []
+        for name, table in self.work.study.measures.items():
+            shares = (table.models is None or self.name in table.models) and (table.images is None or images in table.images)
+            if shares and change in (table.transformations or [None]) and asking.wants_responses(load(table.measure)):
+                found.append(name)
+        return found
 
-    def _all_responses(self, cell: Cell, shape: tuple[int, ...]) -> xr.DataArray:
-        work, union = self.work, self._union(cell, shape)
-        changed = cell.transformation or "as_they_are"
-        path = self.folder.responses / self.name / cell.images / f"{changed}-seed{self.seed}.nc"
-        chosen = {layer: digest(units.tolist()) for layer, units in union.items()}
-        key = digest(chosen, *work.model_parts(self.name, self.seed), *work._images_parts(cell.images, cell.transformation))
-        kept = read_result(path) if path.is_file() else None
+    def union(self, images: str, change: str | None) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+        """Units that any measure needs of this model on these images, and those that each needs."""
+        shape = tuple(int(n) for n in self.images(images, change)[0].shape[:2])
+        each = {name: self._units(name, shape) for name in self.sharing(images, change)}
+        whole: dict[str, np.ndarray] = {}
+        for chosen in each.values():
+            for layer, units in chosen.items():
+                whole[layer] = np.union1d(whole[layer], units) if layer in whole else units
+        return {layer: whole[layer] for layer in self.unfitted.layer_names if layer in whole}, each
+
+    def collected(self, images: str, change: str | None) -> xr.Dataset:
+        """Responses to these images, from the folder where they are there, and which units each measure takes."""
+        work, study = self.work, self.work.study
+        path = self.folder.responses / self.name / images / f"{change or '~'}.seed{self.seed}.nc"
+        asked = {name: study.measures[name].model_dump(include={"layers", "units"}) for name in self.sharing(images, change)}
+        key = digest(version("hmax-cnn"), asked, study.units, *work.model_parts(self.name, self.seed), *work.images_parts(images, change))
+        kept = None
+        if path.is_file():
+            with suppress(ValueError):
+                kept = read_result(path)
         if kept is None or kept.attrs.get(KEY) != key:
-            found = responses(self.model, self.images(cell.images, cell.transformation), units=union)
+            whole, each = self.union(images, change)
+            found = responses(self.model, self.images(images, change), units=whole)
             found.attrs["parameters"] = self.described
-            write_result(found.to_dataset().assign_attrs({KEY: key}), path)
+            taken = {f"{_TAKEN}{name}": ("unit", _members(whole, chosen)) for name, chosen in each.items()}
+            write_result(found.to_dataset().assign(taken).assign_attrs({KEY: key}), path)
             kept = read_result(path)  # as it will be found by those who come later, to the last bit
-        return kept["response"]
+        return kept
 
     @property
     def described(self) -> str:
@@ -242,8 +247,30 @@ class Bench:
         return ", ".join(f"{name}={value!r}" for name, value in self.table.parameters.items())
 
 
-def run_cells(work: Work, cells: Sequence[Cell], seed: int) -> list[Failure]:
-    """Make the cells of one model (or of pairs) with one seed, each written when done; those that fail are returned, the others are made."""
+def to_learn(images: Any) -> Any:
+    """The training images, where there is a split."""
+    split = getattr(images, "split", None)
+    return images if split is None else images.subset(np.flatnonzero(split == "train"))
+
+
+def told(error: Exception) -> str:
+    """An error in one line, with its place where that is in a module of the user's own."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    ours = [str(Path(found.__file__).parent) for name in OURS if (found := sys.modules.get(name)) is not None and found.__file__]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames and not frames[-1].filename.startswith(tuple(ours)) else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def _members(whole: dict[str, np.ndarray], chosen: dict[str, np.ndarray]) -> np.ndarray:
+    """Which of all units are among the chosen ones."""
+    return np.concatenate([np.isin(units, chosen[layer]) if layer in chosen else np.zeros(len(units), bool) for layer, units in whole.items()])
+
+
+def run_cells(work: Work, cells: Sequence[Cell], seed: int, collect: Sequence[Wanted] = ()) -> list[Failure]:
+    """Make the cells of one model (or of pairs) with one seed, each written when done; those that fail are returned, the others are made.
+
+    `collect` are responses that pairs want later.
+    """
     work.places.modules()
     benches: dict[str, Bench] = {}
     failures = []
@@ -256,9 +283,12 @@ def run_cells(work: Work, cells: Sequence[Cell], seed: int) -> list[Failure]:
                 result = _measured(work, cell, [benches[name] for name in cell.models])
                 write_result(result, work.path(cell))
         except Exception as error:  # any measure of anyone: the other cells shall not be lost
-            failures.append(Failure(cell, f"{type(error).__name__}: {error}"))
+            failures.append(Failure(cell, told(error)))
         else:
             work.folder.note(cell=str(cell), seconds=round(perf_counter() - started, 3), warnings=said)
+    for name, images, change in collect:
+        with suppress(Exception), _noted(), threadpool_limits(1, "blas"):  # what fails here, fails again and is told with its cell
+            benches.setdefault(name, Bench(work, name, seed)).collected(images, change)
     return failures
 
 
@@ -275,11 +305,12 @@ def _noted() -> Iterator[list[str]]:
 def _measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
     study, table = work.study, work.study.measures[cell.measure]
     function = load(table.measure, "measure")
-    asked, bench, label = asking.asks(function), benches[0], study.label("models", cell.models[0])
+    asked, bench, label = asking.asks(function), benches[0], cell.models[0]
     given: dict[str, Any] = {"resampling": Resampling(study.resamples, level=study.level, random_state=cell.seed), "progress": False}
     given |= {"random_state": cell.seed, "seed": cell.seed, "layers": bench.layers(cell.measure)}
     given |= {} if study.pixels_per_degree is None else {"pixels_per_degree": study.pixels_per_degree}
-    given |= {"refit": bench.table.learns_from == cell.images}
+    given |= {"refit": work.has_learned(cell.models[0], cell.images)}
+    given |= {"units": table.units} if isinstance(table.units, int) and not asking.wants_responses(function) else {}
     if asking.is_pair(function):
         given |= {"a": benches[0].responses(cell), "b": benches[-1].responses(cell)}
     elif asked & set(asking.RESPONSES):
@@ -293,22 +324,23 @@ def _measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
         given["image_shape"] = tuple(int(n) for n in images[0].shape[:2])
     if "layers" in asked and asked & {"models"}:
         given["layers"] = {label: given["layers"]}
-    return _labelled(asking.called(function, given, work.places.parameters(table.parameters)), work, cell, bench)
+    looked = bool(asked & {*asking.RESPONSES, *asking.PAIR, *asking.IMAGES})
+    return _labelled(asking.called(function, given, work.places.parameters(table.parameters)), work, cell, bench, looked)
 
 
-def _labelled(found: Any, work: Work, cell: Cell, bench: Bench) -> xr.Dataset:
-    """A result with what it is of; nothing that differs between machines or runs."""
+def _labelled(found: Any, work: Work, cell: Cell, bench: Bench, looked: bool) -> xr.Dataset:
+    """A result with what it is of; nothing that differs between machines or runs. `looked` is whether it looked at the images."""
     if isinstance(found, pd.DataFrame):
         found = xr.Dataset.from_dataframe(found.reset_index(drop=True).rename_axis("row"))
     if not isinstance(found, xr.Dataset):
         msg = f"a measure must return an xarray.Dataset or a pandas.DataFrame, got {type(found).__name__}."
         raise TypeError(msg)
-    about = {name: str(value) for name, value in cell.columns(work.study).items() if name not in ("measure", "model", "transformation")}
-    about = {f"study_{name}": value for name, value in about.items()} | {
-        "measured_by": work.study.measures[cell.measure].measure,
-        KEY: work.key(cell),
-    }
+    about: dict[str, Any] = {"study_measure": cell.measure, "study_model": cell.models[0], "study_images": cell.images, "study_seed": cell.seed}
+    about |= {"study_model_b": cell.models[1]} if len(cell.models) > 1 else {}
+    about |= {} if cell.transformation is None else {"study_transformation": cell.transformation}
+    about |= {"measured_by": work.study.measures[cell.measure].measure, KEY: work.key(cell)}
     about |= {"parameters": bench.described} if "parameters" in found.attrs else {}
-    images = bench.images(cell.images, cell.transformation)
-    about |= {"n_images": len(getattr(images, "names", images))} if "n_images" not in found.attrs else {}
+    if "n_images" not in found.attrs and looked:
+        images = bench.images(cell.images, cell.transformation)
+        about["n_images"] = len(getattr(images, "names", images))
     return found.assign_attrs(about)

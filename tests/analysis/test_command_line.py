@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import small_study
 import xarray as xr
 from click.testing import CliRunner
 from PIL import Image
@@ -166,7 +169,7 @@ def test_classify_by_cross_validation(pictures, tmp_path):
     }
     table = pd.read_csv(folder / "predictions.csv")
     assert len(table) == 72
-    assert pd.read_csv(folder / "confusion.csv")["n_images"].sum() == 36
+    assert pd.read_csv(folder / "confusion.csv")["n_pictures"].sum() == 36
     assert "<text" in (folder / "confusion.svg").read_text()
     assert json.loads((folder / "run.json").read_text())["complete"] is True
 
@@ -430,3 +433,123 @@ def test_summary_and_fields_of_every_architecture():
         )
         fields = invoke("fields", "cnn:CNN", "--set", f"architecture={name}", "--format", "csv")
         assert len(fields.stdout.splitlines()) == 1 + len(model.layer_names)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A small study that was run."""
+    folder = tmp_path_factory.mktemp("small")
+    path = small_study.written(folder)
+    done = invoke("study", "run", path, "--output", folder / "out", "--jobs", 1, "--json")
+    assert done.exit_code == 0, done.output
+    return path, folder / "out", json.loads(done.stdout)
+
+
+def test_study_new_checks_and_plans(tmp_path):
+    """The study to start from is one that can be run; its plan says what it takes and writes nothing; it is never written over."""
+    assert invoke("study", "new", tmp_path / "mine.toml").exit_code == 0
+    assert "is a study of 4 cells and 2 figures" in invoke("study", "check", tmp_path / "mine.toml").stdout
+    assert "is there already" in invoke("study", "new", tmp_path / "mine.toml").stderr
+    planned = invoke("study", "run", tmp_path / "mine.toml", "--output", tmp_path / "out", "--plan")
+    assert "4 cells, 192 images to answer, 2 figures; about " in planned.stdout
+    assert not (tmp_path / "out").exists()
+    facts = json.loads(invoke("study", "run", tmp_path / "mine.toml", "--output", tmp_path / "out", "--plan", "--json", "--jobs", 1).stdout)
+    assert (facts["cells"], facts["jobs"]) == (4, 1)
+    assert facts["seconds"] > 0
+    assert sum(row["n_images"] for row in facts["rows"]) == 192
+
+
+def test_study_check_says_what_is_wrong(tmp_path):
+    """With status 1, as text and as JSON."""
+    path = small_study.written(tmp_path, ("grid = [8, 8]", "gird = [8, 8]"))
+    done = invoke("study", "check", path)
+    assert done.exit_code == 1
+    assert f"Error: {path}:16: [models.pixels] Pixels has no parameter 'gird'. Did you mean 'grid'?" in done.stderr
+    done = invoke("study", "check", path, "--json")
+    assert done.exit_code == 1
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert (problem["line"], problem["place"]) == (16, "models.pixels")
+    assert invoke("study", "run", path, "--output", tmp_path / "out").exit_code == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_study_run_says_what_it_made(small):
+    path, out, facts = small
+    assert (facts["cells"], facts["made_now"]) == (7, 7)
+    assert "report.html" in facts["files"]
+    again = invoke("study", "run", path, "--output", out, "--resume")
+    assert "7 cells, 0 of them made now" in again.stderr
+    assert invoke("study", "run", path, "--output", out, "--resume", "--quiet").output == ""
+    assert invoke("study", "run", path, "--output", out).exit_code == 1
+    assert invoke("study", "run", path).exit_code == 2
+
+
+def test_figure_of_a_study(small, tmp_path, monkeypatch):
+    """From the folder, another measure of it, a table, and a result; width and formats as asked."""
+    _, out, _ = small
+    monkeypatch.chdir(tmp_path)
+    done = invoke("figure", "invariance", out, "--width", "85mm", "--format", "pdf", "--json")
+    assert [Path(file).name for file in json.loads(done.stdout)["files"]] == ["invariance.pdf", "invariance.csv"]
+    box = re.search(rb"/MediaBox \[ ?0 0 ([0-9.]+)", (tmp_path / "invariance.pdf").read_bytes())
+    assert float(box[1]) == pytest.approx(85 / 25.4 * 72, abs=0.1)
+    assert invoke("figure", "layers", out, "--measure", "accuracy", "--format", "svg", "--output", "other").exit_code == 0
+    assert "linear, learned" in (tmp_path / "other.svg").read_text()
+    assert invoke("figure", "invariance", out / "tables" / "similarity.csv", "--format", "svg", "--output", "table").exit_code == 0
+    assert (tmp_path / "table.svg").is_file()
+    result = next((out / "results" / "accuracy").rglob("*.nc"))
+    assert invoke("figure", "confusion", result, "--format", "png", "--output", "result").exit_code == 0
+    assert {path.suffix for path in tmp_path.glob("result.*")} == {".png", ".csv"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (
+            ["invarience", "OUT"],
+            "has no figure 'invarience', but invariance, accuracy. Did you mean 'invariance'? To draw one of ours, add --measure.",
+        ),
+        (["layers", "OUT", "--measure", "acuracy"], "Did you mean 'accuracy'?"),
+        (["invariance", "OUT", "--width", "3in"], "`width` must be 'single' (85 mm)"),
+        (["confusion", "OUT", "--measure", "similarity"], "it takes a 'layer_label_predicted_table'"),
+        (["nothing", "OUT/tables/similarity.csv"], "`figure` must be one of accuracy"),
+        (["winners", "OUT/tables/similarity.csv"], "takes 2 tables"),
+        (["invariance", "OUT/tables/accuracy.csv"], "`table` must have the column 'amount'"),
+        (["invariance", "OUT/nothing.csv"], "There is no file or folder"),
+        (["invariance", "OUT/study.toml"], "RESULTS must be a folder, a .csv or a .nc"),
+        (["invariance", "OUT/tables"], "holds no study"),
+        (["invariance", "OUT", "--output", "no/such/folder/x"], "there is no folder"),
+    ],
+)
+def test_figures_that_cannot_be_drawn(small, tmp_path, monkeypatch, arguments, text):
+    _, out, _ = small
+    monkeypatch.chdir(tmp_path)
+    done = invoke("figure", *[argument.replace("OUT", str(out)) for argument in arguments])
+    assert done.exit_code == 1
+    assert text in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_figures_and_report_and_completion(small):
+    """The list has every figure; the report is written again; shells get something to evaluate; a missing name is a wrong command."""
+    _, out, _ = small
+    listed = json.loads(invoke("figure", "--list", "--json").stdout)
+    assert {row["figure"] for row in listed} >= {"accuracy", "invariance", "overview", "winners"}
+    assert all(row["shows"] and row["takes"] for row in listed)
+    assert json.loads(invoke("report", out, "--json").stdout) == {"report": str(out / "report.html")}
+    assert "holds no study" in invoke("report", out / "tables").stderr
+    assert "_hmax_cnn_completion" in invoke("completion", "bash").stdout
+    assert "#compdef hmax-cnn" in invoke("completion", "zsh").stdout
+    assert invoke("figure").exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["quickstart", "tuning"])
+def test_shipped_studies_that_need_no_sets(name):
+    done = invoke("study", "check", Path(__file__).parents[2] / "examples" / f"{name}.toml")
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("name", ["brain", "fields", "invariance", "svm"])
+def test_shipped_studies(name, shared, monkeypatch):
+    monkeypatch.setenv("HMAX_CNN_DATA", str(shared))
+    done = invoke("study", "check", Path(__file__).parents[2] / "examples" / f"{name}.toml")
+    assert done.exit_code == 0, done.output

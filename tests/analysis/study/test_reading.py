@@ -26,7 +26,7 @@ BROKEN = {  # what is replaced, by what; the line of it that is named; what the 
     "no identity": ("values = [-4, 0, 4]", "values = [-4, 4]", "values", "`values` must hold 0, at which shift changes nothing"),
     "values without end": ("values = [-4, 0, 4]", "values = [-4, 0, inf]", "values", "must be a finite number"),
     "unknown transformation": ("transformations:shift", "transformations:shifts", "transformation =", "has no 'shifts'. Did you mean 'shift'?"),
-    "missing file": ('source = "digits"', 'source = "digit"', "source = ", "There is no folder or file digit"),
+    "missing file": ('source = "digits"', 'source = "digit"', "source = ", "`source` 'digit' is not there: not beside the study"),
     "missing images function": ("stimuli:fourier_shapes", "stimuli:fourier_shape", "source", "Did you mean 'fourier_shapes'?"),
     "impossible parameter of stimuli": ("n_shapes = 6", "n_shape = 6", "parameters", "has no parameter 'n_shape'. Did you mean 'n_shapes'?"),
     "too many images": ("per_class = 4", "per_class = 4000", "per_class", "`per_class` must be at most 178"),
@@ -70,7 +70,7 @@ BROKEN = {  # what is replaced, by what; the line of it that is named; what the 
         'figure = "accuracy"', 'figure = "accuracy"\nparameters = { chanse = 0.1 }', "figure = ", "Did you mean 'chance'?",
     ),
     "measure that a figure names": ('measures = ["similarity"]', 'measures = ["similarty"]', "measures", "Did you mean 'similarity'?"),
-    "width in another unit": ('width = "single"', 'width = "3 inches"', "width", "from 40 to 400 in mm, such as '120 mm'"),
+    "width in another unit": ('width = "single"', 'width = "3 inches"', "width", "from 60 to 400 in mm, such as '120 mm'"),
     "transformation and views": (
         'unit = "pixels"', 'views = { object = "a", angle = "b" }', "[transformations.position]", "give `transformation` and `values`, or `views`",
     ),

@@ -1,0 +1,100 @@
+"""Tidy tables: every number of a result in a row of its own, with what it is of."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from synthetic import VALUES, grid
+
+from analysis import invariance, populations, selectivity, similarity
+from analysis.alignment import cka
+from analysis.measures import Resampling
+from analysis.tables import over_seeds, tables, tidy
+
+FEW = Resampling(5)
+LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}
+
+
+@pytest.fixture
+def found():
+    return grid(np.random.default_rng(0).random((6, len(VALUES), 6)), **LAYERED)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        invariance.normalised_variance, invariance.response_similarity, invariance.separability, invariance.firing_rate_invariance,
+        invariance.tolerance_range, invariance.selectivity_and_tolerance, populations.population_similarity, selectivity.lifetime_sparseness,
+        selectivity.dimensionality, selectivity.population_sparseness,
+    ],
+    ids=lambda measure: measure.__name__,
+)  # fmt: skip
+def test_every_number_is_in_a_table(found, measure):
+    """No variable of a measure is lost, and each has as many rows as numbers."""
+    over = found if measure.__module__ != selectivity.__name__ else found.isel(shift=0, drop=True)
+    options = {"rate": 0.1} if measure is invariance.firing_rate_invariance else {}
+    result = measure(over, resampling=FEW, **options)
+    made = tidy(result)
+    for name, values in result.data_vars.items():
+        columns = {str(name), str(name).removeprefix("layer_")}
+        holding = [table for table in made.values() if columns & set(table) and len(table) >= values.size]
+        assert holding, name
+        numbers = [table[column].to_numpy(float) for table in holding for column in columns & set(table)]
+        assert any(np.allclose(np.sort(got)[: values.size], np.sort(values.values.astype(float).ravel()), equal_nan=True) for got in numbers), name
+    assert list(dict.fromkeys(made["table"]["layer"])) == ["a", "b"]
+
+
+def test_curves_have_amount_and_unit(found):
+    """Each row of a curve has the value of the transformation and its unit."""
+    result = populations.population_similarity(found, resampling=FEW)
+    table = tidy(result)["table"]
+    assert table["unit_of_amount"].unique().tolist() == ["pixels"]
+    row = table[(table["layer"] == "b") & (table["amount"] == 2)].iloc[0]
+    assert row["value"] == result["value"].sel(layer="b", shift=2).item()
+    assert row["n_units"] == 3
+
+
+def test_by_pair_and_by_image(found):
+    still = found.isel(shift=0, drop=True)
+    pairs = tidy(similarity.rdms(still))["layer_pair_table"]
+    assert len(pairs) == 2 * 15
+    assert pairs.loc[0, ["layer", "first", "second"]].tolist() == ["a", *map(str, still["image"].values[:2])]
+    table = tidy(cka(still, still, resampling=FEW))["table"]
+    assert table.loc[(table["layer_a"] == "a") & (table["layer_b"] == "a"), "value"].item() == pytest.approx(1)
+
+
+def test_scalars_stand_in_every_row():
+    result = xr.Dataset({"layer_value": ("layer", [0.5, 0.6]), "chance": ((), 0.1)}, {"layer": ["a", "b"]})
+    assert tidy(result)["table"]["chance"].tolist() == [0.1, 0.1]
+    assert tidy(xr.Dataset({"chance": ((), 0.1)}))["table"]["chance"].tolist() == [0.1]
+
+
+def test_of_several_models(found):
+    """Results by model, and by model and transformation; none at all is refused."""
+    result = invariance.normalised_variance(found, resampling=FEW)
+    table = tables({"HMAX": result, "CNN": {"Position": result}})["table"]
+    assert table[["model", "layer"]].to_numpy().tolist() == [["HMAX", "a"], ["HMAX", "b"], ["CNN", "a"], ["CNN", "b"]]
+    assert table["transformation"].isna().tolist() == [True, True, False, False]
+    with pytest.raises(ValueError, match="`results` must hold at least one result"):
+        tables({})
+
+
+def test_over_seeds():
+    """Means and Student's t by hand; with one seed the measure's own interval stays; other columns are averaged."""
+    table = pd.DataFrame(
+        {
+            "model": "m",
+            "layer": ["a", "b"] * 2,
+            "seed": [0, 0, 1, 1],
+            "value": [1.0, 5.0, 3.0, 5.0],
+            "low": 0.0,
+            "high": 9.0,
+            "n_units": [10, 4, 20, 4],
+        }
+    )
+    mean = over_seeds(table)
+    assert mean["value"].tolist() == [2.0, 5.0]
+    assert mean["n_units"].tolist() == [15.0, 4.0]
+    assert mean["low"].tolist() == pytest.approx([2 - 12.7062 * np.sqrt(2) / np.sqrt(2), 5.0], rel=1e-5)
+    one = over_seeds(table[table["seed"] == 0])
+    assert (one["low"].tolist(), one["n_seeds"].tolist()) == ([0.0, 0.0], [1, 1])
