@@ -42,6 +42,7 @@ def field_views(layer_way_y_x_table: pd.DataFrame, y_x_table: pd.DataFrame, tabl
         first = pixels[pixels["model"] == models[0]]
         ratio = first["y"].nunique() / first["x"].nunique()
         figure.set_figheight(n_rows * (figure.get_figwidth() / n_columns * ratio + 0.28) + 0.3)
+        figure.get_layout_engine().set(h_pad=0.06)
         row = 0
         for model in models:
             picture = pixels[pixels["model"] == model].pivot_table(index="y", columns="x", values="luminance").to_numpy()

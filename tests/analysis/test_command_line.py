@@ -489,13 +489,14 @@ def test_figure_of_a_study(small, tmp_path, monkeypatch):
     _, out, _ = small
     monkeypatch.chdir(tmp_path)
     done = invoke("figure", "invariance", out, "--width", "85mm", "--format", "pdf", "--json")
-    assert [Path(file).name for file in json.loads(done.stdout)["files"]] == ["invariance.pdf", "invariance.csv"]
+    assert [Path(file).name for file in json.loads(done.stdout)["files"]] == ["invariance.pdf", "invariance.csv", "invariance.txt"]
     box = re.search(rb"/MediaBox \[ ?0 0 ([0-9.]+)", (tmp_path / "invariance.pdf").read_bytes())
     assert float(box[1]) == pytest.approx(85 / 25.4 * 72, abs=0.1)
     assert invoke("figure", "layers", out, "--measure", "accuracy", "--format", "svg", "--output", "other").exit_code == 0
     assert "linear, learned" in (tmp_path / "other.svg").read_text()
     assert invoke("figure", "invariance", out / "tables" / "similarity.csv", "--format", "svg", "--output", "table").exit_code == 0
     assert (tmp_path / "table.svg").is_file()
+    assert "Intervals of 95 % over images and units (10 resamples)." in (tmp_path / "invariance.txt").read_text()
     result = next((out / "results" / "accuracy").rglob("*.nc"))
     assert invoke("figure", "confusion", result, "--format", "png", "--output", "result").exit_code == 0
     assert {path.suffix for path in tmp_path.glob("result.*")} == {".png", ".csv"}
@@ -513,6 +514,7 @@ def test_figure_of_a_study(small, tmp_path, monkeypatch):
         (["confusion", "OUT", "--measure", "similarity"], "it takes a 'layer_label_predicted_table'"),
         (["nothing", "OUT/tables/similarity.csv"], "`figure` must be one of accuracy"),
         (["winners", "OUT/tables/similarity.csv"], "takes 2 tables"),
+        (["accuracy", "OUT/tables/similarity.csv"], "must have one number for each layer, got values over a transformation"),
         (["invariance", "OUT/tables/accuracy.csv"], "`table` must have the column 'amount'"),
         (["invariance", "OUT/nothing.csv"], "There is no file or folder"),
         (["invariance", "OUT/study.toml"], "RESULTS must be a folder, a .csv or a .nc"),
@@ -540,6 +542,11 @@ def test_figures_and_report_and_completion(small):
     assert "_hmax_cnn_completion" in invoke("completion", "bash").stdout
     assert "#compdef hmax-cnn" in invoke("completion", "zsh").stdout
     assert invoke("figure").exit_code == 2
+    parts = json.loads(invoke("study", "list", "--json").stdout)
+    assert {row["kind"] for row in parts} == {"stimuli", "transformations", "measures"}
+    assert "analysis.populations:population_similarity" in {row["path"] for row in parts if row["needs"] == "transformation"}
+    assert all(row["about"] for row in parts)
+    assert "analysis.tuning:phase_tuning" in invoke("study", "list").stdout
 
 
 @pytest.mark.parametrize("name", ["quickstart", "tuning"])

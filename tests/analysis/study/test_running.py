@@ -14,10 +14,14 @@ import xarray as xr
 from small_study import contents, written
 
 from analysis.features import Interrupted
+from analysis.responses import responses
 from analysis.study import open_results, read_study, run_study
 from analysis.study.cells import cells_of
 from analysis.study.finishing import FigureError
+from analysis.study.keys import fingerprint
+from analysis.study.objects import Places, build_images
 from analysis.study.running import FailedCellsError
+from analysis.study.work import Bench, Work
 
 N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
 SLOW = '''
@@ -46,7 +50,7 @@ def test_what_it_leaves(ran):
     names = {path.relative_to(out).as_posix() for path in done.files}
     assert {"study.toml", "report.html", "manifest.json", "methods.txt", "references.bib"} <= names
     assert {f"figures/{name}.{ending}" for name in ("invariance", "accuracy") for ending in ("pdf", "svg", "png", "csv", "txt")} <= names
-    assert {"tables/similarity.csv", "tables/accuracy_layer_label_predicted.csv", "tables/not_significant_or_undefined.csv"} <= names
+    assert {"tables/similarity.csv", "tables/accuracy.layer_label_predicted.csv", "tables/not_significant_or_undefined.csv"} <= names
     assert "results/alignment/pixels~filters/shapes/seed0.nc" in names
     assert "models/linear-seed0.npz" not in names  # it is learned in folds only
     assert not (out / "responses").exists()
@@ -79,7 +83,12 @@ def test_words(ran):
     assert "n = 40 images of digits" in caption
     assert "Seed 0." in caption
     methods = (out / "methods.txt").read_text()
-    said = ("Pixels was extraction:Pixels with grid = [8, 8]", "fitted on digits", "Position: data.transformations:shift", "of -4, 0, 4 pixels")
+    said = (
+        "Pixels was extraction:Pixels with grid = [8, 8]",
+        "fitted on 40 images of digits",
+        "Position: data.transformations:shift",
+        "of -4, 0, 4 pixels",
+    )
     for word in (*said, "Kornblith et al., ICML 2019"):
         assert word in methods, word
     bib = (out / "references.bib").read_text()
@@ -239,11 +248,13 @@ def test_a_cell_that_fails(tmp_path):
 
 
 def test_a_figure_that_fails(tmp_path):
-    """Results and tables are there all the same."""
+    """Everything else is there all the same, and the figure is named."""
     path = written(tmp_path, ('figure = "invariance"', 'figure = "confusion"'))
-    with pytest.raises(FigureError, match=r"The figure 'invariance' .confusion. cannot be drawn: it takes a 'layer_label_predicted_table'"):
+    with pytest.raises(
+        FigureError, match=r"The figure 'invariance' .confusion. cannot be drawn: ValueError: it takes a 'layer_label_predicted_table'"
+    ):
         run_study(path, tmp_path / "out", jobs=1, progress=False)
-    assert (tmp_path / "out" / "tables" / "similarity.csv").is_file()
+    assert {path.name for path in (tmp_path / "out").rglob("*")} >= {"similarity.csv", "accuracy.pdf", "report.html", "manifest.json", "methods.txt"}
 
 
 OWN = {
@@ -325,3 +336,129 @@ def test_interrupted_before_anything(tmp_path, monkeypatch):
     monkeypatch.setattr("analysis.study.running.fingerprint", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(Interrupted, match="before anything was computed"):
         run_study(written(tmp_path), tmp_path / "out", jobs=1, progress=False)
+
+
+READS = """
+import pandas as pd
+from pathlib import Path
+from the_other import FACTOR
+
+def reads(responses, table):
+    return pd.DataFrame({"layer": ["all"], "value": [FACTOR * float(Path(table).read_text())]})
+"""
+
+
+def test_files_and_imported_modules_count(tmp_path):
+    """A cell is made again when a file in its parameters, or a module that its module imports, has changed; so it is in one process, too."""
+    (tmp_path / "reading_measure.py").write_text(READS)
+    (tmp_path / "the_other.py").write_text("FACTOR = 1\n")
+    (tmp_path / "number.txt").write_text("7")
+    own = 'measure = "reading_measure:reads"\nparameters = { table = "number.txt" }'
+    path = written(tmp_path, ('measure = "analysis.alignment:cka"', own))
+
+    def run(resume=True):
+        done = run_study(path, tmp_path / "out", resume=resume, jobs=1, progress=False)
+        return done.n_made, pd.read_csv(tmp_path / "out" / "tables" / "alignment.csv")["value"].tolist()
+
+    assert run(False) == (6, [7.0, 7.0])
+    (tmp_path / "number.txt").write_text("8")
+    assert run() == (2, [8.0, 8.0])
+    (tmp_path / "the_other.py").write_text("FACTOR = 10\n")
+    assert run() == (2, [80.0, 80.0])
+    assert {path.name for path in (tmp_path / "out" / "code").iterdir()} == {"reading_measure.py", "the_other.py"}
+
+
+def test_what_an_index_says_counts(tmp_path):
+    """Angles are no pixels, but they are what a view is: changed in the index, the cell is made again."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    rows = [(f"{thing}{angle}.png", thing, angle) for thing in "abc" for angle in (0, 30, 60)]
+    for name, *_ in rows:
+        Image.fromarray(rng.integers(0, 255, (32, 32), dtype=np.uint8)).save(tmp_path / name)
+
+    def index(angles):
+        lines = [f"{name},{thing},{angles[angle]}" for name, thing, angle in rows]
+        (tmp_path / "index.csv").write_text("\n".join(["path,label,angle", *lines]) + "\n")
+
+    turned = 'views = { object = "label", angle = "angle" }'
+    path = written(
+        tmp_path,
+        ('source = "data.stimuli:fourier_shapes"\nparameters = { screen = [32, 32], n_shapes = 6, sizes = [16] }', 'source = "index.csv"'),
+        ('transformation = "data.transformations:shift"\nvalues = [-4, 0, 4]\nunit = "pixels"', turned),
+    )
+    index({0: 0, 30: 30, 60: 60})
+    assert run_study(path, tmp_path / "out", jobs=1, progress=False).n_made == N_CELLS
+    before = pd.read_csv(tmp_path / "out" / "tables" / "similarity.csv")
+    index({0: 0, 30: 60, 60: 30})
+    assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2 + 3
+    after = pd.read_csv(tmp_path / "out" / "tables" / "similarity.csv")
+    assert after.loc[after["amount"] == 60, "value"].tolist() == pytest.approx(before.loc[before["amount"] == 30, "value"].tolist(), abs=1e-12)
+
+
+def test_responses_are_those_of_the_units_asked_for(tmp_path):
+    """What two measures share is collected once, and each gets its own units: the very responses that it would have got alone."""
+    other = """[measures.other]
+measure = "analysis.invariance:separability"
+models = ["filters"]
+images = ["shapes"]
+transformations = ["position"]
+units = "centre"
+
+[measures.accuracy]"""
+    path = written(tmp_path, ("[measures.accuracy]", other))
+    study = read_study(path)
+    done = run_study(path, tmp_path / "out", jobs=1, progress=False)
+    assert done.n_made == N_CELLS + 1
+    places = Places(tmp_path)
+    work = Work(study, places, tmp_path / "by_hand", {name: fingerprint(build_images(table, places), name) for name, table in study.images.items()})
+    bench = Bench(work, "filters", 0)
+    for cell in cells_of(study):
+        if cell.models == ("filters",) and cell.transformation:
+            units = {"similarity": 20, "other": "centre"}[cell.measure]
+            alone = responses(bench.unfitted, bench.images("shapes", "position"), units=units)
+            shared = bench.responses(cell)
+            assert shared["unit"].values.tolist() == alone["unit"].values.tolist()
+            np.testing.assert_array_equal(shared.values, alone.values)
+
+
+def test_damaged_files_are_made_again(tmp_path):
+    """A result whose bytes were changed on disk is no result."""
+    path = written(tmp_path)
+    run_study(path, tmp_path / "out", jobs=1, progress=False)
+    kept = contents(tmp_path / "out")
+    for number, name in enumerate(sorted(name for name in kept if name.startswith("results/similarity"))):
+        damaged = bytearray(kept[name])
+        damaged[: 600 if number else len(damaged) // 2] = b"\0" * (600 if number else len(damaged) // 2)
+        (tmp_path / "out" / name).write_bytes(damaged)
+    assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
+    assert contents(tmp_path / "out") == kept
+
+
+def test_what_is_the_users_stays(tmp_path):
+    """Files that the study did not write are left alone, hidden ones too; another study's folder is not taken over."""
+    path = written(tmp_path)
+    run_study(path, tmp_path / "out", jobs=1, progress=False)
+    mine = [tmp_path / "out" / name for name in ("tables/notes.csv", "figures/mine.png", ".git-blame-ignore-revs", "results/own.nc")]
+    for file in mine:
+        file.write_text("mine")
+    run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False)
+    assert all(file.read_text() == "mine" for file in mine)
+    renamed = [(f"[measures.{old}]", f"[measures.{new}]") for old, new in (("similarity", "a"), ("accuracy", "b"), ("alignment", "c"))]
+    drawn = [(f'measures = ["{old}"]', f'measures = ["{new}"]') for old, new in (("similarity", "a"), ("accuracy", "b"))]
+    other = written(tmp_path, *renamed, *drawn, name="other.toml")
+    with pytest.raises(FileExistsError, match="holds another study: none of its cells is in this one"):
+        run_study(other, tmp_path / "out", resume=True, jobs=1, progress=False)
+    assert (tmp_path / "out" / "results" / "similarity").is_dir()
+
+
+def test_images_that_a_model_has_learned_from(tmp_path):
+    """Learned images under another name are learned images: readouts learn anew, and measures of responses with labels are warned of."""
+    same = '[images.again]\nsource = "digits"\nresize = "stretch:16x16"\nper_class = 3\n\n[models.pixels]'
+    alignment = 'measure = "analysis.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = ["shapes"]'
+    retrieval = 'measure = "analysis.learning_curves:retrieval"\nmodels = ["linear"]\nimages = ["again"]'
+    shown = ('images = ["digits"]\nmodels', 'images = ["again"]\nmodels')
+    path = written(tmp_path, ("[models.pixels]", same), shown, (alignment, retrieval))
+    done = run_study(path, tmp_path / "out", jobs=1, progress=False)
+    assert open_results(tmp_path / "out")["accuracy/linear/again/seed0"].attrs["learned_anew"] == 1
+    assert any("'alignment' shows 'linear, learned' images of 'again' that it has learned from" in warning for warning in done.warnings)
