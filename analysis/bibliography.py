@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 TOOLS = ("NumPy", "SciPy", "scikit-learn", "xarray", "seaborn", "matplotlib")
-OWN = "this package"
+OWN = ("this package", "this study")
 
 
 @cache
@@ -43,7 +43,7 @@ def keys_in(text: str) -> list[str]:
 
 def unknown_in(citation: str) -> list[str]:
     """The parts of a measure's citation that are no entry of ours."""
-    return [part.strip() for part in citation.split(";") if part.strip() and part.strip() != OWN and not keys_in(part)]
+    return [part.strip() for part in citation.split(";") if part.strip() and part.strip() not in OWN and not keys_in(part)]
 
 
 def bibtex(keys: Iterable[str], others: Iterable[str] = ()) -> str:

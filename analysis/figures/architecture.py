@@ -49,7 +49,7 @@ def architecture(table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[st
             size = 6 if narrow else 7
             for axes, layer in zip(row, layers, strict=False):
                 axes.set_title(wrapped(layer, side, size), fontsize=size, loc="left")
-            row[0].annotate(model, (0, 1), (0, 13), xycoords="axes fraction", textcoords="offset points", fontsize=size + 1)
+            row[0].annotate(model, (0, 1), (0, 15), xycoords="axes fraction", textcoords="offset points", fontsize=size + 1)
             for axes in row[len(layers) :]:
                 axes.axis("off")
     return figure

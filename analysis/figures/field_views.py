@@ -57,7 +57,7 @@ def field_views(layer_way_y_x_table: pd.DataFrame, y_x_table: pd.DataFrame, tabl
                 _draw(axes, ways, (box.top, box.left, box.bottom, box.right), picture.shape)
                 axes.set_title(wrapped(str(box.layer), figure.get_figwidth() / n_columns, 7), fontsize=7, loc="left")
                 if index == 0:
-                    axes.annotate(model, (0, 1), (0, 13), xycoords="axes fraction", textcoords="offset points", fontsize=7.5)
+                    axes.annotate(model, (0, 1), (0, 14), xycoords="axes fraction", textcoords="offset points", fontsize=7.5)
             row += -(-len(mine) // n_columns)
         for axes in panels.flat:
             axes.axis("off")

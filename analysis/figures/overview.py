@@ -18,7 +18,6 @@ _MOST = 12  # panels
 
 def overview(table: pd.DataFrame, level: float = 0.95, colours: Mapping[str, str] | None = None, width: str | float = "double") -> Figure:
     """The study on one page: for each measure its value over the layers of every model, from the lowest (left) to the highest.
-
     Of curves over a transformation the mean over all values that change something is drawn, without an interval. Layers are those that were
     measured; a model with one stands at the left.
 

@@ -45,7 +45,8 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
     for measure in measures:
         mine = [found.result.attrs for found in made if found.cell.measure == measure]
         label = study.label("measures", measure)
-        sentences.append(f"{_capital(label)}: {mine[0].get('formula', mine[0].get('definition', study.measures[measure].measure))}.")
+        longest = max(mine, key=lambda found: len(str(found.get("formula", ""))))  # that of models which learn says more
+        sentences.append(f"{_capital(label)}: {longest.get('formula', longest.get('definition', study.measures[measure].measure))}.")
         sentences.append(_intervals(study, mine, load_figure(table.figure)))
     sentences.append(_counts(study, made))
     sentences += [str(found.result.attrs["caption"]) for found in made if "caption" in found.result.attrs]
@@ -96,7 +97,7 @@ def citations(attributes: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[
     """Entries of the bibliography that results name, and citations that are none of ours."""
     texts = list(dict.fromkeys(str(found[key]) for found in attributes for key in ("citation", "interval_citation") if found.get(key)))
     keys = [key for text in texts for key in keys_in(text)]
-    return list(dict.fromkeys(keys)), list(dict.fromkeys(part for text in texts for part in unknown_in(text) if part != OWN))
+    return list(dict.fromkeys(keys)), list(dict.fromkeys(part for text in texts for part in unknown_in(text) if part not in OWN))
 
 
 def methods(study: Study, places: Places, made: Sequence[Made], images: Mapping[str, Any]) -> tuple[str, str]:
@@ -127,7 +128,8 @@ def methods(study: Study, places: Places, made: Sequence[Made], images: Mapping[
             given = f", with {_settings(change.parameters)}" if change.parameters else ""
             sentences.append(f"{_capital(study.label('transformations', name))}: {change.transformation}{given}, of {values} {unit}".rstrip() + ".")
     for measure in study.measures:
-        attributes = next((found.result.attrs for found in made if found.cell.measure == measure), {})
+        every = [found.result.attrs for found in made if found.cell.measure == measure] or [{}]
+        attributes = max(every, key=lambda found: len(str(found.get("formula", ""))))
         source = named(keys_in(str(attributes.get("citation", ""))))
         formula = f" = {attributes['formula']}" if attributes.get("formula") else ""
         definition = attributes.get("definition", study.measures[measure].measure)
@@ -175,7 +177,7 @@ def _units(study: Study) -> str:
         if asking.wants_responses(load(measure.measure)):
             units = measure.units or study.units
             how = {"centre": "one unit of each feature, in the middle of the image", "all": "all units"}.get(str(units))
-            counts.setdefault(how or f"at most {units} units of each layer, drawn at random", []).append(study.label("measures", name))
+            counts.setdefault(how or f"at most {units} units of each layer, drawn at random,", []).append(study.label("measures", name))
     return "".join(f"{_capital(how)} took part in {_listed(names)}. " for how, names in counts.items()).strip()
 
 
