@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.cortex import V1_BANDWIDTHS
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, sheet, titled, wrapped
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
 
 NAMES = {
     "bandwidth_half": ("Orientation bandwidth at half height, degrees", (0.0, 180.0)),
@@ -50,9 +50,7 @@ def bandwidths(
     """
     table = of_first(checked(unit_table, "model", "layer", value))
     groups = list(table.groupby(["model", "layer"], sort=False))
-    if ax is not None and len(groups) > 1:
-        msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."
-        raise ValueError(msg)
+    one_panel(ax, len(groups))
     look = colours_of(table["model"], colours)
     label, reach = NAMES.get(value, (value.replace("_", " ").capitalize(), (float(table[value].min()), float(table[value].max()))))
     edges = np.linspace(*reach, n_bins + 1)

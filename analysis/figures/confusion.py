@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, sheet, titled, wrapped
+from analysis.figures.style import checked, one_panel, sheet, titled, wrapped
 
 
 def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None) -> Figure:
@@ -30,9 +30,7 @@ def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "d
     table = checked(layer_label_predicted_table, "label", "predicted", "n_pictures").astype({"label": str, "predicted": str})
     names = [name for name in ("model", "layer", "images") if name in table and (table[name].nunique() > 1 or name == "model")]
     groups = list(table.groupby(names, sort=False)) if names else [((), table)]
-    if ax is not None and len(groups) > 1:
-        msg = f"`ax` is for one panel, but the table has {len(groups)}. Give the rows of one model and layer."
-        raise ValueError(msg)
+    one_panel(ax, len(groups))
     classes = list(dict.fromkeys(table["label"]))
     n_columns = min(len(groups), 3 if len(classes) <= 12 else 2)
     n_rows = -(-len(groups) // n_columns)

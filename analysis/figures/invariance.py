@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import PALETTE, checked, colours_of, markers_of, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, markers_of, one_panel, sheet
 from analysis.tables import over_seeds
 
 _CROWDED = 8  # curves in a panel
@@ -65,9 +65,7 @@ def invariance(
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     n_columns = min(3, len(changes)) if split is None else len(changes)
     n_rows = -(-len(changes) // n_columns) if split is None else len(groups)
-    if ax is not None and n_rows * n_columns > 1:
-        msg = f"`ax` is for one panel, but the table has {n_rows * n_columns}. Give the rows of one transformation and set of images."
-        raise ValueError(msg)
+    one_panel(ax, n_rows * n_columns)
     with sheet(width, (1.15 if split else 1.75) * n_rows + 0.5, n_rows, n_columns, ax, sharey=True, sharex="col" if split else False) as (
         figure,
         panels,

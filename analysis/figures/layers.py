@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, markers_of, sheet, without_curves
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, markers_of, one_panel, sheet, without_curves
 from analysis.tables import over_seeds
 
 
@@ -55,9 +55,7 @@ def layers(
     places = list(table.drop_duplicates(["model", "layer"])[["model", "layer"]].itertuples(index=False, name=None))
     places = sorted(places, key=lambda place: list(dict.fromkeys(table["model"])).index(place[0]))
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
-    if ax is not None and len(panels_of) > 1:
-        msg = f"`ax` is for one panel, but the table has {len(panels_of)}. Give the rows of one transformation and set of images."
-        raise ValueError(msg)
+    one_panel(ax, len(panels_of))
     n_columns = min(in_width(width, 4, 2), len(panels_of))
     n_rows = -(-len(panels_of) // n_columns)
     names = [model if sum(other == model for other, _ in places) == 1 else f"{model}, {layer}" for model, layer in places]

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, sheet, titled, wrapped
+from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
 
 
 def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
@@ -31,9 +31,7 @@ def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = Non
     """
     table = of_first(checked(unit_table, "model", "layer", "f1_over_f0"))
     groups = list(table.groupby(["model", "layer"], sort=False))
-    if ax is not None and len(groups) > 1:
-        msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."
-        raise ValueError(msg)
+    one_panel(ax, len(groups))
     look = colours_of(table["model"], colours)
     n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)

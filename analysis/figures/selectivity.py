@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from analysis.figures.style import checked, colours_of, in_width, of_first, sheet, titled, wrapped
+from analysis.figures.style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
 
 
 def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
@@ -34,9 +34,7 @@ def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = No
     table = of_first(checked(unit_table, "model", "layer", "selectivity", "tolerance"))
     names = ["model", "layer", *[name for name in ("transformation", "images") if name in table and table[name].nunique() > 1]]
     groups = list(table.groupby(names, sort=False))
-    if ax is not None and len(groups) > 1:
-        msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."
-        raise ValueError(msg)
+    one_panel(ax, len(groups))
     look = colours_of(table["model"], colours)
     n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)

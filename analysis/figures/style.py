@@ -109,6 +109,20 @@ def sheet(
             yield figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
+def one_panel(ax: Axes | None, n_panels: int) -> None:
+    """Refuse the axes of the caller where there are several panels to draw.
+
+    Raises
+    ------
+    ValueError
+    """
+    if ax is not None and n_panels > 1:
+        msg = (
+            f"`ax` is for one panel, but the table has {n_panels}. Give the rows of one model and layer, or of one transformation and set of images."
+        )
+        raise ValueError(msg)
+
+
 def without_curves(table: pd.DataFrame) -> pd.DataFrame:
     """The table, if it has one number for each layer.
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, colours_of, in_width, of_first, sheet, titled, wrapped
+from analysis.figures.style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
 
 _MOST = 60  # thin lines in a panel
 
@@ -37,9 +37,7 @@ def tuning_curves(
     """
     table = of_first(checked(curve_table, "model", "layer", "unit", "stimulus", "amount", "curve"))
     groups = list(table.groupby(["model", "layer"], sort=False))
-    if ax is not None and len(groups) > 1:
-        msg = f"`ax` is for one layer, but the table has {len(groups)}. Give the rows of one."
-        raise ValueError(msg)
+    one_panel(ax, len(groups))
     look = colours_of(table["model"], colours)
     n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)

@@ -243,7 +243,7 @@ def test_in_axes_of_the_caller(made, name):
     assert one.has_data()
     assert not other.has_data()
     if len(part) < len(rows):
-        with pytest.raises(ValueError, match=r"`ax` is for one (panel|layer), but the table has \d+"):
+        with pytest.raises(ValueError, match=r"`ax` is for one panel, but the table has \d+"):
             function(rows, ax=one)
 
 
