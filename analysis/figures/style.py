@@ -117,9 +117,7 @@ def one_panel(ax: Axes | None, n_panels: int) -> None:
     ValueError
     """
     if ax is not None and n_panels > 1:
-        msg = (
-            f"`ax` is for one panel, but the table has {n_panels}. Give the rows of one model and layer, or of one transformation and set of images."
-        )
+        msg = f"`ax` is for one panel, but the table has {n_panels}. Give the rows of one model and layer, or of one transformation."
         raise ValueError(msg)
 
 
