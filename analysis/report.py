@@ -13,13 +13,13 @@ from urllib.parse import quote
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from analysis.tables import read_table
 from extraction.files import written_whole
 
 _LONGEST = 400  # rows of a table on the page; the file has all
 _RAW = 5000  # a table of more rows is named only: pixels, weights
 _LARGEST_SVG = 2 * 2**20  # bytes; what is larger is shown as PNG
 _FORMATS = (".pdf", ".svg", ".png", ".csv")
-_NAMES = ("measure", "model", "model_b", "images", "transformation", "layer", "layer_a", "layer_b", "label", "predicted", "band", "group", "why")
 DOUBTFUL = "not_significant_or_undefined.csv"
 _HIDDEN = ("measure", "file")
 
@@ -121,8 +121,7 @@ def _link(folder: Path, path: Path) -> str:
 
 
 def _sheet(folder: Path, path: Path, title: str) -> Sheet:
-    names = dict.fromkeys((*_NAMES, "file"), str)
-    table = pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""]) if path.stat().st_size > 1 else pd.DataFrame()
+    table = read_table(path)
     alike = [name for name in _HIDDEN if name in table and (name == "file" or (table[name].nunique() < 2 and path.name != DOUBTFUL))]
     shown = table.drop(columns=alike)
     columns = [Column(str(name), bool(pd.api.types.is_numeric_dtype(shown[name]) and not pd.api.types.is_bool_dtype(shown[name]))) for name in shown]

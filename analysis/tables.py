@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from scipy.stats import t
 
 MAIN = "table"
 LONGEST = 1_000_000  # rows; what is longer stays in the results only
+NAMES = ("measure", "model", "model_b", "images", "transformation", "layer", "layer_a", "layer_b", "label", "predicted", "band", "why", "file")
 FIRST = ("measure", "model", "model_b", "images", "transformation", "seed", "layer", "layer_a", "layer_b", "amount", "unit_of_amount")
+_DESIGN = (*FIRST, "changed", "n_train", "n_features", "depth", "first", "second", "unit", "filter", "y", "x", "chance")
 
 
 def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
@@ -143,8 +146,8 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     Parameters
     ----------
     table : pandas.DataFrame
-        With the columns `seed`, `value`, `low`, `high`. Rows belong together that agree in every column that has the same values in all seeds,
-        such as model, layer or amount; numbers that differ between seeds are averaged, of p-values the largest is taken.
+        With the columns `seed`, `value`, `low`, `high`. Rows belong together that agree in all text and in what says what a row is of, such as
+        amount or n_train; other numbers are averaged, of p-values the largest is taken.
     value : str
         The column that is averaged.
     level : float
@@ -161,22 +164,34 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     """
     if "seed" not in table or table["seed"].nunique() < 2:
         return table.drop(columns="seed", errors="ignore").assign(n_seeds=1)
-    measured = ("seed", "file", value, "low", "high")
-    keys = [column for column in table if column in FIRST and column not in measured]
-    keys += [column for column in table if column not in (*measured, *keys) and not column.startswith("n_") and _is_design(table, str(column))]
-    grouped = table.groupby(keys, sort=False, dropna=False)
-    if grouped["seed"].nunique().lt(grouped.size()).any():
+    others = [str(column) for column in table if column not in ("seed", "file", value, "low", "high")]
+    keys = [column for column in others if column in _DESIGN or _is_text(table[column])]
+    for column in [column for column in others if column not in keys]:
+        if table.duplicated(["seed", *keys]).any() and _is_design(table, column):
+            keys.append(column)
+    if table.duplicated(["seed", *keys]).any():
         msg = f"Rows of one seed cannot be told apart by {', '.join(map(repr, keys))}. Give the table a column that does."
         raise ValueError(msg)
-    others = [column for column in table if column not in keys and column != "seed" and pd.api.types.is_numeric_dtype(table[column])]
-    result = grouped[others].agg({column: "max" if str(column) in ("p", "p_corrected") else "mean" for column in others}).reset_index()
+    grouped = table.groupby(keys, sort=False, dropna=False)
+    numbers = [column for column in table if column not in keys and column != "seed" and pd.api.types.is_numeric_dtype(table[column])]
+    result = grouped[numbers].agg({column: "max" if str(column) in ("p", "p_corrected") else "mean" for column in numbers}).reset_index()
     spread, count = grouped[value].std().to_numpy(), grouped[value].count().to_numpy()
     reach = t.ppf((1 + level) / 2, np.maximum(1, count - 1)) * spread / np.sqrt(np.maximum(1, count))
     result["low"], result["high"] = result[value] - reach, result[value] + reach
     return result.assign(n_seeds=count)
 
 
+def _is_text(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
+
+
 def _is_design(table: pd.DataFrame, column: str) -> bool:
-    """Whether a column says what a row is of, not what was measured: it has the same values in all seeds."""
+    """Whether a number may say what a row is of, not what was measured: it has the same values in all seeds."""
     first, *others = (sorted(map(repr, part)) for _, part in table.groupby("seed")[column])
     return all(other == first for other in others)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table that a study wrote: names stay text, whatever they look like."""
+    names = dict.fromkeys(NAMES, str)
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""]) if path.stat().st_size > 1 else pd.DataFrame()

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, markers_of, sheet, without_curves
+from analysis.figures.style import PALETTE, checked, colours_of, distinct, markers_of, sheet, without_curves
 from analysis.tables import over_seeds
 
 
@@ -39,7 +39,7 @@ def accuracy(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(checked(without_curves(table), "model", "layer", "value", "low", "high"), level=level)
+    table = over_seeds(distinct(checked(without_curves(table), "model", "layer", "value", "low", "high"), "model", "layer", "images"), level=level)
     several = [name for name in ("model", "layer", "images") if name in table and (table[name].nunique() > 1 or name == "model")]
     single = table.groupby("model")["layer"].transform("nunique") == 1
     names = [

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, sheet, without_curves, wrapped
+from analysis.figures.style import PALETTE, checked, colours_of, distinct, sheet, without_curves, wrapped
 from analysis.tables import over_seeds
 
 
@@ -40,9 +40,8 @@ def brain(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(
-        checked(without_curves(table), "model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high"), level=level
-    )
+    checked(without_curves(table), "model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high")
+    table = over_seeds(distinct(table, "model", "layer"), level=level)
     look = colours_of(table["model"], colours)
     several = table.groupby("model")["layer"].transform("size") > 1
     names = [f"{row.model}, {row.layer}" if more else row.model for row, more in zip(table.itertuples(), several, strict=True)]

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, sheet
+from analysis.figures.style import checked, distinct, sheet
 from analysis.tables import over_seeds
 
 
@@ -28,7 +28,7 @@ def cka(table: pd.DataFrame, label: str | None = None, width: str | float = "dou
     ValueError
         If a column is missing.
     """
-    table = over_seeds(checked(table, "model", "model_b", "layer_a", "layer_b", "value"))
+    table = over_seeds(distinct(checked(table, "model", "model_b", "layer_a", "layer_b", "value"), "model", "model_b", "layer_a", "layer_b"))
     sides = [table[["model", "layer_a"]], table[["model_b", "layer_b"]]]
     places = list(dict.fromkeys(place for side in sides for place in side.itertuples(index=False, name=None)))
     order = list(dict.fromkeys([*table["model"], *table["model_b"]]))

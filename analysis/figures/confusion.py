@@ -40,7 +40,9 @@ def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "d
             figure.set_figheight(n_rows * side * (1.0 if n_columns > 1 else 0.92))
         room = (side - 0.6) / len(classes)  # inches
         for axes, (key, part) in zip(panels.flat, groups, strict=False):
-            counts = part.pivot_table(index="label", columns="predicted", values="n_pictures", aggfunc="sum", sort=False).reindex(classes)[classes]
+            counts = part.pivot_table(index="label", columns="predicted", values="n_pictures", aggfunc="sum", sort=False)
+            own = [one for one in classes if one in counts.index]
+            counts = counts.reindex(index=own, columns=own)
             percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
             labels = percent.map(lambda found: f"{found:.0f}" if found >= 0.5 else "") if room > 0.14 else False
             sns.heatmap(

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import PALETTE, checked, colours_of, markers_of, one_panel, sheet
+from analysis.figures.style import PALETTE, checked, colours_of, distinct, markers_of, one_panel, sheet
 from analysis.tables import over_seeds
 
 _CROWDED = 8  # curves in a panel
@@ -54,7 +54,8 @@ def invariance(
         If a column is missing, or there is more than one panel for `ax`.
     """
     low, high = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
-    table = over_seeds(checked(table, "model", "layer", "amount", value, low, high).rename(columns={low: "low", high: "high"}), value, level=level)
+    distinct(checked(table, "model", "layer", "amount", value, low, high), "model", "layer", "transformation", "images", "amount")
+    table = over_seeds(table.rename(columns={low: "low", high: "high"}), value, level=level)
     table = table.assign(**{name: table.get(name, "") for name in ("transformation", "images", "measure", "unit_of_amount")})
     changes = list(table.drop_duplicates(["transformation", "images"])[["transformation", "images"]].itertuples(index=False, name=None))
     several = table["images"].nunique() > 1
@@ -77,6 +78,7 @@ def invariance(
             (change, images), group = (changes[index % n_columns], groups[index // n_columns]) if split else (changes[index], None)
             part = table[(table["transformation"] == change) & (table["images"] == images) & ((table["model"] == group) if split else True)]
             _curves(axes, part, value, look, markers)
+            axes.set_xlim(*_around(part["amount"]))
             unit = str(table.loc[table["transformation"] == change, "unit_of_amount"].iloc[0])
             _axis(axes, unit, labelled=split is None or index // n_columns == n_rows - 1)
             if chance is not None:
@@ -140,9 +142,18 @@ def _axis(axes: Axes, unit: str, labelled: bool) -> None:
     if unit == "times":
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 3, 6, 9, 10] if unit == "degrees" else [1, 2, 5, 10]))
     axes.set_xlabel(unit.capitalize() if labelled else "")
+
+
+def _around(amount: pd.Series) -> tuple[float, float]:
+    """Limits a little beyond the values, as they are at any scale of the axis."""
+    low, high = float(amount.min()), float(amount.max())
+    if low > 0:
+        return low / 1.06, high * 1.06
+    return low - 0.04 * (high - low or 1), high + 0.04 * (high - low or 1)
 
 
 def _limits(axes: Axes, values: np.ndarray, chance: float | None) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, markers_of, one_panel, sheet, without_curves
+from analysis.figures.style import PALETTE, checked, colours_of, distinct, in_width, markers_of, one_panel, sheet, without_curves
 from analysis.tables import over_seeds
 
 
@@ -47,9 +48,8 @@ def layers(
         If a column is missing, or there is more than one panel for `ax`.
     """
     low, high = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
-    table = over_seeds(
-        checked(without_curves(table), "model", "layer", value, low, high).rename(columns={low: "low", high: "high"}), value, level=level
-    )
+    distinct(checked(without_curves(table), "model", "layer", value, low, high), "model", "layer", "transformation", "images")
+    table = over_seeds(table.rename(columns={low: "low", high: "high"}), value, level=level)
     table = table.assign(**{name: table.get(name, "") for name in ("transformation", "images", "measure")})
     panels_of = list(table.drop_duplicates(["transformation", "images"])[["transformation", "images"]].itertuples(index=False, name=None))
     places = list(table.drop_duplicates(["model", "layer"])[["model", "layer"]].itertuples(index=False, name=None))
@@ -81,5 +81,7 @@ def layers(
         first.set(yticks=range(len(places)), yticklabels=names, ylim=(len(places) - 0.4, -0.6))
         if zero:
             bottom = min(0.0, float(table[[value, "low"]].min().min()))
-            first.set_xlim(left=1.05 * bottom if bottom < 0 else 0 - 0.02 * float(table[[value, "high"]].max().max() or 1))
+            largest = float(table[[value, "high"]].max().max())
+            if np.isfinite(bottom) and np.isfinite(largest):
+                first.set_xlim(left=1.05 * bottom if bottom < 0 else -0.02 * (largest or 1))
     return figure

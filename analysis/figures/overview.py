@@ -78,5 +78,7 @@ def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:
     lowest, highest = min(shown, default=0.0), max(shown, default=0.0)
     if 0 < 30 * lowest < highest:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
     elif lowest <= 0:
         axes.axhline(0, color=PALETTE["grey"], linewidth=0.5, linestyle=":")

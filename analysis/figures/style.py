@@ -38,6 +38,7 @@ _RC = {
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a label may have a $ in it
     "svg.hashsalt": "hmax-cnn",  # equal figures, equal files
     "figure.dpi": 150,
     "savefig.dpi": 300,
@@ -119,6 +120,21 @@ def one_panel(ax: Axes | None, n_panels: int) -> None:
     if ax is not None and n_panels > 1:
         msg = f"`ax` is for one panel, but the table has {n_panels}. Give the rows of one model and layer, or of one transformation."
         raise ValueError(msg)
+
+
+def distinct(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """The table, if each place in the figure has one row.
+
+    Raises
+    ------
+    ValueError
+        If it has several: of other measures or images, which the figure cannot tell apart.
+    """
+    known = [column for column in (*columns, "seed") if column in table]
+    if table.duplicated(known).any():
+        msg = f"`table` has several rows for the same {', '.join(known)}: of other measures, images or transformations. Give the figure one of them."
+        raise ValueError(msg)
+    return table
 
 
 def without_curves(table: pd.DataFrame) -> pd.DataFrame:

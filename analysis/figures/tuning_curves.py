@@ -56,6 +56,7 @@ def tuning_curves(
             if not circular:
                 axes.set_xscale("log", base=2 if stimulus == "frequency" else 10)
                 axes.xaxis.set_major_formatter("{x:.3g}")
+                axes.xaxis.set_minor_formatter("")
             else:
                 axes.set_xticks([-90, -45, 0, 45, 90] if aligned else [0, 45, 90, 135, 180])
             axes.set_title(wrapped(f"{titled(model, layer)}\nn = {n_defined}", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7)

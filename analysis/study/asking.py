@@ -107,6 +107,11 @@ def draws_intervals(function: Callable[..., Any]) -> bool:
     return "level" in asks(function)
 
 
+def shows_first_seed(function: Callable[..., Any]) -> bool:
+    """Whether a figure of ours is of units or pictures, of which several seeds are no larger sample."""
+    return function.__module__.startswith("analysis.figures.") and not draws_intervals(function) and function.__name__ not in ("confusion", "cka")
+
+
 def _required(function: Callable[..., Any]) -> list[str]:
     signature = inspect.signature(function).parameters.values()
     return [p.name for p in signature if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]

@@ -50,7 +50,8 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
         sentences.append(_intervals(study, mine, load_figure(table.figure)))
     sentences.append(_counts(study, made))
     sentences += [str(found.result.attrs["caption"]) for found in made if "caption" in found.result.attrs]
-    sentences.append(f"Seed{'s' if len(study.seeds) > 1 else ''} {', '.join(map(str, study.seeds))}.")
+    seeds = study.seeds[:1] if asking.shows_first_seed(load_figure(table.figure)) else study.seeds
+    sentences.append(f"Seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}.")
     cited, others = citations(found.result.attrs for found in made)
     if cited or others:
         sentences.append(f"After {'; '.join(filter(None, [named(cited), *others]))}.")
@@ -198,17 +199,18 @@ def doubtful(table: pd.DataFrame) -> pd.DataFrame:
 
     Not significant is what has p (corrected, where it is) of at least 0.05, or an interval that holds chance, or the control.
     """
-    found = _reasons(table)
+    numbers = {str(column) for column in table if pd.api.types.is_numeric_dtype(table[column])}
+    found = _reasons(table[[column for column in table if column in numbers]])
 
     def say(rows: Any, texts: Any) -> None:
         found[rows] = [("; ".join(filter(None, [old, new]))) for old, new in zip(found[rows], texts, strict=True)]
 
-    if {"value", "low", "high"} <= set(table):
+    if {"value", "low", "high"} <= numbers:
         for column, text in (("control", "the interval holds the control"), ("chance", "the interval holds chance")):
-            if column in table:
+            if column in numbers:
                 holds = (table["low"] <= table[column]) & (table[column] <= table["high"])
                 say(holds, [text] * int(holds.sum()))
-    p = next((column for column in ("p_corrected", "p") if column in table), None)
+    p = next((column for column in ("p_corrected", "p") if column in numbers), None)
     if p is not None:
         insignificant = table[p] >= ALPHA
         say(insignificant, [f"{p} = {number:.3g}" for number in table.loc[insignificant, p]])

@@ -19,7 +19,7 @@ from analysis.study.finishing import drawn, is_chosen
 from analysis.study.folder import Folder, read_result, write_text
 from analysis.study.reading import load_figure
 from analysis.study.schema import Figure, Study
-from analysis.tables import joined
+from analysis.tables import joined, read_table
 from extraction.files import writable
 
 
@@ -110,7 +110,7 @@ def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, p
         if len(asked) != 1:
             msg = f"The figure {name!r} takes {len(asked)} tables ({', '.join(asked)}): give a study's folder, or a result (.nc)."
             raise ValueError(msg)
-        found = {asked[0]: pd.read_csv(path)}
+        found = {asked[0]: read_table(path)}
     elif path.suffix == ".nc":
         result = read_result(path)
         kept = {str(key).removeprefix("study_"): value for key, value in result.attrs.items() if str(key).startswith("study_")}

@@ -77,9 +77,9 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
         if stale.parent in (folder.tables, folder.figures):
             stale.unlink(missing_ok=True)
     few = ["Two seeds give intervals with one degree of freedom, 12.7 standard errors: take more."] if len(study.seeds) == 2 else []
-    warnings = sorted({*few} | {warning for entry in folder.entries() for warning in entry.get("warnings", ())} | set(_seen_before(work)))
+    warnings = sorted({*few} | {warning for entry in _of_cells(work) for warning in entry.get("warnings", ())} | set(_seen_before(work)))
     write_report(folder.root)
-    write_json(folder.manifest, _manifest(folder, work, images, warnings))
+    write_json(folder.manifest, _manifest(folder, work, images, warnings, written))
     if failed:
         raise FigureError("\n".join([*failed, "Everything else is there. Mend the study, and run it again with --resume."]))
     return warnings
@@ -87,13 +87,19 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
 
 def _keep_code(folder: Folder, work: Work) -> None:
     """Copies of the modules of the user's own, so that the folder can be read, drawn from and run again anywhere."""
+    roots = [work.places.beside / "code", work.places.beside, Path.cwd()]
     for file in _own_files(work):
         folder.code.mkdir(exist_ok=True)
-        inside = file.relative_to(work.places.beside) if file.is_relative_to(work.places.beside) else Path(file.name)
-        inside = inside.relative_to("code") if inside.parts[0] == "code" else inside
+        inside = next((file.relative_to(root) for root in roots if file.is_relative_to(root)), Path(file.name))
         (folder.code / inside).parent.mkdir(parents=True, exist_ok=True)
         if (folder.code / inside).resolve() != file.resolve():
             write_bytes(folder.code / inside, file.read_bytes())
+
+
+def _of_cells(work: Work) -> list[dict[str, Any]]:
+    """The last line of the log about each cell of the study."""
+    last = {entry["cell"]: entry for entry in work.folder.entries() if "cell" in entry}
+    return [last[str(cell)] for cell in cells_of(work.study) if str(cell) in last]
 
 
 def _seen_before(work: Work) -> Iterator[str]:
@@ -167,11 +173,12 @@ def _figures(folder: Folder, study: Study, made: Sequence[Made], progress: bool 
         try:
             figure, tables = drawn(study, name, mine)
             files = save(figure, folder.figures / name, _slim(next(iter(tables.values()))))
+            files += [_csv(_slim(other), folder.figures / f"{name}.{key.removesuffix('_table')}.csv") for key, other in list(tables.items())[1:]]
+            files.append(write_text(folder.figures / f"{name}.txt", caption(study, name, table, mine)))
         except Exception as error:  # any figure of anyone
             failed.append(f"The figure {name!r} ({table.figure}) cannot be drawn: {told(error)}")
             continue
-        files += [_csv(_slim(other), folder.figures / f"{name}.{key.removesuffix('_table')}.csv") for key, other in list(tables.items())[1:]]
-        written += [*files, write_text(folder.figures / f"{name}.txt", caption(study, name, table, mine))]
+        written += files
     return written, failed
 
 
@@ -216,10 +223,10 @@ def drawn(study: Study, name: str, made: Sequence[Made], width: str | float | No
     return figure, tables
 
 
-def _manifest(folder: Folder, work: Work, images: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
+def _manifest(folder: Folder, work: Work, images: dict[str, Any], warnings: list[str], written: Sequence[Path]) -> dict[str, Any]:
     """What was used and when: the one file that differs between two runs."""
-    study, entries = work.study, folder.entries()
-    times = {entry["cell"]: entry["seconds"] for entry in entries if "cell" in entry}
+    study, entries = work.study, _of_cells(work)
+    times = {entry["cell"]: entry["seconds"] for entry in entries}
     return {
         "title": study.title,
         "versions": {"python": platform.python_version()} | {name: found for name in _PACKAGES if (found := _version(name))},
@@ -233,6 +240,7 @@ def _manifest(folder: Folder, work: Work, images: dict[str, Any], warnings: list
         "warnings": warnings,
         "seconds": {"all_cells": round(sum(times.values()), 3), "cells": dict(sorted(times.items()))},
         "finished": max((entry["at"] for entry in entries), default=None),
+        "written": sorted(path.relative_to(folder.root).as_posix() for path in written),
         "sha256": {path.relative_to(folder.root).as_posix(): _sha256(path) for path in folder.files() if path != folder.manifest},
     }
 

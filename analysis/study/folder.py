@@ -17,7 +17,7 @@ import xarray as xr
 
 from extraction.files import written_whole
 
-_HALF = re.compile(r"\..+-[a-z0-9_]{8}\.(nc|toml|csv|txt|bib|json|html|pdf|svg|png|npz|safetensors)")
+_HALF = re.compile(r"\..+-[a-z0-9_]{8}\.(nc|toml|csv|txt|bib|json|html|pdf|svg|png|npz|safetensors|py)")
 KEY = "made_from"  # attribute of a result: what it was made from, as a digest
 
 
@@ -52,7 +52,7 @@ class Folder:
         """The files that an earlier run left, as its manifest and log have them: what is not among them is the user's."""
         known: set[Path] = {self.results / f"{entry['cell']}.nc" for entry in self.entries() if "cell" in entry}
         with suppress(OSError, ValueError, AttributeError):
-            known |= {self.root / name for name in json.loads(self.manifest.read_text(encoding="utf-8"))["sha256"]}
+            known |= {self.root / name for name in json.loads(self.manifest.read_text(encoding="utf-8"))["written"]}
         return known
 
     def note(self, **entry: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,12 +26,13 @@ class Fingerprint:
     ----------
     whole : str
         Digest of images, names, labels, split and whatever else is known of each image.
-    every : frozenset of str
-        Digest of each image.
+    every, taught : frozenset of str
+        Digest of each image, and of those that a model learns from: the training images, where there is a split.
     """
 
     whole: str
     every: frozenset[str]
+    taught: frozenset[str]
 
 
 def fingerprint(images: Any, name: str, progress: bool | None = None) -> Fingerprint:
@@ -46,7 +48,9 @@ def fingerprint(images: Any, name: str, progress: bool | None = None) -> Fingerp
         found.update(repr(column if column is None or isinstance(column, str) else [str(value) for value in column]).encode())
     for known in (getattr(images, "units", None), getattr(images, "settings", None)):
         found.update(repr(sorted(dict(known or {}).items())).encode())
-    return Fingerprint(found.hexdigest(), frozenset(every))
+    split = getattr(images, "split", None)
+    taught = every if split is None else [one for one, side in zip(every, split, strict=True) if side == "train"]
+    return Fingerprint(found.hexdigest(), frozenset(every), frozenset(taught))
 
 
 def files_in(parameters: Any) -> Iterator[Path]:
@@ -57,10 +61,8 @@ def files_in(parameters: Any) -> Iterator[Path]:
     elif isinstance(parameters, list | tuple):
         for value in parameters:
             yield from files_in(value)
-    elif isinstance(parameters, str) and ("/" in parameters or "\\" in parameters):
-        path = Path(parameters)
-        if len(parameters) < 4096 and path.is_file():
-            yield path
+    elif isinstance(parameters, str) and ("/" in parameters or "\\" in parameters) and os.path.isfile(parameters):  # noqa: PTH113
+        yield Path(parameters)  # Path.is_file would raise on a text that is too long for a name
 
 
 def own_code(path: str, places: Places) -> list[Path]:
@@ -72,11 +74,19 @@ def own_code(path: str, places: Places) -> list[Path]:
     spec = find_spec(module)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return []
-    return _imported(Path(spec.origin), str(places.beside), Path(spec.origin).stat().st_mtime_ns)
+    if "site-packages" in Path(spec.origin).parts:
+        return [Path(spec.origin)]
+    return _imported(module, (str(places.beside), str(places.beside / "code"), str(Path.cwd())), spec.origin)
 
 
 @lru_cache(maxsize=64)
-def _imported(file: Path, beside: str, _: int) -> list[Path]:
-    finder = ModuleFinder([beside, str(file.parent)], excludes=list(OURS))
-    finder.run_script(str(file))
-    return sorted({file, *(Path(found.__file__) for found in finder.modules.values() if found.__file__ is not None)})
+def _imported(module: str, roots: tuple[str, ...], origin: str) -> list[Path]:
+    finder = ModuleFinder(list(roots), excludes=list(OURS))
+    finder.import_hook(module)
+    found = [Path(one.__file__) for one in finder.modules.values() if one.__file__ is not None]
+    return sorted({Path(origin), *(file for file in found if "site-packages" not in file.parts)})
+
+
+def forget_code() -> None:
+    """Look again at what modules import: they may have been edited since."""
+    _imported.cache_clear()

@@ -48,8 +48,10 @@ class Places:
         """Let modules beside the study be imported anew: they may have been edited since."""
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
-            own = file and name != "__main__" and name.partition(".")[0] not in OURS and Path(file).resolve().is_relative_to(self.beside)
-            if own and "site-packages" not in Path(str(file)).parts:
+            top = name.partition(".")[0]
+            if not file or top in (*OURS, "__main__") or top in sys.stdlib_module_names or not Path(file).resolve().is_relative_to(self.beside):
+                continue
+            if not any(part in ("site-packages", "dist-packages") for part in Path(file).parts):
                 del sys.modules[name]
         importlib.invalidate_caches()
 

@@ -83,7 +83,7 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     """
     study = read_study(path)
     jobs = jobs or joblib.cpu_count()
-    work = Work(study, Places(path.resolve().parent), Path(), dict.fromkeys(study.images, Fingerprint("", frozenset())))
+    work = Work(study, Places(path.resolve().parent), Path(), dict.fromkeys(study.images, Fingerprint("", frozenset(), frozenset())))
     cells = cells_of(study)
     rows = []
     for name in study.models:

@@ -20,7 +20,7 @@ from analysis.features import Interrupted
 from analysis.study.cells import Cell, cells_of
 from analysis.study.finishing import finish
 from analysis.study.folder import Folder
-from analysis.study.keys import fingerprint
+from analysis.study.keys import fingerprint, forget_code
 from analysis.study.objects import Places, build_images
 from analysis.study.reading import read_study
 from analysis.study.toml_writing import as_toml
@@ -88,6 +88,7 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
         On Ctrl-C; cells that are done are kept.
     """
     started = perf_counter()
+    forget_code()
     study = read_study(path)
     folder = _opened(output, resume)
     places = Places(path.resolve().parent)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 Name = Annotated[str, StringConstraints(min_length=1)]
+Label = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^_\s]")]  # matplotlib hides what starts with "_"
 
 
 class _Table(BaseModel):
@@ -35,7 +36,7 @@ class Model(_Table):
     """
 
     model: Name
-    label: str | None = None
+    label: Label | None = None
     layers: Annotated[list[str], Field(min_length=1)] | None = None
     learns_from: str | None = None
     parameters: dict[str, Any] = {}
@@ -61,7 +62,7 @@ class Images(_Table):
 
     source: Name
     parameters: dict[str, Any] = {}
-    label: str | None = None
+    label: Label | None = None
     resize: str = "none"
     background: str | None = None
     split: Literal["train", "test"] | None = None
@@ -115,7 +116,7 @@ class Transformation(_Table):
     values: Annotated[list[float], Field(min_length=1)] | None = None
     unit: str | None = None
     parameters: dict[str, Any] = {}
-    label: str | None = None
+    label: Label | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Transformation:
@@ -153,7 +154,7 @@ class Measure(_Table):
     layers: dict[str, list[str]] = {}
     units: Annotated[int, Field(ge=1)] | Literal["centre", "all"] | None = None
     parameters: dict[str, Any] = {}
-    label: str | None = None
+    label: Label | None = None
 
 
 class Figure(_Table):

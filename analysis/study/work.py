@@ -108,7 +108,7 @@ class Work:
     def has_learned(self, model: str, images: str) -> bool:
         """Whether a model has learned from any of these images."""
         teacher = self.study.models[model].learns_from
-        return teacher is not None and bool(self.fingerprints[teacher].every & self.fingerprints[images].every)
+        return teacher is not None and bool(self.fingerprints[teacher].taught & self.fingerprints[images].every)
 
     def is_done(self, cell: Cell) -> bool:
         """Whether a cell lies there, made of the same things."""
@@ -328,10 +328,20 @@ def _measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
     return _labelled(asking.called(function, given, work.places.parameters(table.parameters)), work, cell, bench, looked)
 
 
+def _of_frame(frame: pd.DataFrame) -> xr.Dataset:
+    """A table as a dataset; what is neither number nor truth is kept as text."""
+    plain = frame.reset_index(drop=True).rename(columns=str)
+    for column in plain:
+        if not pd.api.types.is_numeric_dtype(plain[column]):
+            texts = ["" if missing else str(value) for value, missing in zip(plain[column], plain[column].isna(), strict=True)]
+            plain[column] = np.array(texts, dtype=object)
+    return xr.Dataset.from_dataframe(plain.rename_axis("row"))
+
+
 def _labelled(found: Any, work: Work, cell: Cell, bench: Bench, looked: bool) -> xr.Dataset:
     """A result with what it is of; nothing that differs between machines or runs. `looked` is whether it looked at the images."""
     if isinstance(found, pd.DataFrame):
-        found = xr.Dataset.from_dataframe(found.reset_index(drop=True).rename_axis("row"))
+        found = _of_frame(found)
     if not isinstance(found, xr.Dataset):
         msg = f"a measure must return an xarray.Dataset or a pandas.DataFrame, got {type(found).__name__}."
         raise TypeError(msg)

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,10 @@ def _alignment(rng):
 def _classified(rng):
     pictures = digits().framed("stretch:32x32").subset(np.arange(60))
     return tables(
-        {"pixels": classification(Pixels(grid=(4, 4)), pictures, n_folds=2), "classical filters": classification(FilterBank(), pictures, n_folds=2)}
+        {
+            "pixels": classification(Pixels(grid=(4, 4)), pictures, readout="nearest", n_folds=2),
+            "classical filters": classification(FilterBank(), pictures, readout="nearest", n_folds=2),
+        }
     )
 
 
@@ -83,27 +87,26 @@ def _learned(rng):
     pictures = digits().framed("stretch:32x32").subset(np.arange(80))
     return tables(
         {
-            name: learning_curve(Pixels(grid=(side, side)), pictures, (1, 2, 3), n_repeats=2, resampling=FEW)
+            name: learning_curve(Pixels(grid=(side, side)), pictures, (1, 2, 3), readout="nearest", n_repeats=2, resampling=FEW)
             for name, side in (("pixels", 8), ("few pixels", 2))
         }
     )
 
 
-def _tuned(measure):
-    def made(rng):
-        shown = grating_responses(
-            HMAX(bands=1, s1_response="signed"), (32, 32), ["s1", "c1"], n_orientations=6, frequencies=(0.1, 0.2, 0.3), n_phases=4
-        )
-        return tables({"HMAX": measure(shown, resampling=FEW), "LeNet-5, untrained": measure(shown, resampling=FEW)})
+@cache
+def _gratings():
+    return grating_responses(HMAX(bands=1, s1_response="signed"), (32, 32), ["s1", "c1"], n_orientations=6, frequencies=(0.1, 0.2, 0.3), n_phases=4)
 
-    return made
+
+def _tuned(measure):
+    return lambda rng: tables({name: measure(_gratings(), resampling=FEW) for name in ("HMAX", "LeNet-5, untrained")})
 
 
 def _of_models(measure, **options):
     images = fourier_shapes((32, 32), n_shapes=2, sizes=(16,))
 
     def made(rng):
-        layers = {"HMAX": ["s1", "c1", "c2"], "LeNet-5, untrained": ["c1_active", "s4", "f6_active"]}
+        layers = {"HMAX": ["s1", "c1"], "LeNet-5, untrained": ["c1_active", "s4"]}
         return tables({name: measure(model, images, layers[name], **options) for name, model in WIDE.items()})
 
     return made
@@ -325,9 +328,31 @@ def test_values_are_those_of_the_table(made):
 def test_many_curves_get_rows(made):
     """More than eight curves are split by model, each row with its layers in a legend."""
     table = made("invariance")["table"]
-    many = pd.concat([table.assign(model=f"{model} {copy}", layer=table["layer"] + copy) for copy in "ab" for model in ("x", "y", "z")])
+    one = table[table["model"] == "HMAX"]
+    many = pd.concat([one.assign(model=model) for model in ("a", "b", "c", "d", "e")])
     figure = load_figure("invariance")(many)
     assert len(figure.axes) == 2 * many["model"].nunique()
+
+
+def test_rows_that_cannot_be_told_apart(made):
+    """Two measures, or two sets of images, are not drawn over each other; a label may have dollars in it."""
+    table = made("invariance")["table"]
+    with pytest.raises(ValueError, match="has several rows for the same model, layer, transformation, amount"):
+        load_figure("invariance")(pd.concat([table, table.assign(measure="other")]))
+    pairs = made("cka")["table"]
+    with pytest.raises(ValueError, match="Give the figure one of them"):
+        load_figure("cka")(pd.concat([pairs.assign(images="a"), pairs.assign(images="b")]))
+    figure = load_figure("accuracy")(made("accuracy")["table"].assign(model=["$5 and $_$", "b"]))
+    assert "$5 and $_$" in [text.get_text() for text, _ in texts(figure)]
+
+
+@pytest.mark.parametrize("name", ["invariance", "layers", "accuracy", "overview", "cka", "learning"])
+@pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
+def test_nothing_is_defined(made, name, tmp_path):
+    """A table of undefined values is drawn, and saved."""
+    table = made(name)["table"].assign(value=np.nan, low=np.nan, high=np.nan)
+    save(load_figure(name)(table), tmp_path / "undefined", table, ["svg"])
+    assert (tmp_path / "undefined.svg").is_file()
 
 
 def test_several_seeds_give_intervals_over_seeds():

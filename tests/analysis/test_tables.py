@@ -9,7 +9,7 @@ from synthetic import VALUES, grid
 from analysis import invariance, populations, selectivity, similarity
 from analysis.alignment import cka
 from analysis.measures import Resampling
-from analysis.tables import over_seeds, tables, tidy
+from analysis.tables import over_seeds, read_table, tables, tidy
 
 FEW = Resampling(5)
 LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}
@@ -98,3 +98,27 @@ def test_over_seeds():
     assert mean["low"].tolist() == pytest.approx([2 - 12.7062 * np.sqrt(2) / np.sqrt(2), 5.0], rel=1e-5)
     one = over_seeds(table[table["seed"] == 0])
     assert (one["low"].tolist(), one["n_seeds"].tolist()) == ([0.0, 0.0], [1, 1])
+
+
+def test_over_seeds_keeps_rows_apart():
+    """Numbers that say what a row is of keep rows apart, p-values in another order do not; else it is refused."""
+    of = pd.DataFrame({"model": "m", "layer": ["a", "a", "b", "b"] * 2, "n_train": [2, 5] * 4, "seed": [0] * 4 + [1] * 4, "value": np.arange(8.0)})
+    learned = over_seeds(of.assign(low=0.0, high=1.0))
+    assert learned[["layer", "n_train", "value"]].to_numpy().tolist() == [["a", 2, 2.0], ["a", 5, 3.0], ["b", 2, 4.0], ["b", 5, 5.0]]
+    p = pd.DataFrame(
+        {"model": "m", "layer": ["a", "b"] * 2, "seed": [0, 0, 1, 1], "value": 1.0, "low": 0.0, "high": 1.0, "p": [0.001, 0.002, 0.002, 0.001]}
+    )
+    assert over_seeds(p)[["layer", "p", "n_seeds"]].to_numpy().tolist() == [["a", 0.002, 2], ["b", 0.002, 2]]
+    sized = pd.DataFrame({"model": "m", "size": [1.5, 3.0] * 2, "seed": [0, 0, 1, 1], "value": [1.0, 10.0, 3.0, 20.0], "low": 0.0, "high": 1.0})
+    assert over_seeds(sized)[["size", "value"]].to_numpy().tolist() == [[1.5, 2.0], [3.0, 15.0]]
+    with pytest.raises(ValueError, match="Rows of one seed cannot be told apart by 'model'"):
+        over_seeds(sized.drop(columns="size"))
+
+
+def test_names_stay_text(tmp_path):
+    """A label such as 'NA' or '001' comes back from a CSV as it was."""
+    pd.DataFrame({"model": ["NA", "001"], "layer": ["1", "2"], "value": [0.5, np.nan]}).to_csv(tmp_path / "table.csv", index=False)
+    table = read_table(tmp_path / "table.csv")
+    assert table["model"].tolist() == ["NA", "001"]
+    assert table["layer"].tolist() == ["1", "2"]
+    assert table["value"].isna().tolist() == [False, True]

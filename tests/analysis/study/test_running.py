@@ -28,7 +28,7 @@ SLOW = '''
 import time
 import xarray as xr
 
-def slow(responses, seconds=0.25, random_state=0):
+def slow(responses, seconds=0.2, random_state=0):
     """Takes its time."""
     time.sleep(seconds)
     return xr.Dataset({"layer_value": ("layer", [float(responses.mean())])}, {"layer": ["all"]})
@@ -205,7 +205,7 @@ def test_only_what_changed_is_made_again(tmp_path):
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 0
     written(tmp_path, ("analysis.alignment:cka", "own_measure:slow"), ("n_folds = 2", "n_folds = 3"))
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
-    (tmp_path / "own_measure.py").write_text(SLOW.replace("0.25", "0.01"))
+    (tmp_path / "own_measure.py").write_text(SLOW.replace("0.2", "0.01"))
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
     gone = '[measures.alignment]\nmeasure = "analysis.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = ["shapes"]\n'
     written(tmp_path, (gone, ""), ("n_folds = 2", "n_folds = 3"), ("[8, 8]", "[4, 4]"))
@@ -296,9 +296,8 @@ def ranges(table, width="single", colours=None):
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_own_model_measure_and_figure(tmp_path, jobs):
-    """Three small files beside the study take part, on other processes too; nothing of ours is edited."""
+def test_own_model_measure_and_figure(tmp_path):
+    """Three small files beside the study take part, on other processes, too; nothing of ours is edited."""
     for name, text in OWN.items():
         (tmp_path / name).write_text(text)
     path = written(
@@ -307,7 +306,7 @@ def test_own_model_measure_and_figure(tmp_path, jobs):
         ('measure = "analysis.alignment:cka"', 'measure = "my_measure:range_of"\nparameters = { factor = 2.0 }'),
         ('figure = "accuracy"\nmeasures = ["accuracy"]', 'figure = "my_figure:ranges"\nmeasures = ["alignment"]'),
     )
-    run_study(path, tmp_path / "out", jobs=jobs, progress=False)
+    run_study(path, tmp_path / "out", jobs=2, progress=False)
     table = pd.read_csv(tmp_path / "out" / "tables" / "alignment.csv")
     assert table["layer"].tolist() == ["pixels", "squares"]
     assert table["value"].iloc[1] > table["value"].iloc[0] > 0
@@ -440,14 +439,39 @@ def test_what_is_the_users_stays(tmp_path):
     mine = [tmp_path / "out" / name for name in ("tables/notes.csv", "figures/mine.png", ".git-blame-ignore-revs", "results/own.nc")]
     for file in mine:
         file.write_text("mine")
-    run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False)
-    assert all(file.read_text() == "mine" for file in mine)
+    for _ in range(2):
+        run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False)
+        assert all(file.read_text() == "mine" for file in mine)
     renamed = [(f"[measures.{old}]", f"[measures.{new}]") for old, new in (("similarity", "a"), ("accuracy", "b"), ("alignment", "c"))]
     drawn = [(f'measures = ["{old}"]', f'measures = ["{new}"]') for old, new in (("similarity", "a"), ("accuracy", "b"))]
     other = written(tmp_path, *renamed, *drawn, name="other.toml")
     with pytest.raises(FileExistsError, match="holds another study: none of its cells is in this one"):
         run_study(other, tmp_path / "out", resume=True, jobs=1, progress=False)
     assert (tmp_path / "out" / "results" / "similarity").is_dir()
+
+
+def test_test_images_are_not_learned_ones(tmp_path):
+    """Of a set with a split a model learns from the training images: readouts of the others keep what it has learned, and nobody is warned."""
+    from PIL import Image
+
+    from data import digits
+
+    pictures = digits().framed("stretch:16x16").subset(np.arange(60))
+    for name, picture in zip(pictures.names, pictures.source, strict=True):
+        Image.fromarray(np.asarray(picture)).save(tmp_path / f"{name}.png")
+    sides = ["train", "test"] * 30
+    lines = [f"{name}.png,{label},{side}" for name, label, side in zip(pictures.names, pictures.labels, sides, strict=True)]
+    (tmp_path / "index.csv").write_text("\n".join(["path,label,split", *lines]) + "\n")
+    given = '[images.all]\nsource = "index.csv"\n\n[images.unseen]\nsource = "index.csv"\nsplit = "test"\n\n[models.pixels]'
+    alignment = 'measure = "analysis.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = ["shapes"]'
+    retrieval = 'measure = "analysis.learning_curves:retrieval"\nmodels = ["linear"]\nimages = ["unseen"]'
+    shown = ('images = ["digits"]\nmodels = ["pixels", "linear"]', 'images = ["all"]\nmodels = ["linear"]')
+    path = written(tmp_path, ("[models.pixels]", given), ('learns_from = "digits"', 'learns_from = "all"'), shown, (alignment, retrieval))
+    done = run_study(path, tmp_path / "out", jobs=1, progress=False)
+    assert not any("learned from" in warning for warning in done.warnings)
+    accuracy = open_results(tmp_path / "out")["accuracy/linear/all/seed0"]
+    assert (accuracy.attrs["learned_anew"], accuracy.attrs["n_images"]) == (1, 30)
+    assert "fitted on 30 images of all" in (tmp_path / "out" / "methods.txt").read_text()
 
 
 def test_images_that_a_model_has_learned_from(tmp_path):
