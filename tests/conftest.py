@@ -14,11 +14,14 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import standin
+from threadpoolctl import threadpool_limits
 
 from extraction.arrays import to_host
 from extraction.operations import correlation
 
 mpl.use("Agg")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    threadpool_limits(1)  # there is a process for each core already
 collect_ignore = ["in_pytorch.py"]  # imported where PyTorch is; it holds no tests
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
