@@ -152,8 +152,8 @@ per_class = 2
         "2",
     ]
     chance = np.random.default_rng(1)
-    for n_cells in (1, 3, 5):
-        process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE)
+    for n_cells, jobs in ((1, "2"), (3, "1"), (5, "1")):
+        process = subprocess.Popen([*command, jobs], start_new_session=True, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 60
         while len(list((tmp_path / "killed").glob("results/**/seed*.nc"))) < n_cells and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.02)
@@ -162,7 +162,7 @@ per_class = 2
         process.communicate()
         for kept in (tmp_path / "killed").glob("results/**/[!.]*.nc"):
             xr.load_dataset(kept, engine="h5netcdf")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     one, other = contents(tmp_path / "calm"), contents(tmp_path / "killed")
     assert set(one) == set(other)
