@@ -149,7 +149,6 @@ per_class = 2
         "--resume",
         "--quiet",
         "--jobs",
-        "2",
     ]
     chance = np.random.default_rng(1)
     for n_cells, jobs in ((1, "2"), (3, "1"), (5, "1")):
