@@ -133,12 +133,12 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
         "layer",
         "layer_a",
         "layer_b",
+        "why",
         "amount",
         "unit_of_amount",
         "value",
         "low",
         "high",
-        "why",
     ]
     found = (
         pd.concat([table for table in doubts if len(table)], ignore_index=True)
