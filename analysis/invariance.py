@@ -402,8 +402,10 @@ def selectivity_and_tolerance(responses: xr.DataArray, resampling: Resampling = 
             resampled(correlation, n_pairs, resampling.n_resamples, resampling.random_state) if n_pairs > 2 and resampling.n_resamples else [np.nan]
         )
         low, high = interval(np.asarray(draws), resampling.level)
-        rows.append((whole, float(low), float(high), n_pairs))
-    layers = {column: ("layer", [row[i] for row in rows]) for i, column in enumerate(("layer_value", "layer_low", "layer_high", "n_defined"))}
+        rows.append((whole, float(low), float(high), n_pairs, len(units)))
+    layers = {
+        column: ("layer", [row[i] for row in rows]) for i, column in enumerate(("layer_value", "layer_low", "layer_high", "n_defined", "n_units"))
+    }
     definition = Definition("selectivity against tolerance", "Spearman's rho over units", "Zoccolan et al., J Neurosci 2007")
     units = {"selectivity": ("unit", selectivity), "tolerance": ("unit", tolerance)}
     return described(xr.Dataset(units | layers, coords=unit_coords(responses)), responses, definition, resampling)

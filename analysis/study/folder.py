@@ -33,7 +33,7 @@ class Folder:
         self.root = root
         self.results, self.tables, self.figures, self.models = (root / name for name in ("results", "tables", "figures", "models"))
         self.responses, self.code = root / "responses", root / "code"
-        self.study, self.manifest, self.report = root / "study.toml", root / "manifest.json", root / "report.html"
+        self.study, self.manifest = root / "study.toml", root / "manifest.json"
         self.methods, self.references = root / "methods.txt", root / "references.bib"
         self.log = root / ".log.jsonl"
 

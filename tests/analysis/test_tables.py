@@ -9,6 +9,7 @@ from synthetic import VALUES, grid
 from analysis import invariance, populations, selectivity, similarity
 from analysis.alignment import cka
 from analysis.measures import Resampling
+from analysis.study.describing import doubtful
 from analysis.tables import over_seeds, read_table, tables, tidy
 
 FEW = Resampling(5)
@@ -122,3 +123,23 @@ def test_names_stay_text(tmp_path):
     assert table["model"].tolist() == ["NA", "001"]
     assert table["layer"].tolist() == ["1", "2"]
     assert table["value"].isna().tolist() == [False, True]
+
+
+def test_what_is_in_doubt(found):
+    """Undefined units are counted and told, of measures with and without a `value`; an interval that holds chance, and a p of 0.05, too."""
+    silent = found.copy(data=np.where(np.arange(6) == 4, 0.0, found.values))
+    told = doubtful(tidy(invariance.selectivity_and_tolerance(silent, resampling=FEW))["table"])
+    assert told[["layer", "why"]].to_numpy().tolist() == [["b", "1 of 3 units undefined"]]
+    rows = pd.DataFrame(
+        {
+            "value": [0.5, 0.5, np.nan, 0.9],
+            "low": [0.4, 0.0, np.nan, 0.8],
+            "high": [0.6, 1.0, np.nan, 1.0],
+            "chance": 0.1,
+            "p": [0.01, 0.05, np.nan, 0.01],
+        }
+    )
+    assert doubtful(rows)["why"].tolist() == ["the interval holds chance; p = 0.05", "undefined"]
+    tuned = pd.DataFrame({"layer": ["s1"], "n_units": [4], "n_defined_bandwidth_octaves": [3]})
+    assert doubtful(tuned)["why"].tolist() == ["bandwidth_octaves: 1 of 4 units undefined"]
+    assert doubtful(pd.DataFrame({"value": ["text"], "p": ["<0.05"]})).empty
