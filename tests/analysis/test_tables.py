@@ -129,7 +129,7 @@ def test_what_is_in_doubt(found):
     """Undefined units are counted and told, of measures with and without a `value`; an interval that holds chance, and a p of 0.05, too."""
     silent = found.copy(data=np.where(np.arange(6) == 4, 0.0, found.values))
     told = doubtful(tidy(invariance.selectivity_and_tolerance(silent, resampling=FEW))["table"])
-    assert told[["layer", "why"]].to_numpy().tolist() == [["b", "1 of 3 units undefined"]]
+    assert told[["layer", "why"]].to_numpy().tolist() == [["b", "1 of 3 units undefined; undefined"]]  # no correlation of two
     rows = pd.DataFrame(
         {
             "value": [0.5, 0.5, np.nan, 0.9],
