@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 import analysis.study.asking as asking
-from analysis.bibliography import OWN, TOOLS, bibtex, keys_in, named, unknown_in
+from analysis.bibliography import TOOLS, bibtex, keys_in, named, unknown_in
 from analysis.naming import load
 from analysis.study.cells import Cell
 from analysis.study.objects import Places, build_model
@@ -98,7 +98,7 @@ def citations(attributes: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[
     """Entries of the bibliography that results name, and citations that are none of ours."""
     texts = list(dict.fromkeys(str(found[key]) for found in attributes for key in ("citation", "interval_citation") if found.get(key)))
     keys = [key for text in texts for key in keys_in(text)]
-    return list(dict.fromkeys(keys)), list(dict.fromkeys(part for text in texts for part in unknown_in(text) if part not in OWN))
+    return list(dict.fromkeys(keys)), list(dict.fromkeys(part for text in texts for part in unknown_in(text)))
 
 
 def methods(study: Study, places: Places, made: Sequence[Made], images: Mapping[str, Any]) -> tuple[str, str]:

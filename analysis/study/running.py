@@ -117,7 +117,7 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
         checkpoint.unlink()
     for path in folder.written() & set(folder.results.rglob("*.nc")) - {folder.results / cell.path for cell in cells}:
         path.unlink()  # of measures that the study no longer has
-    warnings = sorted({*finish(folder, work, progress)})
+    warnings = finish(folder, work, progress)
     return Ran(output, len(cells), len(todo), perf_counter() - started, folder.files(), warnings)
 
 
