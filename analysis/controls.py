@@ -1,4 +1,5 @@
-"""Controls: what a reviewer asks to be beside every model; and layers of several models that can fairly be compared."""
+"""Controls: what a reviewer asks to be beside every model; and layers of several models that can
+fairly be compared."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from cnn.network import Network
-from extraction import FeatureExtractor, FilterBank, Pixels
-from hmax import HMAX, Prototypes
-from hmax.prototypes import as_prototypes
+from hmax_cnn.cnn.network import Network
+from hmax_cnn.extraction import FeatureExtractor, FilterBank, Pixels
+from hmax_cnn.hmax import HMAX, Prototypes
+from hmax_cnn.hmax.prototypes import as_prototypes
 
 
 def controls(model: FeatureExtractor, random_state: int = 0) -> dict[str, FeatureExtractor]:
@@ -27,19 +28,25 @@ def controls(model: FeatureExtractor, random_state: int = 0) -> dict[str, Featur
     Returns
     -------
     dict from str to FeatureExtractor
-        Always 'pixels' and 'classical filters'; for networks 'untrained', the same with weights drawn anew; for HMAX 'shuffled prototypes' and
-        'random prototypes', where it has some.
+        Always 'pixels' and 'classical filters'; for networks 'untrained', the same with weights
+        drawn anew; for HMAX 'shuffled prototypes' and 'random prototypes', where it has some.
 
     Examples
     --------
     >>> list(controls(HMAX(prototypes="photographs")))
     ['pixels', 'classical filters', 'shuffled prototypes', 'random prototypes']
     """
-    found: dict[str, FeatureExtractor] = {"pixels": Pixels(grid=(16, 16)), "classical filters": FilterBank(step=4)}
+    found: dict[str, FeatureExtractor] = {
+        "pixels": Pixels(grid=(16, 16)),
+        "classical filters": FilterBank(step=4),
+    }
     if isinstance(model, Network) and (hasattr(model, "learned_") or model._is_given()):
         found["untrained"] = model.untrained(random_state)
     if isinstance(model, HMAX) and (hasattr(model, "prototypes_") or model.prototypes is not None):
-        prototypes = model.prototypes_ if hasattr(model, "prototypes_") else _chosen(model)
+        if hasattr(model, "prototypes_"):
+            prototypes = model.prototypes_
+        else:
+            prototypes = _chosen(model)
         found["shuffled prototypes"] = _with(model, prototypes.shuffled(random_state))
         found["random prototypes"] = _with(model, prototypes.random(random_state))
     return found
@@ -65,14 +72,16 @@ def matched_layers(
     reference: str | None = None,
     layers: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
-    """For every layer of one model the layer of each other model that is most like it, in field size or in depth.
+    """For every layer of one model the layer of each other model that is most like it, in field
+    size or in depth.
 
     Parameters
     ----------
     models : mapping from str to FeatureExtractor
     image_shape : (int, int)
     by : {'field_size', 'depth'}
-        The median side of the fields, in pixels (cut at the image, compared by ratio); or the place between the lowest (0) and highest (1).
+        The median side of the fields, in pixels (cut at the image, compared by ratio); or the place
+        between the lowest (0) and highest (1).
     reference : str or None
         Whose layers the others are matched to; None is the first.
     layers : mapping from model to layers, or None
@@ -80,7 +89,8 @@ def matched_layers(
     Returns
     -------
     pandas.DataFrame
-        Columns reference_layer, reference_value, model, layer, value: matches may share a layer, and may be far off; look at the values.
+        Columns reference_layer, reference_value, model, layer, value: matches may share a layer,
+        and may be far off; look at the values.
 
     Raises
     ------
@@ -93,23 +103,42 @@ def matched_layers(
     if len(models) < 2:
         msg = f"`models` must hold at least two, got {list(models)}."
         raise ValueError(msg)
-    first = next(iter(models)) if reference is None else reference
+    if reference is None:
+        first = next(iter(models))
+    else:
+        first = reference
     if first not in models:
         msg = f"`reference` must be one of {', '.join(map(repr, models))}, got {first!r}."
         raise ValueError(msg)
-    values = {name: _values(model, image_shape, by, (layers or {}).get(name)) for name, model in models.items()}
+    values = {
+        name: _values(model, image_shape, by, (layers or {}).get(name))
+        for name, model in models.items()
+    }
     rows = []
     for layer, value in values[first].items():
         for name, others in values.items():
             if name != first:
-                gaps = {other: abs(np.log(size / value)) if by == "field_size" else abs(size - value) for other, size in others.items()}
+                gaps = {
+                    other: abs(np.log(size / value)) if by == "field_size" else abs(size - value)
+                    for other, size in others.items()
+                }
                 nearest = min(gaps, key=gaps.__getitem__)
-                rows.append({"reference_layer": layer, "reference_value": value, "model": name, "layer": nearest, "value": others[nearest]})
+                rows.append(
+                    {
+                        "reference_layer": layer,
+                        "reference_value": value,
+                        "model": name,
+                        "layer": nearest,
+                        "value": others[nearest],
+                    }
+                )
     return pd.DataFrame(rows)
 
 
-def _values(model: FeatureExtractor, image_shape: Sequence[int], by: str, layers: Sequence[str] | None) -> dict[str, float]:
-    wanted = model._wanted(layers if layers is not None else model.layer_names)
+def _values(
+    model: FeatureExtractor, image_shape: Sequence[int], by: str, layers: Sequence[str] | None
+) -> dict[str, float]:
+    wanted = model.wanted_layers(layers if layers is not None else model.layer_names)
     if by == "depth":
         return {layer: index / max(1, len(wanted) - 1) for index, layer in enumerate(wanted)}
     table = model.fields(image_shape, wanted)

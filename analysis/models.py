@@ -11,14 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.naming import load, unknown_parameters
-from extraction import FeatureExtractor
+from .naming import load, unknown_parameters
+from hmax_cnn.extraction import FeatureExtractor
 
 PACKAGES = ("extraction", "hmax", "cnn")
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
-    """Parameters from `key=value`: a value that reads as a Python literal is one, any other is text.
+    """Parameters from `key=value`: a value that reads as a Python literal is one, any other is
+    text.
 
     Raises
     ------
@@ -47,7 +48,8 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
 
 
 def load_model(name: str, settings: dict[str, Any] | None = None) -> FeatureExtractor:
-    """A model from its path, such as 'hmax:HMAX' or 'my_lab.models:Mine' (also from the current folder), with these parameters.
+    """A model from its path, such as 'hmax:HMAX' or 'my_lab.models:Mine' (also from the current
+    folder), with these parameters.
 
     Raises
     ------
@@ -55,7 +57,10 @@ def load_model(name: str, settings: dict[str, Any] | None = None) -> FeatureExtr
         If there is no such module or class, it is no FeatureExtractor, or it has no such parameter.
     """
     if ":" not in name:
-        msg = f"MODEL must be package:Class, such as hmax:HMAX, got {name!r}. `hmax-cnn models` lists what there is."
+        msg = (
+            f"MODEL must be package:Class, such as hmax:HMAX, got {name!r}. `hmax-cnn models` "
+            "lists what there is."
+        )
         raise ValueError(msg)
     try:
         model_class = load(name, "model")
@@ -80,7 +85,10 @@ def discover() -> list[type[FeatureExtractor]]:
     while pending:
         for model_class in pending.pop().__subclasses__():
             pending.append(model_class)
-            if not inspect.isabstract(model_class) and model_class.__module__.partition(".")[0] in PACKAGES:
+            if (
+                not inspect.isabstract(model_class)
+                and model_class.__module__.partition(".")[0] in PACKAGES
+            ):
                 found.append(model_class)
     return sorted(found, key=lambda model_class: (model_class.__module__, model_class.__name__))
 

@@ -13,7 +13,8 @@ from typing import Any
 
 
 def importable(*folders: Path) -> None:
-    """Let modules in these folders, and in the working folder, be imported; what is installed comes first."""
+    """Let modules in these folders, and in the working folder, be imported; what is installed comes
+    first."""
     for folder in (*folders, Path.cwd()):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
@@ -25,7 +26,8 @@ def load(path: str, what: str = "object") -> Any:
     Raises
     ------
     ValueError
-        If there is no such module, or nothing of this name in it; the text has the nearest right name.
+        If there is no such module, or nothing of this name in it; the text has the nearest right
+        name.
     """
     module_name, colon, name = path.partition(":")
     if not colon or not module_name or not name:
@@ -36,13 +38,22 @@ def load(path: str, what: str = "object") -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            msg = f"`{what}` {path!r} cannot be imported: it needs the module {error.name!r}, which is not there. Install it."
+            msg = (
+                f"`{what}` {path!r} cannot be imported: it needs the module {error.name!r}, "
+                "which is not there. Install it."
+            )
             raise ValueError(msg) from error
         meant = nearest(module_name, _modules())
-        msg = f"`{what}` {path!r}: there is no module {error.name!r}.{meant} A module of your own lies beside the study."
+        msg = (
+            f"`{what}` {path!r}: there is no module {error.name!r}.{meant} A module of your own "
+            "lies beside the study."
+        )
         raise ValueError(msg) from error
     except Exception as error:
-        msg = f"`{what}` {path!r} cannot be imported: {type(error).__name__}: {error}. Mend the module {module_name}."
+        msg = (
+            f"`{what}` {path!r} cannot be imported: {type(error).__name__}: {error}. Mend the "
+            f"module {module_name}."
+        )
         raise ValueError(msg) from error
     if not hasattr(module, name):
         msg = f"`{what}` {path!r}: {module_name} has no {name!r}.{nearest(name, vars(module))}"
@@ -52,17 +63,27 @@ def load(path: str, what: str = "object") -> Any:
 
 def _modules() -> list[str]:
     """Modules that may have been meant: ours."""
-    ours = [importlib.import_module(name) for name in ("extraction", "hmax", "cnn", "data", "analysis")]
-    inside = [found.name for package in ours for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")]
+    ours = [
+        importlib.import_module(name) for name in ("extraction", "hmax", "cnn", "data", "analysis")
+    ]
+    inside = [
+        found.name
+        for package in ours
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    ]
     return [package.__name__ for package in ours] + inside
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence with the known name that is most like this one, or nothing."""
-    options = {option.casefold(): option for option in map(str, known) if not option.startswith("_")}
+    options = {
+        option.casefold(): option for option in map(str, known) if not option.startswith("_")
+    }
     longer = [option for option in options if len(name) > 2 and option.startswith(name.casefold())]
     found = get_close_matches(name.casefold(), longer or options, 1, 0 if longer else 0.6)
-    return f" Did you mean {options[found[0]]!r}?" if found else ""
+    if found:
+        return f" Did you mean {options[found[0]]!r}?"
+    return ""
 
 
 def unknown_parameters(function: Callable[..., Any], given: Iterable[str]) -> list[str]:
@@ -72,5 +93,10 @@ def unknown_parameters(function: Callable[..., Any], given: Iterable[str]) -> li
         return []
     title = getattr(function, "__name__", "it")
     return [
-        f"{title} has no parameter {name!r}.{nearest(name, known) or ' It has: ' + ', '.join(known) + '.'}" for name in given if name not in known
+        (
+            f"{title} has no parameter "
+            f"{name!r}.{nearest(name, known) or ' It has: ' + ', '.join(known) + '.'}"
+        )
+        for name in given
+        if name not in known
     ]

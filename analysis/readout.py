@@ -1,4 +1,5 @@
-"""Readout: how well a linear support vector machine tells classes apart from features of a layer, without a leak."""
+"""Readout: how well a linear support vector machine tells classes apart from features of a layer,
+without a leak."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from tqdm.auto import tqdm
 
-from data import Dataset
-from extraction import FeatureExtractor
+from hmax_cnn.data import Dataset
+from hmax_cnn.extraction import FeatureExtractor
 
 READOUTS = ("svm", "logistic", "nearest")
 C_GRID = tuple(10.0**power for power in range(-6, 2))
@@ -44,7 +45,9 @@ class Readout:
 
     name: str
     classes: np.ndarray
-    table: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["image", "fold", "label", "predicted"]))
+    table: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["image", "fold", "label", "predicted"])
+    )
     best_c: list[float] = field(default_factory=list)
 
     @property
@@ -53,7 +56,8 @@ class Readout:
         return float((self.table["label"] == self.table["predicted"]).mean())
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Wilson's confidence interval of the accuracy, taking test images as independent (folds share training images, so a little narrow)."""
+        """Wilson's confidence interval of the accuracy, taking test images as independent (folds
+        share training images, so a little narrow)."""
         n_right = int((self.table["label"] == self.table["predicted"]).sum())
         low, high = binomtest(n_right, len(self.table)).proportion_ci(level, method="wilson")
         return float(low), float(high)
@@ -61,7 +65,11 @@ class Readout:
     def confusion(self) -> pd.DataFrame:
         """Counts, true classes by predicted classes."""
         counts = confusion_matrix(self.table["label"], self.table["predicted"], labels=self.classes)
-        return pd.DataFrame(counts, index=pd.Index(self.classes, name="label"), columns=pd.Index(self.classes, name="predicted"))
+        return pd.DataFrame(
+            counts,
+            index=pd.Index(self.classes, name="label"),
+            columns=pd.Index(self.classes, name="predicted"),
+        )
 
     def row(self) -> dict[str, object]:
         """One line of a table of results."""
@@ -78,33 +86,50 @@ class Readout:
 
 
 class Varying(TransformerMixin, BaseEstimator):
-    """Drops features that vary by no more than rounding, a millionth of the largest training feature: scaling would make noise of them.
+    """Drops features that vary by no more than rounding, a millionth of the largest training
+    feature: scaling would make noise of them.
 
-    A blank part of an image leaves HMAX's C1 responses of 1e-17; scaled to unit variance, and met by an object in a test image, they drown
-    all others.
+    A blank part of an image leaves HMAX's C1 responses of 1e-17; scaled to unit variance, and met
+    by an object in a test image, they drown all others.
     """
 
     def fit(self, features: np.ndarray, labels: object = None) -> Varying:
         """Find the features that vary; where none does, all are kept."""
         spread = np.ptp(features, axis=0)
         varies = spread > 1e-6 * np.abs(features).max()
-        self.kept_ = varies if varies.any() else np.ones(len(spread), bool)
+        if varies.any():
+            self.kept_ = varies
+        else:
+            self.kept_ = np.ones(len(spread), bool)
         return self
 
     def transform(self, features: np.ndarray) -> np.ndarray:
         """Those features."""
-        return features if self.kept_.all() else features[:, self.kept_]
+        if self.kept_.all():
+            return features
+        return features[:, self.kept_]
 
 
 def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> GridSearchCV:
-    """A linear SVM on standardised features, its C chosen by cross-validation inside the training set.
+    """A linear SVM on standardised features, its C chosen by cross-validation inside the training
+    set.
 
-    Classes are told apart pair by pair, by libsvm, which converges fast for any C: 0.03 s for 400 images at C = 1, where liblinear took
-    36 s. Where there are more features than samples they are rotated onto the samples' own axes first, which changes no linear SVM and
-    makes it faster.
+    Classes are told apart pair by pair, by libsvm, which converges fast for any C: 0.03 s for 400
+    images at C = 1, where liblinear took 36 s. Where there are more features than samples they are
+    rotated onto the samples' own axes first, which changes no linear SVM and makes it faster.
     """
-    rotation = [("rotate", PCA(svd_solver="full"))] if n_features > n_samples else []
-    steps = Pipeline([("varying", Varying()), ("scale", StandardScaler()), *rotation, ("svm", SVC(kernel="linear"))])
+    if n_features > n_samples:
+        rotation = [("rotate", PCA(svd_solver="full"))]
+    else:
+        rotation = []
+    steps = Pipeline(
+        [
+            ("varying", Varying()),
+            ("scale", StandardScaler()),
+            *rotation,
+            ("svm", SVC(kernel="linear")),
+        ]
+    )
     folds = StratifiedKFold(n_inner, shuffle=True, random_state=seed)
     return GridSearchCV(steps, {"svm__C": C_GRID}, cv=folds)
 
@@ -115,8 +140,8 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
     Parameters
     ----------
     readout : {'svm', 'logistic', 'nearest'}
-        `linear_svm`; logistic regression on standardised features, its C chosen likewise; or the class of the nearest training image on
-        standardised features.
+        `linear_svm`; logistic regression on standardised features, its C chosen likewise; or the
+        class of the nearest training image on standardised features.
     labels : array of shape (n_training_images,)
     n_features : int
     seed : int
@@ -135,17 +160,35 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
         msg = f"`readout` must be one of {', '.join(map(repr, READOUTS))}, got {readout!r}."
         raise ValueError(msg)
     if readout == "nearest":
-        return Pipeline([("varying", Varying()), ("scale", StandardScaler()), ("nearest", KNeighborsClassifier(1))])
+        return Pipeline(
+            [
+                ("varying", Varying()),
+                ("scale", StandardScaler()),
+                ("nearest", KNeighborsClassifier(1)),
+            ]
+        )
     smallest = int(np.unique(labels, return_counts=True)[1].min())
     if readout == "svm":
         search = linear_svm(len(labels), n_features, max(2, min(3, smallest)), seed)
-        return search if smallest > 1 else search.estimator
-    steps = Pipeline([("varying", Varying()), ("scale", StandardScaler()), ("logistic", LogisticRegression(max_iter=1000))])
+        if smallest > 1:
+            return search
+        return search.estimator
+    steps = Pipeline(
+        [
+            ("varying", Varying()),
+            ("scale", StandardScaler()),
+            ("logistic", LogisticRegression(max_iter=1000)),
+        ]
+    )
     folds = StratifiedKFold(max(2, min(3, smallest)), shuffle=True, random_state=seed)
-    return GridSearchCV(steps, {"logistic__C": C_GRID}, cv=folds) if smallest > 1 else steps
+    if smallest > 1:
+        return GridSearchCV(steps, {"logistic__C": C_GRID}, cv=folds)
+    return steps
 
 
-def fitted_classifier(readout: str, features: np.ndarray, labels: np.ndarray, seed: int = 0) -> BaseEstimator:
+def fitted_classifier(
+    readout: str, features: np.ndarray, labels: np.ndarray, seed: int = 0
+) -> BaseEstimator:
     """A readout fitted to training images, each of which may be its own class."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The number of unique classes")
@@ -161,7 +204,10 @@ def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[tuple[np.ndarr
         If there are no labels, fewer than two classes, or too few images of a class.
     """
     if dataset.labels is None:
-        msg = "The dataset has no labels: give a folder per class, an index with a column `label`, or a labelled set."
+        msg = (
+            "The dataset has no labels: give a folder per class, an index with a column `label`, "
+            "or a labelled set."
+        )
         raise ValueError(msg)
     classes, counts = np.unique(dataset.labels, return_counts=True)
     if len(classes) < 2:
@@ -171,15 +217,26 @@ def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[tuple[np.ndarr
         yield np.flatnonzero(dataset.split == "train"), np.flatnonzero(dataset.split == "test")
         return
     if counts.min() < n_folds:
-        msg = f"Class {str(classes[counts.argmin()])!r} has {counts.min()} images, too few for {n_folds} folds. Use fewer folds, or more images."
+        msg = (
+            f"Class {str(classes[counts.argmin()])!r} has {counts.min()} images, too few for "
+            f"{n_folds} folds. Use fewer folds, or more images."
+        )
         raise ValueError(msg)
-    yield from StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(dataset)), dataset.labels)
+    yield from StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(
+        np.zeros(len(dataset)), dataset.labels
+    )
 
 
 def classify(
-    model: FeatureExtractor, dataset: Dataset, name: str, n_folds: int = 5, seed: int = 0, progress: bool | None = None
+    model: FeatureExtractor,
+    dataset: Dataset,
+    name: str,
+    n_folds: int = 5,
+    seed: int = 0,
+    progress: bool | None = None,
 ) -> Iterator[Readout]:
-    """Features, then a linear SVM, fold by fold; all that is learned, prototypes and C included, is learned on training images only.
+    """Features, then a linear SVM, fold by fold; all that is learned, prototypes and C included, is
+    learned on training images only.
 
     Yields
     ------
@@ -193,17 +250,38 @@ def classify(
     """
     folds = list(splits(dataset, n_folds, seed))
     learns = model.__sklearn_tags__().requires_fit
-    features = None if learns else model.transform(dataset)
+    if learns:
+        features = None
+    else:
+        features = model.transform(dataset)
     result = Readout(name, np.unique(dataset.labels))
-    for number, (train, test) in enumerate(tqdm(folds, desc=f"Folds of {name}", delay=2, disable=None if progress is None else not progress)):
+    for number, (train, test) in enumerate(
+        tqdm(
+            folds,
+            desc=f"Folds of {name}",
+            delay=2,
+            disable=None if progress is None else not progress,
+        )
+    ):
         if learns:
             fitted = clone(model).fit(dataset.subset(train), dataset.labels[train])
-            train_features, test_features = fitted.transform(dataset.subset(train)), fitted.transform(dataset.subset(test))
+            train_features, test_features = (
+                fitted.transform(dataset.subset(train)),
+                fitted.transform(dataset.subset(test)),
+            )
         else:
             train_features, test_features = features[train], features[test]
         svm = _fitted_svm(train_features, dataset.labels[train], seed)
-        rows = {"image": [dataset.names[i] for i in test], "fold": number, "label": dataset.labels[test], "predicted": svm.predict(test_features)}
-        result.table = pd.concat([result.table, pd.DataFrame(rows)], ignore_index=True) if len(result.table) else pd.DataFrame(rows)
+        rows = {
+            "image": [dataset.names[i] for i in test],
+            "fold": number,
+            "label": dataset.labels[test],
+            "predicted": svm.predict(test_features),
+        }
+        if len(result.table):
+            result.table = pd.concat([result.table, pd.DataFrame(rows)], ignore_index=True)
+        else:
+            result.table = pd.DataFrame(rows)
         result.best_c.append(float(svm.best_params_["svm__C"]))
         yield result
 
@@ -211,7 +289,10 @@ def classify(
 def _fitted_svm(features: np.ndarray, labels: np.ndarray, seed: int) -> GridSearchCV:
     smallest = int(np.unique(labels, return_counts=True)[1].min())
     if smallest < 2:
-        msg = "Every class needs at least 2 training images, so that C can be chosen among them. Add images or leave the class out."
+        msg = (
+            "Every class needs at least 2 training images, so that C can be chosen among them. "
+            "Add images or leave the class out."
+        )
         raise ValueError(msg)
     svm = linear_svm(len(features), features.shape[1], min(3, smallest), seed)
     return svm.fit(features, labels)

@@ -1,4 +1,5 @@
-"""Responses: what chosen units of any model answer to a set of stimuli, labelled; what every measure takes."""
+"""Responses: what chosen units of any model answer to a set of stimuli, labelled; what every
+measure takes."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from data.stimuli import Stimuli
-from data.transformed import Transformed
-from extraction import FeatureExtractor, flatten
-from extraction.images import Images
-from extraction.labelled import native
-from extraction.maps import Maps
+from hmax_cnn.data.stimuli import Stimuli
+from hmax_cnn.data.transformed import Transformed
+from hmax_cnn.extraction import FeatureExtractor, flatten
+from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.labelled import native
+from hmax_cnn.extraction.maps import Maps
 
 CENTRE = "centre"
 _IN_MEMORY = 256  # MiB
@@ -37,8 +38,9 @@ def choose_units(
     layers : sequence of str or None
         None is all.
     units : None, int, 'centre' or mapping from layer to sequence of int
-        All; at most so many of each layer, drawn without replacement, so that layers can be compared at equal numbers; every feature at
-        the place of each map that is closest to the middle of the image; or these.
+        All; at most so many of each layer, drawn without replacement, so that layers can be
+        compared at equal numbers; every feature at the place of each map that is closest to the
+        middle of the image; or these.
     random_state : int
         Seed of the draw.
 
@@ -52,23 +54,44 @@ def choose_units(
     ValueError
         If there is no such layer, no such unit, or the number is not positive.
     """
-    wanted = model._wanted(tuple(units) if isinstance(units, Mapping) else layers if layers is not None else model.layer_names)
-    if isinstance(units, bool) or (isinstance(units, int | np.integer) and units < 1) or (isinstance(units, str) and units != CENTRE):
-        msg = f"`units` must be None, a number of at least 1, {CENTRE!r}, or unit numbers by layer, got {units!r}."
+    wanted = model.wanted_layers(
+        tuple(units)
+        if isinstance(units, Mapping)
+        else layers
+        if layers is not None
+        else model.layer_names
+    )
+    if (
+        isinstance(units, bool)
+        or (isinstance(units, int | np.integer) and units < 1)
+        or (isinstance(units, str) and units != CENTRE)
+    ):
+        msg = (
+            f"`units` must be None, a number of at least 1, {CENTRE!r}, or unit numbers by "
+            f"layer, got {units!r}."
+        )
         raise ValueError(msg)
     rng = np.random.default_rng(random_state)
     chosen = {}
-    for layer, bands in model._geometry(image_shape, wanted).items():
+    for layer, bands in model.geometry(image_shape, wanted).items():
         sizes = [int(np.prod(maps.shape)) for maps in bands]
         total = sum(sizes)
         if isinstance(units, Mapping):
             picked = np.sort(np.asarray(units[layer], dtype=int))
             if not len(picked) or picked[0] < 0 or picked[-1] >= total:
-                msg = f"`units` of {layer!r} must lie between 0 and {total - 1}, got {list(units[layer])[:5]}."
+                msg = (
+                    f"`units` of {layer!r} must lie between 0 and {total - 1}, got "
+                    f"{list(units[layer])[:5]}."
+                )
                 raise ValueError(msg)
         elif units == CENTRE:
             starts = np.cumsum([0, *sizes[:-1]])
-            picked = np.concatenate([start + _central(maps, image_shape) for start, maps in zip(starts, bands, strict=True)])
+            picked = np.concatenate(
+                [
+                    start + _central(maps, image_shape)
+                    for start, maps in zip(starts, bands, strict=True)
+                ]
+            )
         elif units is None or units >= total:
             picked = np.arange(total)
         else:
@@ -78,11 +101,14 @@ def choose_units(
 
 
 def _central(maps: Maps, image_shape: Sequence[int]) -> np.ndarray:
-    """Numbers within a band of the units, one per feature, whose field lies closest to the middle of the image."""
+    """Numbers within a band of the units, one per feature, whose field lies closest to the middle
+    of the image."""
     n_features, height, width = maps.shape
     row, column = (
         int(np.abs(span.centres(n) - (side - 1) / 2).argmin())
-        for span, n, side in zip((maps.field.y, maps.field.x), (height, width), image_shape[:2], strict=True)
+        for span, n, side in zip(
+            (maps.field.y, maps.field.x), (height, width), image_shape[:2], strict=True
+        )
     )
     return np.arange(n_features) * height * width + row * width + column
 
@@ -95,24 +121,28 @@ def responses(
     random_state: int = 0,
     memory: int = _IN_MEMORY,
 ) -> xr.DataArray:
-    """Responses of chosen units, image by image; images are read and answered in batches and not kept.
+    """Responses of chosen units, image by image; images are read and answered in batches and not
+    kept.
 
     Parameters
     ----------
     model : FeatureExtractor
         Fitted, where it must be.
     images : array or sequence
-        As `FeatureExtractor.transform` takes them, of one size; `Stimuli` and `Transformed` bring their parameters along.
+        As `FeatureExtractor.transform` takes them, of one size; `Stimuli` and `Transformed` bring
+        their parameters along.
     layers, units, random_state
         As in `choose_units`.
     memory : int
-        In MiB; responses that take more are kept in a temporary file, so that the number of stimuli is not bounded by memory.
+        In MiB; responses that take more are kept in a temporary file, so that the number of stimuli
+        is not bounded by memory.
 
     Returns
     -------
     xarray.DataArray
-        float32, of dims (image, unit), or (image, <transformation>, unit) where `images` is a `Transformed`. Coordinates along `unit` as
-        `extraction.flatten` gives them; along `image` the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`.
+        float32, of dims (image, unit), or (image, <transformation>, unit) where `images` is a
+        `Transformed`. Coordinates along `unit` as `extraction.flatten` gives them; along `image`
+        the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`.
 
     Raises
     ------
@@ -122,24 +152,36 @@ def responses(
     source = Images(images)
     shape = tuple(int(n) for n in source[0].shape)
     chosen = choose_units(model, shape, layers, units, random_state)
-    wanted = model._wanted(tuple(chosen))
-    model._check_ready(wanted)
-    geometry = model._geometry(shape, wanted)
+    wanted = model.wanted_layers(tuple(chosen))
+    model.check_ready(wanted)
+    geometry = model.geometry(shape, wanted)
     coords = flatten(native(geometry, [], {}), chosen).coords
     n_units = sum(len(picked) for picked in chosen.values())
     values = _room(len(source), n_units, memory)
-    with closing(model._stream(source, wanted)) as stream:
+    with closing(model.stream(source, wanted)) as stream:
         for first, batch in stream:
             n_done = len(next(iter(batch.values()))[0].values)
             column = 0
             for layer in geometry:
-                if [maps.shape for maps in batch[layer]] != [maps.shape for maps in geometry[layer]]:
-                    msg = f"`images` must have one size, got {tuple(source[first].shape)} for image {first} after {shape}. Resize them to one shape."
+                if [maps.shape for maps in batch[layer]] != [
+                    maps.shape for maps in geometry[layer]
+                ]:
+                    msg = (
+                        f"`images` must have one size, got {tuple(source[first].shape)} for "
+                        f"image {first} after {shape}. Resize them to one shape."
+                    )
                     raise ValueError(msg)
                 for picked, maps in _by_band(chosen[layer], batch[layer]):
-                    values[first : first + n_done, column : column + len(picked)] = maps.values.reshape(n_done, -1)[:, picked]
+                    values[first : first + n_done, column : column + len(picked)] = (
+                        maps.values.reshape(n_done, -1)[:, picked]
+                    )
                     column += len(picked)
-    return _labelled(values, images, model, {str(name): coord for name, coord in coords.items() if coord.dims == ("unit",)})
+    return _labelled(
+        values,
+        images,
+        model,
+        {str(name): coord for name, coord in coords.items() if coord.dims == ("unit",)},
+    )
 
 
 def _by_band(chosen: np.ndarray, bands: Sequence[Maps]) -> Iterator[tuple[np.ndarray, Maps]]:
@@ -159,15 +201,26 @@ def _room(n_images: int, n_units: int, memory: int) -> np.ndarray:
         return np.memmap(file, np.float32, "w+", shape=(n_images, n_units))
 
 
-def _labelled(values: np.ndarray, images: Any, model: FeatureExtractor, units: dict[str, Any]) -> xr.DataArray:
+def _labelled(
+    values: np.ndarray, images: Any, model: FeatureExtractor, units: dict[str, Any]
+) -> xr.DataArray:
     attributes = {"model": model.path(), "parameters": repr(model)}
     names = [str(name) for name in getattr(images, "names", range(len(values)))]
     if isinstance(images, Transformed):
         if images.name in units or images.name in ("image", "label"):
-            msg = f"`images` have the transformation {images.name!r}, which is what a property of units is called. Give it another `name`."
+            msg = (
+                f"`images` have the transformation {images.name!r}, which is what a property of "
+                "units is called. Give it another `name`."
+            )
             raise ValueError(msg)
-        coords = {"image": names, images.name: (images.name, np.asarray(images.values), {"units": images.units})}
-        attributes |= {"transformation": images.name, "identity": images.identity} | images.attributes
+        coords = {
+            "image": names,
+            images.name: (images.name, np.asarray(images.values), {"units": images.units}),
+        }
+        attributes |= {
+            "transformation": images.name,
+            "identity": images.identity,
+        } | images.attributes
         grid = values.reshape(len(names), len(images.values), -1)
         dims: tuple[str, ...] = ("image", images.name, "unit")
     else:
@@ -189,5 +242,8 @@ def by_layer(found: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:
 
 def layers_of(found: xr.DataArray) -> np.ndarray:
     """The layer of every unit; without such a coordinate all are of one."""
-    layers = found["layer"].values.astype(str) if "layer" in found.coords else np.array("all")
+    if "layer" in found.coords:
+        layers = found["layer"].values.astype(str)
+    else:
+        layers = np.array("all")
     return np.broadcast_to(layers, found.sizes["unit"])

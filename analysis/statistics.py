@@ -1,4 +1,5 @@
-"""Statistics: intervals by bootstrap over stimuli and units, permutation tests, paired comparison of models, many comparisons."""
+"""Statistics: intervals by bootstrap over stimuli and units, permutation tests, paired comparison
+of models, many comparisons."""
 
 from __future__ import annotations
 
@@ -14,8 +15,11 @@ RESAMPLED = ("images", "units", "both")
 CORRECTIONS = ("holm", "bonferroni", "fdr")
 
 
-def resampled(statistic: Callable[[np.ndarray], Any], n: int, n_resamples: int, random_state: int = 0) -> np.ndarray:
-    """A statistic of bootstrap samples: any number of values, some of them undefined (scipy.stats.bootstrap refuses those).
+def resampled(
+    statistic: Callable[[np.ndarray], Any], n: int, n_resamples: int, random_state: int = 0
+) -> np.ndarray:
+    """A statistic of bootstrap samples: any number of values, some of them undefined
+    (scipy.stats.bootstrap refuses those).
 
     Parameters
     ----------
@@ -39,11 +43,14 @@ def resampled(statistic: Callable[[np.ndarray], Any], n: int, n_resamples: int, 
     if n < 2 or not n_resamples:
         return np.full((n_resamples, *np.shape(statistic(np.arange(n)))), np.nan)
     rng = np.random.default_rng(random_state)
-    return np.stack([np.asarray(statistic(rng.integers(n, size=n)), dtype=float) for _ in range(n_resamples)])
+    return np.stack(
+        [np.asarray(statistic(rng.integers(n, size=n)), dtype=float) for _ in range(n_resamples)]
+    )
 
 
 def interval(distribution: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval along the first axis; undefined (NaN) where more than half of the resamples are, or there are none."""
+    """Percentile interval along the first axis; undefined (NaN) where more than half of the
+    resamples are, or there are none."""
     if not 0 < level < 1:
         msg = f"`level` must lie between 0 and 1, got {level}."
         raise ValueError(msg)
@@ -59,9 +66,14 @@ def interval(distribution: np.ndarray, level: float = 0.95) -> tuple[np.ndarray,
 
 
 def half_samples(
-    statistic: Callable[[np.ndarray], float], n: int, n_resamples: int, level: float = 0.95, random_state: int = 0
+    statistic: Callable[[np.ndarray], float],
+    n: int,
+    n_resamples: int,
+    level: float = 0.95,
+    random_state: int = 0,
 ) -> tuple[float, float]:
-    """Normal interval of a statistic that duplicates would distort, from halves of the items drawn without replacement.
+    """Normal interval of a statistic that duplicates would distort, from halves of the items drawn
+    without replacement.
 
     Parameters
     ----------
@@ -76,7 +88,8 @@ def half_samples(
     Returns
     -------
     low, high : float
-        The statistic of all items, plus and minus its standard error by the delete-half jackknife; undefined for fewer than eight items.
+        The statistic of all items, plus and minus its standard error by the delete-half jackknife;
+        undefined for fewer than eight items.
 
     References
     ----------
@@ -86,7 +99,9 @@ def half_samples(
     whole = float(statistic(np.arange(n)))
     if n < 8 or n_resamples < 2 or not np.isfinite(whole):
         return np.nan, np.nan
-    found = np.array([statistic(np.sort(rng.permutation(n)[:half])) for _ in range(n_resamples)], dtype=float)
+    found = np.array(
+        [statistic(np.sort(rng.permutation(n)[:half])) for _ in range(n_resamples)], dtype=float
+    )
     found = found[np.isfinite(found)]
     if 2 * len(found) < n_resamples:
         return np.nan, np.nan
@@ -95,13 +110,17 @@ def half_samples(
 
 
 def normal_interval(value: Any, error: Any, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """A value plus and minus so many standard errors as the level says; undefined where either is."""
+    """A value plus and minus so many standard errors as the level says; undefined where either
+    is."""
     reach = stats.norm.ppf((1 + level) / 2) * np.asarray(error)
-    return np.where(np.isfinite(value), value - reach, np.nan), np.where(np.isfinite(value), value + reach, np.nan)
+    return np.where(np.isfinite(value), value - reach, np.nan), np.where(
+        np.isfinite(value), value + reach, np.nan
+    )
 
 
 def deviation_defined(draws: np.ndarray) -> np.ndarray:
-    """Standard deviation along the first axis of what is defined; undefined where more than half is not."""
+    """Standard deviation along the first axis of what is defined; undefined where more than half is
+    not."""
     values = np.asarray(draws, dtype=float)
     defined = np.isfinite(values)
     count = defined.sum(axis=0)
@@ -116,16 +135,23 @@ def mean_defined(values: np.ndarray, axis: int | None = None) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     defined = np.isfinite(values)
     count = defined.sum(axis=axis)
-    return np.where(count > 0, np.where(defined, values, 0.0).sum(axis=axis) / np.where(count > 0, count, 1), np.nan)
+    return np.where(
+        count > 0,
+        np.where(defined, values, 0.0).sum(axis=axis) / np.where(count > 0, count, 1),
+        np.nan,
+    )
 
 
-def permutation_test(a: Any, b: Any, paired: bool = True, n_resamples: int = 9999, random_state: int = 0) -> dict[str, float]:
+def permutation_test(
+    a: Any, b: Any, paired: bool = True, n_resamples: int = 9999, random_state: int = 0
+) -> dict[str, float]:
     """Whether the means of two samples differ, by permutation (scipy.stats.permutation_test).
 
     Parameters
     ----------
     a, b : arrays of shape (n,), (m,)
-        With `paired` of the same items in the same order: their signs are then permuted, which is exact for few items.
+        With `paired` of the same items in the same order: their signs are then permuted, which is
+        exact for few items.
     paired : bool
     n_resamples, random_state : int
 
@@ -147,14 +173,20 @@ def permutation_test(a: Any, b: Any, paired: bool = True, n_resamples: int = 999
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if paired:
         if first.shape != second.shape or first.ndim != 1:
-            msg = f"Paired samples must have the same items, got shapes {first.shape} and {second.shape}."
+            msg = (
+                f"Paired samples must have the same items, got shapes {first.shape} and "
+                f"{second.shape}."
+            )
             raise ValueError(msg)
         both = np.isfinite(first) & np.isfinite(second)
         first, second = first[both], second[both]
     else:
         first, second = first[np.isfinite(first)], second[np.isfinite(second)]
     if min(len(first), len(second)) < 2:
-        msg = f"A permutation test needs at least two defined values of each, got {len(first)} and {len(second)}."
+        msg = (
+            f"A permutation test needs at least two defined values of each, got {len(first)} and "
+            f"{len(second)}."
+        )
         raise ValueError(msg)
     found = stats.permutation_test(
         (first, second),
@@ -174,7 +206,8 @@ def corrected(p: Sequence[float], method: str = "holm") -> np.ndarray:
     ----------
     p : sequence of float
     method : {'holm', 'bonferroni', 'fdr'}
-        Family-wise error (Holm 1979; Bonferroni), or false discovery rate (Benjamini & Hochberg 1995).
+        Family-wise error (Holm 1979; Bonferroni), or false discovery rate (Benjamini & Hochberg
+        1995).
 
     Returns
     -------
@@ -195,7 +228,10 @@ def corrected(p: Sequence[float], method: str = "holm") -> np.ndarray:
         raise ValueError(msg)
     result, kept = values.copy(), values[defined]
     if method == "fdr":
-        result[defined] = stats.false_discovery_control(kept) if len(kept) else kept
+        if len(kept):
+            result[defined] = stats.false_discovery_control(kept)
+        else:
+            result[defined] = kept
         return result
     if method == "bonferroni":
         result[defined] = np.minimum(kept * len(kept), 1)
@@ -214,16 +250,19 @@ def compare(
     level: float = 0.95,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Every pair of models, or one with each other, on the same items: difference, its interval, p by permutation, and p corrected.
+    """Every pair of models, or one with each other, on the same items: difference, its interval, p
+    by permutation, and p corrected.
 
     Parameters
     ----------
     scores : pandas.DataFrame
-        One column per model (or layer), one row per item, such as a test image: right or wrong, similarity, or any score.
+        One column per model (or layer), one row per item, such as a test image: right or wrong,
+        similarity, or any score.
     method : {'holm', 'bonferroni', 'fdr'}
         As in `corrected`.
     reference : str or None
-        Compare this column with each other only: fewer tests to correct for. None compares all pairs.
+        Compare this column with each other only: fewer tests to correct for. None compares all
+        pairs.
     n_resamples : int
         Of the permutation test; the interval takes as many bootstrap samples, at most 2000.
     level : float
@@ -233,8 +272,9 @@ def compare(
     Returns
     -------
     pandas.DataFrame
-        Columns a, b, difference (a minus b), low, high, p, p_corrected, n, and least_p, the smallest p that there is with so many items that
-        differ: where it is above 0.05 after correction, nothing could have been significant. Undefined for fewer than two items.
+        Columns a, b, difference (a minus b), low, high, p, p_corrected, n, and least_p, the
+        smallest p that there is with so many items that differ: where it is above 0.05 after
+        correction, nothing could have been significant. Undefined for fewer than two items.
 
     Raises
     ------
@@ -243,23 +283,55 @@ def compare(
     """
     scores = pd.DataFrame(scores).astype(float)
     if scores.shape[1] < 2:
-        msg = f"`scores` must have a column for each of at least two models, got {list(scores.columns)}."
+        msg = (
+            "`scores` must have a column for each of at least two models, got "
+            f"{list(scores.columns)}."
+        )
         raise ValueError(msg)
     if reference is not None and reference not in scores:
-        msg = f"`reference` must be one of {', '.join(map(repr, scores.columns))}, got {reference!r}."
+        msg = (
+            f"`reference` must be one of {', '.join(map(repr, scores.columns))}, got {reference!r}."
+        )
         raise ValueError(msg)
-    pairs = combinations(scores.columns, 2) if reference is None else product([reference], scores.columns.drop(reference))
+    if reference is None:
+        pairs = combinations(scores.columns, 2)
+    else:
+        pairs = product([reference], scores.columns.drop(reference))
     rows = []
     for a, b in pairs:
         gap = (scores[a] - scores[b]).to_numpy(float)
         gap = gap[np.isfinite(gap)]
         if len(gap) < 2:
-            rows.append({"a": a, "b": b} | dict.fromkeys(("difference", "low", "high", "p"), np.nan) | {"n": len(gap), "least_p": np.nan})
+            rows.append(
+                {"a": a, "b": b}
+                | dict.fromkeys(("difference", "low", "high", "p"), np.nan)
+                | {"n": len(gap), "least_p": np.nan}
+            )
             continue
-        test = permutation_test(scores[a], scores[b], n_resamples=n_resamples, random_state=random_state)
-        low, high = interval(resampled(lambda drawn, gap=gap: gap[drawn].mean(), len(gap), min(n_resamples, 2000), random_state), level)
-        known = {"difference": test["difference"], "low": float(low), "high": float(high), "p": test["p"], "n": test["n"]}
-        rows.append({"a": a, "b": b} | known | {"least_p": min(1.0, max(2.0 ** (1 - int((gap != 0).sum())), 2 / (n_resamples + 1)))})
+        test = permutation_test(
+            scores[a], scores[b], n_resamples=n_resamples, random_state=random_state
+        )
+        low, high = interval(
+            resampled(
+                lambda drawn, gap=gap: gap[drawn].mean(),
+                len(gap),
+                min(n_resamples, 2000),
+                random_state,
+            ),
+            level,
+        )
+        known = {
+            "difference": test["difference"],
+            "low": float(low),
+            "high": float(high),
+            "p": test["p"],
+            "n": test["n"],
+        }
+        rows.append(
+            {"a": a, "b": b}
+            | known
+            | {"least_p": min(1.0, max(2.0 ** (1 - int((gap != 0).sum())), 2 / (n_resamples + 1)))}
+        )
     table = pd.DataFrame(rows)
     table.insert(6, "p_corrected", corrected(table["p"], method))
     return table

@@ -1,4 +1,5 @@
-"""Networks here against the same networks in PyTorch: training steps and forward passes, in turn, one process per side.
+"""Networks here against the same networks in PyTorch: training steps and forward passes, in turn,
+one process per side.
 
     python benchmarks/cnn_speed.py
     python benchmarks/cnn_speed.py --rounds 3 --only resnet18
@@ -26,28 +27,68 @@ import numpy as np
 SMALL = {"stages": (1, 1, 2), "filters": (64, 128, 256), "n_dense": 256, "grid": 4}
 CASES = {  # architecture, its options, PyTorch's maker and its arguments, images, side, whether it trains, repeats
     "LeNet-5, 28 x 28, batch 128, training step": ("lenet5", {}, "lenet", (), 128, 28, True, 30),
-    "VGG-like, 32 x 32, batch 64, training step": ("vgg", SMALL, "vgg", (*SMALL.values(), 10), 64, 32, True, 5),
-    "ResNet-18, 64 x 64, batch 32, training step": ("resnet18", {}, "resnet", ((2, 2, 2, 2), 10), 32, 64, True, 5),
-    "VGG-16, 224 x 224, batch 8, forward": ("vgg16", {}, "vgg", ((2, 2, 3, 3, 3), (64, 128, 256, 512, 512), 4096, 7, 10), 8, 224, False, 2),
-    "ResNet-50, 224 x 224, batch 8, forward": ("resnet50", {}, "resnet", ((3, 4, 6, 3), 10, True), 8, 224, False, 2),
+    "VGG-like, 32 x 32, batch 64, training step": (
+        "vgg",
+        SMALL,
+        "vgg",
+        (*SMALL.values(), 10),
+        64,
+        32,
+        True,
+        5,
+    ),
+    "ResNet-18, 64 x 64, batch 32, training step": (
+        "resnet18",
+        {},
+        "resnet",
+        ((2, 2, 2, 2), 10),
+        32,
+        64,
+        True,
+        5,
+    ),
+    "VGG-16, 224 x 224, batch 8, forward": (
+        "vgg16",
+        {},
+        "vgg",
+        ((2, 2, 3, 3, 3), (64, 128, 256, 512, 512), 4096, 7, 10),
+        8,
+        224,
+        False,
+        2,
+    ),
+    "ResNet-50, 224 x 224, batch 8, forward": (
+        "resnet50",
+        {},
+        "resnet",
+        ((3, 4, 6, 3), 10, True),
+        8,
+        224,
+        False,
+        2,
+    ),
 }
 
 
 def one_side(side: str, case: str) -> None:
     """Time one side in this process and print what was measured."""
     architecture, options, maker, arguments, n_images, size, trains, repeats = CASES[case]
-    from cnn import build
-    from extraction.arrays import n_cores
-    from extraction.parallel import workers
+    from hmax_cnn.cnn import build
+    from hmax_cnn.extraction.arrays import n_cores
+    from hmax_cnn.extraction.parallel import workers
 
     graph = build(architecture, options | {"n_classes": 10, "image_shape": (size, size)})
     weights = graph.draw(0)
     rng = np.random.default_rng(0)
     images = rng.standard_normal((n_images, graph.n_channels, size, size)).astype(np.float32)
     classes = rng.integers(0, 10, n_images)
-    run, scores = (pytorch if side == "pytorch" else ours)(graph, weights, maker, arguments, images, classes, trains)
+    run, scores = (pytorch if side == "pytorch" else ours)(
+        graph, weights, maker, arguments, images, classes, trains
+    )
     check = np.asarray(scores()).tolist()
-    with workers(n_cores()) if side == "ours" and trains else nullcontext():  # once, as around a whole training
+    with (
+        workers(n_cores()) if side == "ours" and trains else nullcontext()
+    ):  # once, as around a whole training
         run()
         times = []
         for _ in range(repeats):
@@ -88,23 +129,33 @@ def pytorch(graph, weights, maker, arguments, images, classes, trains):
 
 def ours(graph, weights, maker, arguments, images, classes, trains):
     """The network here: training as `fit` does it, the forward pass as `transform` does it."""
-    from cnn.losses import softmax_loss
-    from cnn.optimisers import Optimiser
-    from extraction import Maps
-    from extraction.arrays import n_cores
-    from extraction.parallel import in_order
+    from hmax_cnn.cnn.losses import softmax_loss
+    from hmax_cnn.cnn.optimisers import Optimiser
+    from hmax_cnn.extraction import Maps
+    from hmax_cnn.extraction.arrays import n_cores
+    from hmax_cnn.extraction.parallel import in_order
 
     rule, (head,) = Optimiser("sgd", 0.9), graph.outputs
     memory = rule.start({name: array for name, array in weights.items() if "running" not in name})
 
     def step() -> None:
-        values, pullback, moved = graph.forward(images, weights, [head], training=True, frozen=[name for name in graph.nodes if "drop" in name])
+        values, pullback, moved = graph.forward(
+            images,
+            weights,
+            [head],
+            training=True,
+            frozen=[name for name in graph.nodes if "drop" in name],
+        )
         _, gradient = softmax_loss(values[head].reshape(len(images), -1), classes)
-        rule.move(weights, memory, pullback({head: gradient.reshape(values[head].shape)})[0], 0.001, 1)
+        rule.move(
+            weights, memory, pullback({head: gradient.reshape(values[head].shape)})[0], 0.001, 1
+        )
         weights.update(moved)
 
     def of_some(some: np.ndarray) -> np.ndarray:
-        return [maps.values for _, maps in graph.walk(Maps(some), weights, [head])][-1].reshape(len(some), -1)
+        return [maps.values for _, maps in graph.walk(Maps(some), weights, [head])][-1].reshape(
+            len(some), -1
+        )
 
     def forward() -> np.ndarray:
         batches = [images[first : first + 4] for first in range(0, len(images), 4)]
@@ -115,7 +166,9 @@ def ours(graph, weights, maker, arguments, images, classes, trains):
 
 def measured(side: str, case: str) -> dict:
     command = [sys.executable, __file__, "--side", side, "--case", case]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent)
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -129,20 +182,40 @@ def main() -> None:
     if chosen.side:
         one_side(chosen.side, chosen.case)
         return
-    print(f"{'':46}{'PyTorch ms':>12}{'ours ms':>10}{'ratio (min - max)':>22}{'peak MB':>14}{'difference':>12}")
+    print(
+        f"{'':46}{'PyTorch ms':>12}{'ours ms':>10}{'ratio (min - max)':>22}{'peak MB':>14}{'difference':>12}"
+    )
     for case in CASES:
         if chosen.only.lower() not in case.lower().replace("-", ""):
             continue
-        rounds = [{side: measured(side, case) for side in ("pytorch", "ours")} for _ in range(chosen.rounds)]
+        rounds = [
+            {side: measured(side, case) for side in ("pytorch", "ours")}
+            for _ in range(chosen.rounds)
+        ]
         ratios = [r["ours"]["seconds"] / r["pytorch"]["seconds"] for r in rounds]
-        theirs, own = (1000 * statistics.median(r[side]["seconds"] for r in rounds) for side in ("pytorch", "ours"))
-        peaks = "/".join(f"{max(r[side]['peak_mb'] for r in rounds):.0f}" for side in ("pytorch", "ours"))
+        theirs, own = (
+            1000 * statistics.median(r[side]["seconds"] for r in rounds)
+            for side in ("pytorch", "ours")
+        )
+        peaks = "/".join(
+            f"{max(r[side]['peak_mb'] for r in rounds):.0f}" for side in ("pytorch", "ours")
+        )
         expected = np.asarray(rounds[0]["pytorch"]["check"])
-        difference = np.linalg.norm(np.asarray(rounds[0]["ours"]["check"]) - expected) / np.linalg.norm(expected)
+        difference = np.linalg.norm(
+            np.asarray(rounds[0]["ours"]["check"]) - expected
+        ) / np.linalg.norm(expected)
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} - {max(ratios):.2f})"
-        print(f"{case:46}{theirs:12.1f}{own:10.1f}{spread:>22}{peaks:>14}{difference:12.1e}", flush=True)
+        print(
+            f"{case:46}{theirs:12.1f}{own:10.1f}{spread:>22}{peaks:>14}{difference:12.1e}",
+            flush=True,
+        )
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "torch"))
-    print(f"{len(os.sched_getaffinity(0))} cores, {chosen.rounds} rounds, medians; Python {platform.python_version()}, {versions}")
+    print(
+        (
+            f"{len(os.sched_getaffinity(0))} cores, {chosen.rounds} rounds, medians; Python "
+            f"{platform.python_version()}, {versions}"
+        )
+    )
 
 
 if __name__ == "__main__":

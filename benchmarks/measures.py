@@ -1,9 +1,10 @@
-"""Time of every measure, as a multiple of the time that the model needs for the same images; and memory, for few and many stimuli.
+"""Time of every measure, as a multiple of the time that the model needs for the same images; and
+memory, for few and many stimuli.
 
     python benchmarks/measures.py
 
-The yardstick is `HMAX.activations` of the layers that are measured, in the same run. Memory is what the process holds beyond the mapped files
-(RssAnon of Linux) at its peak, in a process of its own.
+The yardstick is `HMAX.activations` of the layers that are measured, in the same run. Memory is what
+the process holds beyond the mapped files (RssAnon of Linux) at its peak, in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,16 +20,24 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from analysis import alignment, invariance, populations, receptive_fields, selectivity, similarity, tuning
-from analysis.learning_curves import learning_curve, retrieval
-from analysis.measures import Resampling
-from analysis.responses import choose_units, responses
-from analysis.view_tuned import view_tuned_units
-from data import digits
-from data.stimuli import Stimuli, fourier_shapes
-from data.transformations import shift
-from data.transformed import Transformed, transformed
-from hmax import HMAX
+from hmax_cnn.analysis import (
+    alignment,
+    invariance,
+    populations,
+    receptive_fields,
+    selectivity,
+    similarity,
+    tuning,
+)
+from hmax_cnn.analysis.measures.learning_curves import learning_curve, retrieval
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.responses import choose_units, responses
+from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
+from hmax_cnn.data import digits
+from hmax_cnn.data.stimuli import Stimuli, fourier_shapes
+from hmax_cnn.data.transformations import shift
+from hmax_cnn.data.transformed import Transformed, transformed
+from hmax_cnn.hmax import HMAX
 
 SIDE, N_OBJECTS, VALUES, N_UNITS, ROUNDS = 96, 30, np.arange(-12.0, 13.0, 4.0), 200, 3
 LAYERS = ["s1", "c1", "c2"]
@@ -61,9 +70,15 @@ def measures() -> dict[str, Callable[[], object]]:
     pictures = digits()[:120].framed("stretch:48x48")
     units = choose_units(hmax, (SIDE, SIDE), LAYERS, 4)
     tuned = view_tuned_units(found)
-    shown = tuning.grating_responses(hmax, (SIDE, SIDE), ["s1", "c1"], n_orientations=8, frequencies=(0.05, 0.1, 0.2), n_phases=4)
-    predicted = populations.decoding_generalisation(found, readout="nearest", resampling=few, progress=False)["predicted"]
-    border = responses(hmax, transformed(images_of(N_OBJECTS), shift(), VALUES, border_only=True), LAYERS, N_UNITS)
+    shown = tuning.grating_responses(
+        hmax, (SIDE, SIDE), ["s1", "c1"], n_orientations=8, frequencies=(0.05, 0.1, 0.2), n_phases=4
+    )
+    predicted = populations.decoding_generalisation(
+        found, readout="nearest", resampling=few, progress=False
+    )["predicted"]
+    border = responses(
+        hmax, transformed(images_of(N_OBJECTS), shift(), VALUES, border_only=True), LAYERS, N_UNITS
+    )
     return {
         "responses": lambda: responses(hmax, images, LAYERS, N_UNITS),
         "normalised variance": lambda: invariance.normalised_variance(found, few),
@@ -72,12 +87,18 @@ def measures() -> dict[str, Callable[[], object]]:
         "firing-rate invariance": lambda: invariance.firing_rate_invariance(found, resampling=few),
         "border share": lambda: invariance.border_share(found, border, few),
         "view-tuned units": lambda: view_tuned_units(found),
-        "tolerance range": lambda: invariance.tolerance_range(tuned, tuned["target"].values, resampling=few),
+        "tolerance range": lambda: invariance.tolerance_range(
+            tuned, tuned["target"].values, resampling=few
+        ),
         "selectivity and tolerance": lambda: invariance.selectivity_and_tolerance(abs(found), few),
         "population similarity": lambda: populations.population_similarity(found, resampling=few),
         "equivariance": lambda: populations.equivariance(found, resampling=few, progress=False),
-        "decoding, svm": lambda: populations.decoding_generalisation(found, resampling=few, progress=False),
-        "decoding, nearest": lambda: populations.decoding_generalisation(found, readout="nearest", resampling=few, progress=False),
+        "decoding, svm": lambda: populations.decoding_generalisation(
+            found, resampling=few, progress=False
+        ),
+        "decoding, nearest": lambda: populations.decoding_generalisation(
+            found, readout="nearest", resampling=few, progress=False
+        ),
         "shift consistency": lambda: populations.shift_consistency(predicted, resampling=few),
         "orientation tuning": lambda: tuning.orientation_tuning(shown, resampling=few),
         "frequency tuning": lambda: tuning.frequency_tuning(shown, resampling=few),
@@ -86,13 +107,21 @@ def measures() -> dict[str, Callable[[], object]]:
         "lifetime sparseness": lambda: selectivity.lifetime_sparseness(abs(still), few),
         "dimensionality": lambda: selectivity.dimensionality(still, few),
         "RDMs": lambda: similarity.rdms(still),
-        "brain similarity": lambda: similarity.brain_similarity(similarity.rdms(still), subjects, resampling=few),
+        "brain similarity": lambda: similarity.brain_similarity(
+            similarity.rdms(still), subjects, resampling=few
+        ),
         "CKA, debiased": lambda: alignment.cka(still, still, resampling=few),
         "Procrustes": lambda: alignment.procrustes(still, still, few),
         "retrieval": lambda: retrieval(still, resampling=few),
-        "learning curve, C1 of 120 digits": lambda: learning_curve(HMAX(layer="c1", bands=2), pictures, (2, 5), resampling=few, progress=False),
-        "effective fields, 10 images": lambda: receptive_fields.effective_fields(hmax, _first(images, 10), units, resampling=few, progress=False),
-        "mapped fields, 8-pixel spots": lambda: receptive_fields.mapped_fields(hmax, (SIDE, SIDE), units, size=8),
+        "learning curve, C1 of 120 digits": lambda: learning_curve(
+            HMAX(layer="c1", bands=2), pictures, (2, 5), resampling=few, progress=False
+        ),
+        "effective fields, 10 images": lambda: receptive_fields.effective_fields(
+            hmax, _first(images, 10), units, resampling=few, progress=False
+        ),
+        "mapped fields, 8-pixel spots": lambda: receptive_fields.mapped_fields(
+            hmax, (SIDE, SIDE), units, size=8
+        ),
     }
 
 
@@ -101,19 +130,26 @@ def _first(images: object, n: int) -> list[np.ndarray]:
 
 
 def hold(n_objects: int) -> None:
-    """Responses of many units and a measure of them; prints the peak of memory that is not in mapped files, in MiB."""
+    """Responses of many units and a measure of them; prints the peak of memory that is not in
+    mapped files, in MiB."""
     import threading
 
     peak, done = [0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.01):
-            line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+            line = next(
+                line
+                for line in Path("/proc/self/status").read_text().splitlines()
+                if line.startswith("RssAnon")
+            )
             peak[0] = max(peak[0], int(line.split()[1]))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    found = responses(model().set_params(batch_memory=64), stimuli(n_objects), ["c1"], 4000, memory=16)
+    found = responses(
+        model().set_params(batch_memory=64), stimuli(n_objects), ["c1"], 4000, memory=16
+    )
     invariance.normalised_variance(found, Resampling(10))
     done.set()
     watcher.join()
@@ -131,13 +167,36 @@ def main() -> None:
         for name, job in work.items():
             seconds[name].append(timed(job))
     yardstick = median(seconds["activations (yardstick)"])
-    rows = [{"measure": name, "seconds": round(median(times), 3), "ratio": round(median(times) / yardstick, 3)} for name, times in seconds.items()]
+    rows = [
+        {
+            "measure": name,
+            "seconds": round(median(times), 3),
+            "ratio": round(median(times) / yardstick, 3),
+        }
+        for name, times in seconds.items()
+    ]
     n_images = N_OBJECTS * len(VALUES)
-    print(f"{n_images} images of {SIDE} x {SIDE}, {N_UNITS} units of each of {', '.join(LAYERS)}, 200 resamples, median of {ROUNDS} rounds")
+    print(
+        (
+            f"{n_images} images of {SIDE} x {SIDE}, {N_UNITS} units of each of "
+            f"{', '.join(LAYERS)}, 200 resamples, median of {ROUNDS} rounds"
+        )
+    )
     print(pd.DataFrame(rows).to_string(index=False))
-    print("\nMemory, 4,000 C1 units, responses in a file above 16 MiB: images, MiB of responses, peak MiB held")
+    print(
+        (
+            "\nMemory, 4,000 C1 units, responses in a file above 16 MiB: images, MiB of "
+            "responses, peak MiB held"
+        )
+    )
     for n_objects in (40, 160, 640):
-        out = subprocess.run([sys.executable, __file__, str(n_objects)], check=True, capture_output=True, text=True, env=os.environ).stdout
+        out = subprocess.run(
+            [sys.executable, __file__, str(n_objects)],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=os.environ,
+        ).stdout
         print(" ", out.strip(), flush=True)
 
 

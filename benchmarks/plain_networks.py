@@ -14,7 +14,9 @@ def lenet() -> nn.Module:
     )  # fmt: skip
 
 
-def vgg(stages: tuple[int, ...], filters: tuple[int, ...], n_dense: int, grid: int, n_classes: int) -> nn.Module:
+def vgg(
+    stages: tuple[int, ...], filters: tuple[int, ...], n_dense: int, grid: int, n_classes: int
+) -> nn.Module:
     """A VGG."""
     layers: list[nn.Module] = []
     n_in = 3
@@ -36,16 +38,29 @@ class Block(nn.Module):
 
     def __init__(self, n_in: int, width: int, stride: int, bottleneck: bool) -> None:
         super().__init__()
-        n_out = 4 * width if bottleneck else width
-        sizes = (
-            [(n_in, width, 1, 1), (width, width, 3, stride), (width, n_out, 1, 1)] if bottleneck else [(n_in, width, 3, stride), (width, width, 3, 1)]
-        )
+        if bottleneck:
+            n_out = 4 * width
+        else:
+            n_out = width
+        if bottleneck:
+            sizes = [(n_in, width, 1, 1), (width, width, 3, stride), (width, n_out, 1, 1)]
+        else:
+            sizes = [(n_in, width, 3, stride), (width, width, 3, 1)]
         layers: list[nn.Module] = []
         for one, other, window, step in sizes:
-            layers += [nn.Conv2d(one, other, window, step, window // 2, bias=False), nn.BatchNorm2d(other), nn.ReLU(inplace=True)]
+            layers += [
+                nn.Conv2d(one, other, window, step, window // 2, bias=False),
+                nn.BatchNorm2d(other),
+                nn.ReLU(inplace=True),
+            ]
         self.body = nn.Sequential(*layers[:-1])
         wider = n_in != n_out
-        self.shortcut = nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)) if wider else nn.Identity()
+        if wider:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)
+            )
+        else:
+            self.shortcut = nn.Identity()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.relu_(self.body(x) + self.shortcut(x))
@@ -53,11 +68,19 @@ class Block(nn.Module):
 
 def resnet(stages: tuple[int, ...], n_classes: int, bottleneck: bool = False) -> nn.Module:
     """A ResNet."""
-    layers = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)]
+    layers = [
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, 2, 1),
+    ]
     n_in = 64
     for stage, n_blocks in enumerate(stages):
         for block in range(n_blocks):
             width = 64 * 2**stage
             layers.append(Block(n_in, width, 2 if stage and not block else 1, bottleneck))
-            n_in = 4 * width if bottleneck else width
+            if bottleneck:
+                n_in = 4 * width
+            else:
+                n_in = width
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n_in, n_classes))

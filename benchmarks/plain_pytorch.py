@@ -1,4 +1,5 @@
-"""The yardstick: HMAX of the `georgetown` convention written the plain way in PyTorch, `conv2d` everywhere and S2 maps held whole."""
+"""The yardstick: HMAX of the `georgetown` convention written the plain way in PyTorch, `conv2d`
+everywhere and S2 maps held whole."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hmax import PRESETS, gabor_bank
+from hmax_cnn.hmax import PRESETS, gabor_bank
 
 
 class PlainHMAX(torch.nn.Module):
@@ -20,8 +21,13 @@ class PlainHMAX(torch.nn.Module):
         self.partial_windows = partial_windows
         self.anatomy = PRESETS["georgetown"]
         self.banks = {
-            size: torch.tensor(gabor_bank(size, wavelength, self.anatomy.orientations)[:, None], dtype=torch.float32)
-            for sizes, wavelengths in zip(self.anatomy.filter_sizes, self.anatomy.wavelengths, strict=True)
+            size: torch.tensor(
+                gabor_bank(size, wavelength, self.anatomy.orientations)[:, None],
+                dtype=torch.float32,
+            )
+            for sizes, wavelengths in zip(
+                self.anatomy.filter_sizes, self.anatomy.wavelengths, strict=True
+            )
             for size, wavelength in zip(sizes, wavelengths, strict=True)
         }
         self.prototypes = {size: torch.tensor(patches) for size, patches in prototypes.items()}
@@ -34,7 +40,9 @@ class PlainHMAX(torch.nn.Module):
     def s1(self, images: Tensor, size: int) -> Tensor:
         half = size // 2
         matches = functional.conv2d(images, self.banks[size], padding=half).abs()
-        energy = functional.conv2d(images**2, torch.ones(1, 1, size, size, device=images.device), padding=half)
+        energy = functional.conv2d(
+            images**2, torch.ones(1, 1, size, size, device=images.device), padding=half
+        )
         inside = torch.zeros_like(matches)
         inside[..., half + 1 : matches.shape[2] - half, half + 1 : matches.shape[3] - half] = 1
         norm = energy.clamp(min=0).sqrt()
@@ -42,25 +50,55 @@ class PlainHMAX(torch.nn.Module):
 
     def c1(self, images: Tensor) -> list[Tensor]:
         bands = []
-        for sizes, pool, stride in zip(self.anatomy.filter_sizes, self.anatomy.pool_sizes, self.anatomy.pool_strides, strict=True):
+        for sizes, pool, stride in zip(
+            self.anatomy.filter_sizes,
+            self.anatomy.pool_sizes,
+            self.anatomy.pool_strides,
+            strict=True,
+        ):
             strongest = torch.stack([self.s1(images, size) for size in sizes]).amax(0)
             ends = [(-(-side // stride) - 1) * stride + pool - side for side in strongest.shape[2:]]
-            bands.append(functional.max_pool2d(functional.pad(strongest, (0, ends[1], 0, ends[0])), pool, stride))
+            bands.append(
+                functional.max_pool2d(
+                    functional.pad(strongest, (0, ends[1], 0, ends[0])), pool, stride
+                )
+            )
         return bands
 
     def s2(self, band: Tensor, patches: Tensor) -> Tensor:
         size = patches.shape[-1]
-        around = functional.pad(band, ((size - 1) // 2, size // 2) * 2) if self.partial_windows else band
-        squares = functional.conv2d(around**2, torch.ones(1, band.shape[1], size, size, device=band.device))
-        squares = squares - 2 * functional.conv2d(around, patches) + (patches**2).sum((1, 2, 3))[:, None, None]
+        if self.partial_windows:
+            around = functional.pad(band, ((size - 1) // 2, size // 2) * 2)
+        else:
+            around = band
+        squares = functional.conv2d(
+            around**2, torch.ones(1, band.shape[1], size, size, device=band.device)
+        )
+        squares = (
+            squares
+            - 2 * functional.conv2d(around, patches)
+            + (patches**2).sum((1, 2, 3))[:, None, None]
+        )
         return squares.clamp(min=0).sqrt()
 
     def forward(self, images: Tensor) -> Tensor:
         bands = self.c1(images)
-        return torch.cat([torch.stack([self.s2(band, patches).amin((2, 3)) for band in bands]).amin(0) for patches in self.prototypes.values()], 1)
+        return torch.cat(
+            [
+                torch.stack([self.s2(band, patches).amin((2, 3)) for band in bands]).amin(0)
+                for patches in self.prototypes.values()
+            ],
+            1,
+        )
 
 
-def features(images: np.ndarray, prototypes: Mapping[int, np.ndarray], batch: int, device: str = "cpu", partial_windows: bool = True) -> np.ndarray:
+def features(
+    images: np.ndarray,
+    prototypes: Mapping[int, np.ndarray],
+    batch: int,
+    device: str = "cpu",
+    partial_windows: bool = True,
+) -> np.ndarray:
     """C2 of (n, height, width) images, batch by batch."""
     model = PlainHMAX(prototypes, partial_windows).to(device)
     with torch.inference_mode():

@@ -1,9 +1,10 @@
-"""Tolerance to position, size, rotation in the plane and in depth: pixels, perceptron, HMAX and a CNN, trained and untrained.
+"""Tolerance to position, size, rotation in the plane and in depth: pixels, perceptron, HMAX and a
+CNN, trained and untrained.
 
     python benchmarks/tolerance.py --output tolerance
 
-Objects are coil20's (one view each, or 36) and paperclips; what is learned is learned on caltech101, never on them. The sets are looked for in
-../shared/data or HMAX_CNN_DATA.
+Objects are coil20's (one view each, or 36) and paperclips; what is learned is learned on
+caltech101, never on them. The sets are looked for in ../shared/data or HMAX_CNN_DATA.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.controls import controls
-from analysis.figures.invariance import invariance
-from analysis.figures.style import save
-from analysis.invariance import tolerance_range
-from analysis.measures import Resampling
-from analysis.populations import decoding_generalisation, population_similarity
-from analysis.responses import responses
-from analysis.tables import tables
-from analysis.view_tuned import view_tuned_units
-from cnn import CNN, MultilayerPerceptron
-from data import read_folder, read_index
-from data.stimuli import paperclips
-from data.transformations import rotation, scale, shift
-from data.transformed import Transformed, transformed, views
-from extraction import FeatureExtractor, Pixels
-from hmax import HMAX
+from hmax_cnn.analysis.controls import controls
+from hmax_cnn.analysis.figures.invariance import invariance
+from hmax_cnn.analysis.figures.style import save
+from hmax_cnn.analysis.measures.invariance import tolerance_range
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.measures.populations import decoding_generalisation, population_similarity
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.figures.tables import tables
+from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
+from hmax_cnn.cnn import CNN, MultilayerPerceptron
+from hmax_cnn.data import read_folder, read_index
+from hmax_cnn.data.stimuli import paperclips
+from hmax_cnn.data.transformations import rotation, scale, shift
+from hmax_cnn.data.transformed import Transformed, transformed, views
+from hmax_cnn.extraction import FeatureExtractor, Pixels
+from hmax_cnn.hmax import HMAX
 
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SIDE, N_UNITS, N_CLIPS, DEPTH = 96, 800, 40, np.arange(-60.0, 61.0, 10.0)
@@ -47,9 +48,14 @@ def models() -> dict[str, tuple[FeatureExtractor, list[str]]]:
     pictures = read_folder(SHARED / "caltech101").framed(f"cover:{SIDE}x{SIDE}")
     train = np.flatnonzero(pictures.split == "train")
     seen, labels = luminance(pictures.subset(train)), pictures.labels[train]
-    network = CNN("simplenet", channels=1, epochs=40, optimiser="adam", learning_rate=1e-3, augmentation={"mirror": True, "crop": 8}).fit(
-        seen, labels
-    )
+    network = CNN(
+        "simplenet",
+        channels=1,
+        epochs=40,
+        optimiser="adam",
+        learning_rate=1e-3,
+        augmentation={"mirror": True, "crop": 8},
+    ).fit(seen, labels)
     perceptron = MultilayerPerceptron(128, epochs=40).fit(seen, labels)
     hmax = HMAX(prototype_sizes=(4, 8), n_prototypes=100, bands=4).fit(seen)
     return {
@@ -69,17 +75,27 @@ def sets() -> dict[str, Transformed]:
     angle = coil.columns["angle_deg"]
     front = coil.subset(angle == 0)
     padded = np.pad(luminance(front), ((0, 0), (SIDE // 4, SIDE // 4), (SIDE // 4, SIDE // 4)))
-    objects = luminance(list(padded))  # half as large, on the black that coil20 has, so that there is room to move
+    objects = luminance(
+        list(padded)
+    )  # half as large, on the black that coil20 has, so that there is room to move
     depth = coil.subset(np.isin(np.minimum(angle, 360 - angle), np.abs(DEPTH)))
-    turned = np.where(depth.columns["angle_deg"] > 180, depth.columns["angle_deg"] - 360, depth.columns["angle_deg"])
+    turned = np.where(
+        depth.columns["angle_deg"] > 180,
+        depth.columns["angle_deg"] - 360,
+        depth.columns["angle_deg"],
+    )
     clips = paperclips((SIDE, SIDE), N_CLIPS, views=DEPTH, sizes=(64,))
     labels = front.labels
     return {
         "Position": transformed(objects, shift(fill=0), np.arange(-20.0, 21.0, 5.0), labels),
         "Size": transformed(objects, scale(fill=0), 2.0 ** np.arange(-1, 1.1, 0.25), labels),
-        "Rotation in the plane": transformed(objects, rotation(fill=0), np.arange(-90.0, 91.0, 15.0), labels),
+        "Rotation in the plane": transformed(
+            objects, rotation(fill=0), np.arange(-90.0, 91.0, 15.0), labels
+        ),
         "Rotation in depth, coil20": views(depth, depth.labels, turned, 0.0),
-        "Rotation in depth, paperclips": views(clips, clips.table["object"], clips.table["view"], 0.0),
+        "Rotation in depth, paperclips": views(
+            clips, clips.table["object"], clips.table["view"], 0.0
+        ),
     }
 
 
@@ -94,15 +110,33 @@ def main() -> None:
         for name, (model, layers) in everything.items():
             start = time.perf_counter()
             found = responses(model, images, layers, N_UNITS)
-            similar.setdefault(name, {})[title] = population_similarity(found, resampling=RESAMPLING)
-            decoded.setdefault(name, {})[title] = decoding_generalisation(found, readout="nearest", resampling=RESAMPLING)
+            similar.setdefault(name, {})[title] = population_similarity(
+                found, resampling=RESAMPLING
+            )
+            decoded.setdefault(name, {})[title] = decoding_generalisation(
+                found, readout="nearest", resampling=RESAMPLING
+            )
             tuned = view_tuned_units(found)
             span = tolerance_range(tuned, targets=tuned["target"].values, resampling=RESAMPLING)
             for layer in span["layer"].values:
                 row = span.sel(layer=layer)
-                value = [round(float(row[key]), 2) for key in ("layer_value", "layer_low", "layer_high")]
-                ranges.append((title, name, str(layer), *value, span.attrs["units"], round(float(span["censored"].mean()), 2)))
-            print(f"{title}, {name}: {len(images)} images in {time.perf_counter() - start:.1f} s", flush=True)
+                value = [
+                    round(float(row[key]), 2) for key in ("layer_value", "layer_low", "layer_high")
+                ]
+                ranges.append(
+                    (
+                        title,
+                        name,
+                        str(layer),
+                        *value,
+                        span.attrs["units"],
+                        round(float(span["censored"].mean()), 2),
+                    )
+                )
+            print(
+                f"{title}, {name}: {len(images)} images in {time.perf_counter() - start:.1f} s",
+                flush=True,
+            )
     drawn = {
         "pixels": ["pixels"],
         "MLP": ["hidden1_active"],
@@ -111,13 +145,26 @@ def main() -> None:
         "CNN": ["relu1", "relu3"],
         "CNN untrained": ["relu3"],
     }
-    for stem, results, label in (("similarity", similar, "Similarity to itself"), ("decoding", decoded, "Nearest object: generalisation")):
+    for stem, results, label in (
+        ("similarity", similar, "Similarity to itself"),
+        ("decoding", decoded, "Nearest object: generalisation"),
+    ):
         table = tables(results)["table"]
-        kept = [layer in drawn.get(model, ()) for model, layer in zip(table["model"], table["layer"], strict=True)]
+        kept = [
+            layer in drawn.get(model, ())
+            for model, layer in zip(table["model"], table["layer"], strict=True)
+        ]
         save(invariance(table[kept], label=label), output / stem, table)
-    table = pd.DataFrame(ranges, columns=["set", "model", "layer", "range", "low", "high", "units", "censored"])
+    table = pd.DataFrame(
+        ranges, columns=["set", "model", "layer", "range", "low", "high", "units", "censored"]
+    )
     table.to_csv(output / "ranges.csv", index=False)
-    print(f"\nTolerance range of view-tuned units, mean over objects\n{table.to_string(index=False)}\n\nWritten to {output}/")
+    print(
+        (
+            "\nTolerance range of view-tuned units, mean over "
+            f"objects\n{table.to_string(index=False)}\n\nWritten to {output}/"
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Tuning of S1 and C1 to gratings against the published table: bandwidths, peak frequencies, F1/F0, and the distance to V1.
+"""Tuning of S1 and C1 to gratings against the published table: bandwidths, peak frequencies, F1/F0,
+and the distance to V1.
 
 python benchmarks/v1_tuning.py
 """
@@ -10,17 +11,28 @@ import time
 import numpy as np
 import pandas as pd
 
-from analysis.measures import Resampling
-from analysis.receptive_fields import claimed_fields
-from analysis.responses import choose_units
-from analysis.tuning import frequency_tuning, grating_responses, orientation_tuning, phase_tuning
-from analysis.v1 import distance_to_v1
-from data.stimuli import Screen
-from hmax import HMAX
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.measures.receptive_fields import claimed_fields
+from hmax_cnn.analysis.responses import choose_units
+from hmax_cnn.analysis.measures.tuning import (
+    frequency_tuning,
+    grating_responses,
+    orientation_tuning,
+    phase_tuning,
+)
+from hmax_cnn.analysis.measures.distance_to_v1 import distance_to_v1
+from hmax_cnn.data.stimuli import Screen
+from hmax_cnn.hmax import HMAX
 
 SCREEN = Screen(160, 160, pixels_per_degree=160 / 4.4)  # as in AI Memo 2004-017
 PUBLISHED = {
-    "s1": {"half": "44 (38-49)", "0.71": "30", "octaves": "1.45 (1.1-1.8)", "peak": "1.6-9.8", "field": "0.2-1.1"},
+    "s1": {
+        "half": "44 (38-49)",
+        "0.71": "30",
+        "octaves": "1.45 (1.1-1.8)",
+        "peak": "1.6-9.8",
+        "field": "0.2-1.1",
+    },
     "c1": {"half": "43", "0.71": "31", "octaves": "1.6", "peak": "1.8-7.8", "field": "0.4-1.7"},
 }
 
@@ -32,25 +44,46 @@ def main() -> None:
             start = time.perf_counter()
             model = HMAX(preset=preset, s1_response=response)
             frequencies = np.geomspace(0.8, 16.5, 27)
-            found = grating_responses(model, SCREEN, ["s1", "c1"], n_orientations=18, frequencies=frequencies, n_phases=8)
-            orientation, frequency = (measure(found, resampling=Resampling(200)) for measure in (orientation_tuning, frequency_tuning))
+            found = grating_responses(
+                model, SCREEN, ["s1", "c1"], n_orientations=18, frequencies=frequencies, n_phases=8
+            )
+            orientation, frequency = (
+                measure(found, resampling=Resampling(200))
+                for measure in (orientation_tuning, frequency_tuning)
+            )
             modulation = phase_tuning(found, resampling=Resampling(200))
             alike = distance_to_v1(frequency, cells="simple" if response == "signed" else "complex")
-            fields = claimed_fields(model, (160, 160), choose_units(model, (160, 160), ["s1", "c1"], "centre")).groupby("layer")["size"]
+            fields = claimed_fields(
+                model, (160, 160), choose_units(model, (160, 160), ["s1", "c1"], "centre")
+            ).groupby("layer")["size"]
             for layer in ("s1", "c1"):
-                part = orientation.sel(layer=layer), frequency.sel(layer=layer), modulation.sel(layer=layer)
-                width = orientation["bandwidth_half"].where(orientation["unit_layer"] == layer, drop=True)
+                part = (
+                    orientation.sel(layer=layer),
+                    frequency.sel(layer=layer),
+                    modulation.sel(layer=layer),
+                )
+                width = orientation["bandwidth_half"].where(
+                    orientation["unit_layer"] == layer, drop=True
+                )
                 peak = frequency["preferred"].where(frequency["unit_layer"] == layer, drop=True)
-                octaves = frequency["bandwidth_octaves"].where(frequency["unit_layer"] == layer, drop=True)
+                octaves = frequency["bandwidth_octaves"].where(
+                    frequency["unit_layer"] == layer, drop=True
+                )
                 degrees = fields.get_group(layer).astype(float) / SCREEN.pixels_per_degree
                 rows.append(
                     {
                         "preset": preset,
                         "S1 response": response,
                         "layer": layer,
-                        "half height": f"{part[0].layer_bandwidth_half.item():.1f} ({float(width.min()):.0f}-{float(width.max()):.0f})",
+                        "half height": (
+                            f"{part[0].layer_bandwidth_half.item():.1f} "
+                            f"({float(width.min()):.0f}-{float(width.max()):.0f})"
+                        ),
                         "at 0.71": f"{part[0].layer_bandwidth_071.item():.1f}",
-                        "octaves": f"{part[1].layer_bandwidth_octaves.item():.2f} ({float(octaves.min()):.2f}-{float(octaves.max()):.2f})",
+                        "octaves": (
+                            f"{part[1].layer_bandwidth_octaves.item():.2f} "
+                            f"({float(octaves.min()):.2f}-{float(octaves.max()):.2f})"
+                        ),
                         "peak, cpd": f"{float(peak.min()):.2f}-{float(peak.max()):.2f}",
                         "field, degrees": f"{degrees.min():.2f}-{degrees.max():.2f}",
                         "F1/F0": f"{part[2].layer_f1_over_f0.item():.2f}",
@@ -58,7 +91,13 @@ def main() -> None:
                         "distance to V1": f"{alike.layer_value.sel(layer=layer).item():.2f}",
                     }
                 )
-            print(f"{preset}, {response}: {found.sizes['image']} gratings in {time.perf_counter() - start:.0f} s", flush=True)
+            print(
+                (
+                    f"{preset}, {response}: {found.sizes['image']} gratings in "
+                    f"{time.perf_counter() - start:.0f} s"
+                ),
+                flush=True,
+            )
     print(f"\n{pd.DataFrame(rows).to_string(index=False)}\n\nPublished (AI Memo 2004-017):")
     print(pd.DataFrame(PUBLISHED).T.to_string())
 

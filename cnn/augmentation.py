@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from extraction.parallel import each
+from hmax_cnn.extraction.parallel import each
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Augmentation:
     mirror : bool
         Half of the images are exchanged left for right.
     crop : float
-        A window of the image's size is moved by up to this many pixels along each axis; the border is repeated outside.
+        A window of the image's size is moved by up to this many pixels along each axis; the border
+        is repeated outside.
     rotation, shear : float
         In the plane, up to so many degrees either way.
     warp : float
@@ -31,7 +32,8 @@ class Augmentation:
 
     References
     ----------
-    Simard, Steinkraus & Platt, "Best practices for convolutional neural networks", ICDAR 2003 (local warping).
+    Simard, Steinkraus & Platt, "Best practices for convolutional neural networks", ICDAR 2003
+    (local warping).
     """
 
     mirror: bool = False
@@ -44,14 +46,24 @@ class Augmentation:
     def __post_init__(self) -> None:
         for name in ("crop", "rotation", "shear", "warp", "colour"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < np.inf:
-                msg = f"`augmentation` needs a number that is not negative for {name!r}, got {value!r}."
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not 0 <= value < np.inf
+            ):
+                msg = (
+                    f"`augmentation` needs a number that is not negative for {name!r}, got "
+                    f"{value!r}."
+                )
                 raise ValueError(msg)
         if not isinstance(self.mirror, bool):
             msg = f"`augmentation` needs True or False for 'mirror', got {self.mirror!r}."
             raise ValueError(msg)  # noqa: TRY004 - one kind of error for all limits
         if self.shear >= 90 or self.colour > 1:
-            msg = f"`augmentation` needs a shear below 90 degrees and a colour of at most 1, got {self.shear} and {self.colour}."
+            msg = (
+                "`augmentation` needs a shear below 90 degrees and a colour of at most 1, got "
+                f"{self.shear} and {self.colour}."
+            )
             raise ValueError(msg)
 
     @classmethod
@@ -66,7 +78,10 @@ class Augmentation:
         if settings is None:
             return None
         if not isinstance(settings, Mapping):
-            msg = f"`augmentation` must be a mapping such as {{'mirror': True, 'crop': 4}}, got {settings!r}."
+            msg = (
+                f"`augmentation` must be a mapping such as {{'mirror': True, 'crop': 4}}, got "
+                f"{settings!r}."
+            )
             raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that it may be
         known = [one.name for one in fields(cls)]
         unknown = [name for name in settings if name not in known]
@@ -98,23 +113,38 @@ class Augmentation:
                 change(index)
 
         each(change_all, [0, 1])
-        highest = 255 if images.dtype == np.uint8 else np.inf
+        if images.dtype == np.uint8:
+            highest = 255
+        else:
+            highest = np.inf
         return np.clip(changed, None, highest, out=changed)
 
     def _one(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         sides = image.shape[:2]
-        flipped = -1 if self.mirror and rng.random() < 0.5 else 1
+        if self.mirror and rng.random() < 0.5:
+            flipped = -1
+        else:
+            flipped = 1
         angle, lean = np.deg2rad(rng.uniform(-1, 1, 2) * (self.rotation, self.shear))
         shift = rng.uniform(-self.crop, self.crop, 2)
         gain = 1 + rng.uniform(-self.colour, self.colour, image.shape[2:])
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         matrix = turn @ np.array([[1, 0], [np.tan(lean), 1]]) @ np.diag([1, flipped])
         centre = (np.array(sides)[:, None, None] - 1) / 2
-        places = np.einsum("ij,jyx->iyx", matrix, np.indices(sides) - centre) + centre + shift[:, None, None]
+        places = (
+            np.einsum("ij,jyx->iyx", matrix, np.indices(sides) - centre)
+            + centre
+            + shift[:, None, None]
+        )
         if self.warp:
             rough = rng.standard_normal((2, *sides))
-            smooth = np.stack([gaussian_filter(one, min(sides) / 12, mode="nearest") for one in rough])
+            smooth = np.stack(
+                [gaussian_filter(one, min(sides) / 12, mode="nearest") for one in rough]
+            )
             places = places + self.warp * smooth / max(smooth.std(), 1e-12)
         planes = image.reshape(*sides, -1).astype(np.float32)
-        seen = [map_coordinates(planes[..., channel], places, order=1, mode="nearest") for channel in range(planes.shape[2])]
+        seen = [
+            map_coordinates(planes[..., channel], places, order=1, mode="nearest")
+            for channel in range(planes.shape[2])
+        ]
         return (np.stack(seen, axis=-1).reshape(image.shape) * gain).astype(np.float32)

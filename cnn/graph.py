@@ -1,4 +1,5 @@
-"""Graph: a network as named layers that read each other's maps; forward, backward, weights, fields."""
+"""Graph: a network as named layers that read each other's maps; forward, backward, weights,
+fields."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cnn.layers import Layer, Mode, Pullback, Weight
-from extraction import Maps
-from extraction.arrays import Array
+from .layers import Layer, Mode, Pullback, Weight
+from hmax_cnn.extraction import Maps
+from hmax_cnn.extraction.arrays import Array
 
 IMAGE = "image"  # what a node reads to see the image itself
 Weights = Mapping[str, Array]  # by name: 'conv1.weight'
@@ -53,7 +54,8 @@ class Graph:
     outputs : dict of str to float
         Nodes that hold scores of the classes, the main one first, with the weight of their loss.
     standard : (means, deviations) or None
-        What published weights expect to be taken off pixel values 0..255 and divided by, where not ImageNet's.
+        What published weights expect to be taken off pixel values 0..255 and divided by, where not
+        ImageNet's.
     spare : tuple of str
         How names of tensors begin that published files hold beyond the network.
 
@@ -75,7 +77,9 @@ class Graph:
         self.spare: tuple[str, ...] = ()
         self.last = IMAGE
 
-    def add(self, name: str, layer: Layer, *inputs: str, published: str | tuple[str, ...] = ()) -> str:
+    def add(
+        self, name: str, layer: Layer, *inputs: str, published: str | tuple[str, ...] = ()
+    ) -> str:
         """Put a layer on top of others, by default of the one added last; returns its name.
 
         Raises
@@ -89,9 +93,14 @@ class Graph:
             raise ValueError(msg)
         for one in read:
             if one != IMAGE and one not in self.nodes:
-                msg = f"Layer {name!r} reads {one!r}, which is not there. Add it first; there are {', '.join([IMAGE, *self.nodes])}."
+                msg = (
+                    f"Layer {name!r} reads {one!r}, which is not there. Add it first; there are "
+                    f"{', '.join([IMAGE, *self.nodes])}."
+                )
                 raise ValueError(msg)
-        self.nodes[name] = Node(name, layer, read, (published,) if isinstance(published, str) else published)
+        self.nodes[name] = Node(
+            name, layer, read, (published,) if isinstance(published, str) else published
+        )
         self.last = name
         return name
 
@@ -109,7 +118,10 @@ class Graph:
 
     def draw(self, seed: int, image_shape: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """Weights to start from; those of a layer depend on the seed and the layer's name only."""
-        return {name: weight.draw(np.random.default_rng([seed, zlib.crc32(name.encode())])) for name, weight in self.weights(image_shape).items()}
+        return {
+            name: weight.draw(np.random.default_rng([seed, zlib.crc32(name.encode())]))
+            for name, weight in self.weights(image_shape).items()
+        }
 
     def below(self, names: Collection[str]) -> set[str]:
         """These nodes and all that they read, directly or not."""
@@ -130,16 +142,25 @@ class Graph:
 
     # Upward ----------------------------------------------------------------------------------------------------------
 
-    def walk(self, image: Maps, weights: Weights | None, wanted: Collection[str]) -> Iterator[tuple[str, Maps]]:
-        """Maps of the nodes that lead to the wanted ones, from the image upward; without weights only for a batch of no images."""
+    def walk(
+        self, image: Maps, weights: Weights | None, wanted: Collection[str]
+    ) -> Iterator[tuple[str, Maps]]:
+        """Maps of the nodes that lead to the wanted ones, from the image upward; without weights
+        only for a batch of no images."""
         mode = Mode(tuple(image.values.shape[2:]))
         for name, maps, _ in self._run(image, weights, wanted, lambda _: mode):
             yield name, maps
 
     def _run(
-        self, image: Maps, weights: Weights | None, wanted: Collection[str], mode_of: Callable[[str], Mode], found: dict[str, Weight] | None = None
+        self,
+        image: Maps,
+        weights: Weights | None,
+        wanted: Collection[str],
+        mode_of: Callable[[str], Mode],
+        found: dict[str, Weight] | None = None,
     ) -> Iterator[tuple[str, Maps, Pullback]]:
-        """Each needed node with its maps and pullback; maps that nobody reads any more are let go. `found` collects what weights look like."""
+        """Each needed node with its maps and pullback; maps that nobody reads any more are let go.
+        `found` collects what weights look like."""
         needed = self.below(wanted)
         nodes = [node for node in self.nodes.values() if node.name in needed]
         last_reader = {name: node.name for node in nodes for name in node.inputs}
@@ -150,16 +171,26 @@ class Graph:
             if found is not None:
                 found.update({f"{node.name}.{name}": look for name, look in looks.items()})
             own = {
-                name: np.broadcast_to(np.float32(1), look.shape) if weights is None else weights[f"{node.name}.{name}"]
+                name: np.broadcast_to(np.float32(1), look.shape)
+                if weights is None
+                else weights[f"{node.name}.{name}"]
                 for name, look in looks.items()
             }
             try:
                 value, pullback = node.layer.run(read, own, mode_of(node.name))
             except ValueError as error:
                 shapes = ", ".join(" x ".join(map(str, one.shape)) for one in read)
-                msg = f"Layer {node.name!r} cannot take maps of {shapes} (features x rows x columns): {error}"
+                msg = (
+                    f"Layer {node.name!r} cannot take maps of {shapes} (features x rows x "
+                    f"columns): {error}"
+                )
                 raise ValueError(msg) from error
-            maps[node.name] = replace(value, n_parameters=sum(int(np.prod(look.shape)) for look in looks.values() if look.learned))
+            maps[node.name] = replace(
+                value,
+                n_parameters=sum(
+                    int(np.prod(look.shape)) for look in looks.values() if look.learned
+                ),
+            )
             for name in set(node.inputs):
                 if last_reader[name] == node.name:
                     del maps[name]
@@ -176,7 +207,11 @@ class Graph:
         seed: tuple[int, ...] = (0,),
         frozen: Collection[str] = (),
         to_image: bool = False,
-    ) -> tuple[dict[str, Array], Callable[[Mapping[str, Array]], tuple[dict[str, Array], Array | None]], dict[str, Array]]:
+    ) -> tuple[
+        dict[str, Array],
+        Callable[[Mapping[str, Array]], tuple[dict[str, Array], Array | None]],
+        dict[str, Array],
+    ]:
         """Maps of the wanted nodes, and the way back.
 
         Parameters
@@ -197,12 +232,17 @@ class Graph:
         -------
         values : dict from wanted node to array
         pullback : callable
-            Takes gradients by wanted node; returns gradients of the weights by name, and of the image or None.
+            Takes gradients by wanted node; returns gradients of the weights by name, and of the
+            image or None.
         statistics : dict from name to array
             Running statistics, moved on by this batch.
         """
         holders = {name.rpartition(".")[0] for name in weights} - set(frozen)
-        followed = {IMAGE} if to_image else set()  # nodes with anything below, or in them, whose gradient is asked for
+        # nodes with anything below, or in them, whose gradient is asked for
+        if to_image:
+            followed = {IMAGE}
+        else:
+            followed = set()
         for node in self.nodes.values():
             if node.name in holders or not followed.isdisjoint(node.inputs):
                 followed.add(node.name)
@@ -210,7 +250,12 @@ class Graph:
 
         def mode_of(name: str) -> Mode:
             goes_on = not followed.isdisjoint(self.nodes[name].inputs)
-            modes[name] = Mode(tuple(image.shape[2:]), training and name not in frozen, (*seed, zlib.crc32(name.encode())), goes_on)
+            modes[name] = Mode(
+                tuple(image.shape[2:]),
+                training and name not in frozen,
+                (*seed, zlib.crc32(name.encode())),
+                goes_on,
+            )
             return modes[name]
 
         values: dict[str, Array] = {}
@@ -220,7 +265,11 @@ class Graph:
                 tape.append((name, back))
             if name in wanted:
                 values[name] = maps.values
-        statistics = {f"{name}.{key}": array for name, mode in modes.items() for key, array in mode.statistics.items()}
+        statistics = {
+            f"{name}.{key}": array
+            for name, mode in modes.items()
+            for key, array in mode.statistics.items()
+        }
 
         def pullback(gradients: Mapping[str, Array]) -> tuple[dict[str, Array], Array | None]:
             pending, to_weights = dict(gradients), {}
@@ -232,7 +281,10 @@ class Graph:
                     to_weights.update({f"{name}.{key}": array for key, array in to_own.items()})
                 for below, gradient in zip(self.nodes[name].inputs, to_inputs, strict=True):
                     if below in followed:
-                        pending[below] = pending[below] + gradient if below in pending else gradient
+                        if below in pending:
+                            pending[below] = pending[below] + gradient
+                        else:
+                            pending[below] = gradient
             return to_weights, pending.get(IMAGE)
 
         return values, pullback, statistics

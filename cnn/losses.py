@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from extraction.arrays import Array, namespace
-from extraction.operations import sigmoid, softplus
+from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.operations import sigmoid, softplus
 
 Loss = Callable[[Array, Array], tuple[float, Array]]
 
@@ -52,7 +52,8 @@ def logistic_loss(scores: Array, classes: Array) -> tuple[float, Array]:
 
 
 def squared_loss(scores: Array, classes: Array) -> tuple[float, Array]:
-    """Half the squared distance of the scores to 1 for the right class and -1 for others, mean over images.
+    """Half the squared distance of the scores to 1 for the right class and -1 for others, mean over
+    images.
 
     Parameters and Returns are those of `softmax_loss`.
     """
@@ -65,4 +66,8 @@ def _right(scores: Array, classes: Array) -> Array:
     return (namespace(scores).arange(scores.shape[1]) == classes[:, None]).astype(scores.dtype)
 
 
-LOSSES: dict[str, Loss] = {"softmax": softmax_loss, "logistic": logistic_loss, "squared": squared_loss}
+LOSSES: dict[str, Loss] = {
+    "softmax": softmax_loss,
+    "logistic": logistic_loss,
+    "squared": squared_loss,
+}

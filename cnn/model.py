@@ -1,4 +1,5 @@
-"""CNN: a convolutional network, learned here, read from a file of published weights, or left untrained."""
+"""CNN: a convolutional network, learned here, read from a file of published weights, or left
+untrained."""
 
 from __future__ import annotations
 
@@ -13,13 +14,13 @@ from typing import Any, final
 
 import numpy as np
 
-from cnn.architectures import build, names
-from cnn.augmentation import Augmentation
-from cnn.graph import Graph
-from cnn.network import Network, looks
-from cnn.weights import IMAGENET, Learned, head_size, per_channel, read_about, read_weights, stamp
-from extraction.images import Images
-from extraction.maps import Maps
+from .architectures import build, names
+from .augmentation import Augmentation
+from .graph import Graph
+from .network import Network, looks
+from .weights import IMAGENET, Learned, head_size, per_channel, read_about, read_weights, stamp
+from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.maps import Maps
 
 UNTRAINED = "untrained"
 
@@ -31,23 +32,25 @@ class CNN(Network):
     Parameters
     ----------
     architecture : str, callable or None
-        Such as 'lenet5' or 'resnet18' (`cnn.architectures.names()` lists all), 'package.module:function', or a function that returns a
-        Graph. None is what the file of weights says, and 'lenet5' without one.
+        Such as 'lenet5' or 'resnet18' (`cnn.architectures.names()` lists all),
+        'package.module:function', or a function that returns a Graph. None is what the file of
+        weights says, and 'lenet5' without one.
     layer : str, sequence of str or None
         Whose units `transform` returns; None is what the scores are read from.
     weights : None, 'untrained' or path
-        What the network starts from: weights drawn by `random_state` (None, 'untrained'), or a safetensors file, our own or with the names
-        of torchvision or timm.
+        What the network starts from: weights drawn by `random_state` (None, 'untrained'), or a
+        safetensors file, our own or with the names of torchvision or timm.
     epochs : int or None
-        How many times `fit` sees every image. None is 20 where `weights` is None, and 0 else: the network is then used as it is, without
-        a `fit`, and 'untrained' is a control.
+        How many times `fit` sees every image. None is 20 where `weights` is None, and 0 else: the
+        network is then used as it is, without a `fit`, and 'untrained' is a control.
     options : mapping or None
         Further settings of the architecture, as its function takes them.
     channels : {1, 3} or None
         Luminance, or red, green and blue; None is the architecture's own choice.
     standardise : None, 'imagenet' or (means, deviations)
-        What is taken off pixel values and what they are then divided by, per channel. None: what the file says, the ImageNet values for
-        files of others and for untrained networks, and the training images' own mean and deviation otherwise.
+        What is taken off pixel values and what they are then divided by, per channel. None: what
+        the file says, the ImageNet values for files of others and for untrained networks, and the
+        training images' own mean and deviation otherwise.
     freeze_up_to : str or None
         This layer and all that it reads keep their weights: transfer learning.
     replace_head : bool
@@ -66,13 +69,16 @@ class CNN(Network):
     weight_decay : float
         Added to each gradient, times the weight.
     validation_fraction : float
-        Share of the images of each class that is held out to validate on; the weights with the lowest validation loss are kept.
+        Share of the images of each class that is held out to validate on; the weights with the
+        lowest validation loss are kept.
     patience : int or None
         Training stops when the validation loss has not fallen for so many epochs.
     augmentation : mapping or None
-        Random changes of the training images, such as {'mirror': True, 'crop': 4}; see `cnn.augmentation.Augmentation`.
+        Random changes of the training images, such as {'mirror': True, 'crop': 4}; see
+        `cnn.augmentation.Augmentation`.
     checkpoint : path or None
-        A file that keeps a training under way; the same `fit` goes on from it, to the same numbers. One that was finished is not repeated.
+        A file that keeps a training under way; the same `fit` goes on from it, to the same numbers.
+        One that was finished is not repeated.
     random_state : int
         Seed of weights, order, augmentation and dropout.
     image_shape, device, batch_memory, n_threads, progress
@@ -85,7 +91,8 @@ class CNN(Network):
         Its weights, by name, and what pixel values are standardised with.
     classes_ : array
     history_ : pandas.DataFrame
-        One row per epoch: epoch, loss, accuracy, learning_rate, seconds, and with a validation set its loss and accuracy.
+        One row per epoch: epoch, loss, accuracy, learning_rate, seconds, and with a validation set
+        its loss and accuracy.
 
     Examples
     --------
@@ -168,28 +175,58 @@ class CNN(Network):
     def _n_epochs(self) -> int:
         if self.epochs is not None:
             return self.epochs
-        return 20 if self.weights is None else 0
+        if self.weights is None:
+            return 20
+        return 0
 
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
-        about = _about(*stamp(self.weights)) if self._from_file() else {}
+        if self._from_file():
+            about = _about(*stamp(self.weights))
+        else:
+            about = {}
         named, chosen = about.get("architecture"), self.architecture
         if named and chosen is None and named not in names():
-            msg = f"`weights` {self.weights} name the architecture {named!r}, code from outside. Set architecture={named!r} if you trust it."
+            msg = (
+                f"`weights` {self.weights} name the architecture {named!r}, code from outside. "
+                f"Set architecture={named!r} if you trust it."
+            )
             raise ValueError(msg)
         if named and chosen is not None and _name(chosen) != named:
-            msg = f"`weights` {self.weights} are of the architecture {named!r}, but `architecture` is {_name(chosen)!r}. Leave it out."
+            msg = (
+                f"`weights` {self.weights} are of the architecture {named!r}, but `architecture` "
+                f"is {_name(chosen)!r}. Leave it out."
+            )
             raise ValueError(msg)
         if self.channels not in (None, 1, 3):
-            msg = f"`channels` must be 1 (luminance), 3 (red, green, blue) or None, got {self.channels!r}."
+            msg = (
+                "`channels` must be 1 (luminance), 3 (red, green, blue) or None, got "
+                f"{self.channels!r}."
+            )
             raise ValueError(msg)
         settings = dict(about.get("options", {}))
-        settings |= {"n_channels": self.channels} if self.channels is not None else {}
-        settings |= {"n_classes": n_classes} if n_classes is not None else {}
-        settings |= {"image_shape": image_shape} if image_shape is not None else {}
-        options = {} if self.options is None else self.options
-        graph = build(chosen or named or "lenet5", settings | options if isinstance(options, Mapping) else options)
-        if n_classes is not None and isinstance(options, Mapping) and options.get("n_classes", n_classes) != n_classes:
-            msg = f"`options` say n_classes={options['n_classes']}, but there are {n_classes} classes. Leave it out."
+        if self.channels is not None:
+            settings |= {"n_channels": self.channels}
+        if n_classes is not None:
+            settings |= {"n_classes": n_classes}
+        if image_shape is not None:
+            settings |= {"image_shape": image_shape}
+        if self.options is None:
+            options = {}
+        else:
+            options = self.options
+        graph = build(
+            chosen or named or "lenet5",
+            settings | options if isinstance(options, Mapping) else options,
+        )
+        if (
+            n_classes is not None
+            and isinstance(options, Mapping)
+            and options.get("n_classes", n_classes) != n_classes
+        ):
+            msg = (
+                f"`options` say n_classes={options['n_classes']}, but there are {n_classes} "
+                "classes. Leave it out."
+            )
             raise ValueError(msg)
         return graph
 
@@ -197,14 +234,21 @@ class CNN(Network):
         if not self._from_file():
             return self._build(None, image_shape)
         about = _about(*stamp(self.weights))
-        return self._build(None if about else head_size(self.weights, self._build(None, None)), None)
+        return self._build(
+            None if about else head_size(self.weights, self._build(None, None)), None
+        )
 
     def _is_given(self) -> bool:
         return self._n_epochs() == 0
 
     def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
         graph = _planned(_Key(self, image_shape))
-        shapes = None if self._from_file() else tuple(look.shape for look in looks(graph, image_shape or graph.image_shape).values())
+        if self._from_file():
+            shapes = None
+        else:
+            shapes = tuple(
+                look.shape for look in looks(graph, image_shape or graph.image_shape).values()
+            )
         return graph, _ready(_Key(self, image_shape, shapes))
 
     def _unlearned(self, image_shape: tuple[int, int] | None) -> Learned:
@@ -212,22 +256,37 @@ class CNN(Network):
         graph = self._blank(image_shape)
         about, classes = _about(*stamp(self.weights)) if self._from_file() else {}, None
         if self._from_file():
-            arrays, classes = read_weights(self.weights, graph, graph.weights()), about.get("classes")
+            arrays, classes = (
+                read_weights(self.weights, graph, graph.weights()),
+                about.get("classes"),
+            )
         else:
             arrays = graph.draw(self.random_state, image_shape)
         for array in arrays.values():
             array.flags.writeable = False  # shared by all networks alike
-        return Learned(arrays, *self._moments_of(graph, about), None if classes is None else np.asarray(classes))
+        return Learned(
+            arrays,
+            *self._moments_of(graph, about),
+            None if classes is None else np.asarray(classes),
+        )
 
     def _start(self, graph: Graph, image_shape: tuple[int, int], images: Images) -> Learned:
         measured = super()._start(graph, image_shape, images)
         if not self._from_file():
-            return measured if self.standardise is None else replace(measured, **self._standard(graph))
+            if self.standardise is None:
+                return measured
+            return replace(measured, **self._standard(graph))
         wanted = graph.weights(image_shape)
-        read = read_weights(self.weights, graph, wanted, without=graph.heads(wanted) if self.replace_head else ())
-        return Learned(measured.arrays | read, *self._moments_of(graph, _about(*stamp(self.weights))))
+        read = read_weights(
+            self.weights, graph, wanted, without=graph.heads(wanted) if self.replace_head else ()
+        )
+        return Learned(
+            measured.arrays | read, *self._moments_of(graph, _about(*stamp(self.weights)))
+        )
 
-    def _moments_of(self, graph: Graph, about: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    def _moments_of(
+        self, graph: Graph, about: Mapping[str, Any]
+    ) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and deviation of pixel values where no training images say so."""
         if self.standardise is None and about:
             return tuple(about["mean"]), tuple(about["deviation"])
@@ -235,13 +294,22 @@ class CNN(Network):
         return standard["mean"], standard["deviation"]
 
     def _standard(self, graph: Graph) -> dict[str, tuple[float, ...]]:
-        published = graph.standard or IMAGENET if self.standardise is None else self.standardise
+        if self.standardise is None:
+            published = graph.standard or IMAGENET
+        else:
+            published = self.standardise
         mean, deviation = per_channel(published, graph.n_channels)
         return {"mean": mean, "deviation": deviation}
 
-    def _value_range(self) -> tuple[float, float] | None:
-        if self.standardise is not None or self._n_epochs() or (self._from_file() and _about(*stamp(self.weights))):
-            return (0, 255) if self.standardise == "imagenet" else None
+    def expected_range(self) -> tuple[float, float] | None:
+        if (
+            self.standardise is not None
+            or self._n_epochs()
+            or (self._from_file() and _about(*stamp(self.weights)))
+        ):
+            if self.standardise == "imagenet":
+                return (0, 255)
+            return None
         return (0, 255)
 
     # Training --------------------------------------------------------------------------------------------------------
@@ -250,11 +318,17 @@ class CNN(Network):
         if self.freeze_up_to is None:
             return ()
         if self.freeze_up_to not in graph.nodes:
-            msg = f"`freeze_up_to` must be one of {', '.join(map(repr, graph.nodes))}, got {self.freeze_up_to!r}."
+            msg = (
+                f"`freeze_up_to` must be one of {', '.join(map(repr, graph.nodes))}, got "
+                f"{self.freeze_up_to!r}."
+            )
             raise ValueError(msg)
         frozen = graph.below((self.freeze_up_to,))
         if {name.rpartition(".")[0] for name in graph.weights()} <= frozen:
-            msg = f"`freeze_up_to` {self.freeze_up_to!r} leaves nothing to learn. Name a lower layer, or set epochs=0."
+            msg = (
+                f"`freeze_up_to` {self.freeze_up_to!r} leaves nothing to learn. Name a lower "
+                "layer, or set epochs=0."
+            )
             raise ValueError(msg)
         return frozen
 
@@ -262,17 +336,26 @@ class CNN(Network):
         return Augmentation.of(self.augmentation)
 
     def _checkpoint(self) -> Path | None:
-        return None if self.checkpoint is None else Path(self.checkpoint)
+        if self.checkpoint is None:
+            return None
+        return Path(self.checkpoint)
 
     def documentation(self) -> str:
         """What is written of the class and of the architecture."""
-        about = _about(*stamp(self.weights)) if self._from_file() else {}
+        if self._from_file():
+            about = _about(*stamp(self.weights))
+        else:
+            about = {}
         architecture = self.architecture or about.get("architecture") or "lenet5"
-        function = architecture if callable(architecture) else names().get(architecture)
+        if callable(architecture):
+            function = architecture
+        else:
+            function = names().get(architecture)
         return f"{super().documentation()}\n{inspect.getdoc(function) or ''}"
 
     def write(self, path: str | PathLike[str]) -> None:
-        """Write what was learned into a safetensors file, which `weights` reads again, architecture and classes included.
+        """Write what was learned into a safetensors file, which `weights` reads again, architecture
+        and classes included.
 
         Raises
         ------
@@ -283,19 +366,29 @@ class CNN(Network):
         OSError
             If the file cannot be written.
         """
-        self._check_ready(self.layer_names)
+        self.check_ready(self.layer_names)
         graph, learned = self._net(None)
         described = self.__dict__.get("described_") or self._described(graph)
         learned.write(path, described | {"architecture": _name(described["architecture"])})
 
     def _described(self, graph: Graph) -> dict[str, Any]:
         """What a file must say for the network to be built again."""
-        about = _about(*stamp(self.weights)) if self._from_file() else {}
+        if self._from_file():
+            about = _about(*stamp(self.weights))
+        else:
+            about = {}
         empty = Maps(np.empty((0, graph.n_channels, *graph.image_shape), np.float32))
         n_classes = dict(graph.walk(empty, None, graph.nodes))[next(iter(graph.outputs))].shape[0]
-        own = {"n_channels": graph.n_channels, "image_shape": graph.image_shape, "n_classes": n_classes}
+        own = {
+            "n_channels": graph.n_channels,
+            "image_shape": graph.image_shape,
+            "n_classes": n_classes,
+        }
         options = dict(about.get("options", {})) | dict(self.options or {}) | own
-        return {"architecture": self.architecture or about.get("architecture") or "lenet5", "options": options}
+        return {
+            "architecture": self.architecture or about.get("architecture") or "lenet5",
+            "options": options,
+        }
 
 
 def _name(architecture: str | Callable[..., Graph]) -> str:
@@ -304,9 +397,14 @@ def _name(architecture: str | Callable[..., Graph]) -> str:
         return architecture
     name, module = architecture.__qualname__, architecture.__module__
     if "<" in name or module == "__main__":
-        msg = f"`architecture` {name!r} cannot be found again from a file. Put the function into a module and name it 'module:function'."
+        msg = (
+            f"`architecture` {name!r} cannot be found again from a file. Put the function into a "
+            "module and name it 'module:function'."
+        )
         raise ValueError(msg)
-    return name if module.startswith("cnn.architectures.") else f"{module}:{name}"
+    if module.startswith("cnn.architectures."):
+        return name
+    return f"{module}:{name}"
 
 
 @lru_cache(maxsize=8)
@@ -317,11 +415,29 @@ def _about(path: str, _: int) -> dict[str, Any]:
 class _Key:
     """What a network before training depends on; equal keys share one copy of it."""
 
-    def __init__(self, model: CNN, image_shape: tuple[int, int] | None, shapes: tuple[tuple[int, ...], ...] | None = None) -> None:
-        parameters = {name: getattr(model, name) for name in ("architecture", "weights", "options", "channels", "standardise", "random_state")}
+    def __init__(
+        self,
+        model: CNN,
+        image_shape: tuple[int, int] | None,
+        shapes: tuple[tuple[int, ...], ...] | None = None,
+    ) -> None:
+        parameters = {
+            name: getattr(model, name)
+            for name in (
+                "architecture",
+                "weights",
+                "options",
+                "channels",
+                "standardise",
+                "random_state",
+            )
+        }
         self.model, self.shape = CNN(**parameters, epochs=0), image_shape
         shape = shapes or (None if model._from_file() else image_shape)
-        written = stamp(model.weights) if model._from_file() else None
+        if model._from_file():
+            written = stamp(model.weights)
+        else:
+            written = None
         self.text = json.dumps([parameters, shape, written], default=repr, sort_keys=True)
 
     def __eq__(self, other: object) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import cos, pi
 
-from extraction.arrays import Array, namespace
-from extraction.parallel import each
+from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.parallel import each
 
 OPTIMISERS = ("sgd", "adam")
 SCHEDULES = ("constant", "linear", "cosine", "step")
@@ -48,8 +48,9 @@ class Optimiser:
 
     References
     ----------
-    Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013, as PyTorch writes it.
-    Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML
+    2013, as PyTorch writes it. Kingma & Ba, "Adam: a method for stochastic optimization", ICLR
+    2015, algorithm 1.
     """
 
     kind: str = "sgd"
@@ -61,10 +62,27 @@ class Optimiser:
 
     def start(self, weights: Mapping[str, Array]) -> dict[str, Array]:
         """What it remembers of each weight, at the beginning."""
-        slots = ("mean", "square") if self.kind == "adam" else ("velocity",) if self.momentum else ()
-        return {f"{name}.{slot}": namespace(weight).zeros_like(weight) for slot in slots for name, weight in weights.items()}
+        if self.kind == "adam":
+            slots = ("mean", "square")
+        else:
+            if self.momentum:
+                slots = ("velocity",)
+            else:
+                slots = ()
+        return {
+            f"{name}.{slot}": namespace(weight).zeros_like(weight)
+            for slot in slots
+            for name, weight in weights.items()
+        }
 
-    def move(self, weights: Mapping[str, Array], memory: Mapping[str, Array], gradients: Mapping[str, Array], rate: float, number: int) -> None:
+    def move(
+        self,
+        weights: Mapping[str, Array],
+        memory: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        rate: float,
+        number: int,
+    ) -> None:
         """Move weights and memory, in place, by update `number` (from 1)."""
 
         def one(name: str) -> None:
@@ -72,18 +90,30 @@ class Optimiser:
             if self.weight_decay:
                 gradient = gradient + self.weight_decay * weights[name]
             if self.kind == "adam":
-                self._adam(weights[name], memory[f"{name}.mean"], memory[f"{name}.square"], gradient, rate, number)
+                self._adam(
+                    weights[name],
+                    memory[f"{name}.mean"],
+                    memory[f"{name}.square"],
+                    gradient,
+                    rate,
+                    number,
+                )
                 return
             if self.momentum:
                 velocity = memory[f"{name}.velocity"]
                 velocity *= self.momentum
                 velocity += gradient
-                gradient = gradient + self.momentum * velocity if self.nesterov else velocity
+                if self.nesterov:
+                    gradient = gradient + self.momentum * velocity
+                else:
+                    gradient = velocity
             weights[name][...] -= rate * gradient
 
         each(one, list(gradients))
 
-    def _adam(self, weight: Array, mean: Array, square: Array, gradient: Array, rate: float, number: int) -> None:
+    def _adam(
+        self, weight: Array, mean: Array, square: Array, gradient: Array, rate: float, number: int
+    ) -> None:
         first, second = self.betas
         mean *= first
         mean += (1 - first) * gradient

@@ -13,17 +13,17 @@ from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from tqdm.auto import tqdm
 
-from cnn.graph import Graph
-from cnn.layers import Activation, Dense, Dropout
-from cnn.losses import LOSSES
-from cnn.network import Network, encoded, reader
-from cnn.training import Lesson, State, train
-from extraction.arrays import Array, namespace
-from extraction.extractor import FeatureExtractor
-from extraction.fields import Field
-from extraction.images import Images, to_retina
-from extraction.maps import Maps
-from extraction.operations import step
+from .graph import Graph
+from .layers import Activation, Dense, Dropout
+from .losses import LOSSES
+from .network import Network, encoded, reader
+from .training import Lesson, State, train
+from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.extractor import FeatureExtractor
+from hmax_cnn.extraction.fields import Field
+from hmax_cnn.extraction.images import Images, to_retina
+from hmax_cnn.extraction.maps import Maps
+from hmax_cnn.extraction.operations import step
 
 _LARGEST_PROGRAM = 4_000_000  # values: of more, whether a plane separates them is not worked out
 
@@ -35,23 +35,27 @@ class LinearClassifier(Network):
     Parameters
     ----------
     loss : {'softmax', 'logistic', 'squared'}
-        Cross-entropy of the softmax, one cross-entropy per class, or squared distance to 1 for the right class and -1 for others.
+        Cross-entropy of the softmax, one cross-entropy per class, or squared distance to 1 for the
+        right class and -1 for others.
     search : {'gradient', 'random'}
-        How weights are found: by gradient descent, or the best of `n_tries` drawn at random, the baseline of every course.
+        How weights are found: by gradient descent, or the best of `n_tries` drawn at random, the
+        baseline of every course.
     n_tries : int
         Of the random search.
     epochs : int
         How many times `fit` sees every image; the random search ignores it.
     layer, image_shape, device, batch_memory, n_threads, progress
         As in `FeatureExtractor`; the only layer is 'scores'. Flat rows are images of one row.
-    batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay, validation_fraction, patience, random_state
+    batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay,
+    validation_fraction, patience, random_state
         As in `cnn.CNN`.
 
     Attributes
     ----------
     classes_, learned_, history_
-        As in `cnn.CNN`; `learned_.arrays` are 'scores.weight' (n_classes, n_pixels) and 'scores.bias'. After a random search `history_`
-        has a row for each try that was better than all before.
+        As in `cnn.CNN`; `learned_.arrays` are 'scores.weight' (n_classes, n_pixels) and
+        'scores.bias'. After a random search `history_` has a row for each try that was better than
+        all before.
 
     Examples
     --------
@@ -114,14 +118,19 @@ class LinearClassifier(Network):
         if self.search == "gradient":
             return train(lesson, state, keep, self.progress)
         if self.search != "random" or self.n_tries < 1:
-            msg = f"`search` must be 'gradient' or 'random' and `n_tries` at least 1, got {self.search!r} and {self.n_tries}."
+            msg = (
+                "`search` must be 'gradient' or 'random' and `n_tries` at least 1, got "
+                f"{self.search!r} and {self.n_tries}."
+            )
             raise ValueError(msg)
         return _search(lesson, state, self.n_tries, self.progress)
 
 
 def _shown(steps: Iterable[int], name: str, unit: str, progress: bool | None) -> Iterable[int]:
     """Steps with a progress bar for work of over two seconds."""
-    return tqdm(steps, desc=name, unit=unit, delay=2, disable=None if progress is None else not progress)
+    return tqdm(
+        steps, desc=name, unit=unit, delay=2, disable=None if progress is None else not progress
+    )
 
 
 def _search(lesson: Lesson, state: State, n_tries: int, progress: bool | None) -> State:
@@ -131,7 +140,10 @@ def _search(lesson: Lesson, state: State, n_tries: int, progress: bool | None) -
     looks, best = lesson.graph.weights(lesson.graph.image_shape), np.inf
     for number in _shown(range(n_tries + 1), "Random search", "try", progress):
         rng = np.random.default_rng([lesson.course.random_state, state.epoch, number])
-        drawn = {name: lesson.xp.asarray(look.draw(rng)) for name, look in looks.items()} if number else state.weights
+        if number:
+            drawn = {name: lesson.xp.asarray(look.draw(rng)) for name, look in looks.items()}
+        else:
+            drawn = state.weights
         values, _, _ = lesson.graph.forward(images, drawn, ["scores"])
         scores = values["scores"].reshape(len(everything), -1)
         loss = LOSSES[lesson.course.loss](scores, right)[0]
@@ -161,7 +173,8 @@ class MultilayerPerceptron(Network):
         Of 'hidden1', 'hidden1_active', ..., 'scores'; None is the uppermost hidden one.
     image_shape, device, batch_memory, n_threads, progress
         As in `FeatureExtractor`. Flat rows are images of one row.
-    batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay, validation_fraction, patience, random_state
+    batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay,
+    validation_fraction, patience, random_state
         As in `cnn.CNN`.
 
     Attributes
@@ -171,7 +184,8 @@ class MultilayerPerceptron(Network):
 
     References
     ----------
-    Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature 1986.
+    Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature
+    1986.
 
     Examples
     --------
@@ -229,11 +243,23 @@ class MultilayerPerceptron(Network):
 
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
         graph = Graph(1, image_shape or (1, 1))
-        sizes = (self.hidden,) if isinstance(self.hidden, int | np.integer) else tuple(self.hidden)
-        if any(isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1 for size in sizes):
-            msg = f"`hidden` must hold the number of units of each hidden layer, at least 1 each, got {self.hidden!r}."
+        if isinstance(self.hidden, int | np.integer):
+            sizes = (self.hidden,)
+        else:
+            sizes = tuple(self.hidden)
+        if any(
+            isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1
+            for size in sizes
+        ):
+            msg = (
+                "`hidden` must hold the number of units of each hidden layer, at least 1 each, "
+                f"got {self.hidden!r}."
+            )
             raise ValueError(msg)
-        initial = "he" if self.activation in ("relu", "leaky_relu", "elu", "softplus") else "glorot"
+        if self.activation in ("relu", "leaky_relu", "elu", "softplus"):
+            initial = "he"
+        else:
+            initial = "glorot"
         for number, size in enumerate(sizes, start=1):
             graph.add(f"hidden{number}", Dense(size, initial=initial))
             graph.add(f"hidden{number}_active", Activation(self.activation))
@@ -247,7 +273,8 @@ class MultilayerPerceptron(Network):
 class Perceptron(ClassifierMixin, FeatureExtractor):
     """Rosenblatt's perceptron: a step of a weighted sum, corrected whenever it is wrong.
 
-    For more than two classes there is one perceptron per class, this class or not, as in scikit-learn.
+    For more than two classes there is one perceptron per class, this class or not, as in
+    scikit-learn.
 
     Parameters
     ----------
@@ -277,8 +304,9 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
 
     References
     ----------
-    Rosenblatt, "The perceptron: a probabilistic model for information storage and organization in the brain", Psychological Review 1958.
-    Novikoff, "On convergence proofs on perceptrons", 1962: at most (R / margin)^2 corrections where a plane separates the classes.
+    Rosenblatt, "The perceptron: a probabilistic model for information storage and organization in
+    the brain", Psychological Review 1958. Novikoff, "On convergence proofs on perceptrons", 1962:
+    at most (R / margin)^2 corrections where a plane separates the classes.
 
     Examples
     --------
@@ -314,36 +342,65 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         self.n_threads = n_threads
         self.progress = progress
 
-    def _must_learn(self, layers: Collection[str]) -> bool:
+    def must_learn(self, layers: Collection[str]) -> bool:
         return True
 
-    def _has_learned(self) -> bool:
+    def has_learned(self) -> bool:
         return hasattr(self, "weights_")
 
     def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
         xp, values = namespace(retina.values), retina.values
         n_values = int(np.prod(values.shape[1:]))
-        n_units = len(self.weights_) if self._has_learned() else 1
-        whole = Maps(xp.zeros((len(values), n_units, 1, 1), values.dtype), Field.whole(*values.shape[2:]))
+        if self.has_learned():
+            n_units = len(self.weights_)
+        else:
+            n_units = 1
+        whole = Maps(
+            xp.zeros((len(values), n_units, 1, 1), values.dtype), Field.whole(*values.shape[2:])
+        )
         features = [f"c{index:02d}" for index in range(n_units)]
         if len(values):
             if self.weights_.shape[1] != 1 + n_values:
-                msg = f"`images` must have the {self.weights_.shape[1] - 1} pixels of those learned from, got {n_values}. Resize them."
+                msg = (
+                    f"`images` must have the {self.weights_.shape[1] - 1} pixels of those "
+                    f"learned from, got {n_values}. Resize them."
+                )
                 raise ValueError(msg)
             weights = xp.asarray(self.weights_)
-            sums = values.reshape(len(values), n_values).astype(xp.float64) @ weights[:, 1:].T + weights[:, 0]
+            sums = (
+                values.reshape(len(values), n_values).astype(xp.float64) @ weights[:, 1:].T
+                + weights[:, 0]
+            )
             whole = replace(whole, values=sums.astype(values.dtype)[..., None, None])
-        whole = replace(whole, features=features, n_parameters=n_units * (1 + n_values), n_multiply_adds=n_units * n_values)
+        whole = replace(
+            whole,
+            features=features,
+            n_parameters=n_units * (1 + n_values),
+            n_multiply_adds=n_units * n_values,
+        )
         yield "sum", [whole]
-        yield "step", [replace(whole, values=step(whole.values)[0], n_parameters=0, n_multiply_adds=0)]
+        yield (
+            "step",
+            [replace(whole, values=step(whole.values)[0], n_parameters=0, n_multiply_adds=0)],
+        )
 
-    def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
+    def _traced(
+        self, retina: Maps, layer: str
+    ) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
         (maps,) = self._walk(retina, (layer,))[layer]
-        weights = namespace(maps.values).asarray(self.weights_[:, 1:].astype(np.float32)) * (layer == "sum")
-        return [maps.values], lambda gradients: (gradients[0].reshape(len(maps.values), -1) @ weights).reshape(retina.values.shape)
+        weights = namespace(maps.values).asarray(self.weights_[:, 1:].astype(np.float32)) * (
+            layer == "sum"
+        )
+        return [maps.values], lambda gradients: (
+            gradients[0].reshape(len(maps.values), -1) @ weights
+        ).reshape(retina.values.shape)
 
-    def _learn(self, images: Images, labels: Any) -> None:
-        if self.epochs < 1 or self.learning_rate <= 0 or not isinstance(self.random_state, int | np.integer):
+    def learn(self, images: Images, labels: Any) -> None:
+        if (
+            self.epochs < 1
+            or self.learning_rate <= 0
+            or not isinstance(self.random_state, int | np.integer)
+        ):
             msg = (
                 f"`epochs` and `learning_rate` must be positive and `random_state` a whole number, "
                 f"got {self.epochs}, {self.learning_rate} and {self.random_state}."
@@ -353,7 +410,10 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
             self.__dict__.pop(name, None)
         self.classes_, targets = encoded(type(self).__name__, images, labels)
         inputs, signs = self._inputs(images), self._signs(targets)
-        weights, self.n_updates_ = np.zeros((len(signs), inputs.shape[1])), np.zeros(len(signs), int)
+        weights, self.n_updates_ = (
+            np.zeros((len(signs), inputs.shape[1])),
+            np.zeros(len(signs), int),
+        )
         self.converged_, self.n_epochs_ = False, 0
         for _ in _shown(range(self.epochs), "Perceptron", "epoch", self.progress):
             corrections = self._one_epoch(inputs, signs, weights, self.n_epochs_)
@@ -364,11 +424,15 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
                 break
         self.weights_ = weights
         if not self.converged_:
-            warnings.warn(_unsettled(inputs, signs, self.n_epochs_, corrections), ConvergenceWarning, stacklevel=3)
+            warnings.warn(
+                _unsettled(inputs, signs, self.n_epochs_, corrections),
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """Its weights, as pictures of the size that it learned from."""
-        self._check_ready(self.layer_names)
+        self.check_ready(self.layer_names)
         return {"weights": self.weights_[:, 1:].reshape(len(self.weights_), *self.image_shape_[:2])}
 
     def partial_fit(self, images: Any, y: Any, classes: Any = None) -> Perceptron:
@@ -393,11 +457,16 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
             If `classes` is missing at the first call, or a label is not among them.
         """
         first = not hasattr(self, "weights_")
-        source = self._open(images, reset=first)
+        source = self.open_images(images, reset=first)
         if first and classes is None:
-            msg = "`classes` must be passed on the first call to partial_fit. Hand in all labels that there will be."
+            msg = (
+                "`classes` must be passed on the first call to partial_fit. Hand in all labels "
+                "that there will be."
+            )
             raise ValueError(msg)
-        known, targets = encoded(type(self).__name__, source, y, np.unique(classes) if first else self.classes_)
+        known, targets = encoded(
+            type(self).__name__, source, y, np.unique(classes) if first else self.classes_
+        )
         self.classes_ = known
         inputs, signs = self._inputs(source), self._signs(targets)
         if first:
@@ -412,16 +481,27 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
     def _inputs(self, images: Images) -> np.ndarray:
         """A constant 1 and the pixels, one row per image."""
         read, _ = reader(images)
-        pixels = to_retina(read(np.arange(len(images))), np, 1).reshape(len(images), -1).astype(np.float64)
+        pixels = (
+            to_retina(read(np.arange(len(images))), np, 1)
+            .reshape(len(images), -1)
+            .astype(np.float64)
+        )
         return np.concatenate([np.ones((len(images), 1)), pixels], axis=1)
 
     def _signs(self, targets: np.ndarray) -> np.ndarray:
-        """1 where an image is of a perceptron's class, else -1; two classes need only one perceptron."""
-        wanted = [1] if len(self.classes_) == 2 else range(len(self.classes_))
+        """1 where an image is of a perceptron's class, else -1; two classes need only one
+        perceptron."""
+        if len(self.classes_) == 2:
+            wanted = [1]
+        else:
+            wanted = range(len(self.classes_))
         return np.where(targets == np.asarray(wanted)[:, None], 1, -1)
 
-    def _one_epoch(self, inputs: np.ndarray, signs: np.ndarray, weights: np.ndarray, epoch: int) -> np.ndarray:
-        """Correct, in place, each perceptron at each image where it is wrong or undecided; returns how often each was."""
+    def _one_epoch(
+        self, inputs: np.ndarray, signs: np.ndarray, weights: np.ndarray, epoch: int
+    ) -> np.ndarray:
+        """Correct, in place, each perceptron at each image where it is wrong or undecided; returns
+        how often each was."""
         order = np.arange(len(inputs))
         if self.shuffle:
             order = np.random.default_rng([self.random_state, epoch]).permutation(order)
@@ -434,7 +514,8 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         return corrections
 
     def predict(self, images: Any) -> np.ndarray:
-        """The class of each image, from `classes_`: by the sign of the sum, or the perceptron with the largest sum.
+        """The class of each image, from `classes_`: by the sign of the sum, or the perceptron with
+        the largest sum.
 
         Parameters
         ----------
@@ -445,17 +526,22 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         return self.classes_[(sums > 0).astype(int) if sums.ndim == 1 else sums.argmax(axis=1)]
 
     def decision_function(self, images: Any) -> np.ndarray:
-        """The weighted sums, of shape (n_images, n_classes), or (n_images,) where there are two classes: positive for the second.
+        """The weighted sums, of shape (n_images, n_classes), or (n_images,) where there are two
+        classes: positive for the second.
 
         Parameters
         ----------
         images : array or sequence
             As in `transform`.
         """
-        self._check_ready(("sum",))
-        source = self._open(images, reset=False)
-        sums = np.concatenate([layers["sum"][0].values[:, :, 0, 0] for _, layers in self._stream(source, ("sum",))])
-        return sums[:, 0] if sums.shape[1] == 1 else sums
+        self.check_ready(("sum",))
+        source = self.open_images(images)
+        sums = np.concatenate(
+            [layers["sum"][0].values[:, :, 0, 0] for _, layers in self.stream(source, ("sum",))]
+        )
+        if sums.shape[1] == 1:
+            return sums[:, 0]
+        return sums
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -463,18 +549,33 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         return tags
 
 
-def _unsettled(inputs: np.ndarray, signs: np.ndarray, n_epochs: int, corrections: np.ndarray) -> str:
+def _unsettled(
+    inputs: np.ndarray, signs: np.ndarray, n_epochs: int, corrections: np.ndarray
+) -> str:
     """Why a perceptron did not converge, worked out where that is affordable."""
-    text = f"The perceptron still made {int(corrections.sum())} corrections in epoch {n_epochs}, its last."
+    text = (
+        f"The perceptron still made {int(corrections.sum())} corrections in epoch {n_epochs}, "
+        "its last."
+    )
     if inputs.size > _LARGEST_PROGRAM:
         return f"{text} Raise `epochs`, or the data are not separable by a plane."
     apart = [separable(inputs, row) for row in signs[corrections > 0]]
     if all(apart):
         return f"{text} The data are separable by a plane: raise `epochs`."
-    return f"{text} The data are not separable by a plane: no number of epochs will do. Use a MultilayerPerceptron, or other features."
+    return (
+        f"{text} The data are not separable by a plane: no number of epochs will do. Use a "
+        "MultilayerPerceptron, or other features."
+    )
 
 
 def separable(inputs: np.ndarray, signs: np.ndarray) -> bool:
-    """Whether some weights w give signs * (inputs @ w) >= 1 everywhere: a linear program without an aim."""
-    found = linprog(np.zeros(inputs.shape[1]), A_ub=-signs[:, None] * inputs, b_ub=-np.ones(len(inputs)), bounds=(None, None), method="highs")
+    """Whether some weights w give signs * (inputs @ w) >= 1 everywhere: a linear program without an
+    aim."""
+    found = linprog(
+        np.zeros(inputs.shape[1]),
+        A_ub=-signs[:, None] * inputs,
+        b_ub=-np.ones(len(inputs)),
+        bounds=(None, None),
+        method="highs",
+    )
     return found.status == 0

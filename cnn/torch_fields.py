@@ -1,4 +1,5 @@
-"""Receptive fields of PyTorch modules: a tensor that knows its field, followed through the operations that it meets."""
+"""Receptive fields of PyTorch modules: a tensor that knows its field, followed through the
+operations that it meets."""
 
 from __future__ import annotations
 
@@ -9,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from cnn.layers import AdaptivePool, Mode
-from extraction.fields import WHOLE_IMAGE, Field, Window, join
-from extraction.maps import Maps
+from .layers import AdaptivePool, Mode
+from hmax_cnn.extraction.fields import WHOLE_IMAGE, Field, Window, join
+from hmax_cnn.extraction.maps import Maps
 
 
 def load_torch() -> Any:
     try:
         return importlib.import_module("torch")
     except ImportError as error:
-        msg = f"TorchExtractor needs PyTorch ({error}). Install it with the extra `torch`, such as `pip install 'hmax-cnn[torch]'`."
+        msg = (
+            f"TorchExtractor needs PyTorch ({error}). Install it with the extra `torch`, such as "
+            "`pip install 'hmax-cnn[torch]'`."
+        )
         raise RuntimeError(msg) from error
 
 
@@ -63,7 +67,9 @@ def followed_class() -> Any:
         sides: tuple[int, int] = (0, 0)
 
         @classmethod
-        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        def __torch_function__(
+            cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             inputs = [one for one in _flat((args, kwargs)) if isinstance(one, cls)]
             with torch._C.DisableTorchFunctionSubclass():
                 fields = [(one.field, tuple(one.shape), one.sides) for one in inputs]
@@ -72,7 +78,9 @@ def followed_class() -> Any:
                 for _, tensor in tensors_in(result):
                     if isinstance(tensor, cls) and fields:
                         tensor.sides = fields[0][2]
-                        tensor.field = _field_after(getattr(function, "__name__", ""), fields, args, kwargs or {}, tensor)
+                        tensor.field = _field_after(
+                            getattr(function, "__name__", ""), fields, args, kwargs or {}, tensor
+                        )
             return result
 
     return Followed
@@ -88,31 +96,60 @@ def _flat(things: Any) -> Iterator[Any]:
         yield things
 
 
-def _field_after(name: str, inputs: Sequence[Any], args: Any, kwargs: Mapping[str, Any], result: Any) -> Field | None:
+def _field_after(
+    name: str, inputs: Sequence[Any], args: Any, kwargs: Mapping[str, Any], result: Any
+) -> Field | None:
     """The field of what an operation returns; None where the operation is unknown."""
     field, shape, sides = inputs[0]
-    if result.ndim in (2, 3) or any(one is not None and one.status == WHOLE_IMAGE for one, *_ in inputs):
+    if result.ndim in (2, 3) or any(
+        one is not None and one.status == WHOLE_IMAGE for one, *_ in inputs
+    ):
         return Field.whole(*sides)
     if result.ndim != 4 or any(one is None for one, *_ in inputs):
         return None
     if name == "conv2d":
-        given = dict(zip(("input", "weight", "bias", "stride", "padding", "dilation"), args, strict=False)) | dict(kwargs)
+        given = dict(
+            zip(("input", "weight", "bias", "stride", "padding", "dilation"), args, strict=False)
+        ) | dict(kwargs)
         size, padding = tuple(given["weight"].shape[2:]), given.get("padding", 0)
         if isinstance(padding, str):
-            total = [d * (k - 1) if padding == "same" else 0 for k, d in zip(size, _two(given.get("dilation", 1)), strict=True)]
+            total = [
+                d * (k - 1) if padding == "same" else 0
+                for k, d in zip(size, _two(given.get("dilation", 1)), strict=True)
+            ]
             padding = tuple((n // 2, n - n // 2) for n in total)
-        return field.through(_window(size, given.get("stride", 1), padding, given.get("dilation", 1)))
+        return field.through(
+            _window(size, given.get("stride", 1), padding, given.get("dilation", 1))
+        )
     if name in _POOLS:
-        place = {"max_pool2d_with_indices": "max_pool2d", "_max_pool2d": "max_pool2d"}.get(name, name)
-        order = {"max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"), "avg_pool2d": ("input", "kernel_size", "stride", "padding")}
-        given = dict(zip(order.get(place, ("input", "norm_type", "kernel_size", "stride")), args, strict=False)) | dict(kwargs)
+        place = {"max_pool2d_with_indices": "max_pool2d", "_max_pool2d": "max_pool2d"}.get(
+            name, name
+        )
+        order = {
+            "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"),
+            "avg_pool2d": ("input", "kernel_size", "stride", "padding"),
+        }
+        given = dict(
+            zip(
+                order.get(place, ("input", "norm_type", "kernel_size", "stride")),
+                args,
+                strict=False,
+            )
+        ) | dict(kwargs)
         size = _two(given["kernel_size"])
-        return field.through(_window(size, given.get("stride") or size, given.get("padding", 0), given.get("dilation", 1)))
+        return field.through(
+            _window(
+                size, given.get("stride") or size, given.get("padding", 0), given.get("dilation", 1)
+            )
+        )
     if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
         grid = tuple(result.shape[2:])
         empty = Maps(np.empty((0, shape[1], *shape[2:]), np.float32), field)
         return AdaptivePool("average", grid).run([empty], {}, Mode(sides))[0].field
-    same_places = all(len(one_shape) == 4 and one_shape[2:] == tuple(result.shape[2:]) for _, one_shape, _ in inputs)
+    same_places = all(
+        len(one_shape) == 4 and one_shape[2:] == tuple(result.shape[2:])
+        for _, one_shape, _ in inputs
+    )
     if same_places and (name in _POINTWISE or name in _JOINS):
         return join([one for one, *_ in inputs])
     if name == "mean" and tuple(result.shape[2:]) == (1, 1):
@@ -121,10 +158,16 @@ def _field_after(name: str, inputs: Sequence[Any], args: Any, kwargs: Mapping[st
 
 
 def _two(value: Any) -> tuple[int, int]:
-    pair = tuple(value) if isinstance(value, tuple | list) else (value,)
+    if isinstance(value, tuple | list):
+        pair = tuple(value)
+    else:
+        pair = (value,)
     return (int(pair[0]), int(pair[-1]))
 
 
 def _window(size: Any, stride: Any, padding: Any, dilation: Any) -> Window:
-    sides = padding if isinstance(padding, tuple) and padding and isinstance(padding[0], tuple) else _two(padding)
+    if isinstance(padding, tuple) and padding and isinstance(padding[0], tuple):
+        sides = padding
+    else:
+        sides = _two(padding)
     return Window(_two(size), _two(stride), sides, _two(dilation))

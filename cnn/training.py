@@ -1,4 +1,5 @@
-"""Training: minibatches, updates, validation, checkpoints; everything random follows from the seed, the epoch and the batch."""
+"""Training: minibatches, updates, validation, checkpoints; everything random follows from the seed,
+the epoch and the batch."""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from cnn.augmentation import Augmentation
-from cnn.graph import Graph
-from cnn.losses import LOSSES
-from cnn.optimisers import OPTIMISERS, SCHEDULES, Optimiser, rate_factor
-from cnn.weights import read_about, read_tensors, write_tensors
-from extraction.arrays import Array, to_host
-from extraction.parallel import workers
+from .augmentation import Augmentation
+from .graph import Graph
+from .losses import LOSSES
+from .optimisers import OPTIMISERS, SCHEDULES, Optimiser, rate_factor
+from .weights import read_about, read_tensors, write_tensors
+from hmax_cnn.extraction.arrays import Array, to_host
+from hmax_cnn.extraction.parallel import workers
 
 _SAVE_EVERY = 60  # seconds between checkpoints within an epoch
 _DIVERGED = 1e3  # times the first loss
@@ -32,7 +33,8 @@ _BEST = "best "  # before the names of the best weights in a checkpoint
 
 
 class DivergenceError(RuntimeError):
-    """Training left the range where it can recover: the loss is not a number, or far above where it began."""
+    """Training left the range where it can recover: the loss is not a number, or far above where it
+    began."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,16 @@ class Course:
     random_state: int
 
     def __post_init__(self) -> None:
-        for name, choices in (("loss", tuple(LOSSES)), ("schedule", SCHEDULES), ("optimiser", OPTIMISERS)):
+        for name, choices in (
+            ("loss", tuple(LOSSES)),
+            ("schedule", SCHEDULES),
+            ("optimiser", OPTIMISERS),
+        ):
             if getattr(self, name) not in choices:
-                msg = f"`{name}` must be one of {', '.join(map(repr, choices))}, got {getattr(self, name)!r}."
+                msg = (
+                    f"`{name}` must be one of {', '.join(map(repr, choices))}, got "
+                    f"{getattr(self, name)!r}."
+                )
                 raise ValueError(msg)
         limits = {
             "epochs": (0, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1),
@@ -64,15 +73,26 @@ class Course:
         whole = ("epochs", "batch_size", "random_state")
         for name, (low, high) in limits.items():
             value = getattr(self, name)
-            kinds = int | np.integer if name in whole else int | float | np.number
+            if name in whole:
+                kinds = int | np.integer
+            else:
+                kinds = int | float | np.number
             if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-                msg = f"`{name}` must be a {'whole ' if name in whole else ''}number from {low} to {high:g}, got {value!r}."
+                msg = (
+                    f"`{name}` must be a {'whole ' if name in whole else ''}number from {low} to "
+                    f"{high:g}, got {value!r}."
+                )
                 raise ValueError(msg)
-        if self.patience is not None and (isinstance(self.patience, bool) or not isinstance(self.patience, int | np.integer)):
+        if self.patience is not None and (
+            isinstance(self.patience, bool) or not isinstance(self.patience, int | np.integer)
+        ):
             msg = f"`patience` must be a whole number of epochs or None, got {self.patience!r}."
             raise ValueError(msg)
         if self.patience is not None and (self.patience < 1 or self.validation_fraction == 0):
-            msg = f"`patience` must be at least 1 and needs a `validation_fraction` above 0, got {self.patience} and {self.validation_fraction}."
+            msg = (
+                "`patience` must be at least 1 and needs a `validation_fraction` above 0, got "
+                f"{self.patience} and {self.validation_fraction}."
+            )
             raise ValueError(msg)
 
     def rule(self) -> Optimiser:
@@ -120,7 +140,9 @@ class State:
     def about(self) -> dict[str, Any]:
         """All but the arrays, as JSON takes it."""
         names = ("epoch", "batch", "n_updates", "sums", "first_loss", "history", "waited")
-        return {name: getattr(self, name) for name in names} | {"best_loss": None if math.isinf(self.best_loss) else self.best_loss}
+        return {name: getattr(self, name) for name in names} | {
+            "best_loss": None if math.isinf(self.best_loss) else self.best_loss
+        }
 
 
 @dataclass
@@ -162,10 +184,16 @@ class Lesson:
         for one in np.unique(self.classes) if share else ():
             members = rng.permutation(np.flatnonzero(self.classes == one))
             held.append(members[: min(len(members) - 1, max(1, round(share * len(members))))])
-        held_out = np.sort(np.concatenate(held)) if held else np.array([], int)
+        if held:
+            held_out = np.sort(np.concatenate(held))
+        else:
+            held_out = np.array([], int)
         learnt_from = np.setdiff1d(np.arange(len(self.classes)), held_out)
         if not len(learnt_from):
-            msg = f"`validation_fraction` {share} leaves no images of {len(self.classes)} to learn from. Lower it."
+            msg = (
+                f"`validation_fraction` {share} leaves no images of {len(self.classes)} to learn "
+                "from. Lower it."
+            )
             raise ValueError(msg)
         return learnt_from, held_out
 
@@ -177,7 +205,12 @@ class Lesson:
             images = self.augmentation.apply(images, np.random.default_rng([*seed, 1]))
         outputs = self.graph.outputs
         values, pullback, statistics = self.graph.forward(
-            self.prepare(images), state.weights, list(outputs), training=True, seed=seed, frozen=self.frozen
+            self.prepare(images),
+            state.weights,
+            list(outputs),
+            training=True,
+            seed=seed,
+            frozen=self.frozen,
         )
         right = self.xp.asarray(self.classes[indices])
         main, gradients = next(iter(outputs)), {}
@@ -185,9 +218,12 @@ class Lesson:
         for name, share in outputs.items():
             scores = values[name].reshape(len(indices), -1)
             losses[name], gradient = LOSSES[self.course.loss](scores, right)
-            gradients[name] = (share * gradient).reshape(values[name].shape).astype(values[name].dtype)
+            gradients[name] = (
+                (share * gradient).reshape(values[name].shape).astype(values[name].dtype)
+            )
         loss = sum(outputs[name] * losses[name] for name in outputs)
-        state.first_loss = loss if state.first_loss is None else state.first_loss
+        if state.first_loss is None:
+            state.first_loss = loss
         if not loss <= _DIVERGED * max(1.0, abs(state.first_loss)):
             raise DivergenceError(_explained(loss, state, self.course, rate))
         to_weights, _ = pullback(gradients)
@@ -201,7 +237,9 @@ class Lesson:
         total, n_right = 0.0, 0
         for first in range(0, len(indices), self.course.batch_size):
             some = indices[first : first + self.course.batch_size]
-            values, _, _ = self.graph.forward(self.prepare(self.read(some)), weights, [main], frozen=list(self.graph.nodes))
+            values, _, _ = self.graph.forward(
+                self.prepare(self.read(some)), weights, [main], frozen=list(self.graph.nodes)
+            )
             scores, right = values[main].reshape(len(some), -1), self.xp.asarray(self.classes[some])
             total += LOSSES[self.course.loss](scores, right)[0] * len(some)
             n_right += int((scores.argmax(axis=1) == right).sum())
@@ -209,14 +247,24 @@ class Lesson:
 
 
 def _explained(loss: float, state: State, course: Course, rate: float) -> str:
-    kind = "is not a number any more" if math.isnan(loss) else f"rose to {loss:.3g}"
+    if math.isnan(loss):
+        kind = "is not a number any more"
+    else:
+        kind = f"rose to {loss:.3g}"
     return (
-        f"Training diverged: the loss {kind} at update {state.n_updates + 1}, in epoch {state.epoch + 1}; it began at {state.first_loss:.3g}. "
-        f"Lower `learning_rate` ({course.learning_rate:g}; {rate:.3g} at this update), or start from other weights."
+        f"Training diverged: the loss {kind} at update {state.n_updates + 1}, in epoch "
+        f"{state.epoch + 1}; it began at {state.first_loss:.3g}. "
+        f"Lower `learning_rate` ({course.learning_rate:g}; {rate:.3g} at this update), or "
+        "start from other weights."
     )
 
 
-def train(lesson: Lesson, state: State, keep: Callable[[State], None] | None = None, show: bool | None = None) -> State:
+def train(
+    lesson: Lesson,
+    state: State,
+    keep: Callable[[State], None] | None = None,
+    show: bool | None = None,
+) -> State:
     """Train to the end of the course, from where the state stands.
 
     Parameters
@@ -227,7 +275,8 @@ def train(lesson: Lesson, state: State, keep: Callable[[State], None] | None = N
     keep : callable or None
         Called with the state after every epoch, every minute, and before an interruption goes on.
     show : bool or None
-        A progress bar with loss and accuracy for work of over two seconds; None shows it on a terminal only.
+        A progress bar with loss and accuracy for work of over two seconds; None shows it on a
+        terminal only.
 
     Raises
     ------
@@ -243,15 +292,29 @@ def train(lesson: Lesson, state: State, keep: Callable[[State], None] | None = N
         total=course.epochs * n_batches, initial=min(state.n_updates, course.epochs * n_batches), unit="update", delay=2,
         disable=None if show is None else not show,
     )  # fmt: skip
-    with workers(lesson.n_threads), _whole_updates() as interrupted, bar, np.errstate(over="ignore", invalid="ignore"):
+    with (
+        workers(lesson.n_threads),
+        _whole_updates() as interrupted,
+        bar,
+        np.errstate(over="ignore", invalid="ignore"),
+    ):
         while state.epoch < course.epochs and not _has_waited(state, course):
-            order = np.random.default_rng([course.random_state, 1, state.epoch]).permutation(learnt_from)
+            order = np.random.default_rng([course.random_state, 1, state.epoch]).permutation(
+                learnt_from
+            )
             began, rate = time.monotonic(), 0.0
             for batch in range(state.batch, n_batches):
                 indices = _batch(order, batch, course.batch_size, n_batches)
-                rate = course.learning_rate * rate_factor(course.schedule, (state.epoch * n_batches + batch) / (course.epochs * n_batches))
+                rate = course.learning_rate * rate_factor(
+                    course.schedule, (state.epoch * n_batches + batch) / (course.epochs * n_batches)
+                )
                 loss, n_right = lesson.update(state, indices, rate)
-                state.sums = [total + new for total, new in zip(state.sums, (loss * len(indices), n_right, len(indices)), strict=True)]
+                state.sums = [
+                    total + new
+                    for total, new in zip(
+                        state.sums, (loss * len(indices), n_right, len(indices)), strict=True
+                    )
+                ]
                 state.batch, state.n_updates = batch + 1, state.n_updates + 1
                 bar.update()
                 bar.set_description(f"epoch {state.epoch + 1}/{course.epochs}", refresh=False)
@@ -286,10 +349,18 @@ def _has_waited(state: State, course: Course) -> bool:
     return course.patience is not None and state.waited >= course.patience
 
 
-def _close_epoch(lesson: Lesson, state: State, held_out: np.ndarray, rate: float, seconds: float) -> None:
+def _close_epoch(
+    lesson: Lesson, state: State, held_out: np.ndarray, rate: float, seconds: float
+) -> None:
     """One row of history; the best weights so far are remembered."""
     loss, n_right, n_seen = state.sums
-    row = {"epoch": state.epoch + 1, "loss": loss / n_seen, "accuracy": n_right / n_seen, "learning_rate": rate, "seconds": round(seconds, 3)}
+    row = {
+        "epoch": state.epoch + 1,
+        "loss": loss / n_seen,
+        "accuracy": n_right / n_seen,
+        "learning_rate": rate,
+        "seconds": round(seconds, 3),
+    }
     if len(held_out):
         row["validation_loss"], row["validation_accuracy"] = lesson.assess(state.weights, held_out)
         state.waited += 1
@@ -338,12 +409,21 @@ def _whole_updates() -> Iterator[threading.Event]:
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: State, about: Mapping[str, Any]) -> None:
-    """All of a state into a safetensors file, whole or not at all; `about` tells what training it belongs to."""
-    arrays = state.weights | state.memory | {_BEST + name: array for name, array in state.best.items()}
-    write_tensors(path, {name: to_host(array) for name, array in arrays.items()}, {"state": state.about(), "training": dict(about)})
+    """All of a state into a safetensors file, whole or not at all; `about` tells what training it
+    belongs to."""
+    arrays = (
+        state.weights | state.memory | {_BEST + name: array for name, array in state.best.items()}
+    )
+    write_tensors(
+        path,
+        {name: to_host(array) for name, array in arrays.items()},
+        {"state": state.about(), "training": dict(about)},
+    )
 
 
-def read_checkpoint(path: str | os.PathLike[str], fresh: State, about: Mapping[str, Any], xp: ModuleType) -> State:
+def read_checkpoint(
+    path: str | os.PathLike[str], fresh: State, about: Mapping[str, Any], xp: ModuleType
+) -> State:
     """The state in a checkpoint, if it belongs to this training.
 
     Raises
@@ -353,17 +433,32 @@ def read_checkpoint(path: str | os.PathLike[str], fresh: State, about: Mapping[s
     """
     header = read_about(path)
     belongs, kept = header.get("training", {}), header.get("state", {})
-    differs = [name for name, value in json.loads(json.dumps(about)).items() if belongs.get(name) != value]
+    differs = [
+        name for name, value in json.loads(json.dumps(about)).items() if belongs.get(name) != value
+    ]
     arrays = read_tensors(path)
     expected: Sequence[str] = [*fresh.weights, *fresh.memory]
     if differs or not kept or not set(expected) <= set(arrays):
-        what = f"its {differs[0]} is {belongs.get(differs[0])!r}, not {about[differs[0]]!r}" if differs else "it lacks weights of this network"
-        msg = f"The checkpoint {Path(path)} belongs to another training: {what}. Remove it, or choose another `checkpoint`."
+        if differs:
+            what = f"its {differs[0]} is {belongs.get(differs[0])!r}, not {about[differs[0]]!r}"
+        else:
+            what = "it lacks weights of this network"
+        msg = (
+            f"The checkpoint {Path(path)} belongs to another training: {what}. Remove it, or "
+            "choose another `checkpoint`."
+        )
         raise ValueError(msg)
-    best_loss = math.inf if kept["best_loss"] is None else kept["best_loss"]
+    if kept["best_loss"] is None:
+        best_loss = math.inf
+    else:
+        best_loss = kept["best_loss"]
     return State(
         **(kept | {"best_loss": best_loss}),
         weights={name: xp.asarray(arrays[name]) for name in fresh.weights},
         memory={name: xp.asarray(arrays[name]) for name in fresh.memory},
-        best={name: xp.asarray(arrays[_BEST + name]) for name in fresh.weights if _BEST + name in arrays},
+        best={
+            name: xp.asarray(arrays[_BEST + name])
+            for name in fresh.weights
+            if _BEST + name in arrays
+        },
     )

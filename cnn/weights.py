@@ -1,4 +1,5 @@
-"""Weights in files: safetensors only, bounded and checked before they are read, names of torchvision and timm understood."""
+"""Weights in files: safetensors only, bounded and checked before they are read, names of
+torchvision and timm understood."""
 
 from __future__ import annotations
 
@@ -14,13 +15,16 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from cnn.graph import Graph
-from cnn.layers import Weight
-from extraction.arrays import Array
-from extraction.files import LARGEST_ARCHIVE, written_whole
+from .graph import Graph
+from .layers import Weight
+from hmax_cnn.extraction.arrays import Array
+from hmax_cnn.extraction.files import LARGEST_ARCHIVE, written_whole
 
 FORMAT = "hmax-cnn 1"  # the only key of our headers, so that equal weights give equal bytes
-IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))  # mean and deviation of red, green, blue in 0..255, as torchvision has them
+IMAGENET = (
+    (123.675, 116.28, 103.53),
+    (58.395, 57.12, 57.375),
+)  # mean and deviation of red, green, blue in 0..255, as torchvision has them
 _IGNORED = "num_batches_tracked"  # PyTorch's counter beside running statistics
 _NUMBERS = ("F64", "F32", "F16", "I64", "I32", "I16", "I8", "U8")
 
@@ -50,7 +54,9 @@ class Learned:
         if xp is np:
             return self.arrays
         if xp.__name__ not in self.copies:
-            self.copies[xp.__name__] = {name: xp.asarray(array) for name, array in self.arrays.items()}
+            self.copies[xp.__name__] = {
+                name: xp.asarray(array) for name, array in self.arrays.items()
+            }
         return self.copies[xp.__name__]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -64,35 +70,59 @@ class Learned:
         OSError
             If the file cannot be written.
         """
-        own = {"mean": self.mean, "deviation": self.deviation, "classes": None if self.classes is None else self.classes.tolist()}
+        own = {
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "classes": None if self.classes is None else self.classes.tolist(),
+        }
         write_tensors(path, self.arrays, own | dict(about))
 
 
-def write_tensors(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+def write_tensors(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]
+) -> None:
     """Arrays into a safetensors file, with `about` as JSON in its header."""
-    content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {FORMAT: json.dumps(about)})
+    content = save(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+        {FORMAT: json.dumps(about)},
+    )
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
 
 
 def per_channel(standard: Any, n_channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Means and deviations of pixel values for so many channels, from 'imagenet' or (means, deviations).
+    """Means and deviations of pixel values for so many channels, from 'imagenet' or (means,
+    deviations).
 
     Raises
     ------
     ValueError
         If they are nothing of the kind.
     """
-    chosen = IMAGENET if isinstance(standard, str) and standard == "imagenet" else standard
+    if isinstance(standard, str) and standard == "imagenet":
+        chosen = IMAGENET
+    else:
+        chosen = standard
     try:
         mean, deviation = (tuple(float(n) for n in part) for part in chosen)
-        good = all(len(part) in (n_channels, 3) and np.isfinite(part).all() for part in (mean, deviation)) and min(deviation) > 0
+        good = (
+            all(
+                len(part) in (n_channels, 3) and np.isfinite(part).all()
+                for part in (mean, deviation)
+            )
+            and min(deviation) > 0
+        )
     except (TypeError, ValueError):
         good = False
     if not good:
-        msg = f"`standardise` must be 'imagenet' or (means, deviations) of {n_channels} channels each, deviations positive, got {standard!r}."
+        msg = (
+            f"`standardise` must be 'imagenet' or (means, deviations) of {n_channels} channels "
+            f"each, deviations positive, got {standard!r}."
+        )
         raise ValueError(msg)
-    return tuple(part if len(part) == n_channels else (float(np.mean(part)),) for part in (mean, deviation))
+    return tuple(
+        part if len(part) == n_channels else (float(np.mean(part)),) for part in (mean, deviation)
+    )
 
 
 def stamp(path: Any) -> tuple[str, int]:
@@ -108,14 +138,23 @@ def _opened(path: str | os.PathLike[str]) -> Any:
         msg = f"There is no file of weights {file}. Check the name and the folder."
         raise FileNotFoundError(msg)
     if file.stat().st_size > LARGEST_ARCHIVE:
-        msg = f"{file} has {file.stat().st_size / 2**30:.1f} GiB, more than the {LARGEST_ARCHIVE // 2**30} GiB allowed."
+        msg = (
+            f"{file} has {file.stat().st_size / 2**30:.1f} GiB, more than the "
+            f"{LARGEST_ARCHIVE // 2**30} GiB allowed."
+        )
         raise ValueError(msg)
     try:
         return safe_open(file, framework="numpy")
     except (SafetensorError, OSError, ValueError) as error:
         pickled = file.suffix in (".pth", ".pt", ".bin", ".ckpt", ".pkl")
-        remedy = "Files that must be unpickled are never read: in PyTorch, convert with safetensors.torch.save_file(model.state_dict(), ...)."
-        msg = f"{file} is not a safetensors file ({error}). {remedy if pickled else 'Write it again with the safetensors package.'}"
+        remedy = (
+            "Files that must be unpickled are never read: in PyTorch, convert with "
+            "safetensors.torch.save_file(model.state_dict(), ...)."
+        )
+        msg = (
+            f"{file} is not a safetensors file ({error}). "
+            f"{remedy if pickled else 'Write it again with the safetensors package.'}"
+        )
         raise ValueError(msg) from error
 
 
@@ -137,15 +176,25 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
         msg = f"{path} has a damaged header ({error}). Write it again."
         raise ValueError(msg) from error
     if not isinstance(about, dict):
-        msg = f"{path} has a damaged header: it should be a JSON object, got {type(about).__name__}. Write it again."
+        msg = (
+            f"{path} has a damaged header: it should be a JSON object, got "
+            f"{type(about).__name__}. Write it again."
+        )
         raise ValueError(msg)  # noqa: TRY004 - the file is at fault, not a type handed in
     if "architecture" in about and not (
         isinstance(about["architecture"], str)
         and isinstance(about.get("options"), dict)
-        and all(isinstance(n, int | float) for name in ("mean", "deviation") for n in about.get(name) or [None])
+        and all(
+            isinstance(n, int | float)
+            for name in ("mean", "deviation")
+            for n in about.get(name) or [None]
+        )
         and (about.get("classes") is None or isinstance(about["classes"], list))
     ):
-        msg = f"{path} has a damaged header: architecture, options, mean, deviation or classes are not what they should be. Write it again."
+        msg = (
+            f"{path} has a damaged header: architecture, options, mean, deviation or classes are "
+            "not what they should be. Write it again."
+        )
         raise ValueError(msg)
     return about
 
@@ -161,11 +210,20 @@ def head_size(path: str | os.PathLike[str], graph: Graph) -> int | None:
     head = graph.nodes[graph.heads(graph.weights())[0]]
     with _opened(path) as file:
         names = set(file.keys())
-        found = [f"{stem}.weight" for stem in (head.name, *head.published) if f"{stem}.weight" in names]
-        return int(file.get_slice(found[0]).get_shape()[0]) if found else None
+        found = [
+            f"{stem}.weight" for stem in (head.name, *head.published) if f"{stem}.weight" in names
+        ]
+        if found:
+            return int(file.get_slice(found[0]).get_shape()[0])
+        return None
 
 
-def read_weights(path: str | os.PathLike[str], graph: Graph, wanted: Mapping[str, Weight], without: Sequence[str] = ()) -> dict[str, np.ndarray]:
+def read_weights(
+    path: str | os.PathLike[str],
+    graph: Graph,
+    wanted: Mapping[str, Weight],
+    without: Sequence[str] = (),
+) -> dict[str, np.ndarray]:
     """The weights of a network from a file in our own names, torchvision's or timm's.
 
     Parameters
@@ -186,50 +244,101 @@ def read_weights(path: str | os.PathLike[str], graph: Graph, wanted: Mapping[str
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, it is no safetensors file, or tensors are missing, extra, misshapen or not numbers; all are named.
+        If there is no such file, it is no safetensors file, or tensors are missing, extra,
+        misshapen or not numbers; all are named.
     """
     with _opened(path) as file:
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
         held = {name: _in_file(name, graph, shapes) for name in wanted}
         unread = {name for name in held if name.rpartition(".")[0] in without}
         missing = [name for name in wanted if held[name] is None and name not in unread]
-        extra = [name for name in shapes if name not in held.values() and not name.endswith(_IGNORED) and not name.startswith(graph.spare)]
-        odd = [name for name in wanted if held[name] is not None and name not in unread and not _fits(shapes[held[name]], wanted[name].shape)]
+        extra = [
+            name
+            for name in shapes
+            if name not in held.values()
+            and not name.endswith(_IGNORED)
+            and not name.startswith(graph.spare)
+        ]
+        odd = [
+            name
+            for name in wanted
+            if held[name] is not None
+            and name not in unread
+            and not _fits(shapes[held[name]], wanted[name].shape)
+        ]
         if missing or extra or odd:
-            raise ValueError(_misfit(path, missing, extra, [f"{held[n]} {shapes[held[n]]} where {wanted[n].shape} is needed" for n in odd]))
-        read = {name: source for name, source in held.items() if source is not None and name not in unread}
-        return {name: _numbers(path, file, source).reshape(wanted[name].shape) for name, source in read.items()}
+            raise ValueError(
+                _misfit(
+                    path,
+                    missing,
+                    extra,
+                    [f"{held[n]} {shapes[held[n]]} where {wanted[n].shape} is needed" for n in odd],
+                )
+            )
+        read = {
+            name: source
+            for name, source in held.items()
+            if source is not None and name not in unread
+        }
+        return {
+            name: _numbers(path, file, source).reshape(wanted[name].shape)
+            for name, source in read.items()
+        }
 
 
 def _in_file(name: str, graph: Graph, shapes: Mapping[str, Any]) -> str | None:
     """What a file calls one of our weights; None where it has none."""
     layer, _, own = name.rpartition(".")
-    return next((f"{stem}.{own}" for stem in (layer, *graph.nodes[layer].published) if f"{stem}.{own}" in shapes), None)
+    return next(
+        (
+            f"{stem}.{own}"
+            for stem in (layer, *graph.nodes[layer].published)
+            if f"{stem}.{own}" in shapes
+        ),
+        None,
+    )
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether a tensor is the wanted one; timm keeps dense layers as convolutions over the whole map."""
-    return shape == wanted or (len(wanted) == 2 and len(shape) == 4 and shape[0] == wanted[0] and int(np.prod(shape)) == int(np.prod(wanted)))
+    """Whether a tensor is the wanted one; timm keeps dense layers as convolutions over the whole
+    map."""
+    return shape == wanted or (
+        len(wanted) == 2
+        and len(shape) == 4
+        and shape[0] == wanted[0]
+        and int(np.prod(shape)) == int(np.prod(wanted))
+    )
 
 
 def _misfit(path: Any, missing: Sequence[str], extra: Sequence[str], odd: Sequence[str]) -> str:
     parts = [
         f"{len(names)} {what}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
-        for what, names in (("missing", missing), ("not of this network", extra), ("of another shape", odd))
+        for what, names in (
+            ("missing", missing),
+            ("not of this network", extra),
+            ("of another shape", odd),
+        )
         if names
     ]
     return (
-        f"{path} does not fit the network. Tensors {'; '.join(parts)}. Check `architecture`, or set replace_head=True where only the classes differ."
+        f"{path} does not fit the network. Tensors {'; '.join(parts)}. Check `architecture`, or "
+        "set replace_head=True where only the classes differ."
     )
 
 
 def _numbers(path: Any, file: Any, name: str) -> np.ndarray:
     kind = file.get_slice(name).get_dtype()
     if kind not in _NUMBERS:
-        msg = f"{path}: tensor {name!r} is of type {kind}, which cannot be read. Convert it to float32 first."
+        msg = (
+            f"{path}: tensor {name!r} is of type {kind}, which cannot be read. Convert it to "
+            "float32 first."
+        )
         raise ValueError(msg)
     array = np.asarray(file.get_tensor(name), np.float32)
     if not np.isfinite(array).all():
-        msg = f"{path}: tensor {name!r} holds NaN or infinity. Take the weights from before training diverged."
+        msg = (
+            f"{path}: tensor {name!r} holds NaN or infinity. Take the weights from before "
+            "training diverged."
+        )
         raise ValueError(msg)
     return array

@@ -1,7 +1,16 @@
 """What the models look at."""
 
-from data.datasets import Dataset, SkippedImagesWarning, digits, open_dataset, photographs, read_folder, read_idx, read_index
-from data.images import Framing, ImageError, read_image
+from .datasets import (
+    Dataset,
+    SkippedImagesWarning,
+    digits,
+    open_dataset,
+    photographs,
+    read_folder,
+    read_idx,
+    read_index,
+)
+from .images import Framing, ImageError, read_image
 
 __all__ = [
     "Dataset",

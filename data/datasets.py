@@ -18,7 +18,7 @@ from PIL import Image, ImageColor
 from sklearn.datasets import load_digits, load_sample_images
 from tqdm.auto import tqdm
 
-from data.images import AS_IT_IS, SUFFIXES, Framing, ImageError, read_image
+from .images import AS_IT_IS, SUFFIXES, Framing, ImageError, read_image
 
 _SPLITS = ("train", "test")
 _LARGEST_IDX = 2**31  # bytes
@@ -31,7 +31,8 @@ class SkippedImagesWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images with names, and where known labels and a split; pictures on disk are decoded when they are looked at.
+    """Images with names, and where known labels and a split; pictures on disk are decoded when they
+    are looked at.
 
     Attributes
     ----------
@@ -63,26 +64,53 @@ class Dataset:
         return len(self.names)
 
     def __repr__(self) -> str:
-        classes = "" if self.labels is None else f", {len(np.unique(self.labels))} classes"
-        split = "" if self.split is None else f", {(self.split == 'train').sum()} to train and {(self.split == 'test').sum()} to test"
-        return f"Dataset({len(self)} images from {self.names[0]!r} to {self.names[-1]!r}{classes}{split})"
+        if self.labels is None:
+            classes = ""
+        else:
+            classes = f", {len(np.unique(self.labels))} classes"
+        if self.split is None:
+            split = ""
+        else:
+            split = (
+                f", {(self.split == 'train').sum()} to train and {(self.split == 'test').sum()} "
+                "to test"
+            )
+        return (
+            f"Dataset({len(self)} images from {self.names[0]!r} to "
+            f"{self.names[-1]!r}{classes}{split})"
+        )
 
     def __getitem__(self, index: Any) -> Any:
-        """One image, of shape (height, width) or (height, width, 3); a slice or several numbers give a `subset`."""
+        """One image, of shape (height, width) or (height, width, 3); a slice or several numbers
+        give a `subset`."""
         if not isinstance(index, int | np.integer):
             return self.subset(index)
         item = self.source[index]
         if isinstance(item, Path):
             return read_image(item, self.framing, self.background)
-        return item if isinstance(self.source, np.ndarray) else np.asarray(self.framing.apply(Image.fromarray(item)))
+        if isinstance(self.source, np.ndarray):
+            return item
+        return np.asarray(self.framing.apply(Image.fromarray(item)))
 
     def subset(self, indices: Any) -> Dataset:
         """Some of the images, in the order asked for."""
         chosen = np.arange(len(self))[indices]
-        source = self.source[chosen] if isinstance(self.source, np.ndarray) else [self.source[i] for i in chosen]
-        labels, split = (None if column is None else column[chosen] for column in (self.labels, self.split))
+        if isinstance(self.source, np.ndarray):
+            source = self.source[chosen]
+        else:
+            source = [self.source[i] for i in chosen]
+        labels, split = (
+            None if column is None else column[chosen] for column in (self.labels, self.split)
+        )
         columns = {name: column[chosen] for name, column in self.columns.items()}
-        return replace(self, source=source, names=[self.names[i] for i in chosen], labels=labels, split=split, columns=columns)
+        return replace(
+            self,
+            source=source,
+            names=[self.names[i] for i in chosen],
+            labels=labels,
+            split=split,
+            columns=columns,
+        )
 
     def framed(self, rule: Framing | str, background: str | None = None) -> Dataset:
         """The same pictures brought to size by a rule; see `Framing`.
@@ -92,20 +120,31 @@ class Dataset:
         ValueError
             If this is no such rule.
         """
-        framing = Framing(rule) if isinstance(rule, str) else rule
+        if isinstance(rule, str):
+            framing = Framing(rule)
+        else:
+            framing = rule
         if background is not None:
             try:
                 ImageColor.getrgb(background)
             except ValueError as error:
-                msg = f"`background` must be a colour, such as 'white' or '#808080', got {background!r}."
+                msg = (
+                    "`background` must be a colour, such as 'white' or '#808080', got "
+                    f"{background!r}."
+                )
                 raise ValueError(msg) from error
         if not isinstance(self.source, np.ndarray):
             return replace(self, framing=framing, background=background)
         if framing.rule == "none":
             return self
         framed = [np.asarray(framing.apply(Image.fromarray(image))) for image in self.source]
-        earlier = [] if self.framing.rule == "none" else [self.framing.rule]
-        return replace(self, source=np.stack(framed), framing=Framing(",".join([*earlier, framing.rule])))
+        if self.framing.rule == "none":
+            earlier = []
+        else:
+            earlier = [self.framing.rule]
+        return replace(
+            self, source=np.stack(framed), framing=Framing(",".join([*earlier, framing.rule]))
+        )
 
     def checked(self, skip_bad: bool = False, progress: bool | None = None) -> Dataset:
         """Decode every picture once, so that a bad one is known before hours of work.
@@ -120,12 +159,19 @@ class Dataset:
         Raises
         ------
         ImageError
-            If pictures are bad and are not to be skipped; the text names them all, or the first twenty.
+            If pictures are bad and are not to be skipped; the text names them all, or the first
+            twenty.
         """
         if isinstance(self.source, np.ndarray):
             return self
         good, bad = [], []
-        for index in tqdm(range(len(self)), desc="Checking", unit="image", delay=2, disable=None if progress is None else not progress):
+        for index in tqdm(
+            range(len(self)),
+            desc="Checking",
+            unit="image",
+            delay=2,
+            disable=None if progress is None else not progress,
+        ):
             try:
                 self[index]
                 good.append(index)
@@ -136,15 +182,21 @@ class Dataset:
         listed = "\n  ".join(bad[:20] + ([f"and {len(bad) - 20} more"] if len(bad) > 20 else []))
         if not skip_bad or not good:
             msg = (
-                f"{len(bad)} of {len(self)} pictures cannot be read:\n  {listed}\nMend or remove them, or leave them out with skip_bad (--skip-bad)."
+                f"{len(bad)} of {len(self)} pictures cannot be read:\n  {listed}\nMend or remove "
+                "them, or leave them out with skip_bad (--skip-bad)."
             )
             raise ImageError(msg)
-        warnings.warn(f"{len(bad)} of {len(self)} pictures were left out:\n  {listed}", SkippedImagesWarning, stacklevel=2)
+        warnings.warn(
+            f"{len(bad)} of {len(self)} pictures were left out:\n  {listed}",
+            SkippedImagesWarning,
+            stacklevel=2,
+        )
         return replace(self.subset(good), skipped=tuple(bad))
 
 
 def read_folder(path: str | os.PathLike[str]) -> Dataset:
-    """Pictures in a folder: class by subfolder, with or without `train` and `test` above them; or all in one, without classes.
+    """Pictures in a folder: class by subfolder, with or without `train` and `test` above them; or
+    all in one, without classes.
 
     Parameters
     ----------
@@ -165,7 +217,11 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
     if not root.is_dir():
         msg = f"There is no folder {root}. Check the name."
         raise FileNotFoundError(msg)
-    visible = (file.relative_to(root) for file in root.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    visible = (
+        file.relative_to(root)
+        for file in root.rglob("*")
+        if file.suffix.lower() in SUFFIXES and file.is_file()
+    )
     files = sorted(file for file in visible if not any(part.startswith(".") for part in file.parts))
     if not files:
         msg = f"The folder {root} holds no pictures ({', '.join(SUFFIXES)})."
@@ -173,25 +229,41 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
     has_split = all(file.parts[0] in _SPLITS for file in files)
     if not has_split and (root / "train").is_dir() and (root / "test").is_dir():
         stray = next(file for file in files if file.parts[0] not in _SPLITS)
-        msg = f"{root} has train and test, but also {stray}. Move it away, or say what is what in a CSV index."
+        msg = (
+            f"{root} has train and test, but also {stray}. Move it away, or say what is what in "
+            "a CSV index."
+        )
         raise ValueError(msg)
-    split = np.array([file.parts[0] for file in files]) if has_split else None
+    if has_split:
+        split = np.array([file.parts[0] for file in files])
+    else:
+        split = None
     classes = [file.parts[1:-1] if has_split else file.parts[:-1] for file in files]
     if any(classes) and not all(classes):
         stray = files[classes.index(())]
-        msg = f"{root} has a folder per class, but {stray} lies in none. Move it, or say what is what in a CSV index."
+        msg = (
+            f"{root} has a folder per class, but {stray} lies in none. Move it, or say what is "
+            "what in a CSV index."
+        )
         raise ValueError(msg)
-    labels = np.array(["/".join(parts) for parts in classes]) if all(classes) else None
-    return Dataset([root / file for file in files], [file.as_posix() for file in files], labels, split)
+    if all(classes):
+        labels = np.array(["/".join(parts) for parts in classes])
+    else:
+        labels = None
+    return Dataset(
+        [root / file for file in files], [file.as_posix() for file in files], labels, split
+    )
 
 
 def read_index(path: str | os.PathLike[str]) -> Dataset:
-    """Pictures named in a CSV file with the columns `path` or `file` (relative to it), and where known `label`, `split` and others.
+    """Pictures named in a CSV file with the columns `path` or `file` (relative to it), and where
+    known `label`, `split` and others.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If the file is missing, has no such column, names no picture, names one twice, or leaves a label or split empty.
+        If the file is missing, has no such column, names no picture, names one twice, or leaves a
+        label or split empty.
     """
     file = Path(path)
     if not file.is_file():
@@ -208,25 +280,50 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
     if doubled is not None:
         msg = f"{file} has the column {doubled!r} twice. Rename one."
         raise ValueError(msg)
-    rows = [dict(zip(columns, [*line, *[""] * len(columns)], strict=False)) for line in cells if line]
+    rows = [
+        dict(zip(columns, [*line, *[""] * len(columns)], strict=False)) for line in cells if line
+    ]
     named = next((column for column in ("path", "file") if column in columns), None)
     if named is None or not rows:
-        msg = f"{file} must have a header with the column `path` (or `file`) and at least one row, got columns {list(columns)} and {len(rows)} rows."
+        msg = (
+            f"{file} must have a header with the column `path` (or `file`) and at least one row, "
+            f"got columns {list(columns)} and {len(rows)} rows."
+        )
         raise ValueError(msg)
     names = [row[named] for row in rows]
     if len(set(names)) < len(names):
-        msg = f"{file} names {next(name for name in names if names.count(name) > 1)} twice. Keep one row for each picture."
+        msg = (
+            f"{file} names {next(name for name in names if names.count(name) > 1)} twice. Keep "
+            "one row for each picture."
+        )
         raise ValueError(msg)
     for column in (named, "label", "split"):
-        empty = [number for number, row in enumerate(rows, start=2) if column in columns and not row[column]]
+        empty = [
+            number
+            for number, row in enumerate(rows, start=2)
+            if column in columns and not row[column]
+        ]
         if empty:
-            msg = f"{file}, line {empty[0]}: `{column}` is empty. Fill it in, or leave the column out."
+            msg = (
+                f"{file}, line {empty[0]}: `{column}` is empty. Fill it in, or leave the column "
+                "out."
+            )
             raise ValueError(msg)
-    labels, split = (np.array([row[column] for row in rows]) if column in columns else None for column in ("label", "split"))
+    labels, split = (
+        np.array([row[column] for row in rows]) if column in columns else None
+        for column in ("label", "split")
+    )
     if split is not None and not set(split) <= set(_SPLITS):
-        msg = f"{file}: `split` must be 'train' or 'test', got {str(next(value for value in split if value not in _SPLITS))!r}."
+        msg = (
+            f"{file}: `split` must be 'train' or 'test', got "
+            f"{str(next(value for value in split if value not in _SPLITS))!r}."
+        )
         raise ValueError(msg)
-    others = {column: _numbers([row[column] for row in rows]) for column in columns if column and column not in (named, "label", "split")}
+    others = {
+        column: _numbers([row[column] for row in rows])
+        for column in columns
+        if column and column not in (named, "label", "split")
+    }
     return Dataset([file.parent / name for name in names], names, labels, split, columns=others)
 
 
@@ -241,24 +338,40 @@ def _numbers(texts: list[str]) -> np.ndarray:
     return np.array(texts)
 
 
-def read_idx(images: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None) -> Dataset:
+def read_idx(
+    images: str | os.PathLike[str], labels: str | os.PathLike[str] | None = None
+) -> Dataset:
     """Images, and labels, in the idx format of MNIST, packed (.gz) or not.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If a file is missing, is not of this format, is shorter or longer than it says, or the two do not belong together.
+        If a file is missing, is not of this format, is shorter or longer than it says, or the two
+        do not belong together.
     """
     pixels = _read_idx(Path(images))
     if pixels.ndim not in (3, 4):
-        msg = f"{images} must hold images, of 3 or 4 dimensions, got {pixels.ndim}. Are the files of images and labels swapped?"
+        msg = (
+            f"{images} must hold images, of 3 or 4 dimensions, got {pixels.ndim}. Are the files "
+            "of images and labels swapped?"
+        )
         raise ValueError(msg)
-    classes = None if labels is None else _read_idx(Path(labels))
+    if labels is None:
+        classes = None
+    else:
+        classes = _read_idx(Path(labels))
     if classes is not None and classes.shape != pixels.shape[:1]:
-        msg = f"{labels} must hold one label for each of the {len(pixels)} images, got shape {classes.shape}."
+        msg = (
+            f"{labels} must hold one label for each of the {len(pixels)} images, got shape "
+            f"{classes.shape}."
+        )
         raise ValueError(msg)
     n_digits = len(str(len(pixels) - 1))
-    return Dataset(pixels, [f"{i:0{n_digits}d}" for i in range(len(pixels))], None if classes is None else classes.astype(str))
+    return Dataset(
+        pixels,
+        [f"{i:0{n_digits}d}" for i in range(len(pixels))],
+        None if classes is None else classes.astype(str),
+    )
 
 
 def _read_idx(path: Path) -> np.ndarray:
@@ -282,12 +395,21 @@ def _idx_array(path: Path, file: BinaryIO) -> np.ndarray:
     dtype = np.dtype(_IDX_TYPES[head[2]])
     n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if len(shape) < head[3] or n_bytes > _LARGEST_IDX:
-        msg = f"{path} says that it holds {' x '.join(map(str, shape))} numbers, more than {_LARGEST_IDX // 2**30} GiB or cut off."
+        msg = (
+            f"{path} says that it holds {' x '.join(map(str, shape))} numbers, more than "
+            f"{_LARGEST_IDX // 2**30} GiB or cut off."
+        )
         raise ValueError(msg)
     content = file.read(n_bytes + 1)
     if len(content) != n_bytes:
-        relation = "more than" if len(content) > n_bytes else "only"
-        msg = f"{path} should hold {n_bytes} bytes for {' x '.join(map(str, shape))} numbers, but has {relation} {min(len(content), n_bytes)}."
+        if len(content) > n_bytes:
+            relation = "more than"
+        else:
+            relation = "only"
+        msg = (
+            f"{path} should hold {n_bytes} bytes for {' x '.join(map(str, shape))} numbers, but "
+            f"has {relation} {min(len(content), n_bytes)}."
+        )
         raise ValueError(msg)
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
@@ -295,11 +417,16 @@ def _idx_array(path: Path, file: BinaryIO) -> np.ndarray:
 def digits() -> Dataset:
     """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, scaled from 0..16 to 0..255."""
     bunch = load_digits()
-    return Dataset((bunch.images * (255 / 16)).round().astype(np.uint8), [f"{i:04d}" for i in range(len(bunch.images))], bunch.target.astype(str))
+    return Dataset(
+        (bunch.images * (255 / 16)).round().astype(np.uint8),
+        [f"{i:04d}" for i in range(len(bunch.images))],
+        bunch.target.astype(str),
+    )
 
 
 def photographs() -> Dataset:
-    """scikit-learn's two sample photographs, 427 x 640 pixels in colour (CC BY 2.0, see its `datasets/images/README.txt`)."""
+    """scikit-learn's two sample photographs, 427 x 640 pixels in colour (CC BY 2.0, see its
+    `datasets/images/README.txt`)."""
     bunch = load_sample_images()
     return Dataset(np.stack(bunch.images), [Path(name).stem for name in bunch.filenames])
 
@@ -308,12 +435,14 @@ NAMED = {"digits": digits, "photographs": photographs}
 
 
 def open_dataset(where: str | os.PathLike[str]) -> Dataset:
-    """Images from a folder, a .csv index, an idx file (with its labels beside it) or a name: 'digits', 'photographs'.
+    """Images from a folder, a .csv index, an idx file (with its labels beside it) or a name:
+    'digits', 'photographs'.
 
     Parameters
     ----------
     where : path or str
-        For an idx file the labels are looked for under the same name, with 'labels-idx1' for 'images-idx3'.
+        For an idx file the labels are looked for under the same name, with 'labels-idx1' for
+        'images-idx3'.
 
     Raises
     ------
@@ -326,11 +455,16 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
     if name in NAMED:
         return NAMED[name]()
     if not path.exists():
-        msg = f"There is no folder or file {path}. Give one, or one of the sets that need no file: {', '.join(NAMED)}."
+        msg = (
+            f"There is no folder or file {path}. Give one, or one of the sets that need no file: "
+            f"{', '.join(NAMED)}."
+        )
         raise FileNotFoundError(msg)
     if path.suffix == ".csv":
         return read_index(path)
     if path.suffix.lower() in SUFFIXES:
         return Dataset([path], [path.name])
-    beside = path.with_name(path.name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1"))
+    beside = path.with_name(
+        path.name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")
+    )
     return read_idx(path, beside if beside != path and beside.is_file() else None)

@@ -1,4 +1,5 @@
-"""Pictures on disk: decoded right, bounded before they are decoded, or refused with their name and the reason."""
+"""Pictures on disk: decoded right, bounded before they are decoded, or refused with their name and
+the reason."""
 
 from __future__ import annotations
 
@@ -11,7 +12,20 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM", "WEBP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".webp")
+SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".webp",
+)
 LARGEST = 64 * 10**6  # pixels
 
 _RULES = {
@@ -36,8 +50,9 @@ class Framing:
     Parameters
     ----------
     rule : str
-        'none', 'height:H', 'shorter:N', 'longer:N', 'stretch:HxW', 'cover:HxW' or 'crop:HxW', in pixels; several in turn, with commas
-        between. Resizing is bicubic with antialiasing (Pillow), before colour becomes luminance.
+        'none', 'height:H', 'shorter:N', 'longer:N', 'stretch:HxW', 'cover:HxW' or 'crop:HxW', in
+        pixels; several in turn, with commas between. Resizing is bicubic with antialiasing
+        (Pillow), before colour becomes luminance.
 
     Raises
     ------
@@ -61,9 +76,17 @@ class Framing:
         for step in self.rule.split(","):
             name, _, text = step.strip().partition(":")
             parts = text.split("x")
-            sides = tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
+            if all(part.isdecimal() for part in parts):
+                sides = tuple(map(int, parts))
+            else:
+                sides = ()
             expected = {"none": 0, "height": 1, "shorter": 1, "longer": 1}.get(name, 2)
-            if name not in _RULES or len(sides) != expected or 0 in sides or any(side > 20_000 for side in sides):
+            if (
+                name not in _RULES
+                or len(sides) != expected
+                or 0 in sides
+                or any(side > 20_000 for side in sides)
+            ):
                 msg = f"`resize` must be one of: {'; '.join(_RULES.values())}. Got {step!r}."
                 raise ValueError(msg)
             parsed.append((name, sides))
@@ -77,7 +100,10 @@ class Framing:
                 continue
             height, width = _target(name, sides, *picture.size)
             if height * width > LARGEST:
-                msg = f"would have {height} x {width} pixels after {name}, more than {LARGEST // 10**6} million"
+                msg = (
+                    f"would have {height} x {width} pixels after {name}, more than "
+                    f"{LARGEST // 10**6} million"
+                )
                 raise ImageError(msg)
             if (width, height) != picture.size:
                 picture = picture.resize((width, height), Image.Resampling.BICUBIC)
@@ -106,13 +132,18 @@ def _target(name: str, sides: tuple[int, ...], width: int, height: int) -> tuple
 
 def _cut(picture: Image.Image, height: int, width: int) -> Image.Image:
     if height > picture.height or width > picture.width:
-        msg = f"has {picture.height} x {picture.width} pixels, too few to cut out {height} x {width}: use cover instead of crop"
+        msg = (
+            f"has {picture.height} x {picture.width} pixels, too few to cut out {height} x "
+            f"{width}: use cover instead of crop"
+        )
         raise ImageError(msg)
     left, top = (picture.width - width) // 2, (picture.height - height) // 2
     return picture.crop((left, top, left + width, top + height))
 
 
-def read_image(path: str | os.PathLike[str], framing: Framing | str = "none", background: str | None = None) -> np.ndarray:
+def read_image(
+    path: str | os.PathLike[str], framing: Framing | str = "none", background: str | None = None
+) -> np.ndarray:
     """Decode one picture.
 
     Parameters
@@ -122,20 +153,24 @@ def read_image(path: str | os.PathLike[str], framing: Framing | str = "none", ba
     framing : Framing or str
         How to bring it to size.
     background : str or None
-        Colour, such as 'white' or '#808080', laid under transparent pixels; None refuses pictures that have some.
+        Colour, such as 'white' or '#808080', laid under transparent pixels; None refuses pictures
+        that have some.
 
     Returns
     -------
     array of shape (height, width) or (height, width, 3)
-        uint8; of 16-bit pictures float32 in 0..255. Palettes and CMYK become red, green and blue (Pillow's formula); EXIF rotation is
-        carried out; an alpha channel that is opaque everywhere is dropped.
+        uint8; of 16-bit pictures float32 in 0..255. Palettes and CMYK become red, green and blue
+        (Pillow's formula); EXIF rotation is carried out; an alpha channel that is opaque everywhere
+        is dropped.
 
     Raises
     ------
     ImageError
-        If the file is missing, corrupt, too large, animated, transparent, or of a kind with no standard range.
+        If the file is missing, corrupt, too large, animated, transparent, or of a kind with no
+        standard range.
     """
-    framing = Framing(framing) if isinstance(framing, str) else framing
+    if isinstance(framing, str):
+        framing = Framing(framing)
     path = Path(path)
     try:
         with warnings.catch_warnings():
@@ -144,7 +179,9 @@ def read_image(path: str | os.PathLike[str], framing: Framing | str = "none", ba
             with Image.open(path, formats=FORMATS) as picture:
                 _check(picture)
                 picture.load()
-                return _as_array(framing.apply(_plain(ImageOps.exif_transpose(picture), background)))
+                return _as_array(
+                    framing.apply(_plain(ImageOps.exif_transpose(picture), background))
+                )
     except ImageError as error:
         msg = f"{path}: {error}"
     except FileNotFoundError:
@@ -162,13 +199,21 @@ def _check(picture: Image.Image) -> None:
     """Refuse by what the header says, before anything is decoded."""
     width, height = picture.size
     if width * height > LARGEST:
-        msg = f"has {height} x {width} pixels, more than {LARGEST // 10**6} million; make it smaller first"
+        msg = (
+            f"has {height} x {width} pixels, more than {LARGEST // 10**6} million; make it "
+            "smaller first"
+        )
         raise ImageError(msg)
-    if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":  # a photograph with a preview
+    if (
+        getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO"
+    ):  # a photograph with a preview
         msg = f"is animated or has several pages ({picture.n_frames}); save the one that is meant"
         raise ImageError(msg)
     if picture.mode in ("I", "F", "LAB", "HSV") and (picture.mode, picture.format) != ("I", "PPM"):
-        msg = f"has pixels of mode {picture.mode}, which has no standard range; save it with 8 or 16 bits, or hand an array to Python"
+        msg = (
+            f"has pixels of mode {picture.mode}, which has no standard range; save it with 8 or "
+            "16 bits, or hand an array to Python"
+        )
         raise ImageError(msg)
 
 
@@ -181,7 +226,10 @@ def _plain(picture: Image.Image, background: str | None) -> Image.Image:
         if layers.getextrema()[3][0] == 255:
             return layers.convert("L" if picture.mode in ("LA", "La") else "RGB")
         if background is None:
-            msg = "has transparent pixels, whose colour is not defined; give a `background`, such as 'white'"
+            msg = (
+                "has transparent pixels, whose colour is not defined; give a `background`, such "
+                "as 'white'"
+            )
             raise ImageError(msg)
         under = Image.new("RGBA", picture.size, background)
         return Image.alpha_composite(under, layers).convert("RGB")
@@ -190,4 +238,6 @@ def _plain(picture: Image.Image, background: str | None) -> Image.Image:
 
 def _as_array(picture: Image.Image) -> np.ndarray:
     values = np.asarray(picture)
-    return np.clip(values, 0, 255) if values.dtype == np.float32 else values
+    if values.dtype == np.float32:
+        return np.clip(values, 0, 255)
+    return values

@@ -6,15 +6,22 @@ import numpy as np
 
 
 def random_phases(picture: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """A picture, along every axis but colour, with its phases turned by random angles of at most `share` of a half turn; amplitudes are kept.
+    """A picture, along every axis but colour, with its phases turned by random angles of at most
+    `share` of a half turn; amplitudes are kept.
 
     The same angles are used for every colour, so that relations between colours stay.
     """
     height, width = picture.shape[:2]
     noise = np.angle(np.fft.rfft2(rng.standard_normal((height, width))))
-    turned = np.exp(1j * share * np.where(np.abs(np.sin(noise)) > 1e-9, noise, 0.0))  # frequencies that must stay real do
+    turned = np.exp(
+        1j * share * np.where(np.abs(np.sin(noise)) > 1e-9, noise, 0.0)
+    )  # frequencies that must stay real do
     spectrum = np.fft.rfft2(picture, axes=(0, 1))
-    return np.fft.irfft2(spectrum * (turned if picture.ndim == 2 else turned[..., None]), s=(height, width), axes=(0, 1))
+    return np.fft.irfft2(
+        spectrum * (turned if picture.ndim == 2 else turned[..., None]),
+        s=(height, width),
+        axes=(0, 1),
+    )
 
 
 def with_spectrum(picture: np.ndarray, amplitude: np.ndarray) -> np.ndarray:

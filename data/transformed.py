@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from data.seeds import generator
+from .seeds import generator
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class Transformation:
     identity : float
         The value that changes nothing.
     change : callable
-        change(image, value, rng) returns the changed image, of shape (height, width) or (height, width, 3), as float.
+        change(image, value, rng) returns the changed image, of shape (height, width) or (height,
+        width, 3), as float.
     inverse : callable or None
         From a value to the one that undoes it; None where nothing does.
     outside : callable or None
-        outside(shape, value) tells which share of each pixel of the result comes from beyond the image's border; None where nothing can.
+        outside(shape, value) tells which share of each pixel of the result comes from beyond the
+        image's border; None where nothing can.
     border : str
         What was put there.
     low, high : float
@@ -63,36 +65,59 @@ class Transformation:
         ValueError
             If it is out of range, or not a whole number where it must be.
         """
-        good = isinstance(value, int | float | np.number) and np.isfinite(value) and self.low <= value <= self.high
+        good = (
+            isinstance(value, int | float | np.number)
+            and np.isfinite(value)
+            and self.low <= value <= self.high
+        )
         if not good or (self.whole and value != round(value)):
-            kind = "a whole number" if self.whole else "a finite number"
-            span = "" if np.isinf(self.low) else f" from {self.low:g} to {self.high:g}" if np.isfinite(self.high) else f" of at least {self.low:g}"
+            if self.whole:
+                kind = "a whole number"
+            else:
+                kind = "a finite number"
+            if np.isinf(self.low):
+                span = ""
+            else:
+                if np.isfinite(self.high):
+                    span = f" from {self.low:g} to {self.high:g}"
+                else:
+                    span = f" of at least {self.low:g}"
             msg = f"`value` of {self.name} must be {kind}{span}, in {self.units}, got {value}."
             raise ValueError(msg)
         return float(value)
 
     def __call__(self, image: np.ndarray, value: float, random_state: Any = 0) -> np.ndarray:
-        """The image, of shape (height, width) or (height, width, 3), changed; float32. The identity returns it as it is."""
+        """The image, of shape (height, width) or (height, width, 3), changed; float32. The identity
+        returns it as it is."""
         picture = np.asarray(image)
         if picture.ndim not in (2, 3):
-            msg = f"`image` must have shape (height, width) or (height, width, 3), got {picture.shape}."
+            msg = (
+                "`image` must have shape (height, width) or (height, width, 3), got "
+                f"{picture.shape}."
+            )
             raise ValueError(msg)
         if self.check(value) == self.identity:
             return picture.astype(np.float32)
-        return self.change(picture.astype(float), float(value), generator(self.name, *np.atleast_1d(random_state))).astype(np.float32)
+        return self.change(
+            picture.astype(float), float(value), generator(self.name, *np.atleast_1d(random_state))
+        ).astype(np.float32)
 
     def border_only(self, image: np.ndarray, value: float, random_state: Any = 0) -> np.ndarray:
-        """The image left where it is, but with what the transformation would bring in from beyond the border: its side effect alone."""
+        """The image left where it is, but with what the transformation would bring in from beyond
+        the border: its side effect alone."""
         picture = np.asarray(image).astype(np.float32)
         if self.outside is None or value == self.identity:
             return picture
         share = self.outside(picture.shape[:2], self.check(value)).astype(np.float32)
-        return picture + (share if picture.ndim == 2 else share[..., None]) * (self(image, value, random_state) - picture)
+        return picture + (share if picture.ndim == 2 else share[..., None]) * (
+            self(image, value, random_state) - picture
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Transformed:
-    """Images by values of a transformation, as one sequence, the value varying fastest; none is kept.
+    """Images by values of a transformation, as one sequence, the value varying fastest; none is
+    kept.
 
     Attributes
     ----------
@@ -122,7 +147,10 @@ class Transformed:
 
     def __post_init__(self) -> None:
         if not len(self.names) or not len(self.values):
-            msg = f"There must be at least one image and one value of {self.name}, got {len(self.names)} and {len(self.values)}."
+            msg = (
+                f"There must be at least one image and one value of {self.name}, got "
+                f"{len(self.names)} and {len(self.values)}."
+            )
             raise ValueError(msg)
         if len(set(np.asarray(self.values).tolist())) < len(self.values):
             msg = f"`values` of {self.name} must differ, got {np.asarray(self.values).tolist()}."
@@ -141,29 +169,45 @@ class Transformed:
     def subset(self, images: Any) -> Transformed:
         """Some of the images, at all values."""
         chosen = np.arange(len(self.names))[images]
-        labels = None if self.labels is None else self.labels[chosen]
-        return replace(self, names=[self.names[i] for i in chosen], labels=labels, read=lambda image, value: self.read(int(chosen[image]), value))
+        if self.labels is None:
+            labels = None
+        else:
+            labels = self.labels[chosen]
+        return replace(
+            self,
+            names=[self.names[i] for i in chosen],
+            labels=labels,
+            read=lambda image, value: self.read(int(chosen[image]), value),
+        )
 
 
 def transformed(
-    images: Any, transformation: Transformation, values: Sequence[float], labels: Any = None, border_only: bool = False, random_state: int = 0
+    images: Any,
+    transformation: Transformation,
+    values: Sequence[float],
+    labels: Any = None,
+    border_only: bool = False,
+    random_state: int = 0,
 ) -> Transformed:
     """Every image at every value of a transformation.
 
     Parameters
     ----------
     images : array or sequence
-        Of shape (n, height, width[, 3]), or anything of which images can be read one by one: `Stimuli`, a `Dataset`.
+        Of shape (n, height, width[, 3]), or anything of which images can be read one by one:
+        `Stimuli`, a `Dataset`.
     transformation : Transformation
     values : sequence of float
         In its units. The identity must be among them: it is what all measures refer to.
     labels : array of shape (n,) or None
         Classes; None takes those of the images where they have some.
     border_only : bool
-        Make only what the transformation brings in from beyond the border; see `analysis.invariance.border_share`.
+        Make only what the transformation brings in from beyond the border; see
+        `analysis.measures.invariance.border_share`.
     random_state : int
-        Seed of what is random. An image has the same noise, places or angles at every value and whichever others are asked for: noise is one
-        pattern that grows, clutter keeps its first distractors, scrambling turns phases ever further.
+        Seed of what is random. An image has the same noise, places or angles at every value and
+        whichever others are asked for: noise is one pattern that grows, clutter keeps its first
+        distractors, scrambling turns phases ever further.
 
     Returns
     -------
@@ -172,7 +216,8 @@ def transformed(
     Raises
     ------
     ValueError
-        If the identity is not among the values, one is out of range, labels are not one per image, or nothing of the border is changed.
+        If the identity is not among the values, one is out of range, labels are not one per image,
+        or nothing of the border is changed.
 
     Examples
     --------
@@ -182,25 +227,43 @@ def transformed(
     (6, (8, 8))
     """
     points = np.atleast_1d(np.asarray(values, dtype=float))
-    points = np.where(np.isclose(points, transformation.identity, rtol=0, atol=1e-9), transformation.identity, points)  # np.arange(-0.3, 0.4, 0.1)
+    points = np.where(
+        np.isclose(points, transformation.identity, rtol=0, atol=1e-9),
+        transformation.identity,
+        points,
+    )  # np.arange(-0.3, 0.4, 0.1)
     if transformation.identity not in points:
-        msg = f"`values` must hold {transformation.identity:g}, at which {transformation.name} changes nothing, got {points.tolist()}."
+        msg = (
+            f"`values` must hold {transformation.identity:g}, at which {transformation.name} "
+            f"changes nothing, got {points.tolist()}."
+        )
         raise ValueError(msg)
     for value in points:
         transformation.check(value)
     if border_only and transformation.outside is None:
-        msg = f"`border_only` has no meaning for {transformation.name}: it brings in nothing from beyond the border."
+        msg = (
+            f"`border_only` has no meaning for {transformation.name}: it brings in nothing from "
+            "beyond the border."
+        )
         raise ValueError(msg)
-    change = transformation.border_only if border_only else transformation
+    if border_only:
+        change = transformation.border_only
+    else:
+        change = transformation
     names = [str(name) for name in getattr(images, "names", range(len(images)))]
-    given = getattr(images, "labels", None) if labels is None else labels
+    if labels is None:
+        given = getattr(images, "labels", None)
+    else:
+        given = labels
     if given is not None and len(given) != len(names):
         msg = f"`labels` must be one for each of the {len(names)} images, got {len(given)}."
         raise ValueError(msg)
     return Transformed(
         names,
         points,
-        lambda image, value: change(np.asarray(images[image]), float(points[value]), (random_state, image)),
+        lambda image, value: change(
+            np.asarray(images[image]), float(points[value]), (random_state, image)
+        ),
         transformation.name,
         transformation.units,
         transformation.identity,
@@ -209,8 +272,16 @@ def transformed(
     )
 
 
-def views(images: Any, objects: Sequence[Any], angles: Sequence[float], reference: float, name: str = "view", units: str = "degrees") -> Transformed:
-    """A set of labelled views, such as coil20 or paperclips, as a transformation: rotation in depth.
+def views(
+    images: Any,
+    objects: Sequence[Any],
+    angles: Sequence[float],
+    reference: float,
+    name: str = "view",
+    units: str = "degrees",
+) -> Transformed:
+    """A set of labelled views, such as coil20 or paperclips, as a transformation: rotation in
+    depth.
 
     Parameters
     ----------
@@ -242,24 +313,41 @@ def views(images: Any, objects: Sequence[Any], angles: Sequence[float], referenc
     [-30.0, 0.0, 30.0]
     """
     if len(objects) != len(angles):
-        msg = f"`objects` and `angles` must have the same length, got {len(objects)} and {len(angles)}."
+        msg = (
+            f"`objects` and `angles` must have the same length, got {len(objects)} and "
+            f"{len(angles)}."
+        )
         raise ValueError(msg)
     table = pd.DataFrame({"object": list(objects), "angle": np.asarray(angles, dtype=float)})
     if len(table) != len(images):
-        msg = f"`objects` and `angles` must have one entry for each of the {len(images)} images, got {len(table)}."
+        msg = (
+            f"`objects` and `angles` must have one entry for each of the {len(images)} images, "
+            f"got {len(table)}."
+        )
         raise ValueError(msg)
     unknown = np.flatnonzero(table["object"].isna() | ~np.isfinite(table["angle"]))
     if len(unknown):
-        msg = f"`objects` and `angles` must be known for every image, but image {unknown[0]} has {table.iloc[unknown[0]].tolist()}. Leave it out."
+        msg = (
+            f"`objects` and `angles` must be known for every image, but image {unknown[0]} has "
+            f"{table.iloc[unknown[0]].tolist()}. Leave it out."
+        )
         raise ValueError(msg)
     doubled = table[table.duplicated()]
     if len(doubled):
-        msg = f"Object {doubled.iloc[0]['object']} has {name} {doubled.iloc[0]['angle']:g} twice. Keep one image of each."
+        msg = (
+            f"Object {doubled.iloc[0]['object']} has {name} {doubled.iloc[0]['angle']:g} twice. "
+            "Keep one image of each."
+        )
         raise ValueError(msg)
-    where = table.assign(index=range(len(table))).pivot_table(index="object", columns="angle", values="index", sort=True)
+    where = table.assign(index=range(len(table))).pivot_table(
+        index="object", columns="angle", values="index", sort=True
+    )
     if where.isna().to_numpy().any():
         lacking = where.index[where.isna().any(axis=1)][0]
-        msg = f"Object {lacking} lacks {name} {where.columns[where.loc[lacking].isna()][0]:g}, which others have. Leave it or that view out."
+        msg = (
+            f"Object {lacking} lacks {name} {where.columns[where.loc[lacking].isna()][0]:g}, "
+            "which others have. Leave it or that view out."
+        )
         raise ValueError(msg)
     if reference not in where.columns:
         msg = f"`reference` must be one of the angles {where.columns.tolist()}, got {reference!r}."
@@ -270,4 +358,6 @@ def views(images: Any, objects: Sequence[Any], angles: Sequence[float], referenc
     def read(image: int, value: int) -> np.ndarray:
         return np.asarray(images[int(numbers[image, value])])
 
-    return Transformed(kinds, where.columns.to_numpy(), read, name, units, float(reference), np.array(kinds))
+    return Transformed(
+        kinds, where.columns.to_numpy(), read, name, units, float(reference), np.array(kinds)
+    )

@@ -1,11 +1,22 @@
 """What every model shares: arrays, fields, maps, operations and the one interface."""
 
-from extraction.extractor import FeatureExtractor
-from extraction.fields import Field, Span, Window, join
-from extraction.filter_bank import FilterBank
-from extraction.images import InputWarning
-from extraction.labelled import flatten
-from extraction.maps import Maps
-from extraction.pixels import Pixels
+from .extractor import FeatureExtractor
+from .fields import Field, Span, Window, join
+from .filter_bank import FilterBank
+from .images import InputWarning
+from .labelled import flatten
+from .maps import Maps
+from .pixels import Pixels
 
-__all__ = ["FeatureExtractor", "Field", "FilterBank", "InputWarning", "Maps", "Pixels", "Span", "Window", "flatten", "join"]
+__all__ = [
+    "FeatureExtractor",
+    "Field",
+    "FilterBank",
+    "InputWarning",
+    "Maps",
+    "Pixels",
+    "Span",
+    "Window",
+    "flatten",
+    "join",
+]

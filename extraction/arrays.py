@@ -14,7 +14,10 @@ import scipy.fft
 
 Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
 DEVICES = ("cpu", "cuda", "auto")
-_INSTALL = "Install it with the extra `gpu` (CUDA 12) or `gpu13` (CUDA 13), such as `pip install '.[gpu]'`, or use device='cpu'."
+_INSTALL = (
+    "Install it with the extra `gpu` (CUDA 12) or `gpu13` (CUDA 13), such as `pip install "
+    "'.[gpu]'`, or use device='cpu'."
+)
 
 
 def on_gpu(array: Array) -> bool:
@@ -28,7 +31,9 @@ def namespace(array: Array) -> ModuleType:
     >>> namespace(np.zeros(3)).__name__
     'numpy'
     """
-    return sys.modules["cupy"] if on_gpu(array) else np
+    if on_gpu(array):
+        return sys.modules["cupy"]
+    return np
 
 
 def device_namespace(device: str) -> ModuleType:
@@ -68,40 +73,62 @@ def device_namespace(device: str) -> ModuleType:
         return cupy
     if device == "auto":
         return np
-    msg = f"`device` is 'cuda', but CuPy finds no GPU ({reason}). Check the driver with `nvidia-smi`, or use device='cpu'."
+    msg = (
+        f"`device` is 'cuda', but CuPy finds no GPU ({reason}). Check the driver with "
+        "`nvidia-smi`, or use device='cpu'."
+    )
     raise RuntimeError(msg)
 
 
 def to_host(array: Array) -> np.ndarray:
     """The same values as a NumPy array."""
-    return array.get() if on_gpu(array) else np.asarray(array)
+    if on_gpu(array):
+        return array.get()
+    return np.asarray(array)
 
 
 def fourier(xp: ModuleType) -> ModuleType:
     """The module with `fft2` and `ifft2` of a device."""
-    return scipy.fft if xp is np else importlib.import_module("cupyx.scipy.fft")
+    if xp is np:
+        return scipy.fft
+    return importlib.import_module("cupyx.scipy.fft")
 
 
 def step_bytes(xp: ModuleType) -> int:
-    """How much one step of an operation should touch: what stays in the cache here, what fills the GPU there."""
-    return 2 * 2**20 if xp is np else 512 * 2**20
+    """How much one step of an operation should touch: what stays in the cache here, what fills the
+    GPU there."""
+    if xp is np:
+        return 2 * 2**20
+    return 512 * 2**20
 
 
 def n_cores() -> int:
-    """Processor cores that this process may use; OMP_NUM_THREADS sets a lower number, as for other numerical libraries."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use; OMP_NUM_THREADS sets a lower number, as for other
+    numerical libraries."""
+    if hasattr(os, "sched_getaffinity"):
+        available = len(os.sched_getaffinity(0))
+    else:
+        available = os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(available, int(asked))) if asked.isdigit() else available
+    if asked.isdigit():
+        return max(1, min(available, int(asked)))
+    return available
 
 
-def tiles(n_images: int, n_rows: int, bytes_per_row: int, budget: int) -> Iterator[tuple[slice, slice]]:
-    """Cut a batch into (images, rows) so that a tile needs about `budget` bytes: whole images where they fit, else rows of one image.
+def tiles(
+    n_images: int, n_rows: int, bytes_per_row: int, budget: int
+) -> Iterator[tuple[slice, slice]]:
+    """Cut a batch into (images, rows) so that a tile needs about `budget` bytes: whole images where
+    they fit, else rows of one image.
 
     >>> list(tiles(3, 4, bytes_per_row=10, budget=80))
     [(slice(0, 2, None), slice(0, 4, None)), (slice(2, 3, None), slice(0, 4, None))]
     """
     rows = max(1, min(n_rows, budget // max(1, bytes_per_row)))
-    images = max(1, budget // max(1, bytes_per_row * n_rows)) if rows == n_rows else 1
+    if rows == n_rows:
+        images = max(1, budget // max(1, bytes_per_row * n_rows))
+    else:
+        images = 1
     for first in range(0, n_images, images):
         for top in range(0, n_rows, rows):
             yield slice(first, min(first + images, n_images)), slice(top, min(top + rows, n_rows))

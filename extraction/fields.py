@@ -16,10 +16,20 @@ EXACT, LARGEST_PATH, WHOLE_IMAGE = "exact", "largest path", "whole image"
 
 def _pair(value: Any, name: str, lowest: int) -> tuple[int, int]:
     """One whole number for both axes, or one for each."""
-    pair = (value, value) if isinstance(value, Integral) else value
-    if isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(v, Integral) and int(v) >= lowest for v in pair):
+    if isinstance(value, Integral):
+        pair = (value, value)
+    else:
+        pair = value
+    if (
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and all(isinstance(v, Integral) and int(v) >= lowest for v in pair)
+    ):
         return int(pair[0]), int(pair[1])
-    msg = f"`{name}` must be a whole number of at least {lowest}, or a pair (y, x) of them, got {value!r}."
+    msg = (
+        f"`{name}` must be a whole number of at least {lowest}, or a pair (y, x) of them, got "
+        f"{value!r}."
+    )
     raise ValueError(msg)
 
 
@@ -32,7 +42,8 @@ class Window:
     size, stride, dilation : (int, int)
         Along y and x, in units of the map that it looks at; positive. One number stands for both.
     padding : ((int, int), (int, int))
-        Units added (top, bottom), (left, right); one number stands for all sides, a pair (y, x) for both sides of each axis.
+        Units added (top, bottom), (left, right); one number stands for all sides, a pair (y, x) for
+        both sides of each axis.
 
     Examples
     --------
@@ -50,12 +61,23 @@ class Window:
 
     def __post_init__(self) -> None:
         size, dilation = _pair(self.size, "window", 1), _pair(self.dilation, "dilation", 1)
-        padding = self.padding if isinstance(self.padding, tuple | list) else (self.padding, self.padding)
+        if isinstance(self.padding, tuple | list):
+            padding = self.padding
+        else:
+            padding = (self.padding, self.padding)
         sides = tuple(_pair(axis, "padding", 0) for axis in padding)
         if len(sides) != 2:
-            msg = f"`padding` must be a whole number, a pair (y, x), or ((top, bottom), (left, right)), got {self.padding!r}."
+            msg = (
+                "`padding` must be a whole number, a pair (y, x), or ((top, bottom), (left, "
+                f"right)), got {self.padding!r}."
+            )
             raise ValueError(msg)
-        values: dict[str, Any] = {"size": size, "stride": _pair(self.stride, "stride", 1), "padding": sides, "dilation": dilation}
+        values: dict[str, Any] = {
+            "size": size,
+            "stride": _pair(self.stride, "stride", 1),
+            "padding": sides,
+            "dilation": dilation,
+        }
         values["extent"] = tuple(d * (s - 1) + 1 for s, d in zip(size, dilation, strict=True))
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -68,10 +90,14 @@ class Window:
         ValueError
             If not a single one fits.
         """
-        rooms = tuple(n + sum(p) - e for n, p, e in zip((height, width), self.padding, self.extent, strict=True))
+        rooms = tuple(
+            n + sum(p) - e
+            for n, p, e in zip((height, width), self.padding, self.extent, strict=True)
+        )
         if min(rooms) < 0:
             msg = (
-                f"`window` of {self.extent[0]} x {self.extent[1]} must fit into the map of {height} x {width} units "
+                f"`window` of {self.extent[0]} x {self.extent[1]} must fit into the map of "
+                f"{height} x {width} units "
                 f"with padding {self.padding}. Use a larger image or a smaller window."
             )
             raise ValueError(msg)
@@ -84,7 +110,9 @@ def number(value: Fraction) -> int | float:
     >>> number(Fraction(4)), number(Fraction(13, 2))
     (4, 6.5)
     """
-    return int(value) if value.denominator == 1 else float(value)
+    if value.denominator == 1:
+        return int(value)
+    return float(value)
 
 
 @dataclass(frozen=True)
@@ -110,9 +138,14 @@ class Span:
             object.__setattr__(self, name, Fraction(getattr(self, name)))
 
     def through(self, extent: int, stride: int = 1, before: int = 0, dilation: int = 1) -> Span:
-        """The span of units that look at these through a window of `extent` units, `before` of padding at the start."""
+        """The span of units that look at these through a window of `extent` units, `before` of
+        padding at the start."""
         reach = (extent - 1) * dilation
-        return Span(self.size + reach * self.step, self.step * stride, self.first + (Fraction(reach, 2) - before) * self.step)
+        return Span(
+            self.size + reach * self.step,
+            self.step * stride,
+            self.first + (Fraction(reach, 2) - before) * self.step,
+        )
 
     def cropped(self, before: int) -> Span:
         """The span of what is left when `before` units at the start are cut off."""
@@ -142,11 +175,13 @@ class Field:
     y, x : Span
         Size, step and first centre along each axis, in pixels.
     status : {'exact', 'largest path', 'whole image'}
-        'largest path' where branches of a graph are not aligned, so that no one field is right for all.
+        'largest path' where branches of a graph are not aligned, so that no one field is right for
+        all.
 
     References
     ----------
-    Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", Distill 2019, equations 2 to 4.
+    Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks", Distill
+    2019, equations 2 to 4.
 
     Examples
     --------
@@ -164,7 +199,12 @@ class Field:
         y, x = (
             span.through(size, stride, padding[0], dilation)
             for span, size, stride, padding, dilation in zip(
-                (self.y, self.x), window.size, window.stride, window.padding, window.dilation, strict=True
+                (self.y, self.x),
+                window.size,
+                window.stride,
+                window.padding,
+                window.dilation,
+                strict=True,
             )
         )
         return Field(y, x, self.status)
@@ -186,8 +226,9 @@ IMAGE = Field()  # what a pixel sees: itself
 def join(fields: Iterable[Field]) -> Field:
     """The field of units that read several maps at the same grid position.
 
-    Exact where all share step and centre (then the largest contains the others). Where they share the step only, it is the smallest that
-    holds all, and says 'largest path': no one path is right. Where steps differ it is the largest of them, and says so too.
+    Exact where all share step and centre (then the largest contains the others). Where they share
+    the step only, it is the smallest that holds all, and says 'largest path': no one path is right.
+    Where steps differ it is the largest of them, and says so too.
 
     >>> join([Field().through(Window(7, padding=3)), Field().through(Window(9, padding=4))]).y.size
     Fraction(9, 1)
@@ -207,7 +248,9 @@ def join(fields: Iterable[Field]) -> Field:
     contained = all(b.y.size <= largest.y.size and b.x.size <= largest.x.size for b in branches)
     if aligned and contained:
         return Field(largest.y, largest.x, EXACT)
-    y, x = (_hull([getattr(b, axis) for b in branches], getattr(largest, axis)) for axis in ("y", "x"))
+    y, x = (
+        _hull([getattr(b, axis) for b in branches], getattr(largest, axis)) for axis in ("y", "x")
+    )
     return Field(y, x, LARGEST_PATH)
 
 
@@ -215,5 +258,8 @@ def _hull(spans: list[Span], largest: Span) -> Span:
     """The smallest span that holds all, where they share a step."""
     if len({span.step for span in spans}) > 1:
         return largest
-    low, high = min(span.first - span.size / 2 for span in spans), max(span.first + span.size / 2 for span in spans)
+    low, high = (
+        min(span.first - span.size / 2 for span in spans),
+        max(span.first + span.size / 2 for span in spans),
+    )
     return Span(high - low, largest.step, (low + high) / 2)

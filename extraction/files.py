@@ -31,14 +31,18 @@ def writable(path: str | os.PathLike[str]) -> Path:
         msg = f"Cannot write {target}: it is a folder. Give a file name."
         raise IsADirectoryError(msg)
     if not os.access(target.parent, os.W_OK):
-        msg = f"Cannot write {target}: the folder {target.parent} is closed to writing. Choose another."
+        msg = (
+            f"Cannot write {target}: the folder {target.parent} is closed to writing. Choose "
+            "another."
+        )
         raise PermissionError(msg)
     return target
 
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary name beside `path`, renamed to it when the block ends well and removed when it does not.
+    """A temporary name beside `path`, renamed to it when the block ends well and removed when it
+    does not.
 
     Raises
     ------
@@ -46,7 +50,9 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the folder is not there, or the disk is full; `path` is then as it was.
     """
     target = writable(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    handle, name = tempfile.mkstemp(
+        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+    )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -56,7 +62,10 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.filename == str(temporary) or error.filename is None:
-            msg = f"Cannot write {target}: {error.strerror or error}. Nothing was left behind; free some space or choose another place."
+            msg = (
+                f"Cannot write {target}: {error.strerror or error}. Nothing was left behind; "
+                "free some space or choose another place."
+            )
             raise OSError(error.errno, msg) from error
         raise
     except BaseException:
@@ -71,7 +80,8 @@ def _umask() -> int:
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Arrays of an `.npz` archive, never unpickled, and refused if they would unpack to more than 4 GiB.
+    """Arrays of an `.npz` archive, never unpickled, and refused if they would unpack to more than 4
+    GiB.
 
     Raises
     ------
@@ -88,7 +98,13 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
-        msg = f"{path} is not a readable .npz archive of plain arrays: {error}. Write it again with numpy.savez."
+        msg = (
+            f"{path} is not a readable .npz archive of plain arrays: {error}. Write it again "
+            "with numpy.savez."
+        )
         raise ValueError(msg) from error
-    msg = f"{path} would unpack to {size / 2**30:.1f} GiB, more than the {LARGEST_ARCHIVE // 2**30} GiB allowed."
+    msg = (
+        f"{path} would unpack to {size / 2**30:.1f} GiB, more than the "
+        f"{LARGEST_ARCHIVE // 2**30} GiB allowed."
+    )
     raise ValueError(msg)

@@ -1,4 +1,5 @@
-"""What users hand in as images: arrays, lists of different sizes, flat rows; checked once, read batch by batch."""
+"""What users hand in as images: arrays, lists of different sizes, flat rows; checked once, read
+batch by batch."""
 
 from __future__ import annotations
 
@@ -8,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from extraction.arrays import Array, namespace, on_gpu, to_host
+from .arrays import Array, namespace, on_gpu, to_host
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601: the weights of red, green and blue
-_FORMS = "an array of shape (n, height, width) or (n, height, width, 3), or a sequence of images of shape (height, width[, 3])"
+_FORMS = (
+    "an array of shape (n, height, width) or (n, height, width, 3), or a sequence of images of "
+    "shape (height, width[, 3])"
+)
 
 
 class InputWarning(UserWarning):
@@ -35,18 +39,41 @@ class Images:
     """
 
     def __init__(self, images: Any, folded: bool = False) -> None:
-        if isinstance(images, str | bytes) or not hasattr(images, "__len__") or not hasattr(images, "__getitem__"):
-            msg = f"`images` must be {_FORMS}, got {type(images).__name__}. Read files with `data.read_folder` first."
+        if (
+            isinstance(images, str | bytes)
+            or not hasattr(images, "__len__")
+            or not hasattr(images, "__getitem__")
+        ):
+            msg = (
+                f"`images` must be {_FORMS}, got {type(images).__name__}. Read files with "
+                "`data.read_folder` first."
+            )
             raise TypeError(msg)
         is_array = hasattr(images, "ndim") and hasattr(images, "dtype")
-        self.whole = (images if on_gpu(images) else np.asarray(images)) if is_array else None
-        self.source: Any = images if self.whole is None else self.whole
+        if is_array:
+            if on_gpu(images):
+                self.whole = images
+            else:
+                self.whole = np.asarray(images)
+        else:
+            self.whole = None
+        self.source: Any
+        if self.whole is None:
+            self.source = images
+        else:
+            self.source = self.whole
         if len(self.source) == 0:
-            msg = "`images` must hold at least one image, got 0 sample(s) while a minimum of 1 is required."
+            msg = (
+                "`images` must hold at least one image, got 0 sample(s) while a minimum of 1 is "
+                "required."
+            )
             raise ValueError(msg)
         if self.whole is not None:
             if self.whole.ndim == 3 and self.whole.shape[2] == 3 and not folded:
-                msg = f"`images` of shape {self.whole.shape} look like a single colour image. It needs a first axis: image[None]."
+                msg = (
+                    f"`images` of shape {self.whole.shape} look like a single colour image. It "
+                    "needs a first axis: image[None]."
+                )
                 raise ValueError(msg)
             _check_shape(self.whole.shape[1:], f"`images` of shape {self.whole.shape}")
             _check_dtype(self.whole, "`images`")
@@ -59,17 +86,23 @@ class Images:
         if self.whole is not None:
             return self.whole[index]
         image = self.source[index]
-        image = image if on_gpu(image) else np.asarray(image)
+        if not (on_gpu(image)):
+            image = np.asarray(image)
         _check_shape(image.shape, f"Image {index} of `images`, of shape {image.shape},")
         _check_dtype(image, f"Image {index} of `images`")
         return image
 
     def subset(self, indices: Sequence[int]) -> Images:
         """Some of the images, in the order asked for, still not read."""
-        return Images(_Chosen(self, indices) if self.whole is None else self.whole[namespace(self.whole).asarray(indices)])
+        return Images(
+            _Chosen(self, indices)
+            if self.whole is None
+            else self.whole[namespace(self.whole).asarray(indices)]
+        )
 
     def batches(self, size_for: Callable[[tuple[int, ...]], int]) -> Iterator[tuple[int, Array]]:
-        """Runs of images of one shape, at most `size_for(shape)` long, each with the index of its first."""
+        """Runs of images of one shape, at most `size_for(shape)` long, each with the index of its
+        first."""
         if self.whole is not None:
             step = size_for(self.whole.shape[1:])
             for first in range(0, len(self), step):
@@ -86,7 +119,28 @@ class Images:
 
     def _stacked(self, run: list[Array], first: int) -> Array:
         xp = namespace(run[0])
-        return _finite(xp.stack([image.astype(xp.float32) if image.dtype != xp.uint8 else image for image in run]), first)
+        return _finite(
+            xp.stack(
+                [image.astype(xp.float32) if image.dtype != xp.uint8 else image for image in run]
+            ),
+            first,
+        )
+
+
+def are_images(images: Any) -> bool:
+    """Whether these are images already, not flat rows.
+
+    Parameters
+    ----------
+    images : object
+
+    Returns
+    -------
+    bool
+    """
+    if hasattr(images, "ndim"):
+        return images.ndim > 2
+    return hasattr(images, "__getitem__") and len(images) > 0 and np.ndim(images[0]) > 1
 
 
 class _Chosen:
@@ -108,7 +162,10 @@ def _check_shape(shape: tuple[int, ...], what: str) -> None:
         return
     remedy = {
         1: "Flat rows need `image_shape`, and a single image needs a first axis: image[None].",
-        3: "The last axis must be 1 or 3 (grey or red, green, blue): drop an alpha channel, and move channels last.",
+        3: (
+            "The last axis must be 1 or 3 (grey or red, green, blue): drop an alpha channel, and "
+            "move channels last."
+        ),
     }.get(len(shape), "")
     msg = f"{what} cannot be read: images must be {_FORMS}. {remedy}"
     raise ValueError(msg)
@@ -120,7 +177,10 @@ def _check_dtype(array: Array, what: str) -> None:
     if array.dtype.kind == "c":
         msg = f"{what}: Complex data not supported. Hand in the magnitude or the real part."
         raise ValueError(msg)
-    msg = f"{what} must hold numbers, got dtype {array.dtype}. Convert with .astype('float32'), or decode the files first."
+    msg = (
+        f"{what} must hold numbers, got dtype {array.dtype}. Convert with .astype('float32'), or "
+        "decode the files first."
+    )
     raise TypeError(msg)
 
 
@@ -134,17 +194,25 @@ def _finite(batch: Array, first: int) -> Array:
     if bool(good.all()):
         return batch
     index = int((~to_host(good)).argmax())
-    msg = f"Image {first + index} of `images` contains NaN, infinity or a value too large for float32. Mask or replace it first."
+    msg = (
+        f"Image {first + index} of `images` contains NaN, infinity or a value too large for "
+        "float32. Mask or replace it first."
+    )
     raise ValueError(msg)
 
 
 def to_retina(batch: Array, xp: ModuleType, n_channels: int) -> Array:
-    """A batch on a device as float32 of shape (n, channels, height, width): luminance, or red, green and blue.
+    """A batch on a device as float32 of shape (n, channels, height, width): luminance, or red,
+    green and blue.
 
-    Luminance is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), of the values as they are, not rounded.
+    Luminance is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), of the values as they are, not
+    rounded.
     """
     if on_gpu(batch) and xp is np:
-        msg = "`images` are on the GPU, but `device` is 'cpu'. Use device='cuda', or hand in images.get()."
+        msg = (
+            "`images` are on the GPU, but `device` is 'cpu'. Use device='cuda', or hand in "
+            "images.get()."
+        )
         raise TypeError(msg)
     batch = xp.asarray(batch)
     if batch.ndim == 3:

@@ -2,72 +2,154 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from extraction.fields import WHOLE_IMAGE, number
-from extraction.maps import Maps
+from .fields import WHOLE_IMAGE, number
+from .maps import Maps
 
-Layers = Mapping[str, Sequence[Maps]]
+LabelledLayers = Mapping[str, Sequence[Maps]]  # bands by layer, from the bottom up
 
 
-def unit_names(layer: str, band: str, features: Sequence[str], shape: tuple[int, ...], status: str, chosen: np.ndarray | None = None) -> list[str]:
-    """Names of the units of one band in C order, or of the chosen ones: c2_p08_017, s1_b3_s15_o90_y12_x40, conv2_c05_y3_x7."""
+def names_of(layers: LabelledLayers) -> list[str]:
+    """Names of all units of some layers.
+
+    Parameters
+    ----------
+    layers : mapping from str to sequence of Maps
+
+    Returns
+    -------
+    list of str
+        In the order in which the units are flattened: c2_p08_017, s1_b3_s15_o90_y12_x40,
+        conv2_c05_y3_x7.
+    """
+    names = []
+    for layer, bands in layers.items():
+        for maps in bands:
+            status = maps.field.status
+            names += _unit_names(layer, maps.band, maps.feature_names, maps.shape[1:], status)
+    return names
+
+
+def _unit_names(
+    layer: str,
+    band: str,
+    features: Sequence[str],
+    shape: tuple[int, ...],
+    status: str,
+    chosen: np.ndarray | None = None,
+) -> list[str]:
+    """Names of the units of one band in C order, or of the chosen ones."""
+    if chosen is None:
+        chosen = np.arange(len(features) * shape[0] * shape[1])
     stem = "_".join(filter(None, (layer, band)))
     if status == WHOLE_IMAGE and shape == (1, 1):
-        return [f"{stem}_{features[i]}" for i in (range(len(features)) if chosen is None else chosen)]
-    numbers = np.arange(len(features) * shape[0] * shape[1]) if chosen is None else chosen
-    return [f"{stem}_{features[f]}_y{y}_x{x}" for f, y, x in zip(*np.unravel_index(numbers, (len(features), *shape)), strict=True)]
+        return [f"{stem}_{features[index]}" for index in chosen]
+    places = zip(*np.unravel_index(chosen, (len(features), *shape)), strict=True)
+    return [f"{stem}_{features[feature]}_y{y}_x{x}" for feature, y, x in places]
 
 
-def names_of(layers: Layers) -> list[str]:
-    """Names of all units of some layers, in the order in which they are flattened."""
-    return [
-        name
-        for layer, bands in layers.items()
-        for maps in bands
-        for name in unit_names(layer, maps.band, maps.feature_names, maps.shape[1:], maps.field.status)
-    ]
+def joined(runs: Sequence[LabelledLayers]) -> dict[str, list[Maps]]:
+    """The layers of several batches as those of one.
+
+    Parameters
+    ----------
+    runs : sequence of mappings from str to sequence of Maps
+        One per batch.
+
+    Returns
+    -------
+    dict from str to list of Maps
+
+    Raises
+    ------
+    ValueError
+        If maps of one band differ in shape or receptive field.
+    """
+    whole = {}
+    for layer in runs[0]:
+        bands = zip(*(batch[layer] for batch in runs), strict=True)
+        whole[layer] = [_joined_band(layer, parts) for parts in bands]
+    return whole
 
 
-def native(layers: Layers, image_names: Sequence[Any], attributes: Mapping[str, Any]) -> xr.DataTree:
-    """Activations as a tree: /layer/band, each with dims (image, feature, y, x), `y` and `x` the field centres in pixels."""
+def _joined_band(layer: str, parts: Sequence[Maps]) -> Maps:
+    if len({part.shape for part in parts}) > 1 or len({part.field for part in parts}) > 1:
+        msg = (
+            f"`images` must have one size for the labelled activations of {layer!r}. Resize them, "
+            "or call `activations` once per size."
+        )
+        raise ValueError(msg)
+    return replace(parts[0], values=np.concatenate([part.values for part in parts]))
+
+
+def native(
+    layers: LabelledLayers, image_names: Sequence[Any], attributes: Mapping[str, Any]
+) -> xr.DataTree:
+    """Activations as a tree with a node for each layer and band.
+
+    Parameters
+    ----------
+    layers : mapping from str to sequence of Maps
+    image_names : sequence
+        One per image.
+    attributes : mapping
+        Of the root.
+
+    Returns
+    -------
+    xarray.DataTree
+        /layer/band, each with `response` of dims (image, feature, y, x), `y` and `x` the centres
+        of the receptive fields in pixels.
+    """
     nodes = {"/": xr.Dataset(coords={"image": list(image_names)}, attrs=dict(attributes))}
     for layer, bands in layers.items():
         for maps in bands:
-            nodes[f"/{layer}/{maps.band}" if maps.band else f"/{layer}"] = _dataset(maps)
+            node = f"/{layer}/{maps.band}" if maps.band else f"/{layer}"
+            nodes[node] = _dataset(maps)
     return xr.DataTree.from_dict(nodes)
 
 
 def _dataset(maps: Maps) -> xr.Dataset:
     n_features, height, width = maps.shape
-    labels = {name: ("feature", _per_feature(value, n_features)) for name, value in maps.labels.items()}
-    coords = {
+    centre = {"units": "pixels", "long_name": "centre of the receptive field"}
+    coords: dict[str, Any] = {
         "feature": maps.feature_names,
-        "y": ("y", maps.field.y.centres(height), {"units": "pixels", "long_name": "centre of the field"}),
-        "x": ("x", maps.field.x.centres(width), {"units": "pixels", "long_name": "centre of the field"}),
+        "y": ("y", maps.field.y.centres(height), centre),
+        "x": ("x", maps.field.x.centres(width), centre),
     }
-    return xr.Dataset({"response": (("image", "feature", "y", "x"), maps.values)}, coords | labels, _geometry(maps))
-
-
-def _per_feature(value: Any, n_features: int) -> np.ndarray:
-    return np.full(n_features, value) if np.ndim(value) == 0 else np.asarray(value)
+    for name, value in maps.labels.items():
+        # One value for the whole band, or one for each feature.
+        per_feature = np.full(n_features, value) if np.ndim(value) == 0 else np.asarray(value)
+        coords[name] = ("feature", per_feature)
+    response = (("image", "feature", "y", "x"), maps.values)
+    return xr.Dataset({"response": response}, coords, _geometry(maps))
 
 
 def _geometry(maps: Maps) -> dict[str, Any]:
-    """Size, step and first centre of a field, in pixels."""
+    """Size, step and first centre of a receptive field, in pixels, and its status."""
     y, x = maps.field.y, maps.field.x
-    spans = {"size": (y.size, x.size), "step": (y.step, x.step), "start": (y.first, x.first)}
-    row = {f"{name}_{axis}": number(value) for name, pair in spans.items() for axis, value in zip("yx", pair, strict=True)}
-    return row | {"status": maps.field.status}
+    return {
+        "size_y": number(y.size),
+        "size_x": number(x.size),
+        "step_y": number(y.step),
+        "step_x": number(x.step),
+        "start_y": number(y.first),
+        "start_x": number(x.first),
+        "status": maps.field.status,
+    }
 
 
-def flatten(activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None = None) -> xr.DataArray:
-    """Activations as (image, unit), in C order, with plain one-dimensional coordinates along `unit`.
+def flatten(
+    activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None = None
+) -> xr.DataArray:
+    """Activations as (image, unit), in C order, with plain coordinates along `unit`.
 
     Parameters
     ----------
@@ -79,8 +161,9 @@ def flatten(activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None 
     Returns
     -------
     xarray.DataArray
-        dims (image, unit); coordinates `unit` (name), `layer`, `band`, `feature`, `y`, `x` (field centres in pixels), `field_size`
-        (the larger side, in pixels), `field_status` and the labels of the features. A label that a layer lacks is NaN or ''.
+        dims (image, unit); coordinates `unit` (name), `layer`, `band`, `feature`, `y`, `x` (centres
+        of the receptive fields in pixels), `field_size` (the larger side, in pixels),
+        `field_status` and the labels of the features. A label that a layer lacks is NaN or ''.
 
     Raises
     ------
@@ -88,37 +171,70 @@ def flatten(activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None 
         If there are no such units.
     """
     values, columns = [], []
-    passed: dict[str, int] = {}
-    n_found = 0
-    for node in activations.leaves:
+    for node, layer, chosen in _chosen_by_band(activations, units):
         response: xr.DataArray = node.to_dataset()["response"]
-        layer, _, band = node.path.strip("/").partition("/")
-        n_images, n_features, height, width = response.shape
-        size, before = n_features * height * width, passed.get(layer, 0)
-        passed[layer] = before + size
-        asked = None if units is None else np.asarray(units.get(layer, ()), int)
-        chosen = np.arange(size) if asked is None else asked[(asked >= before) & (asked < before + size)] - before
-        n_found += len(chosen)
-        grid = np.unravel_index(chosen, (n_features, height, width))
-        n_units = len(chosen)
-        labels = [str(name) for name, coord in response.coords.items() if coord.dims == ("feature",)]
-        frame = {"layer": np.full(n_units, layer), "band": np.full(n_units, band)}
-        frame |= {name: response.coords[name].values[grid[0]] for name in labels}
-        frame |= {"y": response.coords["y"].values[grid[1]], "x": response.coords["x"].values[grid[2]]}
-        field_size = max(node.attrs["size_y"], node.attrs["size_x"])
-        frame |= {"field_size": np.full(n_units, field_size, float), "field_status": np.full(n_units, node.attrs["status"])}
-        names = unit_names(layer, band, list(response.coords["feature"].values), (height, width), node.attrs["status"], chosen)
-        columns.append(pd.DataFrame({"unit": names} | frame))
-        rows = response.values.reshape(n_images, size)
-        values.append(rows if asked is None else rows[:, chosen])
-    if units is not None and n_found != sum(len(numbers) for numbers in units.values()):
-        msg = f"`units` must be numbers of units of the layers {', '.join(map(repr, passed))}, got some that are not there."
-        raise ValueError(msg)
+        rows = response.values.reshape(response.shape[0], int(np.prod(response.shape[1:])))
+        values.append(rows if units is None else rows[:, chosen])
+        columns.append(_unit_columns(node, layer, response, chosen))
+    if units is not None:
+        n_wanted = sum(len(numbers) for numbers in units.values())
+        if sum(map(len, columns)) != n_wanted:
+            known = dict.fromkeys(node.path.split("/")[1] for node in activations.leaves)
+            msg = (
+                f"`units` must be numbers of units of the layers {', '.join(map(repr, known))}, "
+                "got some that are not there."
+            )
+            raise ValueError(msg)
     table = pd.concat(columns, ignore_index=True)
-    coords = {name: ("unit", _plain(table[name])) for name in table.columns}
+    coords = {str(name): ("unit", _plain(table[name])) for name in table.columns}
     return xr.DataArray(
-        np.concatenate(values, axis=1), dims=("image", "unit"), coords={"image": activations["image"].values} | coords, attrs=activations.attrs
+        np.concatenate(values, axis=1),
+        dims=("image", "unit"),
+        coords={"image": activations["image"].values} | coords,
+        attrs=activations.attrs,
     )
+
+
+def _chosen_by_band(
+    activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None
+) -> Iterator[tuple[xr.DataTree, str, np.ndarray]]:
+    """Each band's node, its layer, and the chosen units counted within the band."""
+    passed: dict[str, int] = {}  # units of the layer in the bands before
+    for node in activations.leaves:
+        layer = node.path.strip("/").partition("/")[0]
+        size = int(np.prod(node["response"].shape[1:]))
+        before = passed.get(layer, 0)
+        passed[layer] = before + size
+        if units is None:
+            yield node, layer, np.arange(size)
+            continue
+        asked = np.asarray(units.get(layer, ()), int)
+        yield node, layer, asked[(asked >= before) & (asked < before + size)] - before
+
+
+def _unit_columns(
+    node: xr.DataTree, layer: str, response: xr.DataArray, chosen: np.ndarray
+) -> pd.DataFrame:
+    """What is known of the chosen units of a band, one row each."""
+    _, n_features, height, width = response.shape
+    feature, row, column = np.unravel_index(chosen, (n_features, height, width))
+    band = node.path.strip("/").partition("/")[2]
+    features = list(response.coords["feature"].values)
+    status = node.attrs["status"]
+    frame: dict[str, Any] = {
+        "unit": _unit_names(layer, band, features, (height, width), status, chosen),
+        "layer": np.full(len(chosen), layer),
+        "band": np.full(len(chosen), band),
+    }
+    for name, coord in response.coords.items():
+        if coord.dims == ("feature",):
+            frame[str(name)] = coord.values[feature]
+    frame["y"] = response.coords["y"].values[row]
+    frame["x"] = response.coords["x"].values[column]
+    size = max(node.attrs["size_y"], node.attrs["size_x"])
+    frame["field_size"] = np.full(len(chosen), size, float)
+    frame["field_status"] = np.full(len(chosen), status)
+    return pd.DataFrame(frame)
 
 
 def _plain(column: pd.Series) -> np.ndarray:
@@ -128,33 +244,61 @@ def _plain(column: pd.Series) -> np.ndarray:
     return column.fillna("").to_numpy().astype(str)
 
 
-def field_table(layers: Layers, pixels_per_degree: float | None = None) -> pd.DataFrame:
-    """One row per band: layer, band, size, step and first centre along y and x, in pixels (and degrees if asked for), status."""
+def field_table(layers: LabelledLayers, pixels_per_degree: float | None = None) -> pd.DataFrame:
+    """Receptive fields of layers, one row per band.
+
+    Parameters
+    ----------
+    layers : mapping from str to sequence of Maps
+    pixels_per_degree : float or None
+        Adds the same columns in degrees of visual angle.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns layer, band, size, step and start along y and x, in pixels, and status.
+    """
     rows = []
     for layer, bands in layers.items():
         for maps in bands:
             geometry = _geometry(maps)
             status = geometry.pop("status")
             if pixels_per_degree is not None:
-                geometry |= {f"{name}_degrees": value / pixels_per_degree for name, value in geometry.items()}
+                in_degrees = {
+                    f"{name}_degrees": value / pixels_per_degree for name, value in geometry.items()
+                }
+                geometry |= in_degrees
             rows.append({"layer": layer, "band": maps.band} | geometry | {"status": status})
     return pd.DataFrame(rows)
 
 
-def summary_table(layers: Layers) -> pd.DataFrame:
-    """One row per band: layer, band, output shape, units, parameters and multiply-accumulates per image."""
-    rows = [
-        {
-            "layer": layer,
-            "band": maps.band,
-            "features": maps.shape[0],
-            "height": maps.shape[1],
-            "width": maps.shape[2],
-            "units": int(np.prod(maps.shape)),
-            "parameters": maps.n_parameters,
-            "multiply_accumulates": maps.n_multiply_adds,
-        }
-        for layer, bands in layers.items()
-        for maps in bands
-    ]
+def summary_table(layers: LabelledLayers) -> pd.DataFrame:
+    """Size and cost of layers, one row per band.
+
+    Parameters
+    ----------
+    layers : mapping from str to sequence of Maps
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns layer, band, features, height, width, units, parameters and multiply_accumulates
+        (per image).
+    """
+    rows = []
+    for layer, bands in layers.items():
+        for maps in bands:
+            n_features, height, width = maps.shape
+            rows.append(
+                {
+                    "layer": layer,
+                    "band": maps.band,
+                    "features": n_features,
+                    "height": height,
+                    "width": width,
+                    "units": int(np.prod(maps.shape)),
+                    "parameters": maps.n_parameters,
+                    "multiply_accumulates": maps.n_multiply_adds,
+                }
+            )
     return pd.DataFrame(rows)

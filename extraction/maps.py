@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from extraction.arrays import Array
-from extraction.fields import IMAGE, Field
+from .arrays import Array
+from .fields import IMAGE, Field
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,13 @@ class Maps:
     features : sequence of str
         Short name of each feature ('o90'); the index where none are given.
     labels : mapping from str to a value, or to one value per feature
-        What else is known of the features: orientation in degrees, filter size in pixels, prototype size in units of C1.
+        What else is known of the features: orientation in degrees, filter size in pixels, prototype
+        size in units of C1.
     n_parameters, n_multiply_adds : int
         Numbers held to make these maps, and multiply-accumulates per image.
+    traced : bool
+        Of the retina: whether gradients with respect to the image will be asked for. What a
+        pullback needs is kept only then.
     """
 
     values: Array
@@ -37,6 +41,7 @@ class Maps:
     labels: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     n_parameters: int = 0
     n_multiply_adds: int = 0
+    traced: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, final
 
 import numpy as np
 
-from extraction.arrays import Array, namespace
-from extraction.extractor import FeatureExtractor
-from extraction.fields import Field, Span
-from extraction.images import Images
-from extraction.maps import Maps
+from .arrays import Array, namespace
+from .extractor import FeatureExtractor
+from .fields import Field, Span
+from .images import Images
+from .layered import BandsPullback
+from .maps import Maps
 
 
 @final
@@ -53,30 +54,65 @@ class Pixels(FeatureExtractor):
         self.n_threads = n_threads
         self.progress = progress
 
-    def _learn(self, images: Images, labels: Any) -> None:
-        self._geometry(images[0].shape, self.layer_names)
+    def learn(self, images: Images, labels: Any) -> None:
+        """Check the parameters; there is nothing to learn.
 
-    def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
-        down, right = self._matrices(retina)
-        y, x = (_cell(n, side) for n, side in zip(self.grid, retina.values.shape[2:], strict=True))
-        yield "pixels", [Maps(down @ retina.values @ right.T, Field(y, x), features=["luminance"])]
+        Parameters
+        ----------
+        images : Images
+        labels : object
+            Ignored.
+        """
+        self.geometry(images[0].shape, self.layer_names)
 
-    def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
+    def walk(
+        self, retina: Maps, wanted: Collection[str]
+    ) -> Iterator[tuple[str, list[Maps], BandsPullback]]:
+        """Average over the cells of the grid; see `FeatureExtractor.walk`.
+
+        Parameters
+        ----------
+        retina : Maps
+        wanted : collection of str
+
+        Yields
+        ------
+        (str, list of Maps, callable)
+
+        Raises
+        ------
+        ValueError
+            If the image is smaller than the grid.
+        """
         down, right = self._matrices(retina)
-        return [down @ retina.values @ right.T], lambda gradients: down.T @ gradients[0] @ right
+        sides = retina.values.shape[2:]
+        y, x = (_cell(n, side) for n, side in zip(self.grid, sides, strict=True))
+        values = down @ retina.values @ right.T
+
+        def pullback(gradients: Sequence[Array]) -> Array:
+            return down.T @ gradients[0] @ right
+
+        yield "pixels", [Maps(values, Field(y, x), features=["luminance"])], pullback
 
     def _matrices(self, retina: Maps) -> tuple[Array, Array]:
         """What averages over rows, and over columns."""
         xp, sides = namespace(retina.values), retina.values.shape[2:]
         if any(not 1 <= n <= side for n, side in zip(self.grid, sides, strict=True)):
-            msg = f"`grid` must lie between 1 x 1 and the image's {sides[0]} x {sides[1]} pixels, got {self.grid}."
+            msg = (
+                f"`grid` must lie between 1 x 1 and the image's {sides[0]} x {sides[1]} pixels, "
+                f"got {self.grid}."
+            )
             raise ValueError(msg)
-        down, right = (xp.asarray(_averages(n, side), retina.values.dtype) for n, side in zip(self.grid, sides, strict=True))
+        down, right = (
+            xp.asarray(_averages(n, side), retina.values.dtype)
+            for n, side in zip(self.grid, sides, strict=True)
+        )
         return down, right
 
 
 def _averages(n_cells: int, side: int) -> np.ndarray:
-    """The matrix (cell, pixel) that averages over cells of side / n_cells pixels, weighting border pixels by their share."""
+    """The matrix (cell, pixel) that averages over cells of side / n_cells pixels, weighting border
+    pixels by their share."""
     edges = np.linspace(0, side, n_cells + 1)[:, None]
     covered = np.clip(edges - np.arange(side), 0, 1)
     return np.diff(covered, axis=0) * n_cells / side

@@ -1,4 +1,5 @@
-"""Simple, complex and tuned cells, and the best match anywhere: pure functions from Maps to Maps, with their pullbacks."""
+"""Simple, complex and tuned cells, and the best match anywhere: pure functions from Maps to Maps,
+with their pullbacks."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from functools import reduce
 
 import numpy as np
 
-from extraction.arrays import Array, namespace
-from extraction.fields import Field, Window, join
-from extraction.maps import Maps
-from extraction.operations import (
+from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.fields import Field, Window, join
+from hmax_cnn.extraction.maps import Maps
+from hmax_cnn.extraction.operations import (
     Spectrum,
     correlate_spectrum,
     divide_by_local_norm,
@@ -21,10 +22,12 @@ from extraction.operations import (
     nearest_distance,
     relu,
 )
-from extraction.operations.windows import Pullback
+from hmax_cnn.extraction.operations.windows import Pullback
 
 
-def simple_cells(spectrum: Spectrum, filters: np.ndarray, response: str, margin: int = 0) -> tuple[Maps, Pullback]:
+def simple_cells(
+    spectrum: Spectrum, filters: np.ndarray, response: str, margin: int = 0
+) -> tuple[Maps, Pullback]:
     """S1: contrast-normalised matches of filters at every pixel of the image.
 
     Parameters
@@ -36,8 +39,9 @@ def simple_cells(spectrum: Spectrum, filters: np.ndarray, response: str, margin:
     response : {'absolute', 'half', 'signed', 'energy'}
         'energy' takes the root of the sum of squares of each pair of neighbours.
     margin : int
-        Zeros that were put around the image; filters then also see windows that reach beyond it. Without them, places whose window is
-        not inside the image are silent, and, as in the original code, so is the first row and column whose window is inside.
+        Zeros that were put around the image; filters then also see windows that reach beyond it.
+        Without them, places whose window is not inside the image are silent, and, as in the
+        original code, so is the first row and column whose window is inside.
 
     Returns
     -------
@@ -51,12 +55,18 @@ def simple_cells(spectrum: Spectrum, filters: np.ndarray, response: str, margin:
     matches, to_image = correlate_spectrum(spectrum, filters[:, None])
     normalised, unnormalise = divide_by_local_norm(matches, values, size)
     responses, unrectify = _rectified(normalised, response)
-    first, skipped = (margin - half, 0) if margin else (half + 1, 1)  # where the responses lie in the maps, or the maps in the responses
+    # where the responses lie in the maps, or the maps in the responses
+    if margin:
+        first, skipped = (margin - half, 0)
+    else:
+        first, skipped = (half + 1, 1)
     if margin:
         everywhere = responses[:, :, first : first + height, first : first + width]
     else:
         everywhere = namespace(values).zeros((*responses.shape[:2], height, width), responses.dtype)
-        everywhere[:, :, first : height - half, first : width - half] = responses[:, :, skipped:, skipped:]
+        everywhere[:, :, first : height - half, first : width - half] = responses[
+            :, :, skipped:, skipped:
+        ]
     maps = Maps(
         everywhere,
         Field().through(Window(size, padding=half)),
@@ -69,7 +79,9 @@ def simple_cells(spectrum: Spectrum, filters: np.ndarray, response: str, margin:
         if margin:
             to_responses[:, :, first : first + height, first : first + width] = gradient
         else:
-            to_responses[:, :, skipped:, skipped:] = gradient[:, :, first : height - half, first : width - half]
+            to_responses[:, :, skipped:, skipped:] = gradient[
+                :, :, first : height - half, first : width - half
+            ]
         to_matches, to_values = unnormalise(unrectify(to_responses))
         return to_image(to_matches)[0] + to_values
 
@@ -82,18 +94,25 @@ def _rectified(responses: Array, response: str) -> tuple[Array, Pullback]:
         return feature_l2_pool(responses, 2)
     if response == "absolute":
         return xp.abs(responses), lambda gradient: gradient * xp.sign(responses)
-    return relu(responses) if response == "half" else (responses, lambda gradient: gradient)
+    if response == "half":
+        return relu(responses)
+    return (responses, lambda gradient: gradient)
 
 
-def complex_cells(simple: Sequence[Maps], window: int, stride: int) -> tuple[Maps, Callable[[Array], list[Array]]]:
+def complex_cells(
+    simple: Sequence[Maps], window: int, stride: int
+) -> tuple[Maps, Callable[[Array], list[Array]]]:
     """C1: the strongest simple cell over the sizes of a band and over position.
 
-    Windows start at the first place; those at the end are cut off by the border, so that there are ceil(n / stride) of them. The
-    pullback returns a gradient for each of the simple maps; where sizes tie, the first takes all.
+    Windows start at the first place; those at the end are cut off by the border, so that there are
+    ceil(n / stride) of them. The pullback returns a gradient for each of the simple maps; where
+    sizes tie, the first takes all.
     """
     xp = namespace(simple[0].values)
     strongest = reduce(xp.maximum, [maps.values for maps in simple])
-    padding = tuple((0, (-(-side // stride) - 1) * stride + window - side) for side in strongest.shape[2:])
+    padding = tuple(
+        (0, (-(-side // stride) - 1) * stride + window - side) for side in strongest.shape[2:]
+    )
     around = Window(window, stride, tuple((0, max(0, end)) for _, end in padding))
     pooled, unpool = max_pool(strongest, window, stride, around.padding)
     field = join([maps.field for maps in simple]).through(around)
@@ -109,7 +128,8 @@ def complex_cells(simple: Sequence[Maps], window: int, stride: int) -> tuple[Map
 
 
 def window_of_prototypes(size: int, partial: bool) -> Window:
-    """The window of prototypes on C1: centred as in the original code, [r - (n - 1) // 2, r + n // 2]; with or without cut-off windows."""
+    """The window of prototypes on C1: centred as in the original code, [r - (n - 1) // 2, r + n //
+    2]; with or without cut-off windows."""
     before, after = (size - 1) // 2, size // 2
     return Window(size, padding=((before, after), (before, after)) if partial else 0)
 
@@ -119,8 +139,11 @@ def fits(maps: Maps, size: int, partial: bool) -> bool:
     return partial or size <= min(maps.shape[1:])
 
 
-def tuned_cells(complex_maps: Maps, prototypes: Array, partial: bool, sharpness: float | None) -> tuple[Maps, Pullback]:
-    """S2: the distance of every neighbourhood of C1 to every prototype, or its Gaussian where a sharpness is given.
+def tuned_cells(
+    complex_maps: Maps, prototypes: Array, partial: bool, sharpness: float | None
+) -> tuple[Maps, Pullback]:
+    """S2: the distance of every neighbourhood of C1 to every prototype, or its Gaussian where a
+    sharpness is given.
 
     Parameters
     ----------
@@ -154,17 +177,28 @@ def best_anywhere(
     Returns
     -------
     maps : Maps
-        Values of shape (n_images, n_prototypes, 1, 1); the field is left to the model, which knows the image.
+        Values of shape (n_images, n_prototypes, 1, 1); the field is left to the model, which knows
+        the image.
     band, place : integer arrays of shape (n_images, n_prototypes)
-        Index into `bands` of the winner (the lowest where several tie), and index of its window in that band, row * width + column.
+        Index into `bands` of the winner (the lowest where several tie), and index of its window in
+        that band, row * width + column.
     pullback : callable
         Carries a gradient on the maps back to each band.
     """
     window = window_of_prototypes(prototypes.shape[-1], partial)
-    distances, band, place, to_bands = nearest_distance([maps.values for maps in bands], prototypes, window.padding)
+    distances, band, place, to_bands = nearest_distance(
+        [maps.values for maps in bands], prototypes, window.padding
+    )
     responses, untune = _tuned(distances, sharpness)
-    return Maps(responses[..., None, None]), band, place, lambda gradient: to_bands(untune(gradient[..., 0, 0]))[0]
+    return (
+        Maps(responses[..., None, None]),
+        band,
+        place,
+        lambda gradient: to_bands(untune(gradient[..., 0, 0]))[0],
+    )
 
 
 def _tuned(distances: Array, sharpness: float | None) -> tuple[Array, Pullback]:
-    return (distances, lambda gradient: gradient) if sharpness is None else gaussian(distances, sharpness)
+    if sharpness is None:
+        return (distances, lambda gradient: gradient)
+    return gaussian(distances, sharpness)

@@ -8,7 +8,14 @@ from functools import lru_cache
 import numpy as np
 
 
-def gabor(size: int, wavelength: float, orientation: float, sigma: float | None = None, phase: float = 0.0, aspect_ratio: float = 0.3) -> np.ndarray:
+def gabor(
+    size: int,
+    wavelength: float,
+    orientation: float,
+    sigma: float | None = None,
+    phase: float = 0.0,
+    aspect_ratio: float = 0.3,
+) -> np.ndarray:
     """A Gabor filter with zero mean and unit norm, cut to a disc.
 
     Parameters
@@ -37,8 +44,9 @@ def gabor(size: int, wavelength: float, orientation: float, sigma: float | None 
 
     References
     ----------
-    Serre et al., "Robust object recognition with cortex-like mechanisms", PAMI 2007, equation 1, and its authors' code, which subtracts
-    the mean over the whole square, so that the corners outside the disc end slightly above or below zero.
+    Serre et al., "Robust object recognition with cortex-like mechanisms", PAMI 2007, equation 1,
+    and its authors' code, which subtracts the mean over the whole square, so that the corners
+    outside the disc end slightly above or below zero.
 
     Examples
     --------
@@ -46,12 +54,19 @@ def gabor(size: int, wavelength: float, orientation: float, sigma: float | None 
     >>> bool(abs(bar.sum()) < 1e-12), round(float(np.linalg.norm(bar)), 12)
     (True, 1.0)
     """
-    sigma = 0.8 * wavelength if sigma is None else sigma
+    if sigma is None:
+        sigma = 0.8 * wavelength
     if size < 3 or size % 2 == 0:
-        msg = f"`filter_sizes` must be odd and at least 3 pixels, so that a filter is centred on a pixel, got {size}."
+        msg = (
+            "`filter_sizes` must be odd and at least 3 pixels, so that a filter is centred on a "
+            f"pixel, got {size}."
+        )
         raise ValueError(msg)
     if min(wavelength, sigma, aspect_ratio) <= 0:
-        msg = f"`wavelengths`, `sigmas` and `aspect_ratio` must be positive, got {wavelength}, {sigma} and {aspect_ratio}."
+        msg = (
+            f"`wavelengths`, `sigmas` and `aspect_ratio` must be positive, got {wavelength}, "
+            f"{sigma} and {aspect_ratio}."
+        )
         raise ValueError(msg)
     angle = np.deg2rad(orientation)
     row, column = np.mgrid[:size, :size] - (size - 1) / 2
@@ -63,7 +78,10 @@ def gabor(size: int, wavelength: float, orientation: float, sigma: float | None 
     values -= values.mean()
     norm = np.linalg.norm(values)
     if norm < 1e-9:
-        msg = f"A filter of {size} px with a `wavelength` of {wavelength} px is constant. Use a shorter wavelength or a larger filter."
+        msg = (
+            f"A filter of {size} px with a `wavelength` of {wavelength} px is constant. Use a "
+            "shorter wavelength or a larger filter."
+        )
         raise ValueError(msg)
     return values / norm
 
@@ -76,7 +94,8 @@ def gabor_bank(
     phases: Sequence[float] = (0.0,),
     aspect_ratio: float = 0.3,
 ) -> np.ndarray:
-    """Gabor filters of one size at all orientations and phases; the phases of one orientation are neighbours.
+    """Gabor filters of one size at all orientations and phases; the phases of one orientation are
+    neighbours.
 
     Parameters
     ----------
@@ -99,6 +118,17 @@ def gabor_bank(
 
 @lru_cache(maxsize=64)
 def _bank(
-    size: int, wavelength: float, orientations: tuple[float, ...], sigma: float | None, phases: tuple[float, ...], aspect_ratio: float
+    size: int,
+    wavelength: float,
+    orientations: tuple[float, ...],
+    sigma: float | None,
+    phases: tuple[float, ...],
+    aspect_ratio: float,
 ) -> np.ndarray:
-    return np.stack([gabor(size, wavelength, angle, sigma, phase, aspect_ratio) for angle in orientations for phase in phases])
+    return np.stack(
+        [
+            gabor(size, wavelength, angle, sigma, phase, aspect_ratio)
+            for angle in orientations
+            for phase in phases
+        ]
+    )

@@ -1,4 +1,5 @@
-"""The MATLAB layout of prototypes: cells of (n_features * n * n) x count, as in the public universal_patch_set.mat."""
+"""The MATLAB layout of prototypes: cells of (n_features * n * n) x count, as in the public
+universal_patch_set.mat."""
 
 from __future__ import annotations
 
@@ -21,27 +22,47 @@ def read_cells(path: str | os.PathLike[str]) -> dict[int, np.ndarray]:
     Raises
     ------
     ValueError
-        If the file is no MATLAB file of version 5 to 7, unpacks to more than 1 GiB, or is not of this layout.
+        If the file is no MATLAB file of version 5 to 7, unpacks to more than 1 GiB, or is not of
+        this layout.
     """
     _check_length(Path(path))
     try:
         contents = loadmat(path, variable_names=["patches", "patchSizes"])
         cells, shapes = contents["patches"].ravel(), contents["patchSizes"].T
-    except (KeyError, NotImplementedError, TypeError, ValueError, OSError, IndexError, zlib.error, MatReadError) as error:
+    except (
+        KeyError,
+        NotImplementedError,
+        TypeError,
+        ValueError,
+        OSError,
+        IndexError,
+        zlib.error,
+        MatReadError,
+    ) as error:
         msg = (
-            f"{path} is not a MATLAB file with `patches` and `patchSizes` of version 5 to 7 ({type(error).__name__}: {error}). Save it with save -v7."
+            f"{path} is not a MATLAB file with `patches` and `patchSizes` of version 5 to 7 "
+            f"({type(error).__name__}: {error}). Save it with save -v7."
         )
         raise ValueError(msg) from error
     if cells.dtype != object or len(cells) != len(shapes):
-        msg = f"{path}: `patches` must be a row of cells, one for each column of `patchSizes`, got {len(cells)} and {len(shapes)}."
+        msg = (
+            f"{path}: `patches` must be a row of cells, one for each column of `patchSizes`, got "
+            f"{len(cells)} and {len(shapes)}."
+        )
         raise ValueError(msg)
-    return {int(shape[0]): _unfolded(path, cell, shape) for cell, shape in zip(cells, shapes, strict=True)}
+    return {
+        int(shape[0]): _unfolded(path, cell, shape)
+        for cell, shape in zip(cells, shapes, strict=True)
+    }
 
 
 def _unfolded(path: str | os.PathLike[str], cell: np.ndarray, shape: np.ndarray) -> np.ndarray:
     rows, columns, n_features, count = (int(n) for n in shape)
     if rows != columns or cell.shape != (rows * columns * n_features, count):
-        msg = f"{path}: a cell of {rows} x {columns} patches must have the shape ({rows * columns * n_features}, {count}), got {cell.shape}."
+        msg = (
+            f"{path}: a cell of {rows} x {columns} patches must have the shape "
+            f"({rows * columns * n_features}, {count}), got {cell.shape}."
+        )
         raise ValueError(msg)
     return cell.reshape(n_features, columns, rows, count).transpose(3, 0, 2, 1).astype(np.float32)
 
@@ -59,10 +80,14 @@ def write_cells(patches: Mapping[int, np.ndarray], path: str | os.PathLike[str])
 
 
 def _check_length(path: Path) -> None:
-    """Refuse a file whose compressed elements would unpack to too much, without keeping what is unpacked."""
+    """Refuse a file whose compressed elements would unpack to too much, without keeping what is
+    unpacked."""
     total = 0
     with path.open("rb") as file:
-        order = "little" if file.read(_HEADER)[126:128] == b"IM" else "big"
+        if file.read(_HEADER)[126:128] == b"IM":
+            order = "little"
+        else:
+            order = "big"
         while len(tag := file.read(8)) == 8:
             kind, n_bytes = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))
             if kind != _COMPRESSED:
@@ -71,7 +96,10 @@ def _check_length(path: Path) -> None:
             else:
                 total += _unpacked(file.read(n_bytes), _LARGEST - total)
             if total > _LARGEST:
-                msg = f"{path} would unpack to more than {_LARGEST // 2**20} MiB. It is not a set of prototypes."
+                msg = (
+                    f"{path} would unpack to more than {_LARGEST // 2**20} MiB. It is not a set "
+                    "of prototypes."
+                )
                 raise ValueError(msg)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, final
@@ -10,18 +10,18 @@ from typing import Any, final
 import numpy as np
 import xarray as xr
 
-from extraction.arrays import Array, namespace
-from extraction.extractor import FeatureExtractor
-from extraction.fields import Field
-from extraction.images import Images
-from extraction.maps import Maps
-from extraction.operations import Spectrum
-from hmax.cells import best_anywhere, complex_cells, fits, simple_cells, tuned_cells, window_of_prototypes
-from hmax.gabor import gabor_bank
-from hmax.presets import ANATOMY_NAMES, Anatomy, resolve
-from hmax.prototypes import Draws, Prototypes, as_prototypes
+from hmax_cnn.extraction.arrays import namespace
+from hmax_cnn.extraction.extractor import FeatureExtractor
+from hmax_cnn.extraction.fields import Field
+from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.layered import BandsPullback
+from hmax_cnn.extraction.maps import Maps
 
-_WINNERS = "c2 winners"  # not a layer: walked only for `HMAX.winners`
+from .gabor import gabor_bank
+from .presets import ANATOMY_NAMES, Anatomy, resolve
+from .prototypes import Draws, Prototypes, as_prototypes
+from .stages import best_matches, s1_and_c1, summed, tuned_maps
+from .winners import located_winners
 
 
 @final
@@ -37,11 +37,13 @@ class HMAX(FeatureExtractor):
     layer : {'s1', 'c1', 's2', 'c2'} or a sequence of them
         Whose units `transform` returns.
     prototypes : None, 'photographs', path, Prototypes or mapping from size to array
-        What S2 is tuned to: imprinted from C1 of the training images in `fit` (None), our own dictionary ('photographs'), a file
-        (`.npz`, or `.mat` as the public universal patch set), or arrays of shape (count, n_features, size, size) by size. All that is
-        given is used, unless `prototype_sizes` or `n_prototypes` choose from it.
+        What S2 is tuned to: imprinted from C1 of the training images in `fit` (None), our own
+        dictionary ('photographs'), a file (`.npz`, or `.mat` as the public universal patch set), or
+        arrays of shape (count, n_features, size, size) by size. All that is given is used, unless
+        `prototype_sizes` or `n_prototypes` choose from it.
     filter_sizes : sequence of sequences of int
-        Sides of the S1 filters of each band, in pixels; odd. Other sizes than the preset's bring wavelengths and sigmas by its rule.
+        Sides of the S1 filters of each band, in pixels; odd. Other sizes than the preset's bring
+        wavelengths and sigmas by its rule.
     wavelengths, sigmas : sequence of sequences of float
         Period and envelope of each filter, in pixels.
     aspect_ratio : float
@@ -51,9 +53,11 @@ class HMAX(FeatureExtractor):
     phases : sequence of float
         Of the filters, in degrees; (0, 90) is a quadrature pair.
     s1_response : {'absolute', 'half', 'signed', 'energy'}
-        Full-wave rectified, half-wave rectified, not rectified, or the root of the sum of squares of a quadrature pair.
+        Full-wave rectified, half-wave rectified, not rectified, or the root of the sum of squares
+        of a quadrature pair.
     s1_border : {'silent', 'padded'}
-        Filters that reach beyond the image are silent, or see zeros there, so that an image of any size will do.
+        Filters that reach beyond the image are silent, or see zeros there, so that an image of any
+        size will do.
     bands : int or sequence of int
         The first so many bands, or which, counted from 1.
     pool_sizes, pool_strides : sequence of int
@@ -67,8 +71,9 @@ class HMAX(FeatureExtractor):
     tuning : {'distance', 'gaussian'}
         Responses of S2 and C2: the Euclidean distance d (small is similar), or exp(-sharpness d^2).
     sharpness : float
-        Of the Gaussian: beta of the 2007 paper, 1 / (2 sigma^2) elsewhere. The paper gives no value; 1 is `serre2007`'s, at which responses
-        to the best match in a photograph lie around 0.9 for prototypes of 4 x 4 and around 0.01 for 16 x 16.
+        Of the Gaussian: beta of the 2007 paper, 1 / (2 sigma^2) elsewhere. The paper gives no
+        value; 1 is `serre2007`'s, at which responses to the best match in a photograph lie around
+        0.9 for prototypes of 4 x 4 and around 0.01 for 16 x 16.
     value_range : (float, float)
         What pixel values should be like: a warning is given where they clearly are not.
     random_state : int, Generator or None
@@ -85,8 +90,8 @@ class HMAX(FeatureExtractor):
 
     References
     ----------
-    Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience 1999.
-    Serre et al., "Robust object recognition with cortex-like mechanisms", PAMI 2007.
+    Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience
+    1999. Serre et al., "Robust object recognition with cortex-like mechanisms", PAMI 2007.
 
     Examples
     --------
@@ -154,151 +159,152 @@ class HMAX(FeatureExtractor):
         self.n_threads = n_threads
         self.progress = progress
 
-    # Learning --------------------------------------------------------------------------------------------------------
+    # Learning -------------------------------------------------------------------------------------
 
     def _anatomy(self) -> Anatomy:
         return resolve(self.preset, {name: getattr(self, name) for name in ANATOMY_NAMES})
 
-    def _must_learn(self, layers: Collection[str]) -> bool:
+    def must_learn(self, layers: Collection[str]) -> bool:
+        """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`.
+
+        Parameters
+        ----------
+        layers : collection of str
+
+        Returns
+        -------
+        bool
+        """
         return self.prototypes is None and not {"s2", "c2"}.isdisjoint(layers)
 
-    def _has_learned(self) -> bool:
+    def has_learned(self) -> bool:
+        """Whether there are prototypes from a `fit`.
+
+        Returns
+        -------
+        bool
+        """
         return hasattr(self, "prototypes_")
 
-    def _working_bytes(self, height: int, width: int) -> int:
-        anatomy = self._anatomy()
-        n_filters = len(anatomy.orientations) * len(anatomy.phases) * max(len(anatomy.filter_sizes[band - 1]) for band in anatomy.bands)
-        return (64 + 16 * n_filters) * height * width  # two complex spectra, and a band of S1 in about four copies
+    def working_bytes(self, height: int, width: int) -> int:
+        """About what one image takes while it is computed.
 
-    def _value_range(self) -> tuple[float, float] | None:
+        Parameters
+        ----------
+        height, width : int
+            In pixels.
+
+        Returns
+        -------
+        int
+        """
+        anatomy = self._anatomy()
+        n_sizes = max(len(anatomy.filter_sizes[band - 1]) for band in anatomy.bands)
+        n_filters = len(anatomy.orientations) * len(anatomy.phases) * n_sizes
+        # Two complex spectra, and a band of S1 in about four copies.
+        return (64 + 16 * n_filters) * height * width
+
+    def expected_range(self) -> tuple[float, float] | None:
+        """Lowest and highest pixel value that the model expects.
+
+        Returns
+        -------
+        (float, float) or None
+        """
         return self._anatomy().value_range
 
-    def _learn(self, images: Images, labels: Any) -> None:
+    def learn(self, images: Images, labels: Any) -> None:
+        """Imprint prototypes from C1 of images drawn at random, where none are given.
+
+        Parameters
+        ----------
+        images : Images
+        labels : object
+            Ignored.
+
+        References
+        ----------
+        Serre et al., PAMI 2007, section 2.2: patches of C1 at random places of random images.
+        """
         anatomy = self._anatomy()
         if hasattr(self, "prototypes_"):
             del self.prototypes_
-        self._geometry(images[0].shape, self._wanted())
+        self.geometry(images[0].shape, self.wanted_layers())
         if self.prototypes is not None:
             self.prototypes_ = self._dictionary(anatomy)
-        if not self._must_learn(self._wanted()):
+        if not self.must_learn(self.wanted_layers()):
             return
-        draws = Draws.of(len(images), anatomy.prototype_sizes, anatomy.n_prototypes, self.random_state)
+        sizes, count = anatomy.prototype_sizes, anatomy.n_prototypes
+        draws = Draws.of(len(images), sizes, count, self.random_state)
         needed = draws.images_needed()
         names = getattr(images.source, "names", None)
-        for first, layers in self._stream(images.subset(needed), ("c1",)):
+        for first, layers in self.stream(images.subset(needed), ("c1",)):
             for offset in range(len(layers["c1"][0].values)):
-                draws.imprint(
-                    int(needed[first + offset]),
-                    [(m.band, m.field, m.values[offset]) for m in layers["c1"]],
-                    images[int(needed[first + offset])].shape,
-                    names,
-                )
+                image = int(needed[first + offset])
+                bands = [(m.band, m.field, m.values[offset]) for m in layers["c1"]]
+                draws.imprint(image, bands, images[image].shape, names)
         self.prototypes_ = draws.prototypes(anatomy.orientations)
 
     def _dictionary(self, anatomy: Anatomy) -> Prototypes:
-        """The prototypes that S2 is tuned to; blank ones of the right shapes where they are still to be learned."""
-        n_features = len(anatomy.orientations) * (1 if anatomy.s1_response == "energy" else len(anatomy.phases))
+        """The prototypes that S2 is tuned to; blank ones where they are still to be learned."""
+        n_phases = 1 if anatomy.s1_response == "energy" else len(anatomy.phases)
+        n_features = len(anatomy.orientations) * n_phases
         if self.prototypes is not None:
-            chosen = as_prototypes(self.prototypes).chosen(self.prototype_sizes, self.n_prototypes)
+            prototypes = as_prototypes(self.prototypes)
+            chosen = prototypes.chosen(self.prototype_sizes, self.n_prototypes)
             chosen.check(n_features, anatomy.orientations)
             return chosen
         if hasattr(self, "prototypes_"):
             return self.prototypes_
         return Prototypes.blank(anatomy.prototype_sizes, anatomy.n_prototypes, n_features)
 
-    # The model -------------------------------------------------------------------------------------------------------
+    # The model ------------------------------------------------------------------------------------
 
-    def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
+    def walk(
+        self, retina: Maps, wanted: Collection[str]
+    ) -> Iterator[tuple[str, list[Maps], BandsPullback | None]]:
+        """S1, C1, S2 and C2 of a batch of images; see `FeatureExtractor.walk`.
+
+        Parameters
+        ----------
+        retina : Maps
+            Luminance, of shape (n_images, 1, height, width).
+        wanted : collection of str
+
+        Yields
+        ------
+        (str, list of Maps, callable or None)
+            A pullback only where `retina.traced`.
+
+        Raises
+        ------
+        ValueError
+            If the image is too small for a filter or prototype.
+        """
         anatomy = self._anatomy()
-        s1, c1 = [], []
-        for simple, complex_, _ in self._bands(retina, anatomy):
-            s1.extend(simple if "s1" in wanted else [])
-            c1.append(complex_)
-        yield "s1", s1
-        yield "c1", c1
+        s1, c1, bands = [], [], []
+        for band in s1_and_c1(retina, anatomy):
+            c1.append(band.pooled)
+            # One band of S1 at a time: all of them would take eight times the memory.
+            if "s1" in wanted:
+                s1.extend(band.simple)
+            if retina.traced:
+                bands.append(band)
+        from_s1, from_c1 = summed(bands) if retina.traced else (None, None)
+        yield "s1", s1, from_s1
+        yield "c1", c1, from_c1
 
-        xp, partial = namespace(retina.values), anatomy.partial_windows
-        prototypes = {size: xp.asarray(patches) for size, patches in self._dictionary(anatomy).patches.items()}
-        sharpness = anatomy.sharpness if anatomy.tuning == "gaussian" else None
-        yield (
-            "s2",
-            [
-                _of_prototypes(tuned_cells(band, patches, partial, sharpness)[0], size, band, shared=number > 0)
-                for size, patches in prototypes.items()
-                for number, band in enumerate(c1)
-                if "s2" in wanted and fits(band, size, partial)
-            ],
-        )
-        best = {size: best_anywhere(_places(c1, size, partial), patches, partial, sharpness) for size, patches in prototypes.items()}
+        xp = namespace(retina.values)
+        dictionary = self._dictionary(anatomy).patches
+        prototypes = {size: xp.asarray(patches) for size, patches in dictionary.items()}
+        s2, s2_to_c1 = tuned_maps(c1, prototypes if "s2" in wanted else {}, anatomy)
+        yield "s2", s2, _through(s2_to_c1, from_c1)
+
+        c2, c2_to_c1 = best_matches(c1, prototypes, anatomy)
         whole = Field.whole(*retina.values.shape[2:])
-        yield "c2", [replace(_of_prototypes(maps, size), field=whole) for size, (maps, *_) in best.items()]
-        yield _WINNERS, [Maps(xp.stack(where, axis=-1)[..., None]) for _, *where, _ in best.values()]
+        yield "c2", [replace(maps, field=whole) for maps in c2], _through(c2_to_c1, from_c1)
 
-    def _traced(self, retina: Maps, layer: str) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
-        xp, anatomy = namespace(retina.values), self._anatomy()
-        bands = list(self._bands(retina, anatomy))
-        c1 = [complex_ for _, complex_, _ in bands]
-        if layer in ("s1", "c1"):
-            n_maps = [len(simple) if layer == "s1" else 1 for simple, _, _ in bands]
-            values = [maps.values for simple, complex_, _ in bands for maps in (simple if layer == "s1" else [complex_])]
-
-            def below(gradients: Sequence[Array]) -> Array:
-                left = iter(gradients)
-                return sum(to_retina([next(left) for _ in range(n)], layer) for n, (_, _, to_retina) in zip(n_maps, bands, strict=True))
-
-            return values, below
-
-        partial, sharpness = anatomy.partial_windows, anatomy.sharpness if anatomy.tuning == "gaussian" else None
-        values, backs = [], []  # of each map, and what carries its gradient to which bands of C1
-        for size, patches in self._dictionary(anatomy).patches.items():
-            chosen = [number for number, band in enumerate(c1) if fits(band, size, partial)]
-            if layer == "s2":
-                for number in chosen:
-                    maps, back = tuned_cells(c1[number], xp.asarray(patches), partial, sharpness)
-                    values.append(maps.values)
-                    backs.append(([number], lambda gradient, back=back: [back(gradient)]))
-            else:
-                maps, _, _, back = best_anywhere(_places(c1, size, partial), xp.asarray(patches), partial, sharpness)
-                values.append(maps.values)
-                backs.append((chosen, back))
-
-        def pullback(gradients: Sequence[Array]) -> Array:
-            to_c1 = [xp.zeros_like(band.values) for band in c1]
-            for (numbers, back), gradient in zip(backs, gradients, strict=True):
-                for number, share in zip(numbers, back(gradient), strict=True):
-                    to_c1[number] = to_c1[number] + share
-            return sum(to_retina([gradient], "c1") for gradient, (_, _, to_retina) in zip(to_c1, bands, strict=True))
-
-        return values, pullback
-
-    def _bands(self, retina: Maps, anatomy: Anatomy) -> Iterator[tuple[list[Maps], Maps, Callable[[Sequence[Array], str], Array]]]:
-        """S1 and C1, band by band, with what carries gradients on either back to the retina."""
-        margin = max(max(sizes) for sizes in anatomy.filter_sizes) // 2 if anatomy.s1_border == "padded" else 0
-        around = ((0, 0), (0, 0), (margin, margin), (margin, margin))
-        spectrum = Spectrum.of(namespace(retina.values).pad(retina.values, around) if margin else retina.values)
-        features, labels = _orientations(anatomy)
-        for band in anatomy.bands:
-            simple, backs = [], []
-            for size, wavelength, sigma in zip(
-                *(table[band - 1] for table in (anatomy.filter_sizes, anatomy.wavelengths, anatomy.sigmas)), strict=True
-            ):
-                _check_size(retina.values.shape[2:], size, band, margin, anatomy.bands)
-                filters = gabor_bank(size, wavelength, anatomy.orientations, sigma, anatomy.phases, anatomy.aspect_ratio)
-                cells, back = simple_cells(spectrum, filters, anatomy.s1_response, margin)
-                backs.append(back)
-                own = {"filter_size": size, "wavelength": wavelength}
-                again = f"_w{wavelength:g}" if list(anatomy.filter_sizes[band - 1]).count(size) > 1 else ""
-                simple.append(replace(cells, band=f"b{band}_s{size:02d}{again}", features=features, labels=labels | own))
-            pooled, unpool = complex_cells(simple, anatomy.pool_sizes[band - 1], anatomy.pool_strides[band - 1])
-
-            def to_retina(gradients: Sequence[Array], layer: str, unpool: Any = unpool, backs: Any = tuple(backs)) -> Array:
-                shares = unpool(gradients[0]) if layer == "c1" else gradients
-                total = sum(back(share) for back, share in zip(backs, shares, strict=True))
-                return total[:, :, margin : total.shape[2] - margin, margin : total.shape[3] - margin]
-
-            yield simple, replace(pooled, band=f"b{band}", features=features, labels=labels | {"band_number": band}), to_retina
-
-    # Looking inside --------------------------------------------------------------------------------------------------
+    # Looking inside -------------------------------------------------------------------------------
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """The Gabor filters of S1, by size."""
@@ -307,8 +313,18 @@ class HMAX(FeatureExtractor):
         for band in anatomy.bands:
             tables = (anatomy.filter_sizes, anatomy.wavelengths, anatomy.sigmas)
             for size, wavelength, sigma in zip(*(table[band - 1] for table in tables), strict=True):
-                name = f"{size} px" if f"{size} px" not in banks else f"{size} px, wavelength {wavelength:g}"
-                banks[name] = gabor_bank(size, wavelength, anatomy.orientations, sigma, anatomy.phases, anatomy.aspect_ratio)
+                if f"{size} px" not in banks:
+                    name = f"{size} px"
+                else:
+                    name = f"{size} px, wavelength {wavelength:g}"
+                banks[name] = gabor_bank(
+                    size,
+                    wavelength,
+                    anatomy.orientations,
+                    sigma,
+                    anatomy.phases,
+                    anatomy.aspect_ratio,
+                )
         return banks
 
     def winners(self, images: Any) -> xr.Dataset:
@@ -322,90 +338,30 @@ class HMAX(FeatureExtractor):
         Returns
         -------
         xarray.Dataset
-            dims (image, unit): `response` (what C2 returns), `band` (its number), `row` and `column` (of the S2 unit in its band, from
-            0), and `top`, `left`, `bottom`, `right`: the part of the image that this S2 unit sees, in pixels from 0, the last two one
-            past the end, cut at the image's border.
+            dims (image, unit): `response` (what C2 returns), `band` (its number), `row` and
+            `column` (of the S2 unit in its band, from 0), and `top`, `left`, `bottom`, `right`: the
+            part of the image that this S2 unit sees, in pixels from 0, the last two one past the
+            end, cut at the image's border.
+
+        Raises
+        ------
+        NotFittedError
+            If prototypes must be learned first.
         """
-        self._check_ready(("c2",))
-        source, anatomy = self._open(images, reset=False), self._anatomy()
-        found = []
-        for first, layers in self._stream(source, ("c2", _WINNERS)):
-            shape = source[first].shape
-            spans = _spans(self._geometry(shape, ("c1",))["c1"], self._dictionary(anatomy), anatomy.partial_windows)
-            found.append(
-                [_located(maps, where.values, spans[size], shape) for maps, where, size in zip(layers["c2"], layers[_WINNERS], spans, strict=True)]
-            )
-        columns = {name: np.concatenate([np.concatenate([size[name] for size in batch], axis=1) for batch in found]) for name in found[0][0]}
-        units = [name for maps in layers["c2"] for name in (f"c2_{maps.band}_{feature}" for feature in maps.feature_names)]
+        self.check_ready(("c2",))
+        source, anatomy = self.open_images(images), self._anatomy()
+        dictionary = self._dictionary(anatomy).patches
+        parts = []
+        for first, layers in self.stream(source, ("c1",)):
+            shape = source[first].shape[:2]
+            parts.append(located_winners(layers["c1"], dictionary, anatomy, shape))
+        found = xr.concat(parts, dim="image")
         names = list(getattr(images, "names", range(len(source))))
-        return xr.Dataset({name: (("image", "unit"), values) for name, values in columns.items()}, {"image": names, "unit": units})
+        return found.assign_coords(image=names)
 
 
-def _check_size(sides: tuple[int, ...], size: int, band: int, margin: int, bands: Sequence[int]) -> None:
-    if min(sides) <= size and not margin:
-        before = tuple(bands[: list(bands).index(band)])
-        fewer = len(before) if before == tuple(range(1, len(before) + 1)) else before
-        remedy = f"use fewer `bands` (bands={fewer}), " if before else ""
-        msg = (
-            f"`images` of {sides[0]} x {sides[1]} pixels are too small for band {band}, whose filters are {size} x {size}: they must be at least "
-            f"{size + 1} pixels high and wide. Enlarge the images, {remedy}or set s1_border='padded'."
-        )
-        raise ValueError(msg)
-
-
-def _orientations(anatomy: Anatomy) -> tuple[list[str], dict[str, list[float]]]:
-    """Names and labels of the features of S1 and C1."""
-    phases = [None] if anatomy.s1_response == "energy" or len(anatomy.phases) == 1 else list(anatomy.phases)
-    pairs = [(angle, phase) for angle in anatomy.orientations for phase in phases]
-    turn = 180 if anatomy.s1_response in ("absolute", "energy") else 360  # half a turn flips the sign of odd filters
-    names = [f"o{angle % turn:g}" + ("" if phase is None else f"_ph{phase % 360:g}") for angle, phase in pairs]
-    if len(set(names)) < len(names):
-        msg = f"`orientations` and `phases` must not name a filter twice, got {tuple(anatomy.orientations)} and {tuple(anatomy.phases)}."
-        raise ValueError(msg)
-    labels = {"orientation": [float(angle) for angle, _ in pairs]}
-    return names, labels if phases == [None] else labels | {"phase": [float(phase or 0) for _, phase in pairs]}
-
-
-def _places(c1: Sequence[Maps], size: int, partial: bool) -> list[Maps]:
-    """The bands that have a place for prototypes of this size."""
-    bands = [band for band in c1 if fits(band, size, partial)]
-    if bands:
-        return bands
-    largest = max(min(band.shape[1:]) for band in c1)
-    msg = (
-        f"`prototype_sizes` {size} does not fit into C1 of these images, whose largest band has {largest} positions a side. "
-        "Enlarge the images, leave this size out, or set partial_windows=True."
-    )
-    raise ValueError(msg)
-
-
-def _of_prototypes(maps: Maps, size: int, band: Maps | None = None, shared: bool = False) -> Maps:
-    """S2 or C2 maps under their name, their features numbered; parameters `shared` with a lower band are counted there."""
-    numbers = list(range(maps.shape[0]))
-    name = "_".join(filter(None, (band.band if band else "", f"p{size:02d}")))
-    labels = {"prototype_size": size, "prototype": numbers} | ({"band_number": band.labels["band_number"]} if band else {})
-    maps = replace(maps, band=name, features=[f"{index:03d}" for index in numbers], labels=labels)
-    return replace(maps, n_parameters=0) if shared else maps
-
-
-def _spans(c1: Sequence[Maps], dictionary: Prototypes, partial: bool) -> dict[int, list[tuple[Maps, Field, int]]]:
-    """For each prototype size the bands that it is compared with, the field of its units there, and the places per row."""
-    spans: dict[int, list[tuple[Maps, Field, int]]] = {}
-    for size in dictionary.patches:
-        window = window_of_prototypes(size, partial)
-        spans[size] = [(band, band.field.through(window), window.count(*band.shape[1:])[1]) for band in _places(c1, size, partial)]
-    return spans
-
-
-def _located(maps: Maps, where: Array, bands: Sequence[tuple[Maps, Field, int]], shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Winners of prototypes of one size, as columns of shape (image, unit)."""
-    winner, place = where[:, :, 0, 0], where[:, :, 1, 0]
-    row, column = np.divmod(place, np.array([width for _, _, width in bands])[winner])
-    edges = np.empty((*winner.shape, 4), int)
-    for index in np.ndindex(winner.shape):
-        field = bands[winner[index]][1]
-        (top, bottom), (left, right) = field.y.edges(int(row[index])), field.x.edges(int(column[index]))
-        edges[index] = max(top, 0), max(left, 0), min(bottom, shape[0]), min(right, shape[1])
-    sides = dict(zip(("top", "left", "bottom", "right"), np.moveaxis(edges, -1, 0), strict=True))
-    numbers = np.array([band.labels["band_number"] for band, _, _ in bands])[winner]
-    return {"response": maps.values[:, :, 0, 0], "band": numbers, "row": row, "column": column} | sides
+def _through(to_c1: BandsPullback | None, from_c1: BandsPullback | None) -> BandsPullback | None:
+    """From a layer above C1 back to the retina, where the way from C1 was kept."""
+    if to_c1 is None or from_c1 is None:
+        return None
+    return lambda gradients: from_c1(to_c1(gradients))

@@ -38,7 +38,8 @@ class Anatomy:
 
 
 def wavelength_of(size: int) -> float:
-    """Wavelength of a filter in the published table, in pixels: the divisor falls by 0.05 from one filter to the next.
+    """Wavelength of a filter in the published table, in pixels: the divisor falls by 0.05 from one
+    filter to the next.
 
     >>> [round(wavelength_of(size), 3) for size in (7, 9, 37)]
     [3.5, 4.557, 22.769]
@@ -74,7 +75,9 @@ PRESETS = {
     "serre2007": replace(
         _GEORGETOWN,
         wavelengths=tuple(tuple(round(wavelength_of(size), 1) for size in band) for band in _SIZES),
-        sigmas=tuple(tuple(round(0.8 * wavelength_of(size), 1) for size in band) for band in _SIZES),
+        sigmas=tuple(
+            tuple(round(0.8 * wavelength_of(size), 1) for size in band) for band in _SIZES
+        ),
         prototype_sizes=(4, 8, 12, 16),
         n_prototypes=250,
         tuning="gaussian",
@@ -113,39 +116,61 @@ _TABLES = ("filter_sizes", "wavelengths", "sigmas")
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Arrays as tuples, single numbers as tuples of one, and an error that names a parameter of the wrong type."""
-    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    """Arrays as tuples, single numbers as tuples of one, and an error that names a parameter of the
+    wrong type."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if name in _NUMBERS and not isinstance(value, Real):
         msg = f"`{name}` must be a number, got {value!r}."
         raise TypeError(msg)
     if name in _LISTS:
-        value = (value,) if isinstance(value, Real) else value
+        if isinstance(value, Real):
+            value = (value,)
         if not isinstance(value, Sequence) or not all(isinstance(item, Real) for item in value):
             msg = f"`{name}` must be a sequence of numbers, got {value!r}."
             raise TypeError(msg)
-    if name in _TABLES and not (isinstance(value, Sequence) and all(isinstance(v, Sequence) and all(isinstance(n, Real) for n in v) for v in value)):
-        msg = f"`{name}` must be one sequence of numbers per band, such as ((7, 9), (11, 13)), got {value!r}."
+    if name in _TABLES and not (
+        isinstance(value, Sequence)
+        and all(isinstance(v, Sequence) and all(isinstance(n, Real) for n in v) for v in value)
+    ):
+        msg = (
+            f"`{name}` must be one sequence of numbers per band, such as ((7, 9), (11, 13)), got "
+            f"{value!r}."
+        )
         raise TypeError(msg)
     if name == "value_range" and len(value) != 2:
         msg = f"`value_range` must be (lowest, highest), got {value!r}."
         raise ValueError(msg)
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(value)
+    return value
 
 
 def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
-    """New filter sizes bring wavelengths and sigmas by the table's rule, and as many bands; pools of the first bands stay."""
+    """New filter sizes bring wavelengths and sigmas by the table's rule, and as many bands; pools
+    of the first bands stay."""
     sizes = given["filter_sizes"]
-    if not sizes or not all(band and all(isinstance(n, Integral) and 3 <= n < 167 for n in band) for band in sizes):
+    if not sizes or not all(
+        band and all(isinstance(n, Integral) and 3 <= n < 167 for n in band) for band in sizes
+    ):
         msg = (
-            f"`filter_sizes` must be whole numbers from 3 to 166, at least one per band, got {sizes!r}. Larger ones need `wavelengths` and `sigmas`."
+            "`filter_sizes` must be whole numbers from 3 to 166, at least one per band, got "
+            f"{sizes!r}. Larger ones need `wavelengths` and `sigmas`."
         )
         if "wavelengths" not in given or "sigmas" not in given:
             raise ValueError(msg)
         return given
-    decimals = 1 if table.wavelengths[0][1] == round(table.wavelengths[0][1], 1) else 15
+    if table.wavelengths[0][1] == round(table.wavelengths[0][1], 1):
+        decimals = 1
+    else:
+        decimals = 15
     derived = {
-        "wavelengths": tuple(tuple(round(wavelength_of(size), decimals) for size in band) for band in sizes),
-        "sigmas": tuple(tuple(round(0.8 * wavelength_of(size), decimals) for size in band) for band in sizes),
+        "wavelengths": tuple(
+            tuple(round(wavelength_of(size), decimals) for size in band) for band in sizes
+        ),
+        "sigmas": tuple(
+            tuple(round(0.8 * wavelength_of(size), decimals) for size in band) for band in sizes
+        ),
         "bands": tuple(range(1, len(sizes) + 1)),
         "pool_sizes": table.pool_sizes[: len(sizes)],
         "pool_strides": table.pool_strides[: len(sizes)],
@@ -166,7 +191,10 @@ def _check(anatomy: Anatomy) -> None:
     for name in ("wavelengths", "sigmas"):
         shape = [len(band) for band in getattr(anatomy, name)]
         if shape != [len(band) for band in anatomy.filter_sizes]:
-            msg = f"`{name}` must have one number per filter of `filter_sizes`, {[len(band) for band in anatomy.filter_sizes]} by band, got {shape}."
+            msg = (
+                f"`{name}` must have one number per filter of `filter_sizes`, "
+                f"{[len(band) for band in anatomy.filter_sizes]} by band, got {shape}."
+            )
             raise ValueError(msg)
     for name in ("pool_sizes", "pool_strides", "prototype_sizes", "bands"):
         values = getattr(anatomy, name)
@@ -178,25 +206,41 @@ def _check(anatomy: Anatomy) -> None:
             raise ValueError(msg)
     for name in ("pool_sizes", "pool_strides"):
         if len(getattr(anatomy, name)) != n_bands:
-            msg = f"`{name}` must have one number for each of the {n_bands} bands of `filter_sizes`, got {len(getattr(anatomy, name))}."
+            msg = (
+                f"`{name}` must have one number for each of the {n_bands} bands of "
+                f"`filter_sizes`, got {len(getattr(anatomy, name))}."
+            )
             raise ValueError(msg)
     if max(anatomy.bands) > n_bands:
         msg = f"`bands` must lie between 1 and {n_bands}, got {max(anatomy.bands)}."
         raise ValueError(msg)
     for name, allowed in (("s1_response", RESPONSES), ("s1_border", BORDERS), ("tuning", TUNINGS)):
         if getattr(anatomy, name) not in allowed:
-            msg = f"`{name}` must be one of {', '.join(map(repr, allowed))}, got {getattr(anatomy, name)!r}."
+            msg = (
+                f"`{name}` must be one of {', '.join(map(repr, allowed))}, got "
+                f"{getattr(anatomy, name)!r}."
+            )
             raise ValueError(msg)
     for name in ("orientations", "phases"):
         values = getattr(anatomy, name)
-        if not isinstance(values, Sequence) or not values or not all(isinstance(value, Real) for value in values):
+        if (
+            not isinstance(values, Sequence)
+            or not values
+            or not all(isinstance(value, Real) for value in values)
+        ):
             msg = f"`{name}` must be a sequence of degrees, got {values!r}."
             raise ValueError(msg)
     if anatomy.s1_response == "energy" and len(anatomy.phases) != 2:
-        msg = f"`s1_response` 'energy' needs a quadrature pair, such as `phases` (0, 90), got {anatomy.phases!r}."
+        msg = (
+            "`s1_response` 'energy' needs a quadrature pair, such as `phases` (0, 90), got "
+            f"{anatomy.phases!r}."
+        )
         raise ValueError(msg)
     if not isinstance(anatomy.n_prototypes, Integral) or anatomy.n_prototypes < 1:
-        msg = f"`n_prototypes` must be a whole number of at least 1 per size, got {anatomy.n_prototypes!r}."
+        msg = (
+            "`n_prototypes` must be a whole number of at least 1 per size, got "
+            f"{anatomy.n_prototypes!r}."
+        )
         raise ValueError(msg)
     if not anatomy.sharpness > 0:
         msg = f"`sharpness` must be positive, got {anatomy.sharpness!r}."

@@ -13,12 +13,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from extraction.fields import Field, Window
-from extraction.files import read_npz, written_whole
-from hmax.matlab import read_cells, write_cells
+from hmax_cnn.extraction.fields import Field, Window
+from hmax_cnn.extraction.files import read_npz, written_whole
+from .matlab import read_cells, write_cells
 
 OURS = "photographs"
-_COLUMNS = ("size", "prototype", "image", "name", "band", "row", "column", "top", "left", "bottom", "right")
+_COLUMNS = (
+    "size",
+    "prototype",
+    "image",
+    "name",
+    "band",
+    "row",
+    "column",
+    "top",
+    "left",
+    "bottom",
+    "right",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +42,9 @@ class Prototypes:
     patches : mapping from int to float32 array of shape (count, n_features, size, size)
         Ordered by size; features in the order of the model's orientations.
     provenance : pandas.DataFrame or None
-        One row per prototype, in the same order: size, prototype (its number), image (its number among the training images) and name,
-        band, row and column in C1, and top, left, bottom, right of what it sees of the image, in pixels.
+        One row per prototype, in the same order: size, prototype (its number), image (its number
+        among the training images) and name, band, row and column in C1, and top, left, bottom,
+        right of what it sees of the image, in pixels.
     orientations : tuple of float or None
         In degrees, where known.
     """
@@ -41,7 +54,9 @@ class Prototypes:
     orientations: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        checked = {int(size): _checked(int(size), self.patches[size]) for size in sorted(self.patches)}
+        checked = {
+            int(size): _checked(int(size), self.patches[size]) for size in sorted(self.patches)
+        }
         if not checked:
             msg = "`prototypes` must hold patches of at least one size, got none."
             raise ValueError(msg)
@@ -53,7 +68,12 @@ class Prototypes:
     @staticmethod
     def blank(sizes: Sequence[int], count: int, n_features: int) -> Prototypes:
         """Zeros in the place of prototypes that are still to be learned; they take no memory."""
-        return Prototypes({size: np.broadcast_to(np.float32(0), (count, n_features, size, size)) for size in sizes})
+        return Prototypes(
+            {
+                size: np.broadcast_to(np.float32(0), (count, n_features, size, size))
+                for size in sizes
+            }
+        )
 
     def chosen(self, sizes: Sequence[int] | None, count: int | None) -> Prototypes:
         """Only some sizes, and only the first `count` of each; None is all.
@@ -67,53 +87,82 @@ class Prototypes:
             return self
         missing = sorted(set(sizes or ()) - set(self.patches))
         if missing:
-            msg = f"`prototype_sizes` {missing[0]} is not among the sizes of `prototypes`: {', '.join(map(str, self.patches))}."
+            msg = (
+                f"`prototype_sizes` {missing[0]} is not among the sizes of `prototypes`: "
+                f"{', '.join(map(str, self.patches))}."
+            )
             raise ValueError(msg)
         kept = {size: self.patches[size][:count] for size in (sizes or self.patches)}
-        short = [size for size, patches in kept.items() if count is not None and len(patches) < count]
+        short = [
+            size for size, patches in kept.items() if count is not None and len(patches) < count
+        ]
         if short:
-            msg = f"`n_prototypes` must be at most {len(kept[short[0]])}, the number of `prototypes` of size {short[0]}, got {count}."
+            msg = (
+                f"`n_prototypes` must be at most {len(kept[short[0]])}, the number of "
+                f"`prototypes` of size {short[0]}, got {count}."
+            )
             raise ValueError(msg)
         table = self.provenance
         if table is not None:
-            table = table[table["size"].isin(kept) & (table["prototype"] < (count or np.inf))].reset_index(drop=True)
+            table = table[
+                table["size"].isin(kept) & (table["prototype"] < (count or np.inf))
+            ].reset_index(drop=True)
         return Prototypes(kept, table, self.orientations)
 
     def shuffled(self, random_state: int = 0) -> Prototypes:
-        """A control: the numbers of each patch in another order, so that what is tuned to is lost and its distribution kept."""
+        """A control: the numbers of each patch in another order, so that what is tuned to is lost
+        and its distribution kept."""
         rng = np.random.default_rng(random_state)
-        mixed = {size: rng.permuted(patches.reshape(len(patches), -1), axis=1).reshape(patches.shape) for size, patches in self.patches.items()}
+        mixed = {
+            size: rng.permuted(patches.reshape(len(patches), -1), axis=1).reshape(patches.shape)
+            for size, patches in self.patches.items()
+        }
         return Prototypes(mixed, None, self.orientations)
 
     def random(self, random_state: int = 0) -> Prototypes:
-        """A control: normal noise with the mean and deviation of all patches of a size, cut off at 0, below which C1 does not go."""
+        """A control: normal noise with the mean and deviation of all patches of a size, cut off at
+        0, below which C1 does not go."""
         rng = np.random.default_rng(random_state)
-        noise = {size: np.maximum(rng.normal(patches.mean(), patches.std(), patches.shape), 0) for size, patches in self.patches.items()}
+        noise = {
+            size: np.maximum(rng.normal(patches.mean(), patches.std(), patches.shape), 0)
+            for size, patches in self.patches.items()
+        }
         return Prototypes(noise, None, self.orientations)
 
     def check(self, n_features: int, orientations: Sequence[float]) -> None:
-        """Refuse prototypes of another number of C1 features, or of other orientations, than a model's."""
+        """Refuse prototypes of another number of C1 features, or of other orientations, than a
+        model's."""
         for size, patches in self.patches.items():
             if patches.shape[1] != n_features:
                 msg = (
-                    f"`prototypes` of size {size} have {patches.shape[1]} features, but C1 of this model has {n_features} "
-                    "(orientations x phases). Set `orientations` as they were when the prototypes were made, or learn new ones."
+                    f"`prototypes` of size {size} have {patches.shape[1]} features, but C1 "
+                    f"of this model has {n_features} "
+                    "(orientations x phases). Set `orientations` as they were when the "
+                    "prototypes were made, or learn new ones."
                 )
                 raise ValueError(msg)
         if self.orientations is not None and (
-            len(self.orientations) != len(orientations) or not np.allclose(np.mod(self.orientations, 180), np.mod(orientations, 180))
+            len(self.orientations) != len(orientations)
+            or not np.allclose(np.mod(self.orientations, 180), np.mod(orientations, 180))
         ):
             msg = (
-                f"`prototypes` were made with orientations {self.orientations}, but the model has {tuple(orientations)}. Set `orientations` likewise."
+                f"`prototypes` were made with orientations {self.orientations}, but the model "
+                f"has {tuple(orientations)}. Set `orientations` likewise."
             )
             raise ValueError(msg)
 
 
 def _checked(size: int, patches: np.ndarray) -> np.ndarray:
     patches = np.asarray(patches)
-    if patches.ndim != 4 or patches.shape[2:] != (size, size) or 0 in patches.shape or patches.dtype.kind not in "fiu":
+    if (
+        patches.ndim != 4
+        or patches.shape[2:] != (size, size)
+        or 0 in patches.shape
+        or patches.dtype.kind not in "fiu"
+    ):
         msg = (
-            f"`prototypes` of size {size} must be numbers of shape (count, n_features, {size}, {size}), got {patches.dtype} of shape {patches.shape}."
+            f"`prototypes` of size {size} must be numbers of shape (count, n_features, {size}, "
+            f"{size}), got {patches.dtype} of shape {patches.shape}."
         )
         raise ValueError(msg)
     if not np.isfinite(patches.astype(np.float32)).all():
@@ -128,14 +177,18 @@ def _checked(size: int, patches: np.ndarray) -> np.ndarray:
 
 
 class Draws:
-    """Where each prototype will be cut: drawn before any image is read, so that batches and image sizes change nothing of the rest.
+    """Where each prototype will be cut: drawn before any image is read, so that batches and image
+    sizes change nothing of the rest.
 
     Four uniform numbers per prototype choose image, band, row and column.
     """
 
     def __init__(self, uniform: dict[int, np.ndarray], n_images: int) -> None:
         self.uniform, self.patches = uniform, {size: [None] * len(u) for size, u in uniform.items()}
-        self.images = {size: np.minimum((u[:, 0] * n_images).astype(int), n_images - 1) for size, u in uniform.items()}
+        self.images = {
+            size: np.minimum((u[:, 0] * n_images).astype(int), n_images - 1)
+            for size, u in uniform.items()
+        }
         self.rows: list[dict[str, Any]] = []
 
     @classmethod
@@ -148,8 +201,15 @@ class Draws:
         """Numbers of the images that some prototype is cut from."""
         return np.unique(np.concatenate(list(self.images.values())))
 
-    def imprint(self, image: int, bands: Sequence[tuple[str, Field, np.ndarray]], image_shape: Sequence[int], names: Any = None) -> None:
-        """Cut every prototype that was drawn from one image out of its C1: (name, field, values of shape (feature, y, x)) by band."""
+    def imprint(
+        self,
+        image: int,
+        bands: Sequence[tuple[str, Field, np.ndarray]],
+        image_shape: Sequence[int],
+        names: Any = None,
+    ) -> None:
+        """Cut every prototype that was drawn from one image out of its C1: (name, field, values of
+        shape (feature, y, x)) by band."""
         for size, drawn in self.images.items():
             for index in np.flatnonzero(drawn == image):
                 _, which, down, right = self.uniform[size][index]
@@ -157,23 +217,43 @@ class Draws:
                 if not fitting:
                     largest = max(min(values.shape[1:]) for _, _, values in bands)
                     msg = (
-                        f"`prototype_sizes` {size} cannot be imprinted from image {image}: C1 has at most {largest} positions a side there. "
+                        f"`prototype_sizes` {size} cannot be imprinted from image {image}: "
+                        f"C1 has at most {largest} positions a side there. "
                         "Enlarge the images or leave this size out."
                     )
                     raise ValueError(msg)
                 band, seen, values = fitting[int(which * len(fitting))]
-                row, column = (int(u * (side - size + 1)) for u, side in zip((down, right), values.shape[1:], strict=True))
-                self.patches[size][index] = values[:, row : row + size, column : column + size].copy()
-                (top, bottom), (left, end) = (span.edges(at) for span, at in zip(_spans(seen, size), (row, column), strict=True))
+                row, column = (
+                    int(u * (side - size + 1))
+                    for u, side in zip((down, right), values.shape[1:], strict=True)
+                )
+                self.patches[size][index] = values[
+                    :, row : row + size, column : column + size
+                ].copy()
+                (top, bottom), (left, end) = (
+                    span.edges(at)
+                    for span, at in zip(_spans(seen, size), (row, column), strict=True)
+                )
                 name = str(image if names is None else names[image])
                 where = (size, int(index), image, name, band, row, column)
-                edges = (max(top, 0), max(left, 0), min(bottom, image_shape[0]), min(end, image_shape[1]))
+                edges = (
+                    max(top, 0),
+                    max(left, 0),
+                    min(bottom, image_shape[0]),
+                    min(end, image_shape[1]),
+                )
                 self.rows.append(dict(zip(_COLUMNS, (*where, *edges), strict=True)))
 
     def prototypes(self, orientations: Sequence[float]) -> Prototypes:
         """What was imprinted, after every needed image has been shown."""
-        table = pd.DataFrame(self.rows, columns=list(_COLUMNS)).sort_values(["size", "prototype"], ignore_index=True)
-        return Prototypes({size: np.stack(cut) for size, cut in self.patches.items()}, table, tuple(float(angle) for angle in orientations))
+        table = pd.DataFrame(self.rows, columns=list(_COLUMNS)).sort_values(
+            ["size", "prototype"], ignore_index=True
+        )
+        return Prototypes(
+            {size: np.stack(cut) for size, cut in self.patches.items()},
+            table,
+            tuple(float(angle) for angle in orientations),
+        )
 
 
 def _spans(seen: Field, size: int) -> tuple[Any, Any]:
@@ -191,28 +271,36 @@ def as_prototypes(given: Any) -> Prototypes:
     if isinstance(given, Mapping):
         return Prototypes(given)
     if isinstance(given, str) and given == OURS:
-        given = resources.files("hmax") / "photographs.npz"
+        given = resources.files(__package__) / "photographs.npz"
     if isinstance(given, str | os.PathLike):
         path = Path(os.fspath(given))
         if not path.is_file():
-            msg = f"`prototypes`: there is no file {path}. Give a .npz or .mat file, {OURS!r}, or None to learn them in `fit`."
+            msg = (
+                f"`prototypes`: there is no file {path}. Give a .npz or .mat file, {OURS!r}, or "
+                "None to learn them in `fit`."
+            )
             raise FileNotFoundError(msg)
         state = path.stat()
         return _read(path, state.st_mtime_ns, state.st_size)
-    msg = f"`prototypes` must be None, {OURS!r}, a path, Prototypes or a mapping from size to array, got {type(given).__name__}."
+    msg = (
+        f"`prototypes` must be None, {OURS!r}, a path, Prototypes or a mapping from size to "
+        f"array, got {type(given).__name__}."
+    )
     raise TypeError(msg)
 
 
 def read_prototypes(path: str | os.PathLike[str]) -> Prototypes:
-    """Read prototypes from `.npz`, or from `.mat` in the layout of the public `universal_patch_set.mat`.
+    """Read prototypes from `.npz`, or from `.mat` in the layout of the public
+    `universal_patch_set.mat`.
 
     Parameters
     ----------
     path : path
-        An `.npz` holds `patches_N` of shape (count, n_features, N, N) for each size N, and may hold `orientations` and the columns of
-        the provenance as `provenance_*`. A `.mat` (version 5 to 7) holds `patches`, a row of cells of shape (n_features * N * N, count),
-        each column a patch in MATLAB's order (row fastest, then column, then orientation), and `patchSizes`, of shape (4, n_sizes), the
-        rows of which are N, N, n_features and count.
+        An `.npz` holds `patches_N` of shape (count, n_features, N, N) for each size N, and may hold
+        `orientations` and the columns of the provenance as `provenance_*`. A `.mat` (version 5 to
+        7) holds `patches`, a row of cells of shape (n_features * N * N, count), each column a patch
+        in MATLAB's order (row fastest, then column, then orientation), and `patchSizes`, of shape
+        (4, n_sizes), the rows of which are N, N, n_features and count.
 
     Returns
     -------
@@ -235,13 +323,28 @@ def _read(path: Path, changed: int, n_bytes: int) -> Prototypes:
         msg = f"`prototypes` must be a .npz or .mat file, got {path.name}."
         raise ValueError(msg)
     arrays = read_npz(path)
-    patches = {int(name.removeprefix("patches_")): values for name, values in arrays.items() if name.removeprefix("patches_").isdigit()}
+    patches = {
+        int(name.removeprefix("patches_")): values
+        for name, values in arrays.items()
+        if name.removeprefix("patches_").isdigit()
+    }
     if not patches:
-        msg = f"{path} holds no arrays named patches_N, but {', '.join(arrays) or 'nothing'}. It is not a file of prototypes."
+        msg = (
+            f"{path} holds no arrays named patches_N, but {', '.join(arrays) or 'nothing'}. It "
+            "is not a file of prototypes."
+        )
         raise ValueError(msg)
-    columns = {column: arrays[f"provenance_{column}"] for column in _COLUMNS if f"provenance_{column}" in arrays}
+    columns = {
+        column: arrays[f"provenance_{column}"]
+        for column in _COLUMNS
+        if f"provenance_{column}" in arrays
+    }
     angles = arrays.get("orientations")
-    return Prototypes(patches, pd.DataFrame(columns) if columns else None, None if angles is None else tuple(angles.tolist()))
+    return Prototypes(
+        patches,
+        pd.DataFrame(columns) if columns else None,
+        None if angles is None else tuple(angles.tolist()),
+    )
 
 
 def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> None:
@@ -250,7 +353,8 @@ def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> No
     Raises
     ------
     ValueError, OSError
-        If the name ends otherwise, or the file cannot be written; a file that was there is then as it was.
+        If the name ends otherwise, or the file cannot be written; a file that was there is then as
+        it was.
     """
     path = Path(path)
     if path.suffix not in (".npz", ".mat"):
@@ -260,11 +364,18 @@ def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> No
         if path.suffix == ".mat":
             write_cells(prototypes.patches, temporary)
             return
-        arrays: dict[str, Any] = {f"patches_{size}": values for size, values in prototypes.patches.items()}
+        arrays: dict[str, Any] = {
+            f"patches_{size}": values for size, values in prototypes.patches.items()
+        }
         if prototypes.orientations is not None:
             arrays["orientations"] = np.asarray(prototypes.orientations)
         if prototypes.provenance is not None:
             table = prototypes.provenance
-            arrays |= {f"provenance_{c}": table[c].to_numpy() if table[c].dtype.kind in "iuf" else table[c].to_numpy(str) for c in table}
+            arrays |= {
+                f"provenance_{c}": table[c].to_numpy()
+                if table[c].dtype.kind in "iuf"
+                else table[c].to_numpy(str)
+                for c in table
+            }
         with temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)

@@ -16,8 +16,8 @@ import pytest
 import standin
 from threadpoolctl import threadpool_limits
 
-from extraction.arrays import to_host
-from extraction.operations import correlation
+from hmax_cnn.extraction.arrays import to_host
+from hmax_cnn.extraction.operations import correlation
 
 mpl.use("Agg")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -42,7 +42,9 @@ class Place:
         return array
 
     def host(self, array: Any) -> np.ndarray:
-        assert self.device == "cpu" or not isinstance(array, np.ndarray), "the result left the device"
+        assert self.device == "cpu" or not isinstance(array, np.ndarray), (
+            "the result left the device"
+        )
         return to_host(array)
 
 
@@ -97,4 +99,6 @@ def images() -> np.ndarray:
     rng = np.random.default_rng(0)
     rough = rng.standard_normal((3, 64, 64)).cumsum(axis=1).cumsum(axis=2)
     low, high = rough.min(axis=(1, 2), keepdims=True), rough.max(axis=(1, 2), keepdims=True)
-    return (255 * (rough - low) / (high - low) * 0.7 + rng.integers(0, 70, rough.shape)).astype(np.uint8)
+    return (255 * (rough - low) / (high - low) * 0.7 + rng.integers(0, 70, rough.shape)).astype(
+        np.uint8
+    )

@@ -1,12 +1,22 @@
-"""Small networks of every layer type, and weights and images for them by formula: the same with and without PyTorch."""
+"""Small networks of every layer type, and weights and images for them by formula: the same with and
+without PyTorch."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from cnn import Graph
-from cnn.architectures import build
-from cnn.layers import Activation, AdaptivePool, BatchNorm, Conv, Dense, Flatten, LocalResponse, Pool
+from hmax_cnn.cnn import Graph
+from hmax_cnn.cnn.architectures import build
+from hmax_cnn.cnn.layers import (
+    Activation,
+    AdaptivePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    LocalResponse,
+    Pool,
+)
 
 
 def chain(*layers, channels=3, shape=(13, 12)):
@@ -23,7 +33,11 @@ def inception_block():
     graph.last = "image"
     for name, node in whole.nodes.items():
         if name.startswith("inception3a"):
-            graph.add(name, node.layer, *(one if one.startswith("inception3a") else "image" for one in node.inputs))
+            graph.add(
+                name,
+                node.layer,
+                *(one if one.startswith("inception3a") else "image" for one in node.inputs),
+            )
     graph.outputs[graph.last] = 1.0
     return graph
 
@@ -52,14 +66,24 @@ LAYERS = {
 }  # fmt: skip
 NETWORKS = {
     "LeNet-5": build("lenet5", {"image_shape": (28, 28)}),
-    "VGG-11-like": build("vgg", {"filters": (8, 8, 16, 16, 16), "n_dense": 32, "grid": 2, "image_shape": (40, 40), "n_classes": 7}),
+    "VGG-11-like": build(
+        "vgg",
+        {
+            "filters": (8, 8, 16, 16, 16),
+            "n_dense": 32,
+            "grid": 2,
+            "image_shape": (40, 40),
+            "n_classes": 7,
+        },
+    ),
     "ResNet-18": build("resnet18", {"image_shape": (48, 48), "n_classes": 9}),
     "GoogLeNet block": inception_block(),
 }
 
 
 def noise(shape, seed):
-    """Numbers of mean 0 and variance 1 from whole-number arithmetic, which no version of a library changes (splitmix64)."""
+    """Numbers of mean 0 and variance 1 from whole-number arithmetic, which no version of a library
+    changes (splitmix64)."""
     index = np.arange(int(np.prod(shape)), dtype=np.uint64) + np.uint64(int(1000 * seed) * 2**32)
     mixed = index * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -73,7 +97,9 @@ def example(graph):
     weights = {}
     for number, (name, look) in enumerate(graph.weights().items()):
         if look.start is None:
-            weights[name] = (look.fill + 0.05 * np.abs(noise(look.shape, number))).astype(np.float32)
+            weights[name] = (look.fill + 0.05 * np.abs(noise(look.shape, number))).astype(
+                np.float32
+            )
         else:
             weights[name] = np.sqrt(np.float32(2 / look.fan_in)) * noise(look.shape, number)
     return weights, noise((4, graph.n_channels, *graph.image_shape), 2.5)
@@ -86,4 +112,6 @@ def learned(name):
 
 def difference(one, other):
     """The norm of the difference over the norm."""
-    return np.linalg.norm(np.asarray(one) - np.asarray(other)) / max(np.linalg.norm(np.asarray(other)), 1e-12)
+    return np.linalg.norm(np.asarray(one) - np.asarray(other)) / max(
+        np.linalg.norm(np.asarray(other)), 1e-12
+    )

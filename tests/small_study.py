@@ -1,4 +1,5 @@
-"""A study that runs in seconds: three models, one of which learns, on images that ship with the package."""
+"""A study that runs in seconds: three models, one of which learns, on images that ship with the
+package."""
 
 from pathlib import Path
 
@@ -38,19 +39,19 @@ unit = "pixels"
 
 [measures.similarity]
 label = "similarity to itself"
-measure = "analysis.populations:population_similarity"
+measure = "analysis.measures.populations:population_similarity"
 models = ["pixels", "filters"]
 images = ["shapes"]
 transformations = ["position"]
 
 [measures.accuracy]
-measure = "analysis.classification:classification"
+measure = "analysis.measures.decoding:classification"
 images = ["digits"]
 models = ["pixels", "linear"]
 parameters = { n_folds = 2, readout = "nearest" }
 
 [measures.alignment]
-measure = "analysis.alignment:cka"
+measure = "analysis.measures.alignment:cka"
 models = ["pixels", "filters"]
 images = ["shapes"]
 
@@ -79,4 +80,8 @@ def written(folder: Path, *changes: tuple[str, str], name: str = "study.toml") -
 def contents(root: Path) -> dict[str, bytes]:
     """Every file of a folder but the two that say when and where: by name."""
     files = (path for path in root.rglob("*") if path.is_file())
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files if path.name not in ("manifest.json", ".log.jsonl")}
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in files
+        if path.name not in ("manifest.json", ".log.jsonl")
+    }

@@ -1,7 +1,8 @@
-"""A stand-in for CuPy on machines without a GPU: arrays that behave as CuPy's where it matters, with the functions that CuPy really has.
+"""A stand-in for CuPy on machines without a GPU: arrays that behave as CuPy's where it matters,
+with the functions that CuPy really has.
 
-Implicit conversion to NumPy raises, mixing host and device arrays raises, results are never scalars, and a function, method or keyword
-that the installed CuPy lacks is not there.
+Implicit conversion to NumPy raises, mixing host and device arrays raises, results are never
+scalars, and a function, method or keyword that the installed CuPy lacks is not there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,19 @@ _FROM_HOST = ("asarray", "array")
 _DATA = ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides")
 _OPERATORS = [
     f"__{side}{name}__"
-    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor")
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and",
+        "or",
+        "xor",
+    )
     for side in ("", "r", "i")
 ] + ["__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__", "__neg__", "__abs__", "__invert__"]
 
@@ -33,7 +46,12 @@ class DeviceArray:
         self._host = np.asarray(host)
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
-        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly.")
+        raise TypeError(
+            (
+                "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to "
+                "construct a NumPy array explicitly."
+            )
+        )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if method != "__call__" or not hasattr(_real(), ufunc.__name__):
@@ -49,7 +67,9 @@ class DeviceArray:
         value = getattr(self._host, name)
         if name in _DATA:
             return value
-        return _Function(name, value) if callable(value) else _wrapped(value)
+        if callable(value):
+            return _Function(name, value)
+        return _wrapped(value)
 
     def __getitem__(self, index: Any) -> DeviceArray:
         return _wrapped(self._host[_unwrapped(index)])
@@ -108,11 +128,14 @@ def _unwrapped(value: Any) -> Any:
 def _wrapped(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(_wrapped(item) for item in value)
-    return DeviceArray(value) if isinstance(value, np.ndarray | np.generic) else value
+    if isinstance(value, np.ndarray | np.generic):
+        return DeviceArray(value)
+    return value
 
 
 class _Function:
-    """A NumPy function or method that takes and gives device arrays, with the keywords of CuPy's."""
+    """A NumPy function or method that takes and gives device arrays, with the keywords of
+    CuPy's."""
 
     def __init__(self, name: str, function: Callable[..., Any], real: Any = None) -> None:
         self.name, self.function, self.real = name, function, real
@@ -134,21 +157,31 @@ class _Module(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if not hasattr(self._real, name):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}: the installed CuPy lacks it")
+            raise AttributeError(
+                f"module {self.__name__!r} has no attribute {name!r}: the installed CuPy lacks it"
+            )
         value, real = getattr(self._host, name), getattr(self._real, name)
         if isinstance(value, types.ModuleType):
             return _Module(f"{self.__name__}.{name}", value, real)
-        return _Function(name, value, real) if callable(value) and not isinstance(value, type) else value
+        if callable(value) and not isinstance(value, type):
+            return _Function(name, value, real)
+        return value
 
 
 def _real() -> Any:
-    return sys.modules["cupy"]._real if isinstance(sys.modules.get("cupy"), _Module) else sys.modules["cupy"]
+    if isinstance(sys.modules.get("cupy"), _Module):
+        return sys.modules["cupy"]._real
+    return sys.modules["cupy"]
 
 
 def install(monkeypatch: Any, cupy: Any, cupyx_fft: Any) -> None:
     """Put the stand-in in the place of the installed CuPy for one test."""
     module = _Module("cupy", np, cupy)
-    runtime = types.SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=cupy.cuda.runtime.CUDARuntimeError)
+    runtime = types.SimpleNamespace(
+        getDeviceCount=lambda: 1, CUDARuntimeError=cupy.cuda.runtime.CUDARuntimeError
+    )
     module.cuda = types.SimpleNamespace(runtime=runtime)
     monkeypatch.setitem(sys.modules, "cupy", module)
-    monkeypatch.setitem(sys.modules, "cupyx.scipy.fft", _Module("cupyx.scipy.fft", scipy.fft, cupyx_fft))
+    monkeypatch.setitem(
+        sys.modules, "cupyx.scipy.fft", _Module("cupyx.scipy.fft", scipy.fft, cupyx_fft)
+    )

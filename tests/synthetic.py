@@ -14,11 +14,18 @@ def grid(values, name="shift", units="pixels", identity=0.0, points=VALUES, **co
     values = np.asarray(values, np.float32)
     named = {"image": [f"i{i}" for i in range(len(values))], name: (name, points, {"units": units})}
     attributes = {"transformation": name, "identity": identity, "model": "made:Up"}
-    return xr.DataArray(values, dims=("image", name, "unit"), coords=named | coords, attrs=attributes, name="response")
+    return xr.DataArray(
+        values,
+        dims=("image", name, "unit"),
+        coords=named | coords,
+        attrs=attributes,
+        name="response",
+    )
 
 
 def five_units(n_images=40, seed=0):
-    """One unit of each kind: depends on the image only, on the value only, on neither, and on nothing."""
+    """One unit of each kind: depends on the image only, on the value only, on neither, and on
+    nothing."""
     rng = np.random.default_rng(seed)
     invariant = np.repeat(rng.random((n_images, 1)), len(VALUES), axis=1)
     moving = np.repeat(VALUES[None] + 5, n_images, axis=0)

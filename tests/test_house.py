@@ -1,4 +1,5 @@
-"""The house: imports run downward only, in no circle, and the ground floor imports nothing heavy at its top."""
+"""The house: imports run downward only, in no circle, and the ground floor imports nothing heavy at
+its top."""
 
 import ast
 import sys
@@ -26,7 +27,10 @@ def module_of(file):
 
 def imports_of(file, top_only=False):
     tree = ast.parse(file.read_text())
-    nodes = tree.body if top_only else ast.walk(tree)
+    if top_only:
+        nodes = tree.body
+    else:
+        nodes = ast.walk(tree)
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -39,17 +43,30 @@ def imports_of(file, top_only=False):
 @pytest.mark.parametrize("file", FILES, ids=module_of)
 def test_imports_run_downward(file):
     package = module_of(file).partition(".")[0]
-    above = {name for name in imports_of(file) if name.partition(".")[0] in set(BELOW) - BELOW[package] - {package}}
+    above = {
+        name
+        for name in imports_of(file)
+        if name.partition(".")[0] in set(BELOW) - BELOW[package] - {package}
+    }
     assert not above
 
 
 def test_no_circles():
     modules = {module_of(file): file for file in FILES}
-    graph = {name: {other for other in imports_of(file, top_only=True) if other in modules and other != name} for name, file in modules.items()}
+    graph = {
+        name: {
+            other for other in imports_of(file, top_only=True) if other in modules and other != name
+        }
+        for name, file in modules.items()
+    }
     assert list(TopologicalSorter(graph).static_order())
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.parts[-2] in ("extraction", "operations", "hmax", "cnn")], ids=module_of)
+@pytest.mark.parametrize(
+    "file",
+    [file for file in FILES if file.parts[-2] in ("extraction", "operations", "hmax", "cnn")],
+    ids=module_of,
+)
 def test_nothing_heavy_at_the_top(file):
     assert not {name.partition(".")[0] for name in imports_of(file, top_only=True)} & HEAVY
 
@@ -58,8 +75,13 @@ def test_nothing_heavy_at_the_top(file):
 def test_one_package_imports_no_other(one):
     import subprocess
 
-    code = f"import {one}, sys; print([name for name in sys.modules if name in {sorted(set(BELOW) | HEAVY)}])"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    code = (
+        f"import {one}, sys; print([name for name in sys.modules if name in "
+        f"{sorted(set(BELOW) | HEAVY)}])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert set(ast.literal_eval(loaded)) <= {one, "extraction"}
 
 

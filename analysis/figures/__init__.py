@@ -1,4 +1,5 @@
-"""Figures: one file each, from a tidy table of results to a matplotlib Figure; a new file here is a new name on the command line."""
+"""Figures: one file each, from a tidy table of results to a matplotlib Figure; a new file here is a
+new name on the command line."""
 
 from __future__ import annotations
 
@@ -16,5 +17,6 @@ def figure_names() -> tuple[str, ...]:
     return tuple(
         name
         for name, function in functions.items()
-        if function is not None and any(p.endswith("table") for p in inspect.signature(function).parameters)
+        if function is not None
+        and any(p.endswith("table") for p in inspect.signature(function).parameters)
     )

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, distinct, markers_of, sheet, without_curves
-from analysis.tables import over_seeds
+from .style import PALETTE, checked, colours_of, distinct, markers_of, sheet, without_curves
+from .tables import over_seeds
 
 
 def accuracy(
@@ -20,7 +20,8 @@ def accuracy(
     width: str | float = "single",
     ax: Axes | None = None,
 ) -> Figure:
-    """Accuracy of a readout of each layer on images that nothing was learned from, with its interval, and chance where the axis reaches it.
+    """Accuracy of a readout of each layer on images that nothing was learned from, with its
+    interval, and chance where the axis reaches it.
 
     Parameters
     ----------
@@ -39,28 +40,64 @@ def accuracy(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(distinct(checked(without_curves(table), "model", "layer", "value", "low", "high"), "model", "layer", "images"), level=level)
-    several = [name for name in ("model", "layer", "images") if name in table and (table[name].nunique() > 1 or name == "model")]
+    table = over_seeds(
+        distinct(
+            checked(without_curves(table), "model", "layer", "value", "low", "high"),
+            "model",
+            "layer",
+            "images",
+        ),
+        level=level,
+    )
+    several = [
+        name
+        for name in ("model", "layer", "images")
+        if name in table and (table[name].nunique() > 1 or name == "model")
+    ]
     single = table.groupby("model")["layer"].transform("nunique") == 1
     names = [
         ", ".join(str(row[name]) for name in several if not (name == "layer" and alone))
         for (_, row), alone in zip(table.iterrows(), single, strict=True)
     ]
-    guess = chance if chance is not None else float(table["chance"].iloc[0]) if "chance" in table else None
+    if chance is not None:
+        guess = chance
+    else:
+        if "chance" in table:
+            guess = float(table["chance"].iloc[0])
+        else:
+            guess = None
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     with sheet(width, 0.19 * len(table) + 0.75, ax=ax) as (figure, panels):
         axes = panels[0, 0]
         for place, row in enumerate(table.itertuples()):
             low, high = max(0.0, 100 * row.low), min(100.0, 100 * row.high)
             axes.plot([low, high], [place, place], color=look[row.model], linewidth=1.2)
-            axes.plot(100 * row.value, place, markers[row.layer], color=look[row.model], markersize=4.5)
+            axes.plot(
+                100 * row.value, place, markers[row.layer], color=look[row.model], markersize=4.5
+            )
             beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
             axes.annotate(f"{100 * row.value:.1f}", (high, place), fontsize=6.5, **beside)
-        left = max(0, 10 * int((100 * table["low"].min() - 10) // 10)) if table["low"].notna().any() else 0
+        if table["low"].notna().any():
+            left = max(0, 10 * int((100 * table["low"].min() - 10) // 10))
+        else:
+            left = 0
         if guess is not None and 100 * guess >= left:
             axes.axvline(100 * guess, color=PALETTE["grey"], linewidth=0.8, linestyle=":")
-            axes.annotate("chance", (100 * guess, -0.75), xytext=(2, 0), textcoords="offset points", va="center", color=PALETTE["grey"], fontsize=6.5)
-        axes.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -1.1), xlabel="Accuracy, % of images not trained on")
+            axes.annotate(
+                "chance",
+                (100 * guess, -0.75),
+                xytext=(2, 0),
+                textcoords="offset points",
+                va="center",
+                color=PALETTE["grey"],
+                fontsize=6.5,
+            )
+        axes.set(
+            yticks=range(len(names)),
+            yticklabels=names,
+            ylim=(len(names) - 0.4, -1.1),
+            xlabel="Accuracy, % of images not trained on",
+        )
         axes.set_xlim(left, 100 + 0.16 * (100 - left))
         axes.set_xticks([tick for tick in range(0, 101, 5 if left >= 60 else 20) if tick >= left])
     return figure

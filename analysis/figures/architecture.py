@@ -10,19 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, sheet, wrapped
+from .style import PALETTE, checked, colours_of, in_width, of_first, sheet, wrapped
 
 _MOST = 8  # layers of a model in a row
 
 
-def architecture(table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[str, str] | None = None, width: str | float = "double") -> Figure:
-    """Architectures from the image (left) upward: each frame is the image, and in it to scale the fields of a layer's units, one for each size.
+def architecture(
+    table: pd.DataFrame,
+    n_layers: int = _MOST,
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "double",
+) -> Figure:
+    """Architectures from the image (left) upward: each frame is the image, and in it to scale the
+    fields of a layer's units, one for each size.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.architecture.architecture`: columns model, layer, band, features, height, width, value (the field's side), image_height,
-        image_width.
+        Of `analysis.measures.architecture.architecture`: columns model, layer, band, features,
+        height, width, value (the field's side), image_height, image_width.
     n_layers : int
         At most so many layers of each model, evenly from all; five in one column of a page.
     colours : mapping from model to colour, or None
@@ -33,23 +39,55 @@ def architecture(table: pd.DataFrame, n_layers: int = _MOST, colours: Mapping[st
     ValueError
         If a column is missing.
     """
-    table = checked(table, "model", "layer", "band", "features", "height", "width", "value", "image_height", "image_width")
+    table = checked(
+        table,
+        "model",
+        "layer",
+        "band",
+        "features",
+        "height",
+        "width",
+        "value",
+        "image_height",
+        "image_width",
+    )
     table = of_first(table, "seed", "images")
     look = colours_of(table["model"], colours)
     narrow = bool(in_width(width, 0, 1))
-    most = min(n_layers, 5) if narrow else n_layers
-    kept = {model: _chosen(list(dict.fromkeys(part["layer"])), most) for model, part in table.groupby("model", sort=False)}
+    if narrow:
+        most = min(n_layers, 5)
+    else:
+        most = n_layers
+    kept = {
+        model: _chosen(list(dict.fromkeys(part["layer"])), most)
+        for model, part in table.groupby("model", sort=False)
+    }
     n_columns = max(max(map(len, kept.values())), 4)
     with sheet(width, 0.1, len(kept), n_columns) as (figure, panels):
         side = figure.get_figwidth() / n_columns
         figure.set_figheight(len(kept) * (0.85 * side + 0.62))
         for row, (model, layers) in zip(panels, kept.items(), strict=True):
             for axes, layer in zip(row, layers, strict=False):
-                _frame(axes, table[(table["model"] == model) & (table["layer"] == layer)], look[model], 5.0 if narrow or n_columns > 6 else 6.5)
-            size = 6 if narrow else 7
+                _frame(
+                    axes,
+                    table[(table["model"] == model) & (table["layer"] == layer)],
+                    look[model],
+                    5.0 if narrow or n_columns > 6 else 6.5,
+                )
+            if narrow:
+                size = 6
+            else:
+                size = 7
             for axes, layer in zip(row, layers, strict=False):
                 axes.set_title(wrapped(layer, side, size), fontsize=size, loc="left")
-            row[0].annotate(model, (0, 1), (0, 15), xycoords="axes fraction", textcoords="offset points", fontsize=size + 1)
+            row[0].annotate(
+                model,
+                (0, 1),
+                (0, 15),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                fontsize=size + 1,
+            )
             for axes in row[len(layers) :]:
                 axes.axis("off")
     return figure
@@ -62,18 +100,41 @@ def _chosen(layers: list[str], n_layers: int) -> list[str]:
 
 
 def _frame(axes: Axes, bands: pd.DataFrame, colour: str, size: float) -> None:
-    """The image, the fields of a layer in its middle, and below them their sides and the layer's maps."""
+    """The image, the fields of a layer in its middle, and below them their sides and the layer's
+    maps."""
     height, width = int(bands["image_height"].iloc[0]), int(bands["image_width"].iloc[0])
     sides = sorted(set(bands["value"]), reverse=True)
     for side in sides:
         shape = min(side, width), min(side, height)
         place = (width - shape[0]) / 2, (height - shape[1]) / 2
-        axes.add_patch(Rectangle(place, *shape, facecolor=colour, edgecolor=colour, alpha=0.8 if len(sides) == 1 else 0.22, linewidth=0.5))
+        axes.add_patch(
+            Rectangle(
+                place,
+                *shape,
+                facecolor=colour,
+                edgecolor=colour,
+                alpha=0.8 if len(sides) == 1 else 0.22,
+                linewidth=0.5,
+            )
+        )
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="equal")
     for spine in axes.spines.values():
         spine.set(visible=True, color=PALETTE["grey"], linewidth=0.6)
-    span = f"{sides[0]:g} px" if len(sides) == 1 else f"{sides[-1]:g}-{sides[0]:g} px"
+    if len(sides) == 1:
+        span = f"{sides[0]:g} px"
+    else:
+        span = f"{sides[-1]:g}-{sides[0]:g} px"
     first, last = bands.sort_values("height").iloc[-1], bands.sort_values("height").iloc[0]
-    maps = f"{int(first.height)}" if first.height == last.height else f"{int(last.height)}-{int(first.height)}"
-    n_features = int(bands["features"].sum()) if len(bands) > 1 and first.height == 1 else int(bands["features"].max())
-    axes.set_xlabel(f"{span}\n{n_features} units" if maps == "1" else f"{span}\n{n_features} x {maps}²", fontsize=size, labelpad=2)
+    if first.height == last.height:
+        maps = f"{int(first.height)}"
+    else:
+        maps = f"{int(last.height)}-{int(first.height)}"
+    if len(bands) > 1 and first.height == 1:
+        n_features = int(bands["features"].sum())
+    else:
+        n_features = int(bands["features"].max())
+    axes.set_xlabel(
+        f"{span}\n{n_features} units" if maps == "1" else f"{span}\n{n_features} x {maps}²",
+        fontsize=size,
+        labelpad=2,
+    )

@@ -9,8 +9,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.cortex import V1_BANDWIDTHS
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
+from ..literature.cortex import V1_BANDWIDTHS
+from .style import (
+    PALETTE,
+    checked,
+    colours_of,
+    in_width,
+    of_first,
+    one_panel,
+    sheet,
+    titled,
+    wrapped,
+)
 
 NAMES = {
     "bandwidth_half": ("Orientation bandwidth at half height, degrees", (0.0, 180.0)),
@@ -29,14 +39,16 @@ def bandwidths(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """How a property of tuning is spread over the units of each layer, with the median (line) and those of cells in macaque V1 (dashed).
+    """How a property of tuning is spread over the units of each layer, with the median (line) and
+    those of cells in macaque V1 (dashed).
 
     Parameters
     ----------
     unit_table : pandas.DataFrame
-        Of `analysis.tuning`: columns model, layer, and the property.
+        Of `analysis.measures.tuning`: columns model, layer, and the property.
     value : str
-        The property, such as 'bandwidth_half', 'bandwidth_octaves', 'circular_variance', 'f1_over_f0'.
+        The property, such as 'bandwidth_half', 'bandwidth_octaves', 'circular_variance',
+        'f1_over_f0'.
     n_bins : int
     colours : mapping from model to colour, or None
     width : str or float
@@ -52,21 +64,46 @@ def bandwidths(
     groups = list(table.groupby(["model", "layer"], sort=False))
     one_panel(ax, len(groups))
     look = colours_of(table["model"], colours)
-    label, reach = NAMES.get(value, (value.replace("_", " ").capitalize(), (float(table[value].min()), float(table[value].max()))))
+    label, reach = NAMES.get(
+        value,
+        (
+            value.replace("_", " ").capitalize(),
+            (float(table[value].min()), float(table[value].max())),
+        ),
+    )
     edges = np.linspace(*reach, n_bins + 1)
     n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
-    with sheet(width, 1.35 * n_rows + 0.35, n_rows, n_columns, ax, sharex=True, sharey=True) as (figure, panels):
+    with sheet(width, 1.35 * n_rows + 0.35, n_rows, n_columns, ax, sharex=True, sharey=True) as (
+        figure,
+        panels,
+    ):
         for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
             found = part[value].to_numpy(float)
             defined = np.clip(found[np.isfinite(found)], *reach)
-            axes.hist(defined, edges, weights=np.full(len(defined), 100 / max(1, len(found))), color=look[model], alpha=0.75)
+            axes.hist(
+                defined,
+                edges,
+                weights=np.full(len(defined), 100 / max(1, len(found))),
+                color=look[model],
+                alpha=0.75,
+            )
             if len(defined):
                 axes.axvline(np.median(defined), color="black", linewidth=1)
             for cells, known in V1_BANDWIDTHS.get(value, {}).items():
-                axes.axvline(known, color=PALETTE["grey"], linestyle="--" if cells == "simple" else ":", linewidth=0.9)
+                axes.axvline(
+                    known,
+                    color=PALETTE["grey"],
+                    linestyle="--" if cells == "simple" else ":",
+                    linewidth=0.9,
+                )
             axes.set_title(
-                wrapped(f"{titled(model, layer)}\n{len(defined)} of {len(found)} defined", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7
+                wrapped(
+                    f"{titled(model, layer)}\n{len(defined)} of {len(found)} defined",
+                    0.9 * figure.get_figwidth() / n_columns,
+                    7,
+                ),
+                fontsize=7,
             )
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")

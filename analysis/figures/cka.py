@@ -7,17 +7,24 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, distinct, sheet
-from analysis.tables import over_seeds
+from .style import checked, distinct, sheet
+from .tables import over_seeds
 
 
-def cka(table: pd.DataFrame, label: str | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
-    """How alike every layer is to every other, of the same and of other models; models are set apart by white lines.
+def cka(
+    table: pd.DataFrame,
+    label: str | None = None,
+    width: str | float = "double",
+    ax: Axes | None = None,
+) -> Figure:
+    """How alike every layer is to every other, of the same and of other models; models are set
+    apart by white lines.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.alignment.cka` or `procrustes`: columns model, model_b, layer_a, layer_b, value.
+        Of `analysis.measures.alignment.cka` or `procrustes`: columns model, model_b, layer_a,
+        layer_b, value.
     label : str or None
         What the colour says; the measure where None.
     width : str or float
@@ -28,9 +35,19 @@ def cka(table: pd.DataFrame, label: str | None = None, width: str | float = "dou
     ValueError
         If a column is missing.
     """
-    table = over_seeds(distinct(checked(table, "model", "model_b", "layer_a", "layer_b", "value"), "model", "model_b", "layer_a", "layer_b"))
+    table = over_seeds(
+        distinct(
+            checked(table, "model", "model_b", "layer_a", "layer_b", "value"),
+            "model",
+            "model_b",
+            "layer_a",
+            "layer_b",
+        )
+    )
     sides = [table[["model", "layer_a"]], table[["model_b", "layer_b"]]]
-    places = list(dict.fromkeys(place for side in sides for place in side.itertuples(index=False, name=None)))
+    places = list(
+        dict.fromkeys(place for side in sides for place in side.itertuples(index=False, name=None))
+    )
     order = list(dict.fromkeys([*table["model"], *table["model_b"]]))
     places = sorted(places, key=lambda place: order.index(place[0]))
     number = {place: index for index, place in enumerate(places)}
@@ -42,15 +59,29 @@ def cka(table: pd.DataFrame, label: str | None = None, width: str | float = "dou
         axes: Axes = panels[0, 0]
         if ax is None:
             figure.set_figheight(0.92 * figure.get_figwidth())
-        shown = axes.imshow(matrix, cmap="viridis", vmin=min(0.0, float(np.nanmin(matrix))), vmax=1, interpolation="nearest")
+        shown = axes.imshow(
+            matrix,
+            cmap="viridis",
+            vmin=min(0.0, float(np.nanmin(matrix))),
+            vmax=1,
+            interpolation="nearest",
+        )
         names = [layer if layer == model else f"{model}, {layer}" for model, layer in places]
         size = min(7.0, 330 * figure.get_figwidth() / 7 / len(places) / 1.6)
         axes.set_xticks(range(len(places)), names, rotation=90, fontsize=size)
         axes.set_yticks(range(len(places)), names, fontsize=size)
         axes.tick_params(length=0)
-        for edge in [index for index in range(1, len(places)) if places[index][0] != places[index - 1][0]]:
+        for edge in [
+            index for index in range(1, len(places)) if places[index][0] != places[index - 1][0]
+        ]:
             axes.axhline(edge - 0.5, color="white", linewidth=1.5)
             axes.axvline(edge - 0.5, color="white", linewidth=1.5)
         axes.spines[:].set_visible(False)
-        figure.colorbar(shown, ax=axes, shrink=0.6, aspect=25, label=label or (str(table["measure"].iloc[0]) if "measure" in table else "CKA"))
+        figure.colorbar(
+            shown,
+            ax=axes,
+            shrink=0.6,
+            aspect=25,
+            label=label or (str(table["measure"].iloc[0]) if "measure" in table else "CKA"),
+        )
     return figure

@@ -8,16 +8,20 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, one_panel, sheet, titled, wrapped
+from .style import checked, one_panel, sheet, titled, wrapped
 
 
-def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None) -> Figure:
-    """Which classes are taken for which: rows are true classes, columns predictions, colour (and number, where there is room) percent of the row.
+def confusion(
+    layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None
+) -> Figure:
+    """Which classes are taken for which: rows are true classes, columns predictions, colour (and
+    number, where there is room) percent of the row.
 
     Parameters
     ----------
     layer_label_predicted_table : pandas.DataFrame
-        Columns label, predicted, n_pictures; a panel for each model and layer where those are columns; seeds are summed.
+        Columns label, predicted, n_pictures; a panel for each model and layer where those are
+        columns; seeds are summed.
     width : str or float
     ax : matplotlib Axes or None
         For one panel.
@@ -27,9 +31,18 @@ def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "d
     ValueError
         If a column is missing, or there is more than one panel for `ax`.
     """
-    table = checked(layer_label_predicted_table, "label", "predicted", "n_pictures").astype({"label": str, "predicted": str})
-    names = [name for name in ("model", "layer", "images") if name in table and (table[name].nunique() > 1 or name == "model")]
-    groups = list(table.groupby(names, sort=False)) if names else [((), table)]
+    table = checked(layer_label_predicted_table, "label", "predicted", "n_pictures").astype(
+        {"label": str, "predicted": str}
+    )
+    names = [
+        name
+        for name in ("model", "layer", "images")
+        if name in table and (table[name].nunique() > 1 or name == "model")
+    ]
+    if names:
+        groups = list(table.groupby(names, sort=False))
+    else:
+        groups = [((), table)]
     one_panel(ax, len(groups))
     classes = list(dict.fromkeys(table["label"]))
     n_columns = min(len(groups), 3 if len(classes) <= 12 else 2)
@@ -40,11 +53,16 @@ def confusion(layer_label_predicted_table: pd.DataFrame, width: str | float = "d
             figure.set_figheight(n_rows * side * (1.0 if n_columns > 1 else 0.92))
         room = (side - 0.6) / len(classes)  # inches
         for axes, (key, part) in zip(panels.flat, groups, strict=False):
-            counts = part.pivot_table(index="label", columns="predicted", values="n_pictures", aggfunc="sum", sort=False)
+            counts = part.pivot_table(
+                index="label", columns="predicted", values="n_pictures", aggfunc="sum", sort=False
+            )
             own = [one for one in classes if one in counts.index]
             counts = counts.reindex(index=own, columns=own)
             percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-            labels = percent.map(lambda found: f"{found:.0f}" if found >= 0.5 else "") if room > 0.14 else False
+            if room > 0.14:
+                labels = percent.map(lambda found: f"{found:.0f}" if found >= 0.5 else "")
+            else:
+                labels = False
             sns.heatmap(
                 percent, ax=axes, annot=labels, fmt="", cmap="Blues", vmin=0, vmax=100, square=True, linewidths=0.3 if room > 0.1 else 0,
                 linecolor="white", annot_kws={"size": min(6, 26 * room)}, cbar=n_columns == 1 and ax is None,
@@ -66,6 +84,11 @@ def _ticks(axes: Axes, classes: list[str], room: float) -> None:
     every = max(1, int(np.ceil(0.11 / room)))
     kept = np.arange(0, len(classes), every)
     longest = max(map(len, classes))
-    axes.set_xticks(kept + 0.5, [classes[i] for i in kept], rotation=90 if longest * 0.05 > room * every else 0, fontsize=6)
+    axes.set_xticks(
+        kept + 0.5,
+        [classes[i] for i in kept],
+        rotation=90 if longest * 0.05 > room * every else 0,
+        fontsize=6,
+    )
     axes.set_yticks(kept + 0.5, [classes[i] for i in kept], rotation=0, fontsize=6)
     axes.tick_params(length=0)

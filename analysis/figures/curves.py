@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from analysis.figures.style import PALETTE, WIDTHS, style
+from .style import PALETTE, WIDTHS, style
 
 
 def curves(history: pd.DataFrame, title: str = "") -> Figure:
@@ -15,17 +15,28 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
     Parameters
     ----------
     history : pandas.DataFrame
-        Columns epoch, loss, accuracy, and where known validation_loss, validation_accuracy, as `CNN.history_` has them.
+        Columns epoch, loss, accuracy, and where known validation_loss, validation_accuracy, as
+        `CNN.history_` has them.
     """
     with style():
         figure = Figure(figsize=(WIDTHS["middle"], 2.2), layout="constrained")
-        for axes, name, factor in zip(figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True):
+        for axes, name, factor in zip(
+            figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True
+        ):
             for column, label, colour, dashes in (
                 (name, "training, during the epoch", "blue", "-"),
                 (f"validation_{name}", "validation, after it", "orange", "--"),
             ):
                 if column in history:
-                    axes.plot(history["epoch"], factor * history[column], dashes, color=PALETTE[colour], label=label, marker=".", markersize=4)
+                    axes.plot(
+                        history["epoch"],
+                        factor * history[column],
+                        dashes,
+                        color=PALETTE[colour],
+                        label=label,
+                        marker=".",
+                        markersize=4,
+                    )
             axes.set(xlabel="Epoch", ylabel="Loss" if factor == 1 else "Accuracy, %")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if factor == 1:
@@ -34,6 +45,12 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
                 axes.yaxis.set_major_formatter("{x:g}")
                 axes.yaxis.set_minor_formatter(NullFormatter())
         if "validation_loss" in history:
-            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, handlelength=2.5)
+            figure.legend(
+                *axes.get_legend_handles_labels(),
+                loc="outside lower center",
+                ncols=2,
+                frameon=False,
+                handlelength=2.5,
+            )
         figure.suptitle(title, fontsize=8)
     return figure

@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, in_width, of_first, sheet
+from .style import checked, in_width, of_first, sheet
 
 _MOST = 48  # filters of a model
 
 
 def filters(table: pd.DataFrame, width: str | float = "double") -> Figure:
-    """The filters through which each model looks at the image first, each on its own scale, zero in middle grey.
+    """The filters through which each model looks at the image first, each on its own scale, zero in
+    middle grey.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.first_filters.first_filters`: columns model, group, filter, side, y, x, channel, value.
+        Of `analysis.measures.first_filters.first_filters`: columns model, group, filter, side, y,
+        x, channel, value.
     width : str or float
 
     Raises
@@ -36,7 +38,10 @@ def filters(table: pd.DataFrame, width: str | float = "double") -> Figure:
             mine = table[table["model"] == model]
             mosaic, sides = _mosaic(mine)
             axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            span = f"{min(sides)}" if len(set(sides)) == 1 else f"{min(sides)} to {max(sides)}"
+            if len(set(sides)) == 1:
+                span = f"{min(sides)}"
+            else:
+                span = f"{min(sides)} to {max(sides)}"
             axes.set_title(f"{model}\n{len(sides)} filters, {span} pixels", fontsize=7)
         for axes in panels.flat:
             axes.axis("off")

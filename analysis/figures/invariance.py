@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.style import PALETTE, checked, colours_of, distinct, markers_of, one_panel, sheet
-from analysis.tables import over_seeds
+from .style import PALETTE, checked, colours_of, distinct, markers_of, one_panel, sheet
+from .tables import over_seeds
 
 _CROWDED = 8  # curves in a panel
 
@@ -32,15 +32,18 @@ def invariance(
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns model, layer, transformation, amount, unit_of_amount, `value`, low, high; images and seed where there are several.
+        Columns model, layer, transformation, amount, unit_of_amount, `value`, low, high; images and
+        seed where there are several.
     value : str
-        The column that is drawn, such as 'accuracy' (its band is then `accuracy_low` to `accuracy_high`).
+        The column that is drawn, such as 'accuracy' (its band is then `accuracy_low` to
+        `accuracy_high`).
     label : str or None
         What the vertical axis says; the measure where None.
     chance : float or None
         Where a line is drawn that says what no tolerance would give.
     rows : {'model', 'images', None}
-        What each row of panels is for; None puts all curves together where they are at most eight, and gives each model its row otherwise.
+        What each row of panels is for; None puts all curves together where they are at most eight,
+        and gives each model its row otherwise.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None
@@ -53,21 +56,58 @@ def invariance(
     ValueError
         If a column is missing, or there is more than one panel for `ax`.
     """
-    low, high = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
-    distinct(checked(table, "model", "layer", "amount", value, low, high), "model", "layer", "transformation", "images", "amount")
+    if value == "value":
+        low, high = ("low", "high")
+    else:
+        low, high = (f"{value}_low", f"{value}_high")
+    distinct(
+        checked(table, "model", "layer", "amount", value, low, high),
+        "model",
+        "layer",
+        "transformation",
+        "images",
+        "amount",
+    )
     table = over_seeds(table.rename(columns={low: "low", high: "high"}), value, level=level)
-    table = table.assign(**{name: table.get(name, "") for name in ("transformation", "images", "measure", "unit_of_amount")})
-    changes = list(table.drop_duplicates(["transformation", "images"])[["transformation", "images"]].itertuples(index=False, name=None))
+    table = table.assign(
+        **{
+            name: table.get(name, "")
+            for name in ("transformation", "images", "measure", "unit_of_amount")
+        }
+    )
+    changes = list(
+        table.drop_duplicates(["transformation", "images"])[
+            ["transformation", "images"]
+        ].itertuples(index=False, name=None)
+    )
     several = table["images"].nunique() > 1
     n_curves = len(table.drop_duplicates(["model", "layer"]))
     split = rows or ("model" if n_curves > _CROWDED and ax is None else None)
-    split = None if split == "images" else split
-    groups = list(dict.fromkeys(table["model"])) if split else [None]
+    if split == "images":
+        split = None
+    if split:
+        groups = list(dict.fromkeys(table["model"]))
+    else:
+        groups = [None]
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
-    n_columns = min(3, len(changes)) if split is None else len(changes)
-    n_rows = -(-len(changes) // n_columns) if split is None else len(groups)
+    if split is None:
+        n_columns = min(3, len(changes))
+    else:
+        n_columns = len(changes)
+    if split is None:
+        n_rows = -(-len(changes) // n_columns)
+    else:
+        n_rows = len(groups)
     one_panel(ax, n_rows * n_columns)
-    with sheet(width, (1.15 if split else 1.75) * n_rows + 0.5, n_rows, n_columns, ax, sharey=True, sharex="col" if split else False) as (
+    with sheet(
+        width,
+        (1.15 if split else 1.75) * n_rows + 0.5,
+        n_rows,
+        n_columns,
+        ax,
+        sharey=True,
+        sharex="col" if split else False,
+    ) as (
         figure,
         panels,
     ):
@@ -75,15 +115,25 @@ def invariance(
             if split is None and index >= len(changes):
                 axes.axis("off")
                 continue
-            (change, images), group = (changes[index % n_columns], groups[index // n_columns]) if split else (changes[index], None)
-            part = table[(table["transformation"] == change) & (table["images"] == images) & ((table["model"] == group) if split else True)]
+            if split:
+                (change, images), group = (changes[index % n_columns], groups[index // n_columns])
+            else:
+                (change, images), group = (changes[index], None)
+            part = table[
+                (table["transformation"] == change)
+                & (table["images"] == images)
+                & ((table["model"] == group) if split else True)
+            ]
             _curves(axes, part, value, look, markers)
             axes.set_xlim(*_around(part["amount"]))
             unit = str(table.loc[table["transformation"] == change, "unit_of_amount"].iloc[0])
             _axis(axes, unit, labelled=split is None or index // n_columns == n_rows - 1)
             if chance is not None:
                 axes.axhline(chance, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
-            title = f"{change}, {images}" if several else change
+            if several:
+                title = f"{change}, {images}"
+            else:
+                title = change
             axes.set_title(title if not split or index < n_columns else "")
         name = label or str(table["measure"].iloc[0]).capitalize()
         if split:
@@ -93,14 +143,29 @@ def invariance(
                 axes.set_ylabel(name)
         _limits(panels[0, 0], table[value].to_numpy(float), chance)
         if split is None:
-            handles = {text: handle for axes in panels.flat for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+            handles = {
+                text: handle
+                for axes in panels.flat
+                for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)
+            }
             if ax is not None:
                 ax.legend(handles.values(), handles.keys(), frameon=False, fontsize=6)
             elif len(changes) < panels.size:
-                panels.flat[-1].legend(handles.values(), handles.keys(), loc="center", frameon=False, handlelength=2.5)
+                panels.flat[-1].legend(
+                    handles.values(), handles.keys(), loc="center", frameon=False, handlelength=2.5
+                )
             else:
-                columns = 2 if figure.get_figwidth() < 4 else 4
-                figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(columns, len(handles)), frameon=False)
+                if figure.get_figwidth() < 4:
+                    columns = 2
+                else:
+                    columns = 4
+                figure.legend(
+                    handles.values(),
+                    handles.keys(),
+                    loc="outside lower center",
+                    ncols=min(columns, len(handles)),
+                    frameon=False,
+                )
     return figure
 
 
@@ -109,9 +174,21 @@ def _rows(figure: Figure, panels: np.ndarray, groups: list[str | None], name: st
     narrow = figure.get_figwidth() < 4
     for row, group in zip(panels, groups, strict=True):
         handles, names = row[0].get_legend_handles_labels()
-        layers = [text.removeprefix(f"{group}, ") for text in names] if len(names) > 1 else [""]
+        if len(names) > 1:
+            layers = [text.removeprefix(f"{group}, ") for text in names]
+        else:
+            layers = [""]
         if narrow and len(names) > 1:
-            row[0].legend(handles, layers, frameon=False, fontsize=5, handlelength=1.2, loc="upper left", bbox_to_anchor=(0, 1.05), labelspacing=0.15)
+            row[0].legend(
+                handles,
+                layers,
+                frameon=False,
+                fontsize=5,
+                handlelength=1.2,
+                loc="upper left",
+                bbox_to_anchor=(0, 1.05),
+                labelspacing=0.15,
+            )
         elif not narrow:
             row[-1].legend(
                 handles,
@@ -128,14 +205,39 @@ def _rows(figure: Figure, panels: np.ndarray, groups: list[str | None], name: st
     figure.supylabel(name, fontsize=7.5)
 
 
-def _curves(axes: Axes, part: pd.DataFrame, value: str, colours: Mapping[str, str], markers: Mapping[str, str]) -> None:
+def _curves(
+    axes: Axes,
+    part: pd.DataFrame,
+    value: str,
+    colours: Mapping[str, str],
+    markers: Mapping[str, str],
+) -> None:
     for (model, layer), line in part.groupby(["model", "layer"], sort=False):
         line = line.sort_values("amount")
         layers = list(dict.fromkeys(part.loc[part["model"] == model, "layer"]))
-        name = str(model) if len(layers) == 1 else f"{model}, {layer}"
+        if len(layers) == 1:
+            name = str(model)
+        else:
+            name = f"{model}, {layer}"
         dashes = ("-", "--", "-.", ":")[layers.index(layer) % 4]
-        axes.fill_between(line["amount"], line["low"], line["high"], color=colours[str(model)], alpha=0.13, linewidth=0)
-        axes.plot(line["amount"], line[value], dashes, color=colours[str(model)], label=name, marker=markers[str(layer)], markersize=2.8, linewidth=1)
+        axes.fill_between(
+            line["amount"],
+            line["low"],
+            line["high"],
+            color=colours[str(model)],
+            alpha=0.13,
+            linewidth=0,
+        )
+        axes.plot(
+            line["amount"],
+            line[value],
+            dashes,
+            color=colours[str(model)],
+            label=name,
+            marker=markers[str(layer)],
+            markersize=2.8,
+            linewidth=1,
+        )
 
 
 def _axis(axes: Axes, unit: str, labelled: bool) -> None:
@@ -144,7 +246,9 @@ def _axis(axes: Axes, unit: str, labelled: bool) -> None:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("")
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 3, 6, 9, 10] if unit == "degrees" else [1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(
+            MaxNLocator(5, steps=[1, 3, 6, 9, 10] if unit == "degrees" else [1, 2, 5, 10])
+        )
     axes.set_xlabel(unit.capitalize() if labelled else "")
 
 

@@ -1,4 +1,5 @@
-"""A number of each layer, with its interval: tolerance ranges, sparseness, bandwidths, any measure."""
+"""A number of each layer, with its interval: tolerance ranges, sparseness, bandwidths, any
+measure."""
 
 from __future__ import annotations
 
@@ -9,8 +10,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, distinct, in_width, markers_of, one_panel, sheet, without_curves
-from analysis.tables import over_seeds
+from .style import (
+    PALETTE,
+    checked,
+    colours_of,
+    distinct,
+    in_width,
+    markers_of,
+    one_panel,
+    sheet,
+    without_curves,
+)
+from .tables import over_seeds
 
 
 def layers(
@@ -23,14 +34,17 @@ def layers(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """A point with its interval for each layer of each model, from the image upward; a cross where its control lies, if it has one.
+    """A point with its interval for each layer of each model, from the image upward; a cross where
+    its control lies, if it has one.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns model, layer, `value`, low, high; control, transformation, images and seed where there are any.
+        Columns model, layer, `value`, low, high; control, transformation, images and seed where
+        there are any.
     value : str
-        The column that is drawn, such as 'bandwidth_half' (its interval is then `bandwidth_half_low` to `bandwidth_half_high`).
+        The column that is drawn, such as 'bandwidth_half' (its interval is then
+        `bandwidth_half_low` to `bandwidth_half_high`).
     label : str or None
         What the axis says; the measure where None.
     zero : bool
@@ -47,19 +61,49 @@ def layers(
     ValueError
         If a column is missing, or there is more than one panel for `ax`.
     """
-    low, high = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
-    distinct(checked(without_curves(table), "model", "layer", value, low, high), "model", "layer", "transformation", "images")
+    if value == "value":
+        low, high = ("low", "high")
+    else:
+        low, high = (f"{value}_low", f"{value}_high")
+    distinct(
+        checked(without_curves(table), "model", "layer", value, low, high),
+        "model",
+        "layer",
+        "transformation",
+        "images",
+    )
     table = over_seeds(table.rename(columns={low: "low", high: "high"}), value, level=level)
-    table = table.assign(**{name: table.get(name, "") for name in ("transformation", "images", "measure")})
-    panels_of = list(table.drop_duplicates(["transformation", "images"])[["transformation", "images"]].itertuples(index=False, name=None))
-    places = list(table.drop_duplicates(["model", "layer"])[["model", "layer"]].itertuples(index=False, name=None))
+    table = table.assign(
+        **{name: table.get(name, "") for name in ("transformation", "images", "measure")}
+    )
+    panels_of = list(
+        table.drop_duplicates(["transformation", "images"])[
+            ["transformation", "images"]
+        ].itertuples(index=False, name=None)
+    )
+    places = list(
+        table.drop_duplicates(["model", "layer"])[["model", "layer"]].itertuples(
+            index=False, name=None
+        )
+    )
     places = sorted(places, key=lambda place: list(dict.fromkeys(table["model"])).index(place[0]))
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     one_panel(ax, len(panels_of))
     n_columns = min(in_width(width, 4, 2), len(panels_of))
     n_rows = -(-len(panels_of) // n_columns)
-    names = [model if sum(other == model for other, _ in places) == 1 else f"{model}, {layer}" for model, layer in places]
-    with sheet(width, n_rows * (0.15 * len(places) + 0.8) + 0.1, n_rows, n_columns, ax, sharey=True, sharex=zero) as (figure, panels):
+    names = [
+        model if sum(other == model for other, _ in places) == 1 else f"{model}, {layer}"
+        for model, layer in places
+    ]
+    with sheet(
+        width,
+        n_rows * (0.15 * len(places) + 0.8) + 0.1,
+        n_rows,
+        n_columns,
+        ax,
+        sharey=True,
+        sharex=zero,
+    ) as (figure, panels):
         for index, axes in enumerate(panels.flat):
             if index >= len(panels_of):
                 axes.axis("off")
@@ -69,9 +113,18 @@ def layers(
             for row, (model, layer) in enumerate(places):
                 for found in part[(part["model"] == model) & (part["layer"] == layer)].itertuples():
                     axes.plot([found.low, found.high], [row, row], color=look[model], linewidth=1)
-                    axes.plot(getattr(found, value), row, markers[layer], color=look[model], markersize=4)
+                    axes.plot(
+                        getattr(found, value), row, markers[layer], color=look[model], markersize=4
+                    )
                     if "control" in part and pd.notna(found.control):
-                        axes.plot(found.control, row, "x", color=PALETTE["grey"], markersize=3.5, markeredgewidth=0.9)
+                        axes.plot(
+                            found.control,
+                            row,
+                            "x",
+                            color=PALETTE["grey"],
+                            markersize=3.5,
+                            markeredgewidth=0.9,
+                        )
             several = table["images"].nunique() > 1
             axes.set_title(", ".join(filter(None, [change, images if several else ""])))
             axes.set_xlabel(label or str(table["measure"].iloc[0]).capitalize(), wrap=True)

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, markers_of, sheet
-from analysis.tables import over_seeds
+from .style import PALETTE, checked, colours_of, markers_of, sheet
+from .tables import over_seeds
 
 
 def learning(
@@ -20,12 +20,14 @@ def learning(
     width: str | float = "middle",
     ax: Axes | None = None,
 ) -> Figure:
-    """Accuracy on images never seen over the number of training images of each class, with bands over repeats.
+    """Accuracy on images never seen over the number of training images of each class, with bands
+    over repeats.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.learning_curves.learning_curve`: columns model, layer, n_train, n_features, value, low, high.
+        Of `analysis.measures.learning_curves.learning_curve`: columns model, layer, n_train,
+        n_features, value, low, high.
     chance : float or None
         Accuracy of guessing; None takes the table's own.
     level : float
@@ -39,26 +41,63 @@ def learning(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(checked(table, "model", "layer", "n_train", "n_features", "value", "low", "high"), level=level)
+    table = over_seeds(
+        checked(table, "model", "layer", "n_train", "n_features", "value", "low", "high"),
+        level=level,
+    )
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
-    guess = chance if chance is not None else float(table["chance"].iloc[0]) if "chance" in table else None
+    if chance is not None:
+        guess = chance
+    else:
+        if "chance" in table:
+            guess = float(table["chance"].iloc[0])
+        else:
+            guess = None
     with sheet(width, 2.7, ax=ax) as (figure, panels):
         axes: Axes = panels[0, 0]
-        for (model, layer, limit), line in table.groupby(["model", "layer", "n_features"], sort=False):
+        for (model, layer, limit), line in table.groupby(
+            ["model", "layer", "n_features"], sort=False
+        ):
             line = line.sort_values("n_train")
             few = table.loc[table["model"] == model, "layer"].nunique() == 1
-            name = (str(model) if few else f"{model}, {layer}") + ("" if limit == -1 else f", {limit} features")
+            name = (str(model) if few else f"{model}, {layer}") + (
+                "" if limit == -1 else f", {limit} features"
+            )
             colour, marker = look[str(model)], markers[str(layer)]
-            axes.fill_between(line["n_train"], 100 * line["low"].clip(0, 1), 100 * line["high"].clip(0, 1), color=colour, alpha=0.13, linewidth=0)
-            axes.plot(line["n_train"], 100 * line["value"], color=colour, marker=marker, markersize=3, linewidth=1, label=name)
+            axes.fill_between(
+                line["n_train"],
+                100 * line["low"].clip(0, 1),
+                100 * line["high"].clip(0, 1),
+                color=colour,
+                alpha=0.13,
+                linewidth=0,
+            )
+            axes.plot(
+                line["n_train"],
+                100 * line["value"],
+                color=colour,
+                marker=marker,
+                markersize=3,
+                linewidth=1,
+                label=name,
+            )
         if guess is not None:
-            axes.axhline(100 * guess, color=PALETTE["grey"], linewidth=0.8, linestyle=":", label="chance")
+            axes.axhline(
+                100 * guess, color=PALETTE["grey"], linewidth=0.8, linestyle=":", label="chance"
+            )
         axes.set_xscale("log")
-        axes.set_xticks(sorted(set(table["n_train"])), [f"{count:g}" for count in sorted(set(table["n_train"]))])
+        axes.set_xticks(
+            sorted(set(table["n_train"])), [f"{count:g}" for count in sorted(set(table["n_train"]))]
+        )
         axes.minorticks_off()
         axes.set(xlabel="Training images of each class", ylabel="Accuracy, %", ylim=(0, 102))
         if ax is None:
-            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2 if figure.get_figwidth() < 4 else 3, frameon=False)
+            figure.legend(
+                *axes.get_legend_handles_labels(),
+                loc="outside lower center",
+                ncols=2 if figure.get_figwidth() < 4 else 3,
+                frameon=False,
+            )
         else:
             axes.legend(frameon=False, fontsize=6)
     return figure

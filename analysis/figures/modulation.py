@@ -9,16 +9,32 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
+from .style import (
+    PALETTE,
+    checked,
+    colours_of,
+    in_width,
+    of_first,
+    one_panel,
+    sheet,
+    titled,
+    wrapped,
+)
 
 
-def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
-    """Modulation by a drifting grating, F1/F0, of the units of each layer: above 1 (dotted) a cell is called simple, below complex.
+def modulation(
+    unit_table: pd.DataFrame,
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "double",
+    ax: Axes | None = None,
+) -> Figure:
+    """Modulation by a drifting grating, F1/F0, of the units of each layer: above 1 (dotted) a cell
+    is called simple, below complex.
 
     Parameters
     ----------
     unit_table : pandas.DataFrame
-        Of `analysis.tuning.phase_tuning`: columns model, layer, f1_over_f0.
+        Of `analysis.measures.tuning.phase_tuning`: columns model, layer, f1_over_f0.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
@@ -35,15 +51,32 @@ def modulation(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = Non
     look = colours_of(table["model"], colours)
     n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
-    with sheet(width, 1.35 * n_rows + 0.35, n_rows, n_columns, ax, sharex=True, sharey=True) as (figure, panels):
+    with sheet(width, 1.35 * n_rows + 0.35, n_rows, n_columns, ax, sharex=True, sharey=True) as (
+        figure,
+        panels,
+    ):
         for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
             found = part["f1_over_f0"].to_numpy(float)
             defined = np.clip(found[np.isfinite(found)], 0, 2)
-            axes.hist(defined, np.linspace(0, 2, 21), weights=np.full(len(defined), 100 / max(1, len(found))), color=look[model], alpha=0.75)
+            axes.hist(
+                defined,
+                np.linspace(0, 2, 21),
+                weights=np.full(len(defined), 100 / max(1, len(found))),
+                color=look[model],
+                alpha=0.75,
+            )
             axes.axvline(1, color=PALETTE["grey"], linestyle=":", linewidth=1)
-            simple = 100 * (defined > 1).mean() if len(defined) else np.nan
+            if len(defined):
+                simple = 100 * (defined > 1).mean()
+            else:
+                simple = np.nan
             axes.set_title(
-                wrapped(f"{titled(model, layer)}\n{simple:.0f} % simple (n = {len(defined)})", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7
+                wrapped(
+                    f"{titled(model, layer)}\n{simple:.0f} % simple (n = {len(defined)})",
+                    0.9 * figure.get_figwidth() / n_columns,
+                    7,
+                ),
+                fontsize=7,
             )
             axes.tick_params(labelbottom=True)
         for axes in panels.flat[len(groups) :]:

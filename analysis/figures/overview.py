@@ -10,21 +10,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures.style import PALETTE, checked, colours_of, in_width, sheet
-from analysis.tables import over_seeds
+from .style import PALETTE, checked, colours_of, in_width, sheet
+from .tables import over_seeds
 
 _MOST = 12  # panels
 
 
-def overview(table: pd.DataFrame, level: float = 0.95, colours: Mapping[str, str] | None = None, width: str | float = "double") -> Figure:
-    """The study on one page: for each measure its value over the layers of every model, from the lowest (left) to the highest.
-    Of curves over a transformation the mean over all values that change something is drawn, without an interval. Layers are those that were
-    measured; a model with one stands at the left.
+def overview(
+    table: pd.DataFrame,
+    level: float = 0.95,
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "double",
+) -> Figure:
+    """The study on one page: for each measure its value over the layers of every model, from the
+    lowest (left) to the highest.
+    Of curves over a transformation the mean over all values that change something is drawn, without
+    an interval. Layers are those that were measured; a model with one stands at the left.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Rows of several measures: columns measure, model, layer, value, low, high; transformation, amount, images and seed where there are any.
+        Rows of several measures: columns measure, model, layer, value, low, high; transformation,
+        amount, images and seed where there are any.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None
@@ -37,9 +44,16 @@ def overview(table: pd.DataFrame, level: float = 0.95, colours: Mapping[str, str
     """
     table = checked(table, "measure", "model", "layer", "value", "low", "high")
     table = over_seeds(table.dropna(subset=["layer"]), level=level)
-    table = table.assign(**{name: table[name].fillna("") if name in table else "" for name in ("transformation", "images", "way")})
+    table = table.assign(
+        **{
+            name: table[name].fillna("") if name in table else ""
+            for name in ("transformation", "images", "way")
+        }
+    )
     look = colours_of(table["model"], colours)
-    panels_of = list(table.groupby(["measure", "images", "transformation", "way"], sort=False))[:_MOST]
+    panels_of = list(table.groupby(["measure", "images", "transformation", "way"], sort=False))[
+        :_MOST
+    ]
     if not panels_of:
         msg = "`table` must have values by layer, got none."
         raise ValueError(msg)
@@ -49,18 +63,33 @@ def overview(table: pd.DataFrame, level: float = 0.95, colours: Mapping[str, str
         for axes, (key, part) in zip(panels.flat, panels_of, strict=False):
             _panel(axes, part, look)
             measure, images, change, way = key
-            axes.set_title("\n".join(filter(None, [str(measure), ", ".join(filter(None, [change, images, way]))])), fontsize=7)
+            axes.set_title(
+                "\n".join(
+                    filter(None, [str(measure), ", ".join(filter(None, [change, images, way]))])
+                ),
+                fontsize=7,
+            )
             axes.set(
                 xlim=(-0.06, 1.06),
                 xticks=[0, 1],
-                xticklabels=["lowest layer", "highest layer"] if figure.get_figwidth() > 4 else ["lowest", "highest"],
+                xticklabels=["lowest layer", "highest layer"]
+                if figure.get_figwidth() > 4
+                else ["lowest", "highest"],
             )
             axes.get_xticklabels()[0].set_ha("left")
             axes.get_xticklabels()[1].set_ha("right")
         for axes in panels.flat[len(panels_of) :]:
             axes.axis("off")
-        names = [Line2D([], [], color=colour, marker="o", markersize=3, label=model) for model, colour in look.items()]
-        figure.legend(handles=names, loc="outside lower center", ncols=min(len(names), 3 if figure.get_figwidth() < 4 else 6), frameon=False)
+        names = [
+            Line2D([], [], color=colour, marker="o", markersize=3, label=model)
+            for model, colour in look.items()
+        ]
+        figure.legend(
+            handles=names,
+            loc="outside lower center",
+            ncols=min(len(names), 3 if figure.get_figwidth() < 4 else 6),
+            frameon=False,
+        )
     return figure
 
 
@@ -68,13 +97,31 @@ def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:
     shown: list[float] = []
     for place, (model, mine) in enumerate(part.groupby("model", sort=False)):
         curves = "amount" in mine and mine["amount"].notna().any()
-        mine = mine[mine["changed"].astype(bool)] if curves and "changed" in mine else mine
+        if curves and "changed" in mine:
+            mine = mine[mine["changed"].astype(bool)]
         means = mine.groupby("layer", sort=False)[["value", "low", "high"]].mean()
-        depth = np.linspace(0, 1, len(means)) if len(means) > 1 else np.zeros(1)
-        depth = depth + 0.012 * (place - len(colours) / 2)  # so that intervals do not hide each other
+        if len(means) > 1:
+            depth = np.linspace(0, 1, len(means))
+        else:
+            depth = np.zeros(1)
+        depth = depth + 0.012 * (
+            place - len(colours) / 2
+        )  # so that intervals do not hide each other
         shown += means["value"].dropna().tolist()
-        reach = None if curves else np.maximum(0, [means["value"] - means["low"], means["high"] - means["value"]])
-        axes.errorbar(depth, means["value"], yerr=reach, color=colours[str(model)], marker="o", markersize=2.8, linewidth=0.9, elinewidth=0.7)
+        if curves:
+            reach = None
+        else:
+            reach = np.maximum(0, [means["value"] - means["low"], means["high"] - means["value"]])
+        axes.errorbar(
+            depth,
+            means["value"],
+            yerr=reach,
+            color=colours[str(model)],
+            marker="o",
+            markersize=2.8,
+            linewidth=0.9,
+            elinewidth=0.7,
+        )
     lowest, highest = min(shown, default=0.0), max(shown, default=0.0)
     if 0 < 30 * lowest < highest:
         axes.set_yscale("log")

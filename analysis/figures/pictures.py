@@ -1,4 +1,5 @@
-"""Pictures in a grid: learned filters, feature maps, patches, preferred inputs, images before and after augmentation."""
+"""Pictures in a grid: learned filters, feature maps, patches, preferred inputs, images before and
+after augmentation."""
 
 from __future__ import annotations
 
@@ -7,12 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.figures.style import WIDTHS, style
+from .style import WIDTHS, style
 
 SCALES = ("each", "row", "signed")
 
 
-def pictures(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str] = (), title: str = "", scale: str = "each", width: str = "double") -> Figure:
+def pictures(
+    rows: Sequence[Sequence[np.ndarray]],
+    labels: Sequence[str] = (),
+    title: str = "",
+    scale: str = "each",
+    width: str = "double",
+) -> Figure:
     """Rows of small pictures, in grey or colour.
 
     Parameters
@@ -21,7 +28,8 @@ def pictures(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str] = (), t
     labels : sequence of str
         One per row.
     scale : {'each', 'row', 'signed'}
-        Black to white is the range of each picture, or of its row, or the same distance below and above zero, which is then middle grey.
+        Black to white is the range of each picture, or of its row, or the same distance below and
+        above zero, which is then middle grey.
     width : {'single', 'middle', 'double'}
         Of the figure: 85, 114 or 174 mm.
 
@@ -31,24 +39,44 @@ def pictures(rows: Sequence[Sequence[np.ndarray]], labels: Sequence[str] = (), t
         If there is nothing to draw, or no such scale.
     """
     if scale not in SCALES or not rows or not any(len(row) for row in rows):
-        msg = f"`scale` must be one of {', '.join(map(repr, SCALES))} and `rows` must hold pictures, got {scale!r} and {len(rows)} rows."
+        msg = (
+            f"`scale` must be one of {', '.join(map(repr, SCALES))} and `rows` must hold "
+            f"pictures, got {scale!r} and {len(rows)} rows."
+        )
         raise ValueError(msg)
     n_columns = max(map(len, rows))
     shape = np.asarray(rows[0][0]).shape
     inches = WIDTHS[width]
     with style():
-        figure = Figure(figsize=(inches, inches * len(rows) / n_columns * shape[0] / shape[1] + (0.3 if title else 0.05)), layout="constrained")
+        figure = Figure(
+            figsize=(
+                inches,
+                inches * len(rows) / n_columns * shape[0] / shape[1] + (0.3 if title else 0.05),
+            ),
+            layout="constrained",
+        )
         figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
         panels = figure.subplots(len(rows), n_columns, squeeze=False)
         for number, row in enumerate(rows):
-            low, high = (min(np.min(p) for p in row), max(np.max(p) for p in row)) if scale == "row" and row else (0.0, 1.0)
+            if scale == "row" and row:
+                low, high = (min(np.min(p) for p in row), max(np.max(p) for p in row))
+            else:
+                low, high = (0.0, 1.0)
             for axes, picture in zip(panels[number], row, strict=False):
-                axes.imshow(_grey(np.asarray(picture, float), scale, low, high), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+                axes.imshow(
+                    _grey(np.asarray(picture, float), scale, low, high),
+                    cmap="gray",
+                    vmin=0,
+                    vmax=1,
+                    interpolation="nearest",
+                )
             for axes in panels[number]:
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set_visible(False)
             if number < len(labels):
-                panels[number, 0].set_ylabel(labels[number], rotation=0, ha="right", va="center", fontsize=6.5)
+                panels[number, 0].set_ylabel(
+                    labels[number], rotation=0, ha="right", va="center", fontsize=6.5
+                )
         figure.suptitle(title, fontsize=8)
     return figure
 

@@ -9,18 +9,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from analysis.figures.style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
+from .style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
 
 
-def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None) -> Figure:
-    """Selectivity among images against tolerance to a transformation: a point for each unit, Spearman's rho above each layer.
+def selectivity(
+    unit_table: pd.DataFrame,
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "double",
+    ax: Axes | None = None,
+) -> Figure:
+    """Selectivity among images against tolerance to a transformation: a point for each unit,
+    Spearman's rho above each layer.
 
     One unit in a hundred, of the highest tolerance, lies beyond the axis.
 
     Parameters
     ----------
     unit_table : pandas.DataFrame
-        Of `analysis.invariance.selectivity_and_tolerance`: columns model, layer, selectivity, tolerance; transformation where there are several.
+        Of `analysis.measures.invariance.selectivity_and_tolerance`: columns model, layer,
+        selectivity, tolerance; transformation where there are several.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
@@ -32,19 +39,52 @@ def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = No
         If a column is missing, or there is more than one layer for `ax`.
     """
     table = of_first(checked(unit_table, "model", "layer", "selectivity", "tolerance"))
-    names = ["model", "layer", *[name for name in ("transformation", "images") if name in table and table[name].nunique() > 1]]
+    names = [
+        "model",
+        "layer",
+        *[
+            name
+            for name in ("transformation", "images")
+            if name in table and table[name].nunique() > 1
+        ],
+    ]
     groups = list(table.groupby(names, sort=False))
     one_panel(ax, len(groups))
     look = colours_of(table["model"], colours)
     n_columns = min(in_width(width, 4, 2), len(groups))
     n_rows = -(-len(groups) // n_columns)
-    with sheet(width, 1.6 * n_rows + 0.3, n_rows, n_columns, ax, sharex=True, sharey=True) as (figure, panels):
+    with sheet(width, 1.6 * n_rows + 0.3, n_rows, n_columns, ax, sharex=True, sharey=True) as (
+        figure,
+        panels,
+    ):
         for axes, (key, part) in zip(panels.flat, groups, strict=False):
             known = part[["selectivity", "tolerance"]].dropna()
-            axes.plot(known["selectivity"], known["tolerance"], "o", color=look[key[0]], markersize=1.8, alpha=0.55, markeredgewidth=0)
-            varies = len(known) > 2 and known["selectivity"].nunique() > 1 and known["tolerance"].nunique() > 1
-            rho = f"{spearmanr(known['selectivity'], known['tolerance']).statistic:.2f}" if varies else "undefined"
-            axes.set_title(wrapped(f"{titled(*key)}\nrho = {rho} (n = {len(known)})", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7)
+            axes.plot(
+                known["selectivity"],
+                known["tolerance"],
+                "o",
+                color=look[key[0]],
+                markersize=1.8,
+                alpha=0.55,
+                markeredgewidth=0,
+            )
+            varies = (
+                len(known) > 2
+                and known["selectivity"].nunique() > 1
+                and known["tolerance"].nunique() > 1
+            )
+            if varies:
+                rho = f"{spearmanr(known['selectivity'], known['tolerance']).statistic:.2f}"
+            else:
+                rho = "undefined"
+            axes.set_title(
+                wrapped(
+                    f"{titled(*key)}\nrho = {rho} (n = {len(known)})",
+                    0.9 * figure.get_figwidth() / n_columns,
+                    7,
+                ),
+                fontsize=7,
+            )
             axes.tick_params(labelbottom=True)
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")
@@ -60,5 +100,8 @@ def selectivity(unit_table: pd.DataFrame, colours: Mapping[str, str] | None = No
 
 def _most(tolerance: pd.Series) -> tuple[float, float]:
     """Limits that hold 99 % of the values."""
-    low, high = (0.0, 1.0) if tolerance.dropna().empty else (min(0.0, tolerance.quantile(0.01)), tolerance.quantile(0.99))
+    if tolerance.dropna().empty:
+        low, high = (0.0, 1.0)
+    else:
+        low, high = (min(0.0, tolerance.quantile(0.01)), tolerance.quantile(0.99))
     return low - 0.06 * (high - low or 1), high + 0.06 * (high - low or 1)

@@ -1,4 +1,5 @@
-"""One look for all figures: column widths, small type, a palette that colour-blind readers can tell apart."""
+"""One look for all figures: column widths, small type, a palette that colour-blind readers can tell
+apart."""
 
 from __future__ import annotations
 
@@ -16,10 +17,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from extraction.files import written_whole
+from hmax_cnn.extraction.files import written_whole
 
 WIDTHS = {"single": 85 / 25.4, "middle": 114 / 25.4, "double": 174 / 25.4}  # inches
-PALETTE = {"blue": "#0072B2", "orange": "#D55E00", "green": "#009E73", "pink": "#CC79A7", "yellow": "#E69F00", "sky": "#56B4E9", "grey": "#666666"}
+PALETTE = {
+    "blue": "#0072B2",
+    "orange": "#D55E00",
+    "green": "#009E73",
+    "pink": "#CC79A7",
+    "yellow": "#E69F00",
+    "sky": "#56B4E9",
+    "grey": "#666666",
+}
 MARKERS = "os^DvP<X>*"
 FORMATS = ("pdf", "svg", "png")
 _RC = {
@@ -45,7 +54,11 @@ _RC = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
 }
-_WITHOUT_DATE: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
+_WITHOUT_DATE: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+    "png": {},
+}
 
 
 @contextmanager
@@ -56,7 +69,8 @@ def style() -> Iterator[None]:
 
 
 def width_in_mm(width: str | float) -> float:
-    """A width by name or in millimetres: 'single' (85), 'middle' (114), 'double' (174), 120, '120 mm'.
+    """A width by name or in millimetres: 'single' (85), 'middle' (114), 'double' (174), 120, '120
+    mm'.
 
     Raises
     ------
@@ -72,18 +86,29 @@ def width_in_mm(width: str | float) -> float:
         return round(WIDTHS[width] * 25.4, 6)
     found = re.fullmatch(r"\s*([0-9.]+)\s*(mm)?\s*", str(width))
     try:
-        value = float(found[1]) if found else np.nan
+        if found:
+            value = float(found[1])
+        else:
+            value = np.nan
     except ValueError:
         value = np.nan
     if not 60 <= value <= 400:
-        msg = f"`width` must be 'single' (85 mm), 'middle' (114 mm), 'double' (174 mm), or from 60 to 400 in mm, such as '120 mm', got {width!r}"
+        msg = (
+            "`width` must be 'single' (85 mm), 'middle' (114 mm), 'double' (174 mm), or from 60 "
+            f"to 400 in mm, such as '120 mm', got {width!r}"
+        )
         raise ValueError(msg)
     return value
 
 
 @contextmanager
 def sheet(
-    width: str | float, height: float, rows: int = 1, columns: int = 1, ax: Axes | None = None, **options: Any
+    width: str | float,
+    height: float,
+    rows: int = 1,
+    columns: int = 1,
+    ax: Axes | None = None,
+    **options: Any,
 ) -> Iterator[tuple[Figure, np.ndarray]]:
     """A figure in the house style with its panels; or, for one panel, the axes that the caller has.
 
@@ -118,7 +143,10 @@ def one_panel(ax: Axes | None, n_panels: int) -> None:
     ValueError
     """
     if ax is not None and n_panels > 1:
-        msg = f"`ax` is for one panel, but the table has {n_panels}. Give the rows of one model and layer, or of one transformation."
+        msg = (
+            f"`ax` is for one panel, but the table has {n_panels}. Give the rows of one model "
+            "and layer, or of one transformation."
+        )
         raise ValueError(msg)
 
 
@@ -132,7 +160,10 @@ def distinct(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """
     known = [column for column in (*columns, "seed") if column in table]
     if table.duplicated(known).any():
-        msg = f"`table` has several rows for the same {', '.join(known)}: of other measures, images or transformations. Give the figure one of them."
+        msg = (
+            f"`table` has several rows for the same {', '.join(known)}: of other measures, "
+            "images or transformations. Give the figure one of them."
+        )
         raise ValueError(msg)
     return table
 
@@ -146,37 +177,50 @@ def without_curves(table: pd.DataFrame) -> pd.DataFrame:
         If it has values over a transformation.
     """
     if isinstance(table, pd.DataFrame) and "amount" in table and table["amount"].nunique() > 1:
-        msg = "`table` must have one number for each layer, got values over a transformation. Draw those with the figure 'invariance'."
+        msg = (
+            "`table` must have one number for each layer, got values over a transformation. Draw "
+            "those with the figure 'invariance'."
+        )
         raise ValueError(msg)
     return table
 
 
 def of_first(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """The rows of the first seed, or of the first of other columns: units and pictures of several are no larger sample."""
+    """The rows of the first seed, or of the first of other columns: units and pictures of several
+    are no larger sample."""
     for column in columns or ("seed",):
-        table = table[table[column] == table[column].iloc[0]] if column in table and len(table) else table
+        if column in table and len(table):
+            table = table[table[column] == table[column].iloc[0]]
     return table
 
 
 def in_width(width: str | float, wide: int, narrow: int) -> int:
-    """A number of panels side by side: for figures of about two columns of a page, and for narrower ones."""
-    return wide if width_in_mm(width) >= 150 else narrow
+    """A number of panels side by side: for figures of about two columns of a page, and for narrower
+    ones."""
+    if width_in_mm(width) >= 150:
+        return wide
+    return narrow
 
 
 def titled(*parts: object) -> str:
-    """Parts of a title with commas between; a layer that is called like its model is not said twice."""
+    """Parts of a title with commas between; a layer that is called like its model is not said
+    twice."""
     return ", ".join(dict.fromkeys(str(part) for part in parts))
 
 
 def wrapped(text: str, inches: float, size: float) -> str:
-    """A text in as many lines as fit it into so many inches at so many points; its own lines are kept."""
+    """A text in as many lines as fit it into so many inches at so many points; its own lines are
+    kept."""
     n_letters = max(6, int(inches * 72 / (0.56 * size)))
     return "\n".join(textwrap.fill(line, n_letters) for line in text.split("\n"))
 
 
 def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
     """A colour for each model: those that are given, others of the palette in turn."""
-    free = cycle([colour for colour in PALETTE.values() if colour not in (given or {}).values()] or PALETTE.values())
+    free = cycle(
+        [colour for colour in PALETTE.values() if colour not in (given or {}).values()]
+        or PALETTE.values()
+    )
     return {model: (given or {}).get(model) or next(free) for model in dict.fromkeys(models)}
 
 
@@ -193,11 +237,17 @@ def checked(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     TypeError, ValueError
     """
     if not isinstance(table, pd.DataFrame):
-        msg = f"`table` must be a pandas.DataFrame, as `analysis.tables.tables` makes it from results, got {type(table).__name__}."
+        msg = (
+            "`table` must be a pandas.DataFrame, as `analysis.figures.tables.tables` makes it "
+            f"from results, got {type(table).__name__}."
+        )
         raise TypeError(msg)
     lacking = [column for column in columns if column not in table]
     if lacking:
-        msg = f"`table` must have the column {lacking[0]!r}, got {', '.join(map(repr, table.columns[:12]))}. Is it of another measure?"
+        msg = (
+            f"`table` must have the column {lacking[0]!r}, got "
+            f"{', '.join(map(repr, table.columns[:12]))}. Is it of another measure?"
+        )
         raise ValueError(msg)
     if table.empty:
         msg = "`table` must hold at least one row, got none."
@@ -205,8 +255,11 @@ def checked(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return table
 
 
-def save(figure: Figure, stem: Path, table: pd.DataFrame, formats: Iterable[str] = FORMATS) -> list[Path]:
-    """Write a figure as PDF, SVG (text stays text) and PNG, and the table behind it as CSV beside it; the same figure gives the same bytes."""
+def save(
+    figure: Figure, stem: Path, table: pd.DataFrame, formats: Iterable[str] = FORMATS
+) -> list[Path]:
+    """Write a figure as PDF, SVG (text stays text) and PNG, and the table behind it as CSV beside
+    it; the same figure gives the same bytes."""
     written = []
     with style():
         for form in formats:

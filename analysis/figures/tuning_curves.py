@@ -9,20 +9,26 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
+from .style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
 
 _MOST = 60  # thin lines in a panel
 
 
 def tuning_curves(
-    curve_table: pd.DataFrame, aligned: bool = True, colours: Mapping[str, str] | None = None, width: str | float = "double", ax: Axes | None = None
+    curve_table: pd.DataFrame,
+    aligned: bool = True,
+    colours: Mapping[str, str] | None = None,
+    width: str | float = "double",
+    ax: Axes | None = None,
 ) -> Figure:
-    """Tuning curves of units, each as a share of its largest response; the median of the layer is thick.
+    """Tuning curves of units, each as a share of its largest response; the median of the layer is
+    thick.
 
     Parameters
     ----------
     curve_table : pandas.DataFrame
-        Of `analysis.tuning`: columns model, layer, unit, stimulus, amount, unit_of_amount, curve.
+        Of `analysis.measures.tuning`: columns model, layer, unit, stimulus, amount, unit_of_amount,
+        curve.
     aligned : bool
         Whether orientations are counted from each unit's best one.
     colours : mapping from model to colour, or None
@@ -44,10 +50,15 @@ def tuning_curves(
     with sheet(width, 1.55 * n_rows + 0.3, n_rows, n_columns, ax, sharey=True) as (figure, panels):
         for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
             points, curves, n_defined = relative(part)
-            stimulus, unit = str(part["stimulus"].iloc[0]), str(part["unit_of_amount"].iloc[0]) if "unit_of_amount" in part else ""
+            stimulus, unit = (
+                str(part["stimulus"].iloc[0]),
+                str(part["unit_of_amount"].iloc[0]) if "unit_of_amount" in part else "",
+            )
             circular = stimulus == "orientation"
             if circular and aligned and len(curves):
-                curves = np.stack([np.roll(curve, len(points) // 2 - int(curve.argmax())) for curve in curves])
+                curves = np.stack(
+                    [np.roll(curve, len(points) // 2 - int(curve.argmax())) for curve in curves]
+                )
                 points = (np.arange(len(points)) - len(points) // 2) * (points[1] - points[0])
             if len(curves):
                 for curve in curves[:: max(1, len(curves) // _MOST)]:
@@ -59,14 +70,27 @@ def tuning_curves(
                 axes.xaxis.set_minor_formatter("")
             else:
                 axes.set_xticks([-90, -45, 0, 45, 90] if aligned else [0, 45, 90, 135, 180])
-            axes.set_title(wrapped(f"{titled(model, layer)}\nn = {n_defined}", 0.9 * figure.get_figwidth() / n_columns, 7), fontsize=7)
-            name = "Orientation from the best" if circular and aligned else stimulus.capitalize()
+            axes.set_title(
+                wrapped(
+                    f"{titled(model, layer)}\nn = {n_defined}",
+                    0.9 * figure.get_figwidth() / n_columns,
+                    7,
+                ),
+                fontsize=7,
+            )
+            if circular and aligned:
+                name = "Orientation from the best"
+            else:
+                name = stimulus.capitalize()
             axes.set_ylim(min(0.0, float(curves.min())) - 0.02 if len(curves) else 0, 1.05)
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")
         for axes in panels[:, 0]:
             axes.set_ylabel("Response, share of largest")
-        label = f"{name}, {unit}" if unit else name
+        if unit:
+            label = f"{name}, {unit}"
+        else:
+            label = name
         if ax is None:
             figure.supxlabel(label, fontsize=7.5)
         else:
@@ -75,7 +99,8 @@ def tuning_curves(
 
 
 def relative(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
-    """Points, curves (unit, point) over their largest value, and how many units have one; silent and flat units have none."""
+    """Points, curves (unit, point) over their largest value, and how many units have one; silent
+    and flat units have none."""
     keys = [name for name in ("seed", "images", "unit") if name in part]
     wide = part.pivot_table(index=keys, columns="amount", values="curve", sort=False)
     wide = wide[sorted(wide.columns)]

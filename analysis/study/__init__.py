@@ -1,7 +1,8 @@
-"""A study: models x images x transformations x measures x seeds, from one TOML file to one folder."""
+"""A study: models x images x transformations x measures x seeds, from one TOML file to one
+folder."""
 
-from analysis.study.folder import open_results
-from analysis.study.reading import StudyError, read_study
-from analysis.study.running import run_study
+from .folder import open_results
+from .reading import StudyError, read_study
+from .running import run_study
 
 __all__ = ["StudyError", "open_results", "read_study", "run_study"]

@@ -1,4 +1,5 @@
-"""The cells of a study: one measure of one model (or pair) on one set of images, as they are or transformed, with one seed."""
+"""The cells of a study: one measure of one model (or pair) on one set of images, as they are or
+transformed, with one seed."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
-import analysis.study.asking as asking
-from analysis.naming import load
-from analysis.study.schema import Study
+import hmax_cnn.analysis.study.contract as asking
+from ..naming import load
+from .schema import Study
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,28 @@ class Cell:
     @property
     def path(self) -> Path:
         """Where it lies within `results/`."""
-        changed = [] if self.transformation is None else [self.transformation]
-        return Path(self.measure, "~".join(self.models), self.images, *changed, f"seed{self.seed}.nc")
+        if self.transformation is None:
+            changed = []
+        else:
+            changed = [self.transformation]
+        return Path(
+            self.measure, "~".join(self.models), self.images, *changed, f"seed{self.seed}.nc"
+        )
 
     def __str__(self) -> str:
         return self.path.with_suffix("").as_posix()
 
     def columns(self, study: Study) -> dict[str, Any]:
         """What stands in front of each row of its tables."""
-        row: dict[str, Any] = {"measure": study.label("measures", self.measure), "model": study.label("models", self.models[0])}
-        row |= {"model_b": study.label("models", self.models[1])} if len(self.models) > 1 else {}
+        row: dict[str, Any] = {
+            "measure": study.label("measures", self.measure),
+            "model": study.label("models", self.models[0]),
+        }
+        if len(self.models) > 1:
+            row |= {"model_b": study.label("models", self.models[1])}
         row |= {"images": study.label("images", self.images)}
-        row |= {"transformation": study.label("transformations", self.transformation)} if self.transformation is not None else {}
+        if self.transformation is not None:
+            row |= {"transformation": study.label("transformations", self.transformation)}
         return row | {"seed": self.seed}
 
 
@@ -60,7 +71,10 @@ def _of_measure(study: Study, measure: str) -> Iterator[Cell]:
     table = study.measures[measure]
     models = list(table.models or study.models)
     pairs = asking.is_pair(load(table.measure, "measure"))
-    groups = list(combinations_with_replacement(models, 2)) if pairs else [(model,) for model in models]
+    if pairs:
+        groups = list(combinations_with_replacement(models, 2))
+    else:
+        groups = [(model,) for model in models]
     for seed in study.seeds:
         for group in groups:
             for images in table.images or study.images:

@@ -9,24 +9,27 @@ from typing import Any
 
 import pandas as pd
 
-import analysis.study.asking as asking
-from analysis.figures import figure_names
-from analysis.figures.style import save, width_in_mm
-from analysis.naming import importable, nearest
-from analysis.study.cells import cells_of
-from analysis.study.describing import Made, caption, first_sentence
-from analysis.study.finishing import drawn, is_chosen
-from analysis.study.folder import Folder, read_result, write_text
-from analysis.study.reading import load_figure
-from analysis.study.schema import Figure, Study
-from analysis.tables import joined, read_table
-from extraction.files import writable
+import hmax_cnn.analysis.study.contract as asking
+from ..figures import figure_names
+from ..figures.style import save, width_in_mm
+from ..naming import importable, nearest
+from .cells import cells_of
+from .wording import Made, caption, first_sentence
+from .outputs import drawn, is_chosen
+from .folder import Folder, read_result, write_text
+from .reading import load_figure
+from .schema import Figure, Study
+from ..figures.tables import joined, read_table
+from hmax_cnn.extraction.files import writable
 
 
 def listing() -> pd.DataFrame:
     """Our figures: name, the tables that each takes, and what it shows."""
     functions = {name: load_figure(name) for name in figure_names()}
-    rows = [(name, " ".join(asking.tables_of(function)), first_sentence(function)) for name, function in functions.items()]
+    rows = [
+        (name, " ".join(asking.tables_of(function)), first_sentence(function))
+        for name, function in functions.items()
+    ]
     return pd.DataFrame(rows, columns=["figure", "takes", "shows"])
 
 
@@ -72,19 +75,33 @@ def draw(
         made, found = _of_file(name, results, width)
         return save(made, stem, next(iter(found.values())), formats)
     made, found, text = _of_folder(name, results, measure, width)
-    return [*save(made, stem, next(iter(found.values())), formats), write_text(stem.with_name(stem.name + ".txt"), text)]
+    return [
+        *save(made, stem, next(iter(found.values())), formats),
+        write_text(stem.with_name(stem.name + ".txt"), text),
+    ]
 
 
-def _of_folder(name: str, root: Path, measure: str | None, width: str | None) -> tuple[Any, dict[str, pd.DataFrame], str]:
+def _of_folder(
+    name: str, root: Path, measure: str | None, width: str | None
+) -> tuple[Any, dict[str, pd.DataFrame], str]:
     study = _study(root)
     if measure is not None and measure not in study.measures:
-        msg = f"--measure must be one of {', '.join(study.measures)}, got {measure!r}.{nearest(measure, study.measures)}"
+        msg = (
+            f"--measure must be one of {', '.join(study.measures)}, got "
+            f"{measure!r}.{nearest(measure, study.measures)}"
+        )
         raise ValueError(msg)
     if measure is None and name not in study.figures:
         known = f"{', '.join(study.figures) or 'none'}.{nearest(name, study.figures)}"
-        msg = f"The study in {root} has no figure {name!r}, but {known} To draw one of ours, add --measure."
+        msg = (
+            f"The study in {root} has no figure {name!r}, but {known} To draw one of ours, add "
+            "--measure."
+        )
         raise ValueError(msg)
-    table = Figure(figure=name, measures=[measure]) if measure is not None else study.figures[name]
+    if measure is not None:
+        table = Figure(figure=name, measures=[measure])
+    else:
+        table = study.figures[name]
     chosen = study.model_copy(update={"figures": {name: table}})
     cells = [cell for cell in cells_of(study) if is_chosen(cell, table)]
     made = [Made(cell, read_result(Folder(root).results / cell.path)) for cell in cells]
@@ -95,7 +112,10 @@ def _study(root: Path) -> Study:
     """The study of a folder as it was run; the files that it names need not be there any more."""
     path = Folder(root).study
     if not path.is_file():
-        msg = f"{root} holds no study: there is no study.toml in it. Give the folder that `hmax-cnn study run` wrote."
+        msg = (
+            f"{root} holds no study: there is no study.toml in it. Give the folder that "
+            "`hmax-cnn study run` wrote."
+        )
         raise FileNotFoundError(msg)
     return Study.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
 
@@ -104,20 +124,33 @@ def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, p
     function = load_figure(name)
     asked = asking.tables_of(function)
     if not path.is_file():
-        msg = f"There is no file or folder {path}. Give a study's folder, a table (.csv) or a result (.nc)."
+        msg = (
+            f"There is no file or folder {path}. Give a study's folder, a table (.csv) or a "
+            "result (.nc)."
+        )
         raise FileNotFoundError(msg)
     if path.suffix == ".csv":
         if len(asked) != 1:
-            msg = f"The figure {name!r} takes {len(asked)} tables ({', '.join(asked)}): give a study's folder, or a result (.nc)."
+            msg = (
+                f"The figure {name!r} takes {len(asked)} tables ({', '.join(asked)}): give a "
+                "study's folder, or a result (.nc)."
+            )
             raise ValueError(msg)
         found = {asked[0]: read_table(path)}
     elif path.suffix == ".nc":
         result = read_result(path)
-        kept = {str(key).removeprefix("study_"): value for key, value in result.attrs.items() if str(key).startswith("study_")}
+        kept = {
+            str(key).removeprefix("study_"): value
+            for key, value in result.attrs.items()
+            if str(key).startswith("study_")
+        }
         whole = joined([(kept or {"model": str(result.attrs.get("model", "model"))}, result)])
         lacking = [table for table in asked if table not in whole]
         if lacking:
-            msg = f"The figure {name!r} takes a {lacking[0]!r}, but {path} has {', '.join(map(repr, whole))}. Give another figure or result."
+            msg = (
+                f"The figure {name!r} takes a {lacking[0]!r}, but {path} has "
+                f"{', '.join(map(repr, whole))}. Give another figure or result."
+            )
             raise ValueError(msg)
         found = {table: whole[table] for table in asked}
     else:

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from extraction.files import written_whole
+from hmax_cnn.extraction.files import written_whole
 
-_HALF = re.compile(r"\..+-[a-z0-9_]{8}\.(nc|toml|csv|txt|bib|json|html|pdf|svg|png|npz|safetensors|py)")
+_HALF = re.compile(
+    r"\..+-[a-z0-9_]{8}\.(nc|toml|csv|txt|bib|json|html|pdf|svg|png|npz|safetensors|py)"
+)
 KEY = "made_from"  # attribute of a result: what it was made from, as a digest
 
 
@@ -31,7 +33,9 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.results, self.tables, self.figures, self.models = (root / name for name in ("results", "tables", "figures", "models"))
+        self.results, self.tables, self.figures, self.models = (
+            root / name for name in ("results", "tables", "figures", "models")
+        )
         self.responses, self.code = root / "responses", root / "code"
         self.study, self.manifest = root / "study.toml", root / "manifest.json"
         self.methods, self.references = root / "methods.txt", root / "references.bib"
@@ -40,19 +44,30 @@ class Folder:
     def files(self) -> list[Path]:
         """Everything in it that is meant to be seen, in order of name."""
         inside = (path for path in self.root.rglob("*") if path.is_file())
-        return sorted(path for path in inside if not any(part.startswith(".") for part in path.relative_to(self.root).parts))
+        return sorted(
+            path
+            for path in inside
+            if not any(part.startswith(".") for part in path.relative_to(self.root).parts)
+        )
 
     def clear_halves(self) -> None:
-        """Remove what a killed process had under way: every file is written under a hidden name first, that `written_whole` gives it."""
+        """Remove what a killed process had under way: every file is written under a hidden name
+        first, that `written_whole` gives it."""
         for path in self.root.rglob(".*"):
             if path.is_file() and _HALF.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
     def written(self) -> set[Path]:
-        """The files that an earlier run left, as its manifest and log have them: what is not among them is the user's."""
-        known: set[Path] = {self.results / f"{entry['cell']}.nc" for entry in self.entries() if "cell" in entry}
+        """The files that an earlier run left, as its manifest and log have them: what is not among
+        them is the user's."""
+        known: set[Path] = {
+            self.results / f"{entry['cell']}.nc" for entry in self.entries() if "cell" in entry
+        }
         with suppress(OSError, ValueError, AttributeError):
-            known |= {self.root / name for name in json.loads(self.manifest.read_text(encoding="utf-8"))["written"]}
+            known |= {
+                self.root / name
+                for name in json.loads(self.manifest.read_text(encoding="utf-8"))["written"]
+            }
         return known
 
     def note(self, **entry: Any) -> None:
@@ -77,7 +92,9 @@ def write_result(result: xr.Dataset, path: Path) -> None:
     plain = result.assign_attrs({name: _plain(value) for name, value in result.attrs.items()})
     for name in plain.variables:
         plain[name].attrs = {key: _plain(value) for key, value in plain[name].attrs.items()}
-    content = plain.to_netcdf(engine="h5netcdf")  # in memory: HDF5 cannot report a full disk cleanly
+    content = plain.to_netcdf(
+        engine="h5netcdf"
+    )  # in memory: HDF5 cannot report a full disk cleanly
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
@@ -89,7 +106,9 @@ def _plain(value: Any) -> Any:
         return ""
     if isinstance(value, bool | np.bool_):
         return int(value)
-    return value if isinstance(value, str | int | float | np.number | np.ndarray) else repr(value)
+    if isinstance(value, str | int | float | np.number | np.ndarray):
+        return value
+    return repr(value)
 
 
 def read_result(path: Path) -> xr.Dataset:
@@ -105,13 +124,22 @@ def read_result(path: Path) -> xr.Dataset:
         raise FileNotFoundError(msg)
     try:
         return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, KeyError, ValueError, RuntimeError) as error:  # a damaged file: h5py raises any of these
-        msg = f"{path} is not a readable netCDF file ({error}). Remove it, and run the study again with --resume."
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # a damaged file: h5py raises any of these
+        msg = (
+            f"{path} is not a readable netCDF file ({error}). Remove it, and run the study again "
+            "with --resume."
+        )
         raise ValueError(msg) from error
 
 
 def open_results(root: str | os.PathLike[str]) -> xr.DataTree:
-    """All results of a study as one tree: `open_results("out")["similarity/HMAX/shapes/position/seed0"]`.
+    """All results of a study as one tree:
+    `open_results("out")["similarity/HMAX/shapes/position/seed0"]`.
 
     Parameters
     ----------
@@ -128,7 +156,9 @@ def open_results(root: str | os.PathLike[str]) -> xr.DataTree:
     if not found:
         msg = f"There are no results in {results}. Give the folder that `hmax-cnn study run` wrote."
         raise FileNotFoundError(msg)
-    return xr.DataTree.from_dict({path.relative_to(results).with_suffix("").as_posix(): read_result(path) for path in found})
+    return xr.DataTree.from_dict(
+        {path.relative_to(results).with_suffix("").as_posix(): read_result(path) for path in found}
+    )
 
 
 def digest(*parts: Any) -> str:

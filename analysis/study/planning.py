@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-import analysis.study.asking as asking
-from analysis.naming import load
-from analysis.study.cells import Cell, cells_of
-from analysis.study.keys import Fingerprint
-from analysis.study.objects import Places
-from analysis.study.reading import read_study
-from analysis.study.schema import Study
-from analysis.study.work import Bench, Work, to_learn
-from extraction import FeatureExtractor
+import hmax_cnn.analysis.study.contract as asking
+from ..naming import load
+from .cells import Cell, cells_of
+from .fingerprints import Fingerprint
+from .building import Places
+from .reading import read_study
+from .schema import Study
+from .bench import Bench, Work, to_learn
+from hmax_cnn.extraction import FeatureExtractor
 
 _PROBED = 3  # images that a model is timed on
 _TAUGHT = 40  # images that a copy of it learns from
@@ -31,7 +31,9 @@ _LEAST = 0.15  # seconds of any cell: reading, writing, intervals
 _READOUT = 1.8e-3  # seconds of a linear SVM and its choice of C, per image and layer
 _FIGURE, _START = 1.3, 4.0  # seconds of a figure in three formats, and of starting processes
 _PYTHON = 250  # MiB of a process before it does anything
-_MEASURES = 0.4  # of the answers' own time, as measured in docs/benchmarks.md for measures of responses
+_MEASURES = (
+    0.4  # of the answers' own time, as measured in docs/benchmarks.md for measures of responses
+)
 _GRADIENT = 2.0  # what one unit's image gradient costs, in answers
 
 
@@ -42,7 +44,8 @@ class Plan:
     Attributes
     ----------
     rows : pandas.DataFrame
-        One per model and set of images: model, images, transformation, n_images, ms_per_image, cells, seconds, memory_mib.
+        One per model and set of images: model, images, transformation, n_images, ms_per_image,
+        cells, seconds, memory_mib.
     n_cells, n_images : int
         Cells in all, and images that models will look at.
     seconds : float
@@ -61,7 +64,8 @@ class Plan:
 
 
 def plan(path: Path, jobs: int | None = None) -> Plan:
-    """What a study will take, told from a few images that each model answers to now; nothing is written.
+    """What a study will take, told from a few images that each model answers to now; nothing is
+    written.
 
     Parameters
     ----------
@@ -72,9 +76,10 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     Returns
     -------
     Plan
-        Time is an estimate: every model learns from a few images for an epoch and answers to a few, and that is scaled; measures of responses
-        count as a share of the answers, readouts by image and layer, gradients by unit and image. A measure of your own that asks for
-        the model itself counts as nothing.
+        Time is an estimate: every model learns from a few images for an epoch and answers to a few,
+        and that is scaled; measures of responses count as a share of the answers, readouts by image
+        and layer, gradients by unit and image. A measure of your own that asks for the model itself
+        counts as nothing.
 
     Raises
     ------
@@ -83,7 +88,12 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     """
     study = read_study(path)
     jobs = jobs or joblib.cpu_count()
-    work = Work(study, Places(path.resolve().parent), Path(), dict.fromkeys(study.images, Fingerprint("", frozenset(), frozenset())))
+    work = Work(
+        study,
+        Places(path.resolve().parent),
+        Path(),
+        dict.fromkeys(study.images, Fingerprint("", frozenset(), frozenset())),
+    )
     cells = cells_of(study)
     rows = []
     for name in study.models:
@@ -92,8 +102,13 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
         if not mine:
             continue
         probe = _probe(bench)
-        bench.__dict__["model"] = probe.model  # its layers are as large as those of the model when it has learned
-        learning = probe.learning if any(_asks_to_learn(study, cell) for cell in mine) else 0.0
+        bench.__dict__["model"] = (
+            probe.model
+        )  # its layers are as large as those of the model when it has learned
+        if any(_asks_to_learn(study, cell) for cell in mine):
+            learning = probe.learning
+        else:
+            learning = 0.0
         for images, change in dict.fromkeys((cell.images, cell.transformation) for cell in mine):
             here = [cell for cell in mine if (cell.images, cell.transformation) == (images, change)]
             rows.append(_row(bench, probe, images, change, here) | {"learning": learning})
@@ -102,11 +117,20 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     table["seconds"] += table.pop("learning")
     n_seeds = len(study.seeds)
     by_model = table.groupby("model")["seconds"].sum() * n_seeds
-    seconds = max(by_model.sum() / jobs, by_model.max() / n_seeds)  # what shares a fitted model runs in one process
+    seconds = max(
+        by_model.sum() / jobs, by_model.max() / n_seeds
+    )  # what shares a fitted model runs in one process
     seconds += _FIGURE * len(study.figures) + (_START if jobs > 1 else 0)
     memory = table["memory_mib"].nlargest(min(jobs, len(table))).sum()
     table["seconds"] = (table["seconds"] * n_seeds).round(1)
-    return Plan(table, len(cells), int(table["n_images"].sum()) * n_seeds, float(seconds), float(memory), jobs)
+    return Plan(
+        table,
+        len(cells),
+        int(table["n_images"].sum()) * n_seeds,
+        float(seconds),
+        float(memory),
+        jobs,
+    )
 
 
 @dataclass(frozen=True)
@@ -124,15 +148,28 @@ def _asks_to_learn(study: Study, cell: Cell) -> bool:
 
 
 def _probe(bench: Bench) -> _Probe:
-    """The model, or a copy that has learned from a few images for one epoch, and what that took, scaled to all images and epochs."""
+    """The model, or a copy that has learned from a few images for one epoch, and what that took,
+    scaled to all images and epochs."""
     if bench.table.learns_from is None:
         return _Probe(bench.unfitted, 0.0)
     images = to_learn(bench.images(bench.table.learns_from))
-    labels = None if images.labels is None else np.asarray(images.labels)
-    few = np.arange(min(_TAUGHT, len(images))) if labels is None else _of_all_classes(labels)
+    if images.labels is None:
+        labels = None
+    else:
+        labels = np.asarray(images.labels)
+    if labels is None:
+        few = np.arange(min(_TAUGHT, len(images)))
+    else:
+        few = _of_all_classes(labels)
     has_epochs = bench.unfitted.get_params(deep=False).get("epochs", "none") != "none"
-    n_epochs = (bench.unfitted.get_params(deep=False)["epochs"] or _EPOCHS) if has_epochs else 1
-    copies = [clone(bench.unfitted).set_params(**({"epochs": count} if has_epochs else {})) for count in (1, 4)[: 1 + has_epochs]]
+    if has_epochs:
+        n_epochs = bench.unfitted.get_params(deep=False)["epochs"] or _EPOCHS
+    else:
+        n_epochs = 1
+    copies = [
+        clone(bench.unfitted).set_params(**({"epochs": count} if has_epochs else {}))
+        for count in (1, 4)[: 1 + has_epochs]
+    ]
     took = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of so few images
@@ -141,7 +178,11 @@ def _probe(bench: Bench) -> _Probe:
             copy.fit(images.subset(few), None if labels is None else labels[few])
             took.append(perf_counter() - started)
     more = len(images) / len(few)
-    each = max(0.0, took[-1] - took[0]) / 3 if has_epochs else took[0] / 2  # without epochs, half of it is taken for what does not grow
+    # without epochs, half of it is taken for what does not grow
+    if has_epochs:
+        each = max(0.0, took[-1] - took[0]) / 3
+    else:
+        each = took[0] / 2
     return _Probe(copies[0], took[0] + each * max(0.0, n_epochs * more - 1))
 
 
@@ -153,7 +194,7 @@ def _of_all_classes(labels: np.ndarray) -> np.ndarray:
 
 def _seconds_per_image(bench: Bench, probe: _Probe, images: Any) -> float:
     """Of answering in all layers that are measured."""
-    layers = bench.unfitted._wanted(bench.table.layers or bench.unfitted.layer_names)
+    layers = bench.unfitted.wanted_layers(bench.table.layers or bench.unfitted.layer_names)
     some = np.stack([np.asarray(images[index]) for index in range(min(_PROBED, len(images)))])
     probe.model.activations(some[:1], layers)
     started = perf_counter()
@@ -161,16 +202,31 @@ def _seconds_per_image(bench: Bench, probe: _Probe, images: Any) -> float:
     return (perf_counter() - started) / len(some)
 
 
-def _row(bench: Bench, probe: _Probe, images: str, change: str | None, cells: list[Cell]) -> dict[str, Any]:
+def _row(
+    bench: Bench, probe: _Probe, images: str, change: str | None, cells: list[Cell]
+) -> dict[str, Any]:
     pictures = bench.images(images, change)
     each, count = _seconds_per_image(bench, probe, pictures), len(pictures)
     functions = {cell: load(bench.work.study.measures[cell.measure].measure) for cell in cells}
     shares = [cell for cell, function in functions.items() if asking.wants_responses(function)]
-    seconds = count * each * (1 + _MEASURES * len(shares)) + _LEAST * len(cells) if shares else _LEAST * len(cells)
-    seconds += sum(_on_its_own(bench, probe, cell, functions[cell], each, count) for cell in cells if cell not in shares)
+    if shares:
+        seconds = count * each * (1 + _MEASURES * len(shares)) + _LEAST * len(cells)
+    else:
+        seconds = _LEAST * len(cells)
+    seconds += sum(
+        _on_its_own(bench, probe, cell, functions[cell], each, count)
+        for cell in cells
+        if cell not in shares
+    )
     shape = tuple(int(n) for n in pictures[0].shape[:2])
-    n_units = sum(map(len, bench.union(images, change)[0].values())) if shares else 0
-    largest = max(sum(int(np.prod(maps.shape)) for maps in bands) for bands in bench.unfitted._geometry(shape, bench.unfitted.layer_names).values())
+    if shares:
+        n_units = sum(map(len, bench.union(images, change)[0].values()))
+    else:
+        n_units = 0
+    largest = max(
+        sum(int(np.prod(maps.shape)) for maps in bands)
+        for bands in bench.unfitted.geometry(shape, bench.unfitted.layer_names).values()
+    )
     memory = 4 * (3 * count * n_units + 4 * largest) / 2**20 + _PYTHON
     return {
         "model": bench.name, "images": images, "transformation": change or "", "n_images": count, "ms_per_image": round(1000 * each, 2),
@@ -178,29 +234,47 @@ def _row(bench: Bench, probe: _Probe, images: str, change: str | None, cells: li
     }  # fmt: skip
 
 
-def _on_its_own(bench: Bench, probe: _Probe, cell: Cell, function: Any, each: float, count: int) -> float:
-    """Seconds of a measure that asks for the model itself: a readout over folds, gradients of units, or little."""
+def _on_its_own(
+    bench: Bench, probe: _Probe, cell: Cell, function: Any, each: float, count: int
+) -> float:
+    """Seconds of a measure that asks for the model itself: a readout over folds, gradients of
+    units, or little."""
     given, asked = bench.work.study.measures[cell.measure].parameters, asking.asks(function)
     n_layers = len(bench.layers(cell.measure))
     if "readout" in asked:
-        rounds = int(given.get("n_folds", 5)) if "n_folds" in asked else int(given.get("n_repeats", 5)) * len(given.get("n_train", [1]))
+        if "n_folds" in asked:
+            rounds = int(given.get("n_folds", 5))
+        else:
+            rounds = int(given.get("n_repeats", 5)) * len(given.get("n_train", [1]))
         learned = bench.table.learns_from == cell.images
-        return rounds * ((probe.learning + count * each if learned else 0) + n_layers * count * _READOUT) + (0 if learned else count * each)
+        return rounds * (
+            (probe.learning + count * each if learned else 0) + n_layers * count * _READOUT
+        ) + (0 if learned else count * each)
     if asked & {"n_units", "probe_size"} or getattr(function, "__name__", "") == "effective_fields":
         units = int(given.get("n_units", given.get("units", 1 if "probe_size" in asked else 4)))
-        return min(count, int(given.get("n_images", 8 if "probe_size" in asked else count))) * units * n_layers * _GRADIENT * each
+        return (
+            min(count, int(given.get("n_images", 8 if "probe_size" in asked else count)))
+            * units
+            * n_layers
+            * _GRADIENT
+            * each
+        )
     return 0.0
 
 
 def described(found: Plan, study: Study) -> str:
     """The plan in a few lines."""
     return (
-        f"{found.n_cells} cells, {found.n_images} images to answer, {len(study.figures)} figures; about {_time(found.seconds)} and "
-        f"{found.memory_mib / 1024:.1f} GiB on {found.jobs} process{'es' if found.jobs > 1 else ''}."
+        f"{found.n_cells} cells, {found.n_images} images to answer, {len(study.figures)} "
+        f"figures; about {_time(found.seconds)} and "
+        f"{found.memory_mib / 1024:.1f} GiB on {found.jobs} "
+        f"process{'es' if found.jobs > 1 else ''}."
     )
 
 
 def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

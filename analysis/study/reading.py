@@ -1,4 +1,5 @@
-"""A study's file, read and checked before anything runs: every problem with its line and the nearest right name."""
+"""A study's file, read and checked before anything runs: every problem with its line and the
+nearest right name."""
 
 from __future__ import annotations
 
@@ -11,14 +12,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
-import analysis.study.asking as asking
-import analysis.study.schema as schema
-from analysis.naming import load, nearest
-from analysis.study.objects import Places, build_images, build_model, build_transformed, must_learn
-from analysis.study.work import Work, to_learn
+import hmax_cnn.analysis.study.contract as asking
+import hmax_cnn.analysis.study.schema as schema
+from ..naming import load, nearest
+from .building import Places, build_images, build_model, build_transformed, must_learn
+from .bench import Work, to_learn
 
 _LARGEST = 2**20  # bytes
-_EXPECTED = (ValueError, TypeError, OSError, RuntimeError, KeyError, AttributeError, ImportError, MemoryError)
+_EXPECTED = (
+    ValueError,
+    TypeError,
+    OSError,
+    RuntimeError,
+    KeyError,
+    AttributeError,
+    ImportError,
+    MemoryError,
+)
 _SECTIONS = ("models", "images", "transformations", "measures", "figures")
 
 
@@ -45,7 +55,10 @@ class StudyError(ValueError):
     """A study cannot be run; the text lists every problem with its line."""
 
     def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
-        lines = [f"{path}:{found.line}: {f'[{found.place}] ' if found.place else ''}{found.text}" for found in problems]
+        lines = [
+            f"{path}:{found.line}: {f'[{found.place}] ' if found.place else ''}{found.text}"
+            for found in problems
+        ]
         super().__init__("\n".join(lines))
         self.problems = list(problems)
 
@@ -58,7 +71,8 @@ def read_study(path: Path) -> schema.Study:
     FileNotFoundError
         If there is no such file.
     StudyError
-        If anything in it is wrong: a key, a type, a name that is used and not defined, a layer, unit, file or parameter that is not there.
+        If anything in it is wrong: a key, a type, a name that is used and not defined, a layer,
+        unit, file or parameter that is not there.
     """
     text = _text(path)
     lines = Lines(text)
@@ -67,13 +81,19 @@ def read_study(path: Path) -> schema.Study:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
-        line = int(found[1]) if found else len(text.splitlines())
+        if found:
+            line = int(found[1])
+        else:
+            line = len(text.splitlines())
         raise StudyError(path, [Problem(line, "", f"this is no TOML: {error}.")]) from error
     try:
         study = schema.Study.model_validate(content)
     except ValidationError as error:
         raise StudyError(path, [_of_schema(item, lines) for item in error.errors()]) from error
-    problems = sorted(_Check(study, Places(path.resolve().parent), lines).problems(), key=lambda problem: problem.line)
+    problems = sorted(
+        _Check(study, Places(path.resolve().parent), lines).problems(),
+        key=lambda problem: problem.line,
+    )
     if problems:
         raise StudyError(path, problems)
     return study
@@ -111,7 +131,10 @@ class Lines:
             if header := re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$", line):
                 table = _dotted(header[1])
                 self._note(table, number)
-            elif key := re.match(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""", line):
+            elif key := re.match(
+                r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""",
+                line,
+            ):
                 self._note((*table, *_dotted(key[1])), number)
 
     def _note(self, path: tuple[str, ...], number: int) -> None:
@@ -121,11 +144,18 @@ class Lines:
     def of(self, path: Sequence[Any]) -> int:
         """The line of a key, or of the closest table around it."""
         keys = tuple(map(str, path))
-        return next(self.known[keys[:depth]] for depth in range(len(keys), -1, -1) if keys[:depth] in self.known)
+        return next(
+            self.known[keys[:depth]]
+            for depth in range(len(keys), -1, -1)
+            if keys[:depth] in self.known
+        )
 
 
 def _dotted(text: str) -> tuple[str, ...]:
-    return tuple(double or single or bare for double, single, bare in re.findall(r""""([^"]*)"|'([^']*)'|([\w+-]+)""", text))
+    return tuple(
+        double or single or bare
+        for double, single, bare in re.findall(r""""([^"]*)"|'([^']*)'|([\w+-]+)""", text)
+    )
 
 
 _BELONGS = {
@@ -136,28 +166,62 @@ _BELONGS = {
 
 def _of_schema(error: Any, lines: Lines) -> Problem:
     """What pydantic found, in one sentence of ours."""
-    path = [part for part in error["loc"] if not str(part).startswith(("function-", "constrained-", "literal["))]
+    path = [
+        part
+        for part in error["loc"]
+        if not str(part).startswith(("function-", "constrained-", "literal["))
+    ]
     keys = [str(part) for part in path if isinstance(part, str)]
     inside = len(keys) > 2 or (keys and keys[0] not in _SECTIONS)
-    place, key = (".".join(keys[:2]), ".".join(keys[2:])) if keys and keys[0] in _SECTIONS else ("", ".".join(keys))
-    table = schema.Views if keys[2:3] == ["views"] and len(keys) > 3 else _BELONGS[keys[0] if place else ""]
-    name = f"`{key}` " if key else ""
+    if keys and keys[0] in _SECTIONS:
+        place, key = (".".join(keys[:2]), ".".join(keys[2:]))
+    else:
+        place, key = ("", ".".join(keys))
+    if keys[2:3] == ["views"] and len(keys) > 3:
+        table = schema.Views
+    else:
+        table = _BELONGS[keys[0] if place else ""]
+    if key:
+        name = f"`{key}` "
+    else:
+        name = ""
     if error["type"] == "extra_forbidden":
         known = table.model_fields
-        return Problem(lines.of(path), place, f"`{key}` is no key here.{nearest(keys[-1], known) or ' There are: ' + ', '.join(known) + '.'}")
+        return Problem(
+            lines.of(path),
+            place,
+            (
+                f"`{key}` is no key "
+                f"here.{nearest(keys[-1], known) or ' There are: ' + ', '.join(known) + '.'}"
+            ),
+        )
     if error["type"] == "missing":
-        missing = key if inside else keys[-1]
+        if inside:
+            missing = key
+        else:
+            missing = keys[-1]
         return Problem(lines.of(path), place, f"`{missing}` is missing. Add it.")
     message = error["msg"].removeprefix("Value error, ")
     if message.startswith("`"):
         return Problem(lines.of(path), place, f"{message}.")
-    shown = "" if error["type"] == "value_error" and not name else f", got {_short(error['input'])}"
-    return Problem(lines.of(path), place, f"{name}{message[:1].lower() + message[1:] if name else message}{shown}.".replace("input should", "must"))
+    if error["type"] == "value_error" and not name:
+        shown = ""
+    else:
+        shown = f", got {_short(error['input'])}"
+    return Problem(
+        lines.of(path),
+        place,
+        f"{name}{message[:1].lower() + message[1:] if name else message}{shown}.".replace(
+            "input should", "must"
+        ),
+    )
 
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    if len(text) <= 60:
+        return text
+    return f"{text[:57]}..."
 
 
 @dataclass
@@ -171,7 +235,10 @@ class _Check:
 
     def problems(self) -> list[Problem]:
         self._names()
-        images = {name: self._built(("images", name), "source", build_images, table, self.places) for name, table in self.study.images.items()}
+        images = {
+            name: self._built(("images", name), "source", build_images, table, self.places)
+            for name, table in self.study.images.items()
+        }
         for name in self.study.models:
             self._model(name, images)
         for name, table in self.study.measures.items():
@@ -183,17 +250,30 @@ class _Check:
     def _say(self, path: Sequence[str], text: str) -> None:
         self.found.append(Problem(self.lines.of(path), ".".join(path[:2]), text))
 
-    def _built(self, path: tuple[str, str], key: str, build: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function makes, or None and a problem at the key that its text names, or at this one."""
+    def _built(
+        self, path: tuple[str, str], key: str, build: Callable[..., Any], *arguments: Any
+    ) -> Any:
+        """What a function makes, or None and a problem at the key that its text names, or at this
+        one."""
         try:
             return build(*arguments)
         except _EXPECTED as error:
             text = str(error) or type(error).__name__
             named = re.match(r"\W*`(\w+)`", text)
             given = getattr(self.study, path[0])[path[1]].parameters
-            inner = [(*path, "parameters", word) for word in re.findall(r"[`'](\w+)[`']", text)[:2] if word in given]
+            inner = [
+                (*path, "parameters", word)
+                for word in re.findall(r"[`'](\w+)[`']", text)[:2]
+                if word in given
+            ]
             options = [(*path, named[1] if named else key), (*path, key)]
-            self._say(next(iter(inner), next((option for option in options if option in self.lines.known), path)), text)
+            self._say(
+                next(
+                    iter(inner),
+                    next((option for option in options if option in self.lines.known), path),
+                ),
+                text,
+            )
             return None
 
     def _names(self) -> None:
@@ -204,14 +284,21 @@ class _Check:
             for name in used:
                 if name not in known:
                     text = (
-                        f"`{path[-1]}` names {name!r}, which is not among the {kind}: {', '.join(known) or 'there are none'}.{nearest(name, known)}"
+                        f"`{path[-1]}` names {name!r}, which is not among the {kind}: "
+                        f"{', '.join(known) or 'there are none'}.{nearest(name, known)}"
                     )
                     self._say(path, text)
         for kind in _SECTIONS[:4]:
             labels = [study.label(kind, name) for name in getattr(study, kind)]
             for name in getattr(study, kind):
                 if labels.count(study.label(kind, name)) > 1:
-                    self._say((kind, name), f"`label` {study.label(kind, name)!r} is that of two {kind}. Give each its own.")
+                    self._say(
+                        (kind, name),
+                        (
+                            f"`label` {study.label(kind, name)!r} is that of two {kind}. Give "
+                            "each its own."
+                        ),
+                    )
 
     def _model(self, name: str, images: dict[str, Any]) -> None:
         table, path = self.study.models[name], ("models", name)
@@ -220,30 +307,66 @@ class _Check:
             return
         layers = Work(self.study, self.places, Path(), {}).layers(name)
         if must_learn(model, layers) and table.learns_from is None:
-            self._say(path, f"{table.model} must learn before it answers. Name images in `learns_from`: {', '.join(self.study.images)}.")
+            self._say(
+                path,
+                (
+                    f"{table.model} must learn before it answers. Name images in `learns_from`: "
+                    f"{', '.join(self.study.images)}."
+                ),
+            )
             return
         teacher = images.get(table.learns_from or "")
-        if table.learns_from is not None and teacher is not None and model.__sklearn_tags__().target_tags.required and teacher.labels is None:
-            self._say((*path, "learns_from"), f"`learns_from` {table.learns_from!r} has no labels, and {table.model} learns classes.")
+        if (
+            table.learns_from is not None
+            and teacher is not None
+            and model.__sklearn_tags__().target_tags.required
+            and teacher.labels is None
+        ):
+            self._say(
+                (*path, "learns_from"),
+                (
+                    f"`learns_from` {table.learns_from!r} has no labels, and {table.model} "
+                    "learns classes."
+                ),
+            )
         elif teacher is not None and not len(to_learn(teacher)):
-            self._say((*path, "learns_from"), f"`learns_from` {table.learns_from!r} has no training images: its `split` is 'test'. Name others.")
-        for shown in dict.fromkeys(shown for measure in self.study.measures.values() for shown in measure.images or self.study.images):
-            if images.get(shown) is not None and any(self._takes_part(name, shown, measure) for measure in self.study.measures.values()):
-                wanted = model._wanted(table.layers or model.layer_names)
-                shape = self._built(("images", shown), "source", lambda shown=shown: images[shown][0].shape)
+            self._say(
+                (*path, "learns_from"),
+                (
+                    f"`learns_from` {table.learns_from!r} has no training images: its `split` is "
+                    "'test'. Name others."
+                ),
+            )
+        for shown in dict.fromkeys(
+            shown
+            for measure in self.study.measures.values()
+            for shown in measure.images or self.study.images
+        ):
+            if images.get(shown) is not None and any(
+                self._takes_part(name, shown, measure) for measure in self.study.measures.values()
+            ):
+                wanted = model.wanted_layers(table.layers or model.layer_names)
+                shape = self._built(
+                    ("images", shown), "source", lambda shown=shown: images[shown][0].shape
+                )
                 if shape is not None:
-                    self._built(path, "model", self._geometry, model, shape, wanted, shown)
+                    self._built(path, "model", self.geometry, model, shape, wanted, shown)
 
     @staticmethod
     def _takes_part(model: str, images: str, measure: schema.Measure) -> bool:
-        return (measure.models is None or model in measure.models) and (measure.images is None or images in measure.images)
+        return (measure.models is None or model in measure.models) and (
+            measure.images is None or images in measure.images
+        )
 
     @staticmethod
     def _geometry(model: Any, shape: tuple[int, ...], wanted: Sequence[str], images: str) -> None:
         try:
-            model._geometry(shape, wanted)
+            model.geometry(shape, wanted)
         except _EXPECTED as error:
-            msg = f"images {images!r} of {' x '.join(map(str, shape[:2]))} pixels are impossible for it: {error}"
+            msg = (
+                f"images {images!r} of {' x '.join(map(str, shape[:2]))} pixels are impossible "
+                f"for it: {error}"
+            )
             raise ValueError(msg) from error
 
     def _measure(self, name: str, table: schema.Measure, images: dict[str, Any]) -> None:
@@ -254,26 +377,48 @@ class _Check:
         if not callable(function):
             self._say((*path, "measure"), f"`measure` {table.measure!r} is no function.")
             return
-        for text in asking.measure_problems(function, table.parameters, self.study.pixels_per_degree):
+        for text in asking.measure_problems(
+            function, table.parameters, self.study.pixels_per_degree
+        ):
             self._say((*path, "measure"), f"`measure` {table.measure!r}: {text}")
         if (
             table.units is not None
             and not asking.wants_responses(function)
             and ("units" not in asking.asks(function) or isinstance(table.units, str))
         ):
-            self._say((*path, "units"), f"`units` has no meaning for {table.measure}: it takes the model itself. Leave it out.")
+            self._say(
+                (*path, "units"),
+                (
+                    f"`units` has no meaning for {table.measure}: it takes the model itself. "
+                    "Leave it out."
+                ),
+            )
         needs = asking.needs(function)
         if "transformation" in needs and not table.transformations:
             self._say(
-                path, f"{table.measure} measures over a transformation. Name some in `transformations`: {', '.join(self.study.transformations)}."
+                path,
+                (
+                    f"{table.measure} measures over a transformation. Name some in "
+                    f"`transformations`: {', '.join(self.study.transformations)}."
+                ),
             )
         if "no transformation" in needs and table.transformations:
             self._say(
-                (*path, "transformations"), f"`transformations` have no meaning for {table.measure}: it takes images as they are. Leave them out."
+                (*path, "transformations"),
+                (
+                    f"`transformations` have no meaning for {table.measure}: it takes images as "
+                    "they are. Leave them out."
+                ),
             )
         for shown in table.images or images:
             if "labels" in needs and images.get(shown) is not None and images[shown].labels is None:
-                self._say((*path, "images"), f"{table.measure} needs labels, and images {shown!r} have none. Name others in `images`.")
+                self._say(
+                    (*path, "images"),
+                    (
+                        f"{table.measure} needs labels, and images {shown!r} have none. Name "
+                        "others in `images`."
+                    ),
+                )
             for change in table.transformations or ():
                 if images.get(shown) is not None and change in self.study.transformations:
                     self._built(
@@ -286,25 +431,48 @@ class _Check:
                     )
         for model, layers in table.layers.items():
             if model not in self.study.models:
-                self._say((*path, "layers"), f"`layers` names the model {model!r}, which is not there.{nearest(model, self.study.models)}")
+                self._say(
+                    (*path, "layers"),
+                    (
+                        f"`layers` names the model {model!r}, which is not "
+                        f"there.{nearest(model, self.study.models)}"
+                    ),
+                )
             else:
                 chosen = self.study.models[model].model_copy(update={"layers": layers})
                 self._built(path, "layers", build_model, chosen, self.places, 0)
 
     def _measured(self, measure: str, kind: str) -> Sequence[str]:
         """The models, images or transformations that a measure is taken of."""
-        return getattr(self.study.measures[measure], kind) or ([] if kind == "transformations" else list(getattr(self.study, kind)))
+        return getattr(self.study.measures[measure], kind) or (
+            [] if kind == "transformations" else list(getattr(self.study, kind))
+        )
 
     def _figure(self, name: str, table: schema.Figure) -> None:
         path = ("figures", name)
         function = self._built(path, "figure", load_figure, table.figure)
         if function is None:
             return
-        wanted = (("models", table.models), ("images", table.images), ("transformations", table.transformations))
+        wanted = (
+            ("models", table.models),
+            ("images", table.images),
+            ("transformations", table.transformations),
+        )
         for kind, names in wanted:
-            measured = {one for measure in table.measures if measure in self.study.measures for one in self._measured(measure, kind)}
+            measured = {
+                one
+                for measure in table.measures
+                if measure in self.study.measures
+                for one in self._measured(measure, kind)
+            }
             if names is not None and measured and not measured & set(names):
-                self._say((*path, kind), f"`{kind}` has none that its measures are taken of: {', '.join(sorted(measured))}.")
+                self._say(
+                    (*path, kind),
+                    (
+                        f"`{kind}` has none that its measures are taken of: "
+                        f"{', '.join(sorted(measured))}."
+                    ),
+                )
         for text in asking.figure_problems(function, table.parameters):
             self._say((*path, "figure"), f"`figure` {table.figure!r}: {text}")
 
@@ -312,10 +480,19 @@ class _Check:
 def _uses(study: schema.Study) -> Iterator[tuple[tuple[str, ...], Sequence[str], str]]:
     """Where names are used, and what they must be among."""
     for name, model in study.models.items():
-        yield ("models", name, "learns_from"), [model.learns_from] if model.learns_from else [], "images"
+        yield (
+            ("models", name, "learns_from"),
+            [model.learns_from] if model.learns_from else [],
+            "images",
+        )
     for section in ("measures", "figures"):
         for name, table in getattr(study, section).items():
-            for kind in ("models", "images", "transformations", *(["measures"] if section == "figures" else [])):
+            for kind in (
+                "models",
+                "images",
+                "transformations",
+                *(["measures"] if section == "figures" else []),
+            ):
                 yield (section, name, kind), getattr(table, kind) or (), kind
 
 
@@ -327,11 +504,12 @@ def load_figure(name: str) -> Callable[..., Any]:
     ValueError
         If there is no such figure.
     """
-    from analysis.figures import figure_names
+    from ..figures import figure_names
 
     if ":" not in name and name not in figure_names():
         msg = (
-            f"`figure` must be one of {', '.join(figure_names())}, or a path such as 'my_figures:mine', got {name!r}.{nearest(name, figure_names())}"
+            f"`figure` must be one of {', '.join(figure_names())}, or a path such as "
+            f"'my_figures:mine', got {name!r}.{nearest(name, figure_names())}"
         )
         raise ValueError(msg)
     function = load(f"analysis.figures.{name}:{name}" if ":" not in name else name, "figure")

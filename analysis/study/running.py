@@ -1,4 +1,5 @@
-"""Running a study: what is done is kept, what is not is made, on one or several processes, and then the folder is finished."""
+"""Running a study: what is done is kept, what is not is made, on one or several processes, and then
+the folder is finished."""
 
 from __future__ import annotations
 
@@ -16,16 +17,16 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 from tqdm.auto import tqdm
 
-from analysis.features import Interrupted
-from analysis.study.cells import Cell, cells_of
-from analysis.study.finishing import finish
-from analysis.study.folder import Folder
-from analysis.study.keys import fingerprint, forget_code
-from analysis.study.objects import Places, build_images
-from analysis.study.reading import read_study
-from analysis.study.toml_writing import as_toml
-from analysis.study.work import Failure, Wanted, Work, run_cells
-from extraction.files import written_whole
+from ..commands.features import Interrupted
+from .cells import Cell, cells_of
+from .outputs import finish
+from .folder import Folder
+from .fingerprints import fingerprint, forget_code
+from .building import Places, build_images
+from .reading import read_study
+from .toml_writing import as_toml
+from .bench import Failure, Wanted, Work, run_cells
+from hmax_cnn.extraction.files import written_whole
 
 _LOOK = 0.3  # seconds between two looks at what is done
 
@@ -56,7 +57,13 @@ class Ran:
     warnings: list[str] = field(default_factory=list)
 
 
-def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None = None, progress: bool | None = None) -> Ran:
+def run_study(
+    path: Path,
+    output: Path,
+    resume: bool = False,
+    jobs: int | None = None,
+    progress: bool | None = None,
+) -> Ran:
     """Run a study, or go on with it, and write everything into one folder.
 
     Parameters
@@ -64,8 +71,8 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
     path : Path
         The study's file.
     output : Path
-        A folder that is not there yet, or is empty; or, to go on, the one of an earlier run. Of that, cells are kept that were made of the same
-        things: parameters, images, files, modules.
+        A folder that is not there yet, or is empty; or, to go on, the one of an earlier run. Of
+        that, cells are kept that were made of the same things: parameters, images, files, modules.
     resume : bool
         Whether to go on.
     jobs : int or None
@@ -93,7 +100,10 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
     folder = _opened(output, resume)
     places = Places(path.resolve().parent)
     try:
-        fingerprints = {name: fingerprint(build_images(table, places), name, progress) for name, table in study.images.items()}
+        fingerprints = {
+            name: fingerprint(build_images(table, places), name, progress)
+            for name, table in study.images.items()
+        }
     except KeyboardInterrupt:
         msg = "Interrupted before anything was computed."
         raise Interrupted(msg) from None
@@ -115,7 +125,9 @@ def run_study(path: Path, output: Path, resume: bool = False, jobs: int | None =
         rmtree(folder.responses, ignore_errors=True)
     for checkpoint in folder.models.glob(".*.checkpoint*"):
         checkpoint.unlink()
-    for path in folder.written() & set(folder.results.rglob("*.nc")) - {folder.results / cell.path for cell in cells}:
+    for path in folder.written() & set(folder.results.rglob("*.nc")) - {
+        folder.results / cell.path for cell in cells
+    }:
         path.unlink()  # of measures that the study no longer has
     warnings = finish(folder, work, progress)
     return Ran(output, len(cells), len(todo), perf_counter() - started, folder.files(), warnings)
@@ -127,10 +139,16 @@ def _opened(output: Path, resume: bool) -> Folder:
         raise NotADirectoryError(msg)
     earlier = output.is_dir() and any(not path.name.startswith(".") for path in output.iterdir())
     if earlier and not resume:
-        msg = f"The folder {output} is not empty. Add --resume to go on with the study in it, or give another folder."
+        msg = (
+            f"The folder {output} is not empty. Add --resume to go on with the study in it, or "
+            "give another folder."
+        )
         raise FileExistsError(msg)
     if earlier and not (output / "study.toml").is_file():
-        msg = f"The folder {output} holds no study to go on with: there is no study.toml in it. Give another folder."
+        msg = (
+            f"The folder {output} holds no study to go on with: there is no study.toml in it. "
+            "Give another folder."
+        )
         raise FileExistsError(msg)
     output.mkdir(parents=True, exist_ok=True)
     if not os.access(output, os.W_OK):
@@ -140,15 +158,22 @@ def _opened(output: Path, resume: bool) -> Folder:
 
 
 def _same_study(folder: Folder, cells: Sequence[Cell], output: Path) -> None:
-    """Whether the folder's study and this one have a cell in common; with none, going on would only throw its results away."""
+    """Whether the folder's study and this one have a cell in common; with none, going on would only
+    throw its results away."""
     earlier = {entry["cell"] for entry in folder.entries() if "cell" in entry}
     if earlier and not earlier & set(map(str, cells)):
-        msg = f"The folder {output} holds another study: none of its cells is in this one. Give another folder."
+        msg = (
+            f"The folder {output} holds another study: none of its cells is in this one. Give "
+            "another folder."
+        )
         raise FileExistsError(msg)
 
 
-def _groups(cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], tuple[list[Cell], list[Wanted]]], list[list[Cell]]]:
-    """Cells that share a fitted model, those of one set of images together, with what pairs want of it; and the pairs, which come after."""
+def _groups(
+    cells: Sequence[Cell],
+) -> tuple[dict[tuple[str, int], tuple[list[Cell], list[Wanted]]], list[list[Cell]]]:
+    """Cells that share a fitted model, those of one set of images together, with what pairs want of
+    it; and the pairs, which come after."""
     single: dict[tuple[str, int], tuple[list[Cell], list[Wanted]]] = {}
     pairs: dict[Any, list[Cell]] = {}
     for cell in cells:
@@ -158,33 +183,47 @@ def _groups(cells: Sequence[Cell]) -> tuple[dict[tuple[str, int], tuple[list[Cel
         pairs.setdefault((cell.models, cell.seed), []).append(cell)
         for model in dict.fromkeys(cell.models):
             wanted = single.setdefault((model, cell.seed), ([], []))[1]
-            wanted += [one for one in [(model, cell.images, cell.transformation)] if one not in wanted]
+            wanted += [
+                one for one in [(model, cell.images, cell.transformation)] if one not in wanted
+            ]
     for group, _ in single.values():
         group.sort(key=lambda cell: (cell.images, cell.transformation or ""))
     return single, list(pairs.values())
 
 
-def _run(work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: bool | None) -> list[Failure]:
+def _run(
+    work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: bool | None
+) -> list[Failure]:
     failures: list[Failure] = []
     singles, pairs = _groups(todo)
     with _bar(work, todo, n_done, progress):
         try:
-            for tasks in ([(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()], [(group, group[0].seed, []) for group in pairs]):
+            for tasks in (
+                [(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()],
+                [(group, group[0].seed, []) for group in pairs],
+            ):
                 if jobs == 1 or len(tasks) < 2:
                     for task in tasks:
                         failures += run_cells(work, *task)
                 else:
-                    pool = joblib.Parallel(min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1)
+                    pool = joblib.Parallel(
+                        min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1
+                    )
                     for found in pool(joblib.delayed(run_cells)(work, *task) for task in tasks):
                         failures += found
             if jobs > 1:
-                get_reusable_executor().shutdown(wait=True)  # so that the next run imports what may have been edited
+                get_reusable_executor().shutdown(
+                    wait=True
+                )  # so that the next run imports what may have been edited
         except KeyboardInterrupt:
             if jobs > 1:
                 get_reusable_executor().shutdown(wait=True, kill_workers=True)
             work.folder.clear_halves()
             n_kept = n_done + len(work.cells_done(todo))
-            msg = f"Interrupted: {n_kept} of {n_done + len(todo)} cells are kept in {work.root}. Run the same command with --resume to go on."
+            msg = (
+                f"Interrupted: {n_kept} of {n_done + len(todo)} cells are kept in {work.root}. "
+                "Run the same command with --resume to go on."
+            )
             raise Interrupted(msg) from None
     return failures
 
@@ -193,13 +232,25 @@ def _run(work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: boo
 def _bar(work: Work, todo: Sequence[Cell], n_done: int, progress: bool | None) -> Iterator[None]:
     """A progress bar by cells, which counts files: whichever process wrote them."""
     stop = threading.Event()
-    waiting = {work.path(cell): work.path(cell).stat().st_mtime_ns if work.path(cell).exists() else 0 for cell in todo}
-    shown = None if progress is None else not progress
-    with tqdm(total=n_done + len(todo), initial=n_done, desc="Study", unit="cell", delay=1, disable=shown) as bar:
+    waiting = {
+        work.path(cell): work.path(cell).stat().st_mtime_ns if work.path(cell).exists() else 0
+        for cell in todo
+    }
+    if progress is None:
+        shown = None
+    else:
+        shown = not progress
+    with tqdm(
+        total=n_done + len(todo), initial=n_done, desc="Study", unit="cell", delay=1, disable=shown
+    ) as bar:
 
         def watch() -> None:
             while not stop.wait(_LOOK):
-                done = [path for path, before in waiting.items() if path.exists() and path.stat().st_mtime_ns != before]
+                done = [
+                    path
+                    for path, before in waiting.items()
+                    if path.exists() and path.stat().st_mtime_ns != before
+                ]
                 for path in done:
                     del waiting[path]
                 bar.update(len(done))
@@ -218,12 +269,18 @@ def _told(failures: Sequence[Failure], n_cells: int, output: Path) -> str:
     reasons: dict[str, list[str]] = {}
     for failure in failures:
         reasons.setdefault(failure.text, []).append(str(failure.cell))
-    lines = [f"  {', '.join(cells[:3])}{f' and {len(cells) - 3} more' if len(cells) > 3 else ''}: {text}" for text, cells in reasons.items()]
+    lines = [
+        f"  {', '.join(cells[:3])}{f' and {len(cells) - 3} more' if len(cells) > 3 else ''}: {text}"
+        for text, cells in reasons.items()
+    ]
     kept = n_cells - len(failures)
     return "\n".join(
         [
             f"{len(failures)} of {n_cells} cells failed:",
             *lines,
-            f"The other {kept} are kept in {output}. Mend the study, and run it again with --resume.",
+            (
+                f"The other {kept} are kept in {output}. Mend the study, and run it again with "
+                "--resume."
+            ),
         ]
     )

@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 Name = Annotated[str, StringConstraints(min_length=1)]
-Label = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^_\s]")]  # matplotlib hides what starts with "_"
+Label = Annotated[
+    str, StringConstraints(min_length=1, pattern=r"^[^_\s]")
+]  # matplotlib hides what starts with "_"
 
 
 class _Table(BaseModel):
@@ -48,7 +57,8 @@ class Images(_Table):
     Attributes
     ----------
     source : str
-        A folder, a .csv index, an idx file, 'digits' or 'photographs'; or the path of a function that returns stimuli, 'package:function'.
+        A folder, a .csv index, an idx file, 'digits' or 'photographs'; or the path of a function
+        that returns stimuli, 'package:function'.
     parameters : dict
         Of that function.
     label : str or None
@@ -82,10 +92,12 @@ class Views(_Table):
     Attributes
     ----------
     object, angle : str
-        Columns of the index (or of a stimulus table) that say which object and which view; 'label' is the class.
+        Columns of the index (or of a stimulus table) that say which object and which view; 'label'
+        is the class.
     reference : float
     period : float or None
-        After how much the angle comes round again, such as 360: angles are then counted from minus half of it to half.
+        After how much the angle comes round again, such as 360: angles are then counted from minus
+        half of it to half.
     """
 
     object: str
@@ -124,7 +136,10 @@ class Transformation(_Table):
             msg = "give `transformation` and `values`, or `views`"
             raise ValueError(msg)
         if (self.values is None) != (self.transformation is None):
-            msg = "`values` belong to a `transformation`, and every one needs them; `views` have their own"
+            msg = (
+                "`values` belong to a `transformation`, and every one needs them; `views` have "
+                "their own"
+            )
             raise ValueError(msg)
         return self
 
@@ -135,13 +150,14 @@ class Measure(_Table):
     Attributes
     ----------
     measure : str
-        The path of a function; see `analysis.study.asking`.
+        The path of a function; see `analysis.study.contract`.
     models, images, transformations : list of str or None
         Names; all models, all images, no transformation where None.
     layers : dict from model to list of str
         In place of the model's own.
     units : int, 'centre', 'all' or None
-        At most so many units of each layer; one per feature, in the middle; all; the study's own number where None.
+        At most so many units of each layer; one per feature, in the middle; all; the study's own
+        number where None.
     parameters : dict
         Of the function.
     label : str or None
@@ -188,7 +204,7 @@ class Figure(_Table):
     @field_validator("width")
     @classmethod
     def _known_width(cls, width: str | float) -> str | float:
-        from analysis.figures.style import width_in_mm
+        from ..figures.style import width_in_mm
 
         width_in_mm(width)
         return width
@@ -203,7 +219,8 @@ class Study(_Table):
     about : str
         A sentence or more on what it is for; stands at the head of the report.
     seeds : list of int
-        One repetition each: of weights and prototypes, of the units that are drawn, of folds and resampling. Images stay the same.
+        One repetition each: of weights and prototypes, of the units that are drawn, of folds and
+        resampling. Images stay the same.
     units : int
         At most so many units of each layer.
     resamples : int
@@ -243,12 +260,18 @@ class Study(_Table):
     def _are_names(cls, tables: dict[str, Any]) -> dict[str, Any]:
         for name in tables:
             if not _NAME.fullmatch(name):
-                msg = f"{name!r} is no name: use letters, digits, '_', '+' and '-' (it names files), and `label` for the rest"
+                msg = (
+                    f"{name!r} is no name: use letters, digits, '_', '+' and '-' (it names "
+                    "files), and `label` for the rest"
+                )
                 raise ValueError(msg)
         folded = [name.casefold() for name in tables]
         twins = [name for name in tables if folded.count(name.casefold()) > 1]
         if twins:
-            msg = f"{twins[0]!r} and {twins[1]!r} differ in capitals only, and would be one file on some machines"
+            msg = (
+                f"{twins[0]!r} and {twins[1]!r} differ in capitals only, and would be one file "
+                "on some machines"
+            )
             raise ValueError(msg)
         return tables
 

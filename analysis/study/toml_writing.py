@@ -6,7 +6,7 @@ from typing import Any
 
 import tomlkit
 
-from analysis.study.schema import Study
+from .schema import Study
 
 _SECTIONS = ("models", "images", "transformations", "measures", "figures")
 
@@ -49,4 +49,6 @@ def _inline(value: Any) -> Any:
 def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
-    return [_without_none(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_without_none(inner) for inner in value]
+    return value

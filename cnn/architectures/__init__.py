@@ -1,6 +1,7 @@
 """Architectures: one file a family; each function returns a Graph, and `build` finds it by name.
 
-A function takes `n_classes`, `n_channels` and `image_shape`, and may take more; its module's other functions are the family's variants.
+A function takes `n_classes`, `n_channels` and `image_shape`, and may take more; its module's other
+functions are the family's variants.
 """
 
 from __future__ import annotations
@@ -11,21 +12,28 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cnn.graph import Graph
+from ..graph import Graph
 
 
 def names() -> dict[str, Callable[..., Graph]]:
     """Every architecture by name: the public functions of the modules here that return a Graph."""
     found = {}
     for module in pkgutil.iter_modules(__path__, f"{__name__}."):
-        for name, function in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
-            if function.__module__ == module.name and not name.startswith("_") and inspect.signature(function).return_annotation == "Graph":
+        for name, function in inspect.getmembers(
+            importlib.import_module(module.name), inspect.isfunction
+        ):
+            if (
+                function.__module__ == module.name
+                and not name.startswith("_")
+                and inspect.signature(function).return_annotation == "Graph"
+            ):
                 found[name] = function
     return found
 
 
 def build(architecture: str | Callable[..., Graph], options: Mapping[str, Any]) -> Graph:
-    """The network of this name, or from a function of one's own ('my_lab.networks:mine', or the function itself).
+    """The network of this name, or from a function of one's own ('my_lab.networks:mine', or the
+    function itself).
 
     Raises
     ------
@@ -37,18 +45,32 @@ def build(architecture: str | Callable[..., Graph], options: Mapping[str, Any]) 
     if not isinstance(options, Mapping):
         msg = f"`options` must be a mapping such as {{'n_prototypes': 100}}, got {options!r}."
         raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that it may be
-    function = architecture if callable(architecture) else _named(str(architecture))
+    if callable(architecture):
+        function = architecture
+    else:
+        function = _named(str(architecture))
     known = inspect.signature(function).parameters
     unknown = [name for name in options if name not in known]
     if unknown:
-        msg = f"The architecture {getattr(function, '__name__', architecture)!r} has no option {unknown[0]!r}. It has: {', '.join(known)}."
+        msg = (
+            f"The architecture {getattr(function, '__name__', architecture)!r} has no option "
+            f"{unknown[0]!r}. It has: {', '.join(known)}."
+        )
         raise ValueError(msg)
-    graph = function(**{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()})  # TOML and JSON have lists
+    graph = function(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in options.items()
+        }
+    )  # TOML and JSON have lists
     if not isinstance(graph, Graph):
         msg = f"`architecture` must return a cnn.Graph, got {type(graph).__name__}."
         raise TypeError(msg)
     if not graph.outputs:
-        msg = f"The graph of `architecture` {getattr(function, '__name__', architecture)!r} has no `outputs`: name the layer that holds the scores."
+        msg = (
+            f"The graph of `architecture` {getattr(function, '__name__', architecture)!r} has no "
+            "`outputs`: name the layer that holds the scores."
+        )
         raise ValueError(msg)
     return graph
 
@@ -63,6 +85,9 @@ def _named(architecture: str) -> Callable[..., Graph]:
             raise ValueError(msg) from error
     known = names()
     if architecture not in known:
-        msg = f"`architecture` must be one of {', '.join(map(repr, sorted(known)))}, or 'package.module:function', got {architecture!r}."
+        msg = (
+            f"`architecture` must be one of {', '.join(map(repr, sorted(known)))}, or "
+            f"'package.module:function', got {architecture!r}."
+        )
         raise ValueError(msg)
     return known[architecture]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from cnn.graph import Graph
-from cnn.layers import Activation, AdaptivePool, Conv, Dense, Dropout, LocalResponse, Pool
+from ..graph import Graph
+from ..layers import Activation, AdaptivePool, Conv, Dense, Dropout, LocalResponse, Pool
 
 _SMALL = 0.01  # standard deviation of the published starts
 
 
-def alexnet_2012(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (227, 227)) -> Graph:
-    """AlexNet as published: two groups, local response normalisation, overlapping pooling; 60,965,224 parameters.
+def alexnet_2012(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (227, 227)
+) -> Graph:
+    """AlexNet as published: two groups, local response normalisation, overlapping pooling;
+    60,965,224 parameters.
 
     The paper says 224 pixels; 227 is what its windows fit. Weights start as in the paper.
 
     References
     ----------
-    Krizhevsky, Sutskever & Hinton, "ImageNet classification with deep convolutional neural networks", NIPS 2012.
+    Krizhevsky, Sutskever & Hinton, "ImageNet classification with deep convolutional neural
+    networks", NIPS 2012.
     """
     graph = Graph(n_channels, image_shape)
     _convolve(graph, 1, Conv(96, 11, stride=4, initial=_SMALL))
@@ -31,7 +35,9 @@ def alexnet_2012(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[
     return _dense(graph, n_classes, initial=0.005)
 
 
-def alexnet(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def alexnet(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """AlexNet in one tower, without normalisation, as torchvision has it; 61,100,840 parameters.
 
     References
@@ -58,10 +64,13 @@ def alexnet(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, 
     return graph
 
 
-def zfnet(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def zfnet(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """ZFNet: AlexNet with a finer first layer, in one tower; 62,357,608 parameters.
 
-    The paper's figure needs padding of 1 around conv1 and pools that count partial windows to give its sizes 110, 55, 26, 13, 6.
+    The paper's figure needs padding of 1 around conv1 and pools that count partial windows to give
+    its sizes 110, 55, 26, 13, 6.
 
     References
     ----------

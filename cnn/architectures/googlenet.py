@@ -1,9 +1,20 @@
-"""GoogLeNet: branches of different windows side by side, as published and with batch normalisation as in torchvision."""
+"""GoogLeNet: branches of different windows side by side, as published and with batch normalisation
+as in torchvision."""
 
 from __future__ import annotations
 
-from cnn.graph import Graph
-from cnn.layers import Activation, AdaptivePool, BatchNorm, Concatenate, Conv, Dense, Dropout, LocalResponse, Pool
+from ..graph import Graph
+from ..layers import (
+    Activation,
+    AdaptivePool,
+    BatchNorm,
+    Concatenate,
+    Conv,
+    Dense,
+    Dropout,
+    LocalResponse,
+    Pool,
+)
 
 _MODULES = {  # table 1 of the paper: 1x1, then 3x3 reduce, 3x3, then 5x5 reduce, 5x5, then after the pool
     "3a": (64, 96, 128, 16, 32, 32), "3b": (128, 128, 192, 32, 96, 64),
@@ -14,8 +25,14 @@ _MODULES = {  # table 1 of the paper: 1x1, then 3x3 reduce, 3x3, then 5x5 reduce
 _HEADS = {"4a": "aux1", "4d": "aux2"}
 
 
-def googlenet(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224), auxiliary: bool = False) -> Graph:
-    """GoogLeNet as published, without batch normalisation; 6,998,552 parameters without the auxiliary heads.
+def googlenet(
+    n_classes: int = 1000,
+    n_channels: int = 3,
+    image_shape: tuple[int, int] = (224, 224),
+    auxiliary: bool = False,
+) -> Graph:
+    """GoogLeNet as published, without batch normalisation; 6,998,552 parameters without the
+    auxiliary heads.
 
     Parameters
     ----------
@@ -32,27 +49,41 @@ def googlenet(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int
     return _googlenet(n_classes, n_channels, image_shape, auxiliary, batch_norm=False)
 
 
-def googlenet_bn(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224), auxiliary: bool = False) -> Graph:
-    """GoogLeNet as in torchvision: batch normalisation, 3 x 3 in place of 5 x 5; 6,624,904 parameters, with auxiliary heads 13,004,888."""
+def googlenet_bn(
+    n_classes: int = 1000,
+    n_channels: int = 3,
+    image_shape: tuple[int, int] = (224, 224),
+    auxiliary: bool = False,
+) -> Graph:
+    """GoogLeNet as in torchvision: batch normalisation, 3 x 3 in place of 5 x 5; 6,624,904
+    parameters, with auxiliary heads 13,004,888."""
     return _googlenet(n_classes, n_channels, image_shape, auxiliary, batch_norm=True)
 
 
-def googlenet_auxiliary(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def googlenet_auxiliary(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """`googlenet` with its auxiliary heads."""
     return _googlenet(n_classes, n_channels, image_shape, auxiliary=True, batch_norm=False)
 
 
-def googlenet_bn_auxiliary(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def googlenet_bn_auxiliary(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """`googlenet_bn` with its auxiliary heads."""
     return _googlenet(n_classes, n_channels, image_shape, auxiliary=True, batch_norm=True)
 
 
-def _googlenet(n_classes: int, n_channels: int, image_shape: tuple[int, int], auxiliary: bool, batch_norm: bool) -> Graph:
+def _googlenet(
+    n_classes: int, n_channels: int, image_shape: tuple[int, int], auxiliary: bool, batch_norm: bool
+) -> Graph:
     graph = Graph(n_channels, image_shape)
     _convolve(graph, "conv1", Conv(64, 7, stride=2, padding=3), batch_norm)
     graph.add("maxpool1", Pool("max", 3, stride=2, partial=True))
     if not batch_norm:
-        graph.add("norm1", LocalResponse(scale=1e-4 / 5, offset=1.0))  # the authors' file divides alpha by the size
+        graph.add(
+            "norm1", LocalResponse(scale=1e-4 / 5, offset=1.0)
+        )  # the authors' file divides alpha by the size
     _convolve(graph, "conv2", Conv(64, 1), batch_norm)
     _convolve(graph, "conv3", Conv(192, 3, padding=1), batch_norm)
     if not batch_norm:
@@ -82,7 +113,11 @@ def _googlenet(n_classes: int, n_channels: int, image_shape: tuple[int, int], au
 def _convolve(graph: Graph, name: str, layer: Conv, batch_norm: bool, *inputs: str) -> str:
     """A convolution and its rectifier, named after the pair."""
     if batch_norm:
-        graph.add(f"{name}.conv", Conv(layer.n_filters, layer.window, layer.stride, layer.padding, bias=None), *inputs)
+        graph.add(
+            f"{name}.conv",
+            Conv(layer.n_filters, layer.window, layer.stride, layer.padding, bias=None),
+            *inputs,
+        )
         graph.add(f"{name}.bn", BatchNorm(epsilon=1e-3))
     else:
         graph.add(f"{name}.conv", layer, *inputs)
@@ -96,7 +131,14 @@ def _inception(graph: Graph, name: str, sizes: tuple[int, ...], batch_norm: bool
     _convolve(graph, f"{name}.branch2.0", Conv(three_in, 1), batch_norm, below)
     ends.append(_convolve(graph, f"{name}.branch2.1", Conv(three, 3, padding=1), batch_norm))
     _convolve(graph, f"{name}.branch3.0", Conv(five_in, 1), batch_norm, below)
-    ends.append(_convolve(graph, f"{name}.branch3.1", Conv(five, five_window, padding=five_window // 2), batch_norm))
+    ends.append(
+        _convolve(
+            graph,
+            f"{name}.branch3.1",
+            Conv(five, five_window, padding=five_window // 2),
+            batch_norm,
+        )
+    )
     graph.add(f"{name}.branch4.0", Pool("max", 3, stride=1, padding=1), below)
     ends.append(_convolve(graph, f"{name}.branch4.1", Conv(after_pool, 1), batch_norm))
     graph.add(name, Concatenate(), *ends)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from cnn.graph import Graph
-from cnn.layers import Activation, AdaptivePool, Conv, Dense, Pool
+from ..graph import Graph
+from ..layers import Activation, AdaptivePool, Conv, Dense, Pool
 
-_BANDS = {number: (5 + 4 * number, 6 + 2 * number, 3 + number) for number in range(1, 9)}  # larger filter, C1 pool, its stride
+_BANDS = {
+    number: (5 + 4 * number, 6 + 2 * number, 3 + number) for number in range(1, 9)
+}  # larger filter, C1 pool, its stride
 
 
 def hmax_shaped(
@@ -17,7 +19,8 @@ def hmax_shaped(
     prototype_size: int = 4,
     n_prototypes: int = 250,
 ) -> Graph:
-    """Convolution, pooling, convolution, maximum anywhere: windows, strides, pools and borders of one band of HMAX, all filters learned.
+    """Convolution, pooling, convolution, maximum anywhere: windows, strides, pools and borders of
+    one band of HMAX, all filters learned.
 
     Parameters
     ----------
@@ -25,7 +28,8 @@ def hmax_shaped(
     image_shape : (int, int)
         In pixels.
     band : int
-        Of HMAX, 1 to 8: its larger filter, its C1 pool and stride. One band, so that each stage has one field size.
+        Of HMAX, 1 to 8: its larger filter, its C1 pool and stride. One band, so that each stage has
+        one field size.
     n_orientations : int
         Filters of the first convolution.
     prototype_size : int
@@ -44,7 +48,9 @@ def hmax_shaped(
     graph = Graph(n_channels, image_shape)
     graph.add("s1_linear", Conv(n_orientations, window, padding=window // 2))
     graph.add("s1", Activation("relu"))
-    ends = tuple((0, max(0, (-(-side // stride) - 1) * stride + pool - side)) for side in image_shape)  # ceil(n / stride) windows, the last cut off
+    ends = tuple(
+        (0, max(0, (-(-side // stride) - 1) * stride + pool - side)) for side in image_shape
+    )  # ceil(n / stride) windows, the last cut off
     graph.add("c1", Pool("max", pool, stride=stride, padding=ends))
     around = ((prototype_size - 1) // 2, prototype_size // 2)
     graph.add("s2_linear", Conv(n_prototypes, prototype_size, padding=(around, around)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnn.graph import Graph
-from cnn.layers import Activation, Conv, Dense, Pool, RadialBasis, Scale
+from ..graph import Graph
+from ..layers import Activation, Conv, Dense, Pool, RadialBasis, Scale
 
 _C3 = (  # table I of the paper: which maps of S2 each map of C3 sees
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
@@ -21,14 +21,18 @@ def _margin(image_shape: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, i
     return tuple((n // 2, n - n // 2) for n in missing)
 
 
-def lenet5_1998(n_classes: int = 10, n_channels: int = 1, image_shape: tuple[int, int] = (32, 32)) -> Graph:
-    """LeNet-5 as published: partial connections in C3, learned subsampling, distances to fixed codes; 60,000 parameters.
+def lenet5_1998(
+    n_classes: int = 10, n_channels: int = 1, image_shape: tuple[int, int] = (32, 32)
+) -> Graph:
+    """LeNet-5 as published: partial connections in C3, learned subsampling, distances to fixed
+    codes; 60,000 parameters.
 
     Images smaller than 32 x 32 are set in the middle of zeros.
 
     References
     ----------
-    LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", Proceedings of the IEEE 1998.
+    LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition",
+    Proceedings of the IEEE 1998.
     """
     graph = Graph(n_channels, image_shape)
     graph.add("c1", Conv(6, 5, padding=_margin(image_shape), initial="lecun"))
@@ -49,14 +53,18 @@ def _subsample(graph: Graph, name: str) -> None:
     graph.add(f"{name}_squashed", Activation("tanh", _SQUASH))
 
 
-def lenet5(n_classes: int = 10, n_channels: int = 1, image_shape: tuple[int, int] = (32, 32)) -> Graph:
-    """LeNet-5 as taught today: full connections, rectifiers, maximum pooling, dense scores; 61,706 parameters.
+def lenet5(
+    n_classes: int = 10, n_channels: int = 1, image_shape: tuple[int, int] = (32, 32)
+) -> Graph:
+    """LeNet-5 as taught today: full connections, rectifiers, maximum pooling, dense scores; 61,706
+    parameters.
 
     Images smaller than 32 x 32 are set in the middle of zeros.
 
     References
     ----------
-    After LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition", Proceedings of the IEEE 1998.
+    After LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document
+    recognition", Proceedings of the IEEE 1998.
     """
     graph = Graph(n_channels, image_shape)
     graph.add("c1", Conv(6, 5, padding=_margin(image_shape)))

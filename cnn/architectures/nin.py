@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from cnn.graph import Graph
-from cnn.layers import Activation, AdaptivePool, Conv, Dropout, Flatten, Pool
+from ..graph import Graph
+from ..layers import Activation, AdaptivePool, Conv, Dropout, Flatten, Pool
 
 
-def nin_cifar10(n_classes: int = 10, n_channels: int = 3, image_shape: tuple[int, int] = (32, 32)) -> Graph:
+def nin_cifar10(
+    n_classes: int = 10, n_channels: int = 3, image_shape: tuple[int, int] = (32, 32)
+) -> Graph:
     """Network in network for 32 x 32 pixels; 966,986 parameters.
 
     References
@@ -24,7 +26,9 @@ def nin_cifar10(n_classes: int = 10, n_channels: int = 3, image_shape: tuple[int
     return _scores(graph)
 
 
-def nin(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def nin(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """Network in network for ImageNet; 7,595,176 parameters."""
     graph = Graph(n_channels, image_shape)
     _block(graph, 1, Conv(96, 11, stride=4), 96, 96)

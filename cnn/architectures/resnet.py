@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnn.graph import Graph
-from cnn.layers import Activation, AdaptivePool, Add, BatchNorm, Conv, Dense, Pool
+from ..graph import Graph
+from ..layers import Activation, AdaptivePool, Add, BatchNorm, Conv, Dense, Pool
 
 
-def resnet18(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def resnet18(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """ResNet-18; 11,689,512 parameters.
 
     References
@@ -18,32 +20,44 @@ def resnet18(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int,
     return resnet((2, 2, 2, 2), n_classes, n_channels, image_shape)
 
 
-def resnet34(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def resnet34(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """ResNet-34; 21,797,672 parameters."""
     return resnet((3, 4, 6, 3), n_classes, n_channels, image_shape)
 
 
-def resnet50(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def resnet50(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """ResNet-50; 25,557,032 parameters."""
     return resnet((3, 4, 6, 3), n_classes, n_channels, image_shape, bottleneck=True)
 
 
-def resnet101(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def resnet101(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """ResNet-101; 44,549,160 parameters."""
     return resnet((3, 4, 23, 3), n_classes, n_channels, image_shape, bottleneck=True)
 
 
-def resnet152(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def resnet152(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """ResNet-152; 60,192,808 parameters."""
     return resnet((3, 8, 36, 3), n_classes, n_channels, image_shape, bottleneck=True)
 
 
-def plain18(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def plain18(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """ResNet-18 without its shortcuts: the paper's control."""
     return resnet((2, 2, 2, 2), n_classes, n_channels, image_shape, shortcuts=False)
 
 
-def plain34(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def plain34(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """ResNet-34 without its shortcuts."""
     return resnet((3, 4, 6, 3), n_classes, n_channels, image_shape, shortcuts=False)
 
@@ -71,8 +85,9 @@ def resnet(
     shortcuts : bool
         Whether each block's input is added to its output.
     stride_in : {'3x3', '1x1', 'last'}
-        Where a bottleneck block takes its stride: in its 3 x 3, as torchvision; in its first 1 x 1, as the paper; or in the 3 x 3 of the
-        last block of a stage, not of the first of the next, as TensorFlow's `resnet_v1`.
+        Where a bottleneck block takes its stride: in its 3 x 3, as torchvision; in its first 1 x 1,
+        as the paper; or in the 3 x 3 of the last block of a stage, not of the first of the next, as
+        TensorFlow's `resnet_v1`.
     """
     graph = Graph(n_channels, image_shape)
     graph.add("conv1", Conv(64, 7, stride=2, padding=3, bias=None))
@@ -82,32 +97,69 @@ def resnet(
     n_features = 64
     for stage, n_blocks in enumerate(stages, start=1):
         width = 32 * 2**stage
-        n_out = width * 4 if bottleneck else width
+        if bottleneck:
+            n_out = width * 4
+        else:
+            n_out = width
         for block in range(n_blocks):
             last = stride_in == "last"
-            stride = 2 if (block == n_blocks - 1 and stage < len(stages) if last else block == 0 and stage > 1) else 1
+            if block == n_blocks - 1 and stage < len(stages) if last else block == 0 and stage > 1:
+                stride = 2
+            else:
+                stride = 1
             name = f"layer{stage}.{block}"
-            windows = ((1, width), (3, width), (1, n_out)) if bottleneck else ((3, width), (3, width))
-            at = (0 if stride_in == "1x1" else 1) if bottleneck else 0
-            _block(graph, name, windows, [stride if place == at else 1 for place in range(len(windows))], shortcuts, n_features != n_out)
+            if bottleneck:
+                windows = ((1, width), (3, width), (1, n_out))
+            else:
+                windows = ((3, width), (3, width))
+            if bottleneck:
+                if stride_in == "1x1":
+                    at = 0
+                else:
+                    at = 1
+            else:
+                at = 0
+            _block(
+                graph,
+                name,
+                windows,
+                [stride if place == at else 1 for place in range(len(windows))],
+                shortcuts,
+                n_features != n_out,
+            )
             n_features = n_out
     graph.add("avgpool", AdaptivePool("average"))
     graph.outputs[graph.add("fc", Dense(n_classes))] = 1.0
     return graph
 
 
-def _block(graph: Graph, name: str, windows: Sequence[tuple[int, int]], strides: Sequence[int], shortcuts: bool, wider: bool) -> None:
-    """Convolutions, and what came in added to what comes out: through a 1 x 1 where features are more, subsampled where places are fewer."""
+def _block(
+    graph: Graph,
+    name: str,
+    windows: Sequence[tuple[int, int]],
+    strides: Sequence[int],
+    shortcuts: bool,
+    wider: bool,
+) -> None:
+    """Convolutions, and what came in added to what comes out: through a 1 x 1 where features are
+    more, subsampled where places are fewer."""
     came_in, stride = graph.last, max(strides)
-    for number, ((window, n_filters), step) in enumerate(zip(windows, strides, strict=True), start=1):
-        graph.add(f"{name}.conv{number}", Conv(n_filters, window, stride=step, padding=window // 2, bias=None))
+    for number, ((window, n_filters), step) in enumerate(
+        zip(windows, strides, strict=True), start=1
+    ):
+        graph.add(
+            f"{name}.conv{number}",
+            Conv(n_filters, window, stride=step, padding=window // 2, bias=None),
+        )
         graph.add(f"{name}.bn{number}", BatchNorm())
         if number < len(windows):
             graph.add(f"{name}.relu{number}", Activation("relu"))
     if shortcuts:
         came_out, shortcut = graph.last, came_in
         if wider:
-            graph.add(f"{name}.downsample.0", Conv(windows[-1][1], 1, stride=stride, bias=None), came_in)
+            graph.add(
+                f"{name}.downsample.0", Conv(windows[-1][1], 1, stride=stride, bias=None), came_in
+            )
             shortcut = graph.add(f"{name}.downsample.1", BatchNorm())
         elif stride > 1:
             shortcut = graph.add(f"{name}.subsample", Pool("max", 1, stride=stride), came_in)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from cnn.graph import Graph
-from cnn.layers import Activation, Conv, Dense, Dropout, Pool
+from ..graph import Graph
+from ..layers import Activation, Conv, Dense, Dropout, Pool
 
 
-def simplenet(n_classes: int = 15, n_channels: int = 1, image_shape: tuple[int, int] = (64, 64), dropout: float = 0.5) -> Graph:
+def simplenet(
+    n_classes: int = 15,
+    n_channels: int = 1,
+    image_shape: tuple[int, int] = (64, 64),
+    dropout: float = 0.5,
+) -> Graph:
     """Two 5 x 5 convolutions, each pooled by 3, and two dense layers; 56,895 parameters.
 
     Parameters

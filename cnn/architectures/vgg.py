@@ -4,31 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnn.graph import Graph
-from cnn.layers import Activation, AdaptivePool, BatchNorm, Conv, Dense, Dropout, Pool
+from ..graph import Graph
+from ..layers import Activation, AdaptivePool, BatchNorm, Conv, Dense, Dropout, Pool
 
 
-def vgg16(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def vgg16(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """VGG-16, configuration D of the paper; 138,357,544 parameters.
 
     References
     ----------
-    Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015, table 1.
+    Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR
+    2015, table 1.
     """
     return vgg((2, 2, 3, 3, 3), n_classes, n_channels, image_shape)
 
 
-def vgg19(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def vgg19(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """VGG-19, configuration E; 143,667,240 parameters."""
     return vgg((2, 2, 4, 4, 4), n_classes, n_channels, image_shape)
 
 
-def vgg16_bn(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def vgg16_bn(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """VGG-16 with batch normalisation before each rectifier."""
     return vgg((2, 2, 3, 3, 3), n_classes, n_channels, image_shape, batch_norm=True)
 
 
-def vgg19_bn(n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)) -> Graph:
+def vgg19_bn(
+    n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (224, 224)
+) -> Graph:
     """VGG-19 with batch normalisation before each rectifier."""
     return vgg((2, 2, 4, 4, 4), n_classes, n_channels, image_shape, batch_norm=True)
 
@@ -43,7 +52,8 @@ def vgg(
     n_dense: int = 4096,
     grid: int = 7,
 ) -> Graph:
-    """A network of this kind with any number of convolutions in each stage; as it stands, configuration A.
+    """A network of this kind with any number of convolutions in each stage; as it stands,
+    configuration A.
 
     Parameters
     ----------
@@ -62,16 +72,22 @@ def vgg(
     graph, place = Graph(n_channels, image_shape), 0
     for stage, (n_layers, n_filters) in enumerate(zip(stages, filters, strict=True), start=1):
         for layer in range(1, n_layers + 1):
-            graph.add(f"conv{stage}_{layer}", Conv(n_filters, 3, padding=1), published=f"features.{place}")
+            graph.add(
+                f"conv{stage}_{layer}", Conv(n_filters, 3, padding=1), published=f"features.{place}"
+            )
             if batch_norm:
                 graph.add(f"norm{stage}_{layer}", BatchNorm(), published=f"features.{place + 1}")
             graph.add(f"relu{stage}_{layer}", Activation("relu"))
-            place += 3 if batch_norm else 2
+            if batch_norm:
+                place += 3
+            else:
+                place += 2
         graph.add(f"pool{stage}", Pool("max", 2))
         place += 1
     graph.add("average", AdaptivePool("average", (grid, grid)))
     for number, (torchvision, timm) in enumerate(
-        (("classifier.0", "pre_logits.fc1"), ("classifier.3", "pre_logits.fc2")) if n_dense else (), start=6
+        (("classifier.0", "pre_logits.fc1"), ("classifier.3", "pre_logits.fc2")) if n_dense else (),
+        start=6,
     ):
         graph.add(f"fc{number}", Dense(n_dense), published=(torchvision, timm))
         graph.add(f"relu{number}", Activation("relu"))

@@ -8,10 +8,10 @@ from typing import Any, final
 
 import numpy as np
 
-from cnn.layers.layer import Gradients, Layer, Mode, Pullback, Shape, Weight, checked_start
-from extraction import Field, Maps, Window
-from extraction import operations as ops
-from extraction.arrays import Array, namespace
+from .layer import Gradients, Layer, Mode, Pullback, Shape, Weight, checked_start
+from hmax_cnn.extraction import Field, Maps, Window
+from hmax_cnn.extraction import operations as ops
+from hmax_cnn.extraction.arrays import Array, namespace
 
 
 @final
@@ -50,8 +50,13 @@ class Conv(Layer):
 
     def __post_init__(self) -> None:
         checked_start(self.initial)
-        if self.connections is not None and (len(self.connections) != self.n_filters or not all(map(len, self.connections))):
-            msg = f"`connections` must name at least one feature for each of the {self.n_filters} filters, got {self.connections!r}."
+        if self.connections is not None and (
+            len(self.connections) != self.n_filters or not all(map(len, self.connections))
+        ):
+            msg = (
+                f"`connections` must name at least one feature for each of the {self.n_filters} "
+                f"filters, got {self.connections!r}."
+            )
             raise ValueError(msg)
         if self.border not in ("zero", "copy"):
             msg = f"`border` must be 'zero' or 'copy', got {self.border!r}."
@@ -60,7 +65,10 @@ class Conv(Layer):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         (n_features, _, _), (rows, columns) = inputs[0], Window(self.window).size
         if n_features % self.groups or self.n_filters % self.groups:
-            msg = f"`groups` must divide {n_features} features and {self.n_filters} filters, got {self.groups}."
+            msg = (
+                f"`groups` must divide {n_features} features and {self.n_filters} filters, got "
+                f"{self.groups}."
+            )
             raise ValueError(msg)
         per_filter = n_features // self.groups
         if self.connections is not None:
@@ -71,15 +79,21 @@ class Conv(Layer):
             shape = (self.n_filters, per_filter, rows, columns)
         fan_out = self.n_filters // self.groups * rows * columns
         wanted = {"weight": Weight(shape, self.initial, per_filter * rows * columns, fan_out)}
-        return wanted if self.bias is None else wanted | {"bias": Weight((self.n_filters,), fill=self.bias)}
+        if self.bias is None:
+            return wanted
+        return wanted | {"bias": Weight((self.n_filters,), fill=self.bias)}
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         maps, window = inputs[0], Window(self.window, self.stride, self.padding, self.dilation)
         filters, to_links = self._filters(weights["weight"], maps.shape[0])
         values, padding, unborder = maps.values, window.padding, None
         if self.border == "copy":
             (values, unborder), padding = ops.copied_border(values, padding), 0
-        matches, back = ops.correlate(values, filters, window.stride, padding, window.dilation, self.groups, mode.to_inputs)
+        matches, back = ops.correlate(
+            values, filters, window.stride, padding, window.dilation, self.groups, mode.to_inputs
+        )
         if self.bias is not None:
             matches += weights["bias"][:, None, None]
 
@@ -88,10 +102,14 @@ class Conv(Layer):
             if unborder is not None and to_values is not None:
                 to_values = unborder(to_values)
             to_weights = {"weight": to_links(to_filters)}
-            return [to_values], to_weights if self.bias is None else to_weights | {"bias": gradient.sum(axis=(0, 2, 3))}
+            return [to_values], to_weights if self.bias is None else to_weights | {
+                "bias": gradient.sum(axis=(0, 2, 3))
+            }
 
         n_places = matches.shape[2] * matches.shape[3]
-        return Maps(matches, maps.field.through(window), n_multiply_adds=n_places * weights["weight"].size), pullback
+        return Maps(
+            matches, maps.field.through(window), n_multiply_adds=n_places * weights["weight"].size
+        ), pullback
 
     def _filters(self, weight: Array, n_features: int) -> tuple[Array, Callable[[Array], Array]]:
         """Filters over all features, and the way back to those that are there."""
@@ -129,9 +147,13 @@ class Dense(Layer):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         n_values = int(np.prod(inputs[0]))
         wanted = {"weight": Weight((self.n_units, n_values), self.initial, n_values, self.n_units)}
-        return wanted if self.bias is None else wanted | {"bias": Weight((self.n_units,), fill=self.bias)}
+        if self.bias is None:
+            return wanted
+        return wanted | {"bias": Weight((self.n_units,), fill=self.bias)}
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         sums, back = ops.dense(inputs[0].values, weights["weight"], mode.to_inputs)
         if self.bias is not None:
             sums += weights["bias"]
@@ -139,7 +161,9 @@ class Dense(Layer):
         def pullback(gradient: Array) -> Gradients:
             gradient = gradient.reshape(sums.shape)
             to_values, to_weight = back(gradient)
-            return [to_values], {"weight": to_weight} | ({} if self.bias is None else {"bias": gradient.sum(axis=0)})
+            return [to_values], {"weight": to_weight} | (
+                {} if self.bias is None else {"bias": gradient.sum(axis=0)}
+            )
 
         whole = Field.whole(*mode.image_shape)
         return Maps(sums[..., None, None], whole, n_multiply_adds=weights["weight"].size), pullback
@@ -148,12 +172,15 @@ class Dense(Layer):
 @final
 @dataclass(frozen=True)
 class Scale(Layer):
-    """Each feature times a coefficient, plus a bias, both learned: the second half of LeNet's subsampling."""
+    """Each feature times a coefficient, plus a bias, both learned: the second half of LeNet's
+    subsampling."""
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"weight": Weight(inputs[0][:1], fill=1), "bias": Weight(inputs[0][:1])}
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         moved, back = ops.scale_and_shift(inputs[0].values, weights["weight"], weights["bias"])
 
         def pullback(gradient: Array) -> Gradients:
@@ -170,8 +197,9 @@ class RadialBasis(Layer):
 
     References
     ----------
-    LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE 1998, equation 7, with codes
-    drawn at random, which the paper names as the alternative to its drawings of characters.
+    LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE
+    1998, equation 7, with codes drawn at random, which the paper names as the alternative to its
+    drawings of characters.
     """
 
     n_units: int
@@ -179,12 +207,18 @@ class RadialBasis(Layer):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"codes": Weight((self.n_units, int(np.prod(inputs[0]))), "signs", learned=False)}
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         values, codes = inputs[0].values, weights["codes"]
         away = values.reshape(len(values), 1, codes.shape[1]) - codes
         scores = -(away * away).sum(axis=2)
 
         def pullback(gradient: Array) -> Gradients:
-            return [(-2 * gradient.reshape(*scores.shape, 1) * away).sum(axis=1).reshape(values.shape)], {}
+            return [
+                (-2 * gradient.reshape(*scores.shape, 1) * away).sum(axis=1).reshape(values.shape)
+            ], {}
 
-        return Maps(scores[..., None, None], Field.whole(*mode.image_shape), n_multiply_adds=codes.size), pullback
+        return Maps(
+            scores[..., None, None], Field.whole(*mode.image_shape), n_multiply_adds=codes.size
+        ), pullback

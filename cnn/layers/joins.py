@@ -9,9 +9,9 @@ from typing import final
 
 import numpy as np
 
-from cnn.layers.layer import Gradients, Layer, Mode, Pullback, plain
-from extraction import Field, Maps, join
-from extraction.arrays import Array, namespace
+from .layer import Gradients, Layer, Mode, Pullback, plain
+from hmax_cnn.extraction import Field, Maps, join
+from hmax_cnn.extraction.arrays import Array, namespace
 
 
 @final
@@ -19,10 +19,14 @@ from extraction.arrays import Array, namespace
 class Flatten(Layer):
     """All values of an image as features of a single place."""
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         values = inputs[0].values
         flat = values.reshape(len(values), int(np.prod(values.shape[1:])), 1, 1)
-        return plain(flat, Field.whole(*mode.image_shape), lambda gradient: gradient.reshape(values.shape))
+        return plain(
+            flat, Field.whole(*mode.image_shape), lambda gradient: gradient.reshape(values.shape)
+        )
 
 
 @final
@@ -30,14 +34,22 @@ class Flatten(Layer):
 class Add(Layer):
     """The sum of several maps of one shape."""
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         if len({maps.shape for maps in inputs}) > 1:
-            msg = f"The maps to add must have one shape, got {', '.join(str(maps.shape) for maps in inputs)}."
+            msg = (
+                "The maps to add must have one shape, got "
+                f"{', '.join(str(maps.shape) for maps in inputs)}."
+            )
             raise ValueError(msg)
         total = inputs[0].values
         for maps in inputs[1:]:
             total = total + maps.values
-        return Maps(total, join(maps.field for maps in inputs)), lambda gradient: ([gradient] * len(inputs), {})
+        return Maps(total, join(maps.field for maps in inputs)), lambda gradient: (
+            [gradient] * len(inputs),
+            {},
+        )
 
 
 @final
@@ -45,9 +57,14 @@ class Add(Layer):
 class Concatenate(Layer):
     """The features of several maps, one after the other."""
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         if len({maps.shape[1:] for maps in inputs}) > 1:
-            msg = f"The maps to concatenate must have one height and width, got {', '.join(str(maps.shape) for maps in inputs)}."
+            msg = (
+                "The maps to concatenate must have one height and width, got "
+                f"{', '.join(str(maps.shape) for maps in inputs)}."
+            )
             raise ValueError(msg)
         xp = namespace(inputs[0].values)
         edges = np.cumsum([0, *(maps.shape[0] for maps in inputs)])
@@ -55,4 +72,7 @@ class Concatenate(Layer):
         def pullback(gradient: Array) -> Gradients:
             return [gradient[:, first:last] for first, last in pairwise(edges)], {}
 
-        return Maps(xp.concatenate([maps.values for maps in inputs], axis=1), join(maps.field for maps in inputs)), pullback
+        return Maps(
+            xp.concatenate([maps.values for maps in inputs], axis=1),
+            join(maps.field for maps in inputs),
+        ), pullback

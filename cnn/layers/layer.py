@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from extraction import Field, Maps
-from extraction.arrays import Array
+from hmax_cnn.extraction import Field, Maps
+from hmax_cnn.extraction.arrays import Array
 
 Shape = tuple[int, int, int]  # features, rows, columns
-Gradients = tuple[Sequence[Array | None], dict[str, Array]]  # of the inputs, and of the weights by name
+Gradients = tuple[
+    Sequence[Array | None], dict[str, Array]
+]  # of the inputs, and of the weights by name
 Pullback = Callable[[Array], Gradients]
 STARTS = ("he", "glorot", "lecun")
 
@@ -25,8 +27,9 @@ class Weight:
     ----------
     shape : tuple of int
     start : {'he', 'glorot', 'lecun', 'signs'}, float or None
-        'he': normal, variance 2 / fan_in; 'glorot': uniform, variance 2 / (fan_in + fan_out); 'lecun': normal, variance 1 / fan_in;
-        'signs': -1 or 1; a number: normal, of this standard deviation; None: all are `fill`.
+        'he': normal, variance 2 / fan_in; 'glorot': uniform, variance 2 / (fan_in + fan_out);
+        'lecun': normal, variance 1 / fan_in; 'signs': -1 or 1; a number: normal, of this standard
+        deviation; None: all are `fill`.
     fan_in, fan_out : int
         How many values a unit reads, and how many units read a value.
     fill : float
@@ -36,7 +39,8 @@ class Weight:
 
     References
     ----------
-    He et al., ICCV 2015, equation 10. Glorot & Bengio, AISTATS 2010, equation 16. LeCun et al., "Efficient BackProp", 1998, equation 16.
+    He et al., ICCV 2015, equation 10. Glorot & Bengio, AISTATS 2010, equation 16. LeCun et al.,
+    "Efficient BackProp", 1998, equation 16.
     """
 
     shape: tuple[int, ...]
@@ -55,7 +59,9 @@ class Weight:
         if self.start == "glorot":
             reach = np.float32(np.sqrt(6 / (self.fan_in + self.fan_out)))
             return (2 * rng.random(self.shape, np.float32) - 1) * reach
-        deviation = {"he": np.sqrt(2 / self.fan_in), "lecun": np.sqrt(1 / self.fan_in)}.get(str(self.start), self.start)
+        deviation = {"he": np.sqrt(2 / self.fan_in), "lecun": np.sqrt(1 / self.fan_in)}.get(
+            str(self.start), self.start
+        )
         return rng.standard_normal(self.shape, np.float32) * np.float32(deviation)
 
 
@@ -93,16 +99,26 @@ class Layer(ABC):
         return {}
 
     @abstractmethod
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         """Its maps, and what carries a gradient on them back to inputs and weights."""
 
 
-def plain(value: Array, seen: Field, pullback: Callable[[Array], Array], n_multiply_adds: int = 0) -> tuple[Maps, Pullback]:
+def plain(
+    value: Array, seen: Field, pullback: Callable[[Array], Array], n_multiply_adds: int = 0
+) -> tuple[Maps, Pullback]:
     """The answer of a layer with one input and no weights."""
-    return Maps(value, seen, n_multiply_adds=n_multiply_adds), lambda gradient: ([pullback(gradient)], {})
+    return Maps(value, seen, n_multiply_adds=n_multiply_adds), lambda gradient: (
+        [pullback(gradient)],
+        {},
+    )
 
 
 def checked_start(start: str | float) -> None:
     if start not in STARTS and not (isinstance(start, int | float) and start >= 0):
-        msg = f"`initial` must be one of {', '.join(map(repr, STARTS))} or a standard deviation, got {start!r}."
+        msg = (
+            f"`initial` must be one of {', '.join(map(repr, STARTS))} or a standard deviation, "
+            f"got {start!r}."
+        )
         raise ValueError(msg)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
-from cnn.layers.layer import Layer, Mode, Pullback, plain
-from extraction import Field, Maps, Span, Window
-from extraction import operations as ops
-from extraction.arrays import Array
-from extraction.fields import LARGEST_PATH
-from extraction.operations.adaptive import bins
+from .layer import Layer, Mode, Pullback, plain
+from hmax_cnn.extraction import Field, Maps, Span, Window
+from hmax_cnn.extraction import operations as ops
+from hmax_cnn.extraction.arrays import Array
+from hmax_cnn.extraction.fields import LARGEST_PATH
+from hmax_cnn.extraction.operations.adaptive import bins
 
 _POOLS = {"max": ops.max_pool, "average": ops.average_pool, "l2": ops.l2_pool}
 
@@ -31,7 +31,8 @@ class Pool(Layer):
     padding : int, (int, int) or ((int, int), (int, int))
         Never wins, and does not count in an average unless `count_padding`.
     partial : bool
-        Whether a last window that reaches beyond the map counts (Caffe's rule, `ceil_mode` of PyTorch).
+        Whether a last window that reaches beyond the map counts (Caffe's rule, `ceil_mode` of
+        PyTorch).
     """
 
     kind: str
@@ -46,20 +47,32 @@ class Pool(Layer):
             msg = f"`kind` must be one of {', '.join(map(repr, _POOLS))}, got {self.kind!r}."
             raise ValueError(msg)
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         maps = inputs[0]
-        window = Window(self.window, self.window if self.stride is None else self.stride, self.padding)
+        window = Window(
+            self.window, self.window if self.stride is None else self.stride, self.padding
+        )
         if self.partial:
             window = _with_partial(window, *maps.shape[1:])
-        options = {"count_padding": True} if self.kind == "average" and self.count_padding else {}
-        pooled, back = _POOLS[self.kind](maps.values, window.size, window.stride, window.padding, **options)
+        if self.kind == "average" and self.count_padding:
+            options = {"count_padding": True}
+        else:
+            options = {}
+        pooled, back = _POOLS[self.kind](
+            maps.values, window.size, window.stride, window.padding, **options
+        )
         return plain(pooled, maps.field.through(window), back)
 
 
 def _with_partial(window: Window, *sides: int) -> Window:
-    """The window with enough padding at the end for a last one that starts inside the map or its padding at the start."""
+    """The window with enough padding at the end for a last one that starts inside the map or its
+    padding at the start."""
     padding = []
-    for n, size, stride, (before, after) in zip(sides, window.size, window.stride, window.padding, strict=True):
+    for n, size, stride, (before, after) in zip(
+        sides, window.size, window.stride, window.padding, strict=True
+    ):
         n_more = -(-max(0, n + before + after - size) // stride)
         if n_more * stride >= n + before:
             n_more -= 1
@@ -87,13 +100,23 @@ class AdaptivePool(Layer):
             msg = f"`kind` must be 'average' or 'max', got {self.kind!r}."
             raise ValueError(msg)
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         maps = inputs[0]
-        pooled, back = (ops.adaptive_average_pool if self.kind == "average" else ops.adaptive_max_pool)(maps.values, self.grid)
+        pooled, back = (
+            ops.adaptive_average_pool if self.kind == "average" else ops.adaptive_max_pool
+        )(maps.values, self.grid)
         if self.grid == (1, 1):
             return plain(pooled, Field.whole(*mode.image_shape), back)
-        (y, even_down), (x, even_across) = (_binned(*axis) for axis in zip((maps.field.y, maps.field.x), self.grid, maps.shape[1:], strict=True))
-        status = maps.field.status if even_down and even_across else LARGEST_PATH
+        (y, even_down), (x, even_across) = (
+            _binned(*axis)
+            for axis in zip((maps.field.y, maps.field.x), self.grid, maps.shape[1:], strict=True)
+        )
+        if even_down and even_across:
+            status = maps.field.status
+        else:
+            status = LARGEST_PATH
         return plain(pooled, Field(y, x, status), back)
 
 
@@ -102,5 +125,10 @@ def _binned(span: Span, n_places: int, side: int) -> tuple[Span, bool]:
     widest = max(last - first for first, last in bins(n_places, side))
     step = Fraction(side, n_places)
     even = side % n_places == 0
-    reach = widest - 1 if even else widest
-    return Span(span.size + reach * span.step, step * span.step, span.first + (step - 1) / 2 * span.step), even
+    if even:
+        reach = widest - 1
+    else:
+        reach = widest
+    return Span(
+        span.size + reach * span.step, step * span.step, span.first + (step - 1) / 2 * span.step
+    ), even

@@ -9,11 +9,11 @@ from typing import Any, final
 
 import numpy as np
 
-from cnn.layers.layer import Gradients, Layer, Mode, Pullback, Shape, Weight, plain
-from extraction import Maps, Window
-from extraction import operations as ops
-from extraction.arrays import Array, namespace
-from extraction.fields import LARGEST_PATH
+from .layer import Gradients, Layer, Mode, Pullback, Shape, Weight, plain
+from hmax_cnn.extraction import Maps, Window
+from hmax_cnn.extraction import operations as ops
+from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.fields import LARGEST_PATH
 
 _ACTIVATIONS = {
     "relu": ops.relu, "leaky_relu": ops.leaky_relu, "elu": ops.elu, "maxout": ops.maxout, "sigmoid": ops.sigmoid, "tanh": ops.tanh,
@@ -42,10 +42,15 @@ class Activation(Layer):
             msg = f"`kind` must be one of {', '.join(map(repr, _ACTIVATIONS))}, got {self.kind!r}."
             raise ValueError(msg)
         if self.kind in ("maxout", "l2") and "group" not in self.options:
-            msg = f"`options` of {self.kind!r} must give `group`, the number of features that make one, got {dict(self.options)!r}."
+            msg = (
+                f"`options` of {self.kind!r} must give `group`, the number of features that make "
+                f"one, got {dict(self.options)!r}."
+            )
             raise ValueError(msg)
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         active, back = _ACTIVATIONS[self.kind](inputs[0].values, **self.options)
         return plain(active, inputs[0].field, back)
 
@@ -60,8 +65,12 @@ class LocalResponse(Layer):
     power: float = 0.75
     offset: float = 2.0
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
-        normalised, back = ops.local_response_normalisation(inputs[0].values, self.size, self.scale, self.power, self.offset)
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
+        normalised, back = ops.local_response_normalisation(
+            inputs[0].values, self.size, self.scale, self.power, self.offset
+        )
         return plain(normalised, inputs[0].field, back)
 
 
@@ -70,16 +79,25 @@ class LocalResponse(Layer):
 class LocalContrast(Layer):
     """Local contrast normalisation; the parameters are those of `local_contrast_normalisation`.
 
-    Its divisor is at least the mean over the map, so that a unit depends a little on the whole image: the field's status says so.
+    Its divisor is at least the mean over the map, so that a unit depends a little on the whole
+    image: the field's status says so.
     """
 
     window: int = 9
     sigma: float = 1.591
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
-        normalised, back = ops.local_contrast_normalisation(inputs[0].values, self.window, self.sigma)
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
+        normalised, back = ops.local_contrast_normalisation(
+            inputs[0].values, self.window, self.sigma
+        )
         twice = Window(2 * self.window - 1, padding=self.window - 1)
-        return plain(normalised, dataclasses.replace(inputs[0].field.through(twice), status=LARGEST_PATH), back)
+        return plain(
+            normalised,
+            dataclasses.replace(inputs[0].field.through(twice), status=LARGEST_PATH),
+            back,
+        )
 
 
 @final
@@ -107,11 +125,15 @@ class BatchNorm(Layer):
             "running_var": Weight(shape, fill=1, learned=False),
         }
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         values, scale, shift = inputs[0].values, weights["weight"], weights["bias"]
         if not mode.training:
             return self._at_rest(inputs[0], weights)
-        normalised, back, mean, variance = ops.batch_normalisation(values, scale, shift, self.epsilon)
+        normalised, back, mean, variance = ops.batch_normalisation(
+            values, scale, shift, self.epsilon
+        )
         n_values = values.size // values.shape[1]
         measured = {"running_mean": mean, "running_var": variance * (n_values / (n_values - 1))}
         for name, new in measured.items():
@@ -126,11 +148,16 @@ class BatchNorm(Layer):
     def _at_rest(self, maps: Maps, weights: Mapping[str, Array]) -> tuple[Maps, Pullback]:
         over = 1 / namespace(maps.values).sqrt(weights["running_var"] + self.epsilon)
         scale = weights["weight"] * over
-        moved, back = ops.scale_and_shift(maps.values, scale, weights["bias"] - weights["running_mean"] * scale)
+        moved, back = ops.scale_and_shift(
+            maps.values, scale, weights["bias"] - weights["running_mean"] * scale
+        )
 
         def pullback(gradient: Array) -> Gradients:
             to_values, to_scale, to_shift = back(gradient)
-            return [to_values], {"weight": over * (to_scale - weights["running_mean"] * to_shift), "bias": to_shift}
+            return [to_values], {
+                "weight": over * (to_scale - weights["running_mean"] * to_shift),
+                "bias": to_shift,
+            }
 
         return Maps(moved, maps.field), pullback
 
@@ -152,10 +179,14 @@ class Dropout(Layer):
             msg = f"`rate` must be at least 0 and below 1, got {self.rate!r}."
             raise ValueError(msg)
 
-    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> tuple[Maps, Pullback]:
+    def run(
+        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
+    ) -> tuple[Maps, Pullback]:
         values = inputs[0].values
         if not mode.training or self.rate == 0:
             return plain(values, inputs[0].field, lambda gradient: gradient)
         kept = np.random.default_rng(mode.seed).random(values.shape, np.float32) >= self.rate
-        mask = namespace(values).asarray(kept.astype(values.dtype) / np.asarray(1 - self.rate, values.dtype))
+        mask = namespace(values).asarray(
+            kept.astype(values.dtype) / np.asarray(1 - self.rate, values.dtype)
+        )
         return plain(values * mask, inputs[0].field, lambda gradient: gradient * mask)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data.stimuli.gratings import axes
-from data.stimuli.sets import Screen, Stimuli, crossed, placed, positive, within
+from .gratings import axes
+from .sets import Screen, Stimuli, crossed, placed, positive, within
 
 
 def bars(
@@ -23,9 +23,11 @@ def bars(
     Parameters
     ----------
     screen : Screen or (int, int)
-        Height and width in pixels; a Screen with `pixels_per_degree` makes all lengths degrees of visual angle.
+        Height and width in pixels; a Screen with `pixels_per_degree` makes all lengths degrees of
+        visual angle.
     orientations : sequence of float
-        Direction across the bar, in degrees counterclockwise from the x axis: at 0 the bar is vertical.
+        Direction across the bar, in degrees counterclockwise from the x axis: at 0 the bar is
+        vertical.
     widths, lengths : sequence of float
         Across and along, in pixels (or degrees); edges are smoothed over one pixel.
     contrasts : sequence of float
@@ -46,9 +48,13 @@ def bars(
         contrast=within("contrasts", contrasts, -1, 1),
     )
 
-    def draw(y: float, x: float, orientation: float, width: float, length: float, contrast: float) -> np.ndarray:
+    def draw(
+        y: float, x: float, orientation: float, width: float, length: float, contrast: float
+    ) -> np.ndarray:
         across, along = axes(screen, y, x, orientation)
-        return screen.shown(_covered(across, width, screen.pixel) * _covered(along, length, screen.pixel), contrast)
+        return screen.shown(
+            _covered(across, width, screen.pixel) * _covered(along, length, screen.pixel), contrast
+        )
 
     units = {"orientation": "degrees"} | dict.fromkeys(("width", "length", "y", "x"), screen.length)
     return Stimuli(placed(table, screen, positions), draw, units, "bar", screen.settings())
@@ -60,7 +66,8 @@ def edges(
     contrasts: Sequence[float] = (1.0,),
     positions: Sequence[tuple[float, float]] | None = None,
 ) -> Stimuli:
-    """Straight edges between a light half, towards `orientation` (in degrees counterclockwise from the x axis), and a dark one.
+    """Straight edges between a light half, towards `orientation` (in degrees counterclockwise from
+    the x axis), and a dark one.
 
     Parameters
     ----------
@@ -85,9 +92,14 @@ def edges(
 
 
 def spots(
-    screen: Screen | Sequence[int], size: float = 4.0, step: float | None = None, contrasts: Sequence[float] = (1.0, -1.0), margin: float = 0.0
+    screen: Screen | Sequence[int],
+    size: float = 4.0,
+    step: float | None = None,
+    contrasts: Sequence[float] = (1.0, -1.0),
+    margin: float = 0.0,
 ) -> Stimuli:
-    """One square spot at a time, at every place of a grid in the middle of the screen: sparse noise in its simplest form.
+    """One square spot at a time, at every place of a grid in the middle of the screen: sparse noise
+    in its simplest form.
 
     Parameters
     ----------
@@ -106,29 +118,50 @@ def spots(
 
     References
     ----------
-    Jones & Palmer, "The two-dimensional spatial structure of simple receptive fields in cat striate cortex", J Neurophysiol 1987.
+    Jones & Palmer, "The two-dimensional spatial structure of simple receptive fields in cat striate
+    cortex", J Neurophysiol 1987.
     """
     screen = Screen.of(screen)
     (size,) = positive("size", [size])
     (step,) = positive("step", [size if step is None else step])
     within("margin", [margin], 0, np.inf)
     ends = screen.height * screen.pixel, screen.width * screen.pixel
-    counts = [int((end - 2 * margin - size) / step + 1 + 1e-9) if end - 2 * margin >= size - 1e-9 else 0 for end in ends]
-    ys, xs = (end / 2 + step * (np.arange(count) - (count - 1) / 2) - screen.pixel / 2 for end, count in zip(ends, counts, strict=True))
+    counts = [
+        int((end - 2 * margin - size) / step + 1 + 1e-9) if end - 2 * margin >= size - 1e-9 else 0
+        for end in ends
+    ]
+    ys, xs = (
+        end / 2 + step * (np.arange(count) - (count - 1) / 2) - screen.pixel / 2
+        for end, count in zip(ends, counts, strict=True)
+    )
     if min(counts) < 1:
-        msg = f"`size` must fit into the screen of {ends[0]:g} x {ends[1]:g} {screen.length} without its margin, got {size:g} and {margin:g}."
+        msg = (
+            f"`size` must fit into the screen of {ends[0]:g} x {ends[1]:g} {screen.length} "
+            f"without its margin, got {size:g} and {margin:g}."
+        )
         raise ValueError(msg)
     table = crossed(contrast=within("contrasts", contrasts, -1, 1))
 
     def draw(y: float, x: float, contrast: float) -> np.ndarray:
         down, right = screen.around(y, x)
-        return screen.shown(_covered(down, size, screen.pixel) * _covered(right, size, screen.pixel), contrast)
+        return screen.shown(
+            _covered(down, size, screen.pixel) * _covered(right, size, screen.pixel), contrast
+        )
 
     places = [(float(y), float(x)) for y in ys for x in xs]
-    return Stimuli(placed(table, screen, places), draw, {"y": screen.length, "x": screen.length}, "spot", {"size": size} | screen.settings())
+    return Stimuli(
+        placed(table, screen, places),
+        draw,
+        {"y": screen.length, "x": screen.length},
+        "spot",
+        {"size": size} | screen.settings(),
+    )
 
 
 def _covered(distance: np.ndarray, width: float, pixel: float) -> np.ndarray:
     """Share of each pixel that lies within half a width."""
-    low, high = np.maximum(distance - pixel / 2, -width / 2), np.minimum(distance + pixel / 2, width / 2)
+    low, high = (
+        np.maximum(distance - pixel / 2, -width / 2),
+        np.minimum(distance + pixel / 2, width / 2),
+    )
     return np.clip(high - low, 0, None) / pixel

@@ -1,8 +1,9 @@
 """Gratings, Gabor patches, plaids, and gratings with a surround.
 
-`orientation` is everywhere the direction across the stripes, in degrees counterclockwise from the x axis, as HMAX labels its filters: at 0
-the stripes are vertical. `phase` is in degrees at the middle of the patch; a grating that drifts is one image per phase: rising phases move it
-against `orientation`, by a wavelength in 360 degrees.
+`orientation` is everywhere the direction across the stripes, in degrees counterclockwise from the x
+axis, as HMAX labels its filters: at 0 the stripes are vertical. `phase` is in degrees at the middle
+of the patch; a grating that drifts is one image per phase: rising phases move it against
+`orientation`, by a wavelength in 360 degrees.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data.stimuli.sets import Screen, Stimuli, crossed, placed, positive, within
+from .sets import Screen, Stimuli, crossed, placed, positive, within
 
 WAVES = ("sine", "square")
 _DEGREES = {"orientation": "degrees", "phase": "degrees"}
@@ -32,7 +33,8 @@ def gratings(
     Parameters
     ----------
     screen : Screen or (int, int)
-        Height and width in pixels; a Screen with `pixels_per_degree` makes all lengths degrees of visual angle.
+        Height and width in pixels; a Screen with `pixels_per_degree` makes all lengths degrees of
+        visual angle.
     orientations : sequence of float
         Direction across the stripes, in degrees.
     frequencies : sequence of float
@@ -42,11 +44,14 @@ def gratings(
     contrasts : sequence of float
         From 0 to 1.
     diameters : sequence of float or None
-        Of the aperture, in pixels (or degrees), its edge smoothed over one pixel; None fills the screen.
+        Of the aperture, in pixels (or degrees), its edge smoothed over one pixel; None fills the
+        screen.
     positions : sequence of (float, float) or None
-        Middles (y, x) from the centre of the first pixel, in pixels (or degrees); None is the middle of the screen.
+        Middles (y, x) from the centre of the first pixel, in pixels (or degrees); None is the
+        middle of the screen.
     wave : {'sine', 'square'}
-        A square wave is averaged over each pixel's extent across the stripes, so that edges are smooth.
+        A square wave is averaged over each pixel's extent across the stripes, so that edges are
+        smooth.
 
     Returns
     -------
@@ -63,15 +68,35 @@ def gratings(
         msg = f"`wave` must be one of {', '.join(map(repr, WAVES))}, got {wave!r}."
         raise ValueError(msg)
     table = crossed(
-        orientation=orientations, frequency=_frequencies(screen, frequencies), contrast=within("contrasts", contrasts, 0, 1), phase=phases
+        orientation=orientations,
+        frequency=_frequencies(screen, frequencies),
+        contrast=within("contrasts", contrasts, 0, 1),
+        phase=phases,
     )
-    table = table.assign(diameter=np.inf) if diameters is None else table.merge(crossed(diameter=positive("diameters", diameters)), how="cross")
+    if diameters is None:
+        table = table.assign(diameter=np.inf)
+    else:
+        table = table.merge(crossed(diameter=positive("diameters", diameters)), how="cross")
 
-    def draw(y: float, x: float, orientation: float, frequency: float, contrast: float, phase: float, diameter: float) -> np.ndarray:
+    def draw(
+        y: float,
+        x: float,
+        orientation: float,
+        frequency: float,
+        contrast: float,
+        phase: float,
+        diameter: float,
+    ) -> np.ndarray:
         pattern = _wave(screen, y, x, orientation, frequency, phase, wave)
         return screen.shown(pattern * disc(screen, y, x, diameter), contrast)
 
-    return Stimuli(placed(table, screen, positions), draw, _units(screen), "grating", {"wave": wave} | screen.settings())
+    return Stimuli(
+        placed(table, screen, positions),
+        draw,
+        _units(screen),
+        "grating",
+        {"wave": wave} | screen.settings(),
+    )
 
 
 def gabors(
@@ -109,13 +134,27 @@ def gabors(
         phase=phases,
     )
 
-    def draw(y: float, x: float, orientation: float, frequency: float, sigma: float, contrast: float, phase: float) -> np.ndarray:
+    def draw(
+        y: float,
+        x: float,
+        orientation: float,
+        frequency: float,
+        sigma: float,
+        contrast: float,
+        phase: float,
+    ) -> np.ndarray:
         across, along = axes(screen, y, x, orientation)
         envelope = np.exp(-(across**2 + (ratio * along) ** 2) / (2 * sigma**2))
-        return screen.shown(envelope * np.cos(2 * np.pi * frequency * across + np.radians(phase)), contrast)
+        return screen.shown(
+            envelope * np.cos(2 * np.pi * frequency * across + np.radians(phase)), contrast
+        )
 
     return Stimuli(
-        placed(table, screen, positions), draw, _units(screen) | {"sigma": screen.length}, "gabor", {"aspect_ratio": ratio} | screen.settings()
+        placed(table, screen, positions),
+        draw,
+        _units(screen) | {"sigma": screen.length},
+        "gabor",
+        {"aspect_ratio": ratio} | screen.settings(),
     )
 
 
@@ -148,7 +187,10 @@ def cross_orientation(
     Stimuli
     """
     screen = Screen.of(screen)
-    reach = np.inf if diameter is None else positive("diameter", [diameter])[0]
+    if diameter is None:
+        reach = np.inf
+    else:
+        reach = positive("diameter", [diameter])[0]
     table = crossed(
         orientation=orientations,
         frequency=_frequencies(screen, frequencies),
@@ -158,17 +200,36 @@ def cross_orientation(
         phase=phases,
     )
     if (table["contrast"] + table["mask_contrast"]).max() > 1:
-        msg = f"`contrasts` and `mask_contrasts` must add up to at most 1, got {max(contrasts)} and {max(mask_contrasts)}."
+        msg = (
+            f"`contrasts` and `mask_contrasts` must add up to at most 1, got {max(contrasts)} "
+            f"and {max(mask_contrasts)}."
+        )
         raise ValueError(msg)
 
     def draw(
-        y: float, x: float, orientation: float, frequency: float, angle: float, contrast: float, mask_contrast: float, phase: float
+        y: float,
+        x: float,
+        orientation: float,
+        frequency: float,
+        angle: float,
+        contrast: float,
+        mask_contrast: float,
+        phase: float,
     ) -> np.ndarray:
-        test, mask = (_wave(screen, y, x, direction, frequency, phase, "sine") for direction in (orientation, orientation + angle))
+        test, mask = (
+            _wave(screen, y, x, direction, frequency, phase, "sine")
+            for direction in (orientation, orientation + angle)
+        )
         return screen.shown((contrast * test + mask_contrast * mask) * disc(screen, y, x, reach))
 
     units = _units(screen) | {"angle": "degrees"}
-    return Stimuli(placed(table, screen, positions), draw, units, "cross", {"diameter": reach} | screen.settings())
+    return Stimuli(
+        placed(table, screen, positions),
+        draw,
+        units,
+        "cross",
+        {"diameter": reach} | screen.settings(),
+    )
 
 
 def plaids(
@@ -180,8 +241,11 @@ def plaids(
     diameter: float | None = None,
     positions: Sequence[tuple[float, float]] | None = None,
 ) -> Stimuli:
-    """Two gratings of equal contrast (0.5) across each other; `orientation` is the first's, the second lies `angle` degrees on."""
-    return cross_orientation(screen, orientations, frequencies, (angle,), (0.5,), (0.5,), phases, diameter, positions)
+    """Two gratings of equal contrast (0.5) across each other; `orientation` is the first's, the
+    second lies `angle` degrees on."""
+    return cross_orientation(
+        screen, orientations, frequencies, (angle,), (0.5,), (0.5,), phases, diameter, positions
+    )
 
 
 def centre_surround(
@@ -215,28 +279,52 @@ def centre_surround(
     """
     screen = Screen.of(screen)
     if not 0 < diameter < surround_diameter:
-        msg = f"`diameter` must be positive and less than `surround_diameter`, got {diameter} and {surround_diameter}."
+        msg = (
+            f"`diameter` must be positive and less than `surround_diameter`, got {diameter} and "
+            f"{surround_diameter}."
+        )
         raise ValueError(msg)
     within("contrast", [contrast], 0, 1)
     within("surround_contrast", [surround_contrast], 0, 1)
-    table = crossed(orientation=orientations, frequency=_frequencies(screen, frequencies), angle=angles, phase=phases)
+    table = crossed(
+        orientation=orientations,
+        frequency=_frequencies(screen, frequencies),
+        angle=angles,
+        phase=phases,
+    )
 
-    def draw(y: float, x: float, orientation: float, frequency: float, angle: float, phase: float) -> np.ndarray:
+    def draw(
+        y: float, x: float, orientation: float, frequency: float, angle: float, phase: float
+    ) -> np.ndarray:
         middle, outer = disc(screen, y, x, diameter), disc(screen, y, x, surround_diameter)
         centre = contrast * middle * _wave(screen, y, x, orientation, frequency, phase, "sine")
-        ring = surround_contrast * (outer - middle) * _wave(screen, y, x, orientation + angle, frequency, phase, "sine")
+        ring = (
+            surround_contrast
+            * (outer - middle)
+            * _wave(screen, y, x, orientation + angle, frequency, phase, "sine")
+        )
         return screen.shown(centre + ring)
 
-    known = {"diameter": diameter, "surround_diameter": surround_diameter, "contrast": contrast, "surround_contrast": surround_contrast}
+    known = {
+        "diameter": diameter,
+        "surround_diameter": surround_diameter,
+        "contrast": contrast,
+        "surround_contrast": surround_contrast,
+    }
     units = _units(screen) | {"angle": "degrees"}
-    return Stimuli(placed(table, screen, positions), draw, units, "surround", known | screen.settings())
+    return Stimuli(
+        placed(table, screen, positions), draw, units, "surround", known | screen.settings()
+    )
 
 
 def axes(screen: Screen, y: float, x: float, orientation: float) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of every pixel from a place, across and along stripes of this orientation, in the unit of lengths."""
+    """Distance of every pixel from a place, across and along stripes of this orientation, in the
+    unit of lengths."""
     down, right = screen.around(y, x)
     angle = np.radians(orientation)
-    return right * np.cos(angle) - down * np.sin(angle), right * np.sin(angle) + down * np.cos(angle)
+    return right * np.cos(angle) - down * np.sin(angle), right * np.sin(angle) + down * np.cos(
+        angle
+    )
 
 
 def disc(screen: Screen, y: float, x: float, diameter: float) -> np.ndarray | float:
@@ -247,7 +335,15 @@ def disc(screen: Screen, y: float, x: float, diameter: float) -> np.ndarray | fl
     return np.clip((diameter / 2 - np.hypot(down, right)) / screen.pixel + 0.5, 0, 1)
 
 
-def _wave(screen: Screen, y: float, x: float, orientation: float, frequency: float, phase: float, wave: str) -> np.ndarray:
+def _wave(
+    screen: Screen,
+    y: float,
+    x: float,
+    orientation: float,
+    frequency: float,
+    phase: float,
+    wave: str,
+) -> np.ndarray:
     across, _ = axes(screen, y, x, orientation)
     turns = frequency * across + phase / 360
     if wave == "sine":
@@ -265,7 +361,8 @@ def _frequencies(screen: Screen, frequencies: Sequence[float]) -> list[float]:
     checked = positive("frequencies", frequencies)
     if max(checked, default=0) * screen.pixel > 0.5:
         msg = (
-            f"`frequencies` must be at most {0.5 / screen.pixel:g} {screen.frequency} (half a cycle per pixel: finer stripes cannot be shown), "
+            f"`frequencies` must be at most {0.5 / screen.pixel:g} {screen.frequency} (half "
+            "a cycle per pixel: finer stripes cannot be shown), "
             f"got {max(checked)}."
         )
         raise ValueError(msg)
@@ -273,4 +370,9 @@ def _frequencies(screen: Screen, frequencies: Sequence[float]) -> list[float]:
 
 
 def _units(screen: Screen) -> dict[str, str]:
-    return _DEGREES | {"frequency": screen.frequency, "diameter": screen.length, "y": screen.length, "x": screen.length}
+    return _DEGREES | {
+        "frequency": screen.frequency,
+        "diameter": screen.length,
+        "y": screen.length,
+        "x": screen.length,
+    }

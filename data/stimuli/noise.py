@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from data.seeds import check_seed, generator
-from data.spectra import random_phases, with_spectrum
-from data.stimuli.sets import Screen, Stimuli, crossed, numbered, positive, within
+from ..seeds import check_seed, generator
+from ..spectra import random_phases, with_spectrum
+from .sets import Screen, Stimuli, crossed, numbered, positive, within
 
 
 def sparse_noise(
-    screen: Screen | Sequence[int], n_images: int, size: int = 4, density: float = 0.1, contrast: float = 1.0, random_state: int = 0
+    screen: Screen | Sequence[int],
+    n_images: int,
+    size: int = 4,
+    density: float = 0.1,
+    contrast: float = 1.0,
+    random_state: int = 0,
 ) -> Stimuli:
     """Light and dark squares on a grid, a few at a time.
 
@@ -47,14 +52,30 @@ def sparse_noise(
     def draw(number: int) -> np.ndarray:
         rng = generator("sparse noise", random_state, number)
         signs = np.where(rng.random(cells) < density, rng.choice([-1.0, 1.0], cells), 0.0)
-        return screen.shown(np.kron(signs, np.ones((size, size)))[: screen.height, : screen.width], contrast)
+        return screen.shown(
+            np.kron(signs, np.ones((size, size)))[: screen.height, : screen.width], contrast
+        )
 
-    settings = {"size": size, "density": density, "contrast": contrast, "random_state": random_state} | screen.settings()
-    return Stimuli(crossed(number=numbered("n_images", n_images)), draw, name="sparse", settings=settings)
+    settings = {
+        "size": size,
+        "density": density,
+        "contrast": contrast,
+        "random_state": random_state,
+    } | screen.settings()
+    return Stimuli(
+        crossed(number=numbered("n_images", n_images)), draw, name="sparse", settings=settings
+    )
 
 
-def coloured_noise(screen: Screen | Sequence[int], n_images: int, exponent: float = 1.0, contrast: float = 0.3, random_state: int = 0) -> Stimuli:
-    """Gaussian noise whose amplitude falls as 1 / frequency^exponent: 0 is white, 1 has the spectrum of natural scenes.
+def coloured_noise(
+    screen: Screen | Sequence[int],
+    n_images: int,
+    exponent: float = 1.0,
+    contrast: float = 0.3,
+    random_state: int = 0,
+) -> Stimuli:
+    """Gaussian noise whose amplitude falls as 1 / frequency^exponent: 0 is white, 1 has the
+    spectrum of natural scenes.
 
     Parameters
     ----------
@@ -62,8 +83,9 @@ def coloured_noise(screen: Screen | Sequence[int], n_images: int, exponent: floa
         As in `sparse_noise`.
     exponent : float
     contrast : float
-        Standard deviation over mean luminance (root-mean-square contrast), the same in every image; values are cut at no light and at twice
-        the background, so where much is cut it comes out a little lower.
+        Standard deviation over mean luminance (root-mean-square contrast), the same in every image;
+        values are cut at no light and at twice the background, so where much is cut it comes out a
+        little lower.
 
     Returns
     -------
@@ -71,33 +93,50 @@ def coloured_noise(screen: Screen | Sequence[int], n_images: int, exponent: floa
 
     References
     ----------
-    Field, "Relations between the statistics of natural images and the response properties of cortical cells", JOSA A 1987.
+    Field, "Relations between the statistics of natural images and the response properties of
+    cortical cells", JOSA A 1987.
     """
     screen = Screen.of(screen)
     positive("contrast", [contrast])
     within("exponent", [exponent], -10, 10)
     check_seed(random_state)
-    vertical, horizontal = np.fft.fftfreq(screen.height)[:, None], np.fft.rfftfreq(screen.width)[None]
+    vertical, horizontal = (
+        np.fft.fftfreq(screen.height)[:, None],
+        np.fft.rfftfreq(screen.width)[None],
+    )
     radius = np.hypot(vertical, horizontal)
     falloff = np.where(radius > 0, np.where(radius > 0, radius, 1.0) ** -exponent, 0.0)
 
     def draw(number: int) -> np.ndarray:
-        white = generator(f"noise {exponent}", random_state, number).standard_normal((screen.height, screen.width))
+        white = generator(f"noise {exponent}", random_state, number).standard_normal(
+            (screen.height, screen.width)
+        )
         pattern = np.fft.irfft2(np.fft.rfft2(white) * falloff, s=white.shape)
         deviation = pattern.std()
-        return screen.shown(np.clip(contrast * pattern / (deviation if deviation > 0 else 1.0), -1, 1))
+        return screen.shown(
+            np.clip(contrast * pattern / (deviation if deviation > 0 else 1.0), -1, 1)
+        )
 
-    settings = {"exponent": exponent, "contrast": contrast, "random_state": random_state} | screen.settings()
-    return Stimuli(crossed(number=numbered("n_images", n_images)), draw, name="noise", settings=settings)
+    settings = {
+        "exponent": exponent,
+        "contrast": contrast,
+        "random_state": random_state,
+    } | screen.settings()
+    return Stimuli(
+        crossed(number=numbered("n_images", n_images)), draw, name="noise", settings=settings
+    )
 
 
-def white_noise(screen: Screen | Sequence[int], n_images: int, contrast: float = 0.3, random_state: int = 0) -> Stimuli:
+def white_noise(
+    screen: Screen | Sequence[int], n_images: int, contrast: float = 0.3, random_state: int = 0
+) -> Stimuli:
     """Gaussian noise, independent in every pixel; parameters as in `coloured_noise`."""
     return coloured_noise(screen, n_images, 0.0, contrast, random_state)
 
 
 def phase_scrambled(images: Any, random_state: int = 0) -> Stimuli:
-    """Pictures with their amplitude spectrum kept and all phases random; mean luminance is kept, values may leave the picture's range.
+    """Pictures with their amplitude spectrum kept and all phases random; mean luminance is kept,
+    values may leave the picture's range.
 
     Parameters
     ----------
@@ -111,16 +150,24 @@ def phase_scrambled(images: Any, random_state: int = 0) -> Stimuli:
 
     def draw(number: int) -> np.ndarray:
         picture = _grey(images, number)
-        return random_phases(picture, 1.0, generator("phase-scrambled", random_state, number)).astype(np.float32)
+        return random_phases(
+            picture, 1.0, generator("phase-scrambled", random_state, number)
+        ).astype(np.float32)
 
-    return Stimuli(crossed(number=_each(images)), draw, name="scrambled", settings={"random_state": random_state})
+    return Stimuli(
+        crossed(number=_each(images)),
+        draw,
+        name="scrambled",
+        settings={"random_state": random_state},
+    )
 
 
 def texture_matched(images: Any, n_iterations: int = 20, random_state: int = 0) -> Stimuli:
     """Noise with the histogram and the amplitude spectrum of each picture, and nothing else of it.
 
-    The two are imposed in turn; the histogram is exact, the spectrum as close as `n_iterations` bring it. This matches first- and
-    second-order statistics only: it is no synthesis of higher-order texture statistics.
+    The two are imposed in turn; the histogram is exact, the spectrum as close as `n_iterations`
+    bring it. This matches first- and second-order statistics only: it is no synthesis of
+    higher-order texture statistics.
 
     Parameters
     ----------
@@ -134,16 +181,25 @@ def texture_matched(images: Any, n_iterations: int = 20, random_state: int = 0) 
 
     References
     ----------
-    Schreiber & Schmitz, "Improved surrogate data for nonlinearity tests", Phys Rev Lett 1996 (iterated amplitude adjustment).
+    Schreiber & Schmitz, "Improved surrogate data for nonlinearity tests", Phys Rev Lett 1996
+    (iterated amplitude adjustment).
     """
 
     def draw(number: int) -> np.ndarray:
         picture = _grey(images, number)
         ordered = np.sort(picture, axis=None)
-        found = generator("texture-matched", random_state, number).permutation(ordered).reshape(picture.shape)
+        found = (
+            generator("texture-matched", random_state, number)
+            .permutation(ordered)
+            .reshape(picture.shape)
+        )
         amplitude = np.abs(np.fft.rfft2(picture))
         for _ in range(n_iterations):
-            ranks = with_spectrum(found, amplitude).argsort(axis=None, kind="stable").argsort(kind="stable")
+            ranks = (
+                with_spectrum(found, amplitude)
+                .argsort(axis=None, kind="stable")
+                .argsort(kind="stable")
+            )
             found = ordered[ranks].reshape(picture.shape)
         return found.astype(np.float32)
 
@@ -154,7 +210,10 @@ def texture_matched(images: Any, n_iterations: int = 20, random_state: int = 0) 
 def _grey(images: Any, index: int) -> np.ndarray:
     picture = np.asarray(images[index], dtype=float)
     if picture.ndim != 2:
-        msg = f"`images` must be grey, of shape (height, width), got {picture.shape} for image {index}. Convert with extraction.Pixels or a mean."
+        msg = (
+            f"`images` must be grey, of shape (height, width), got {picture.shape} for image "
+            f"{index}. Convert with extraction.Pixels or a mean."
+        )
         raise ValueError(msg)
     return picture
 

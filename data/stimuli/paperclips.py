@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from data.seeds import check_seed, generator
-from data.stimuli.sets import Screen, Stimuli, crossed, numbered, placed, positive, within
+from ..seeds import check_seed, generator
+from .sets import Screen, Stimuli, crossed, numbered, placed, positive, within
 
 AXES = ("y", "x", "z")
 _FINER = 2  # drawn so many times larger, then averaged
@@ -31,7 +31,8 @@ def paperclips(
     Parameters
     ----------
     screen : Screen or (int, int)
-        Height and width in pixels; a Screen with `pixels_per_degree` makes lengths degrees of visual angle.
+        Height and width in pixels; a Screen with `pixels_per_degree` makes lengths degrees of
+        visual angle.
     n_objects : int
         Different wires; wire i is the same for every view, size, position and number of wires.
     views : sequence of float
@@ -41,8 +42,8 @@ def paperclips(
     positions : sequence of (float, float) or None
         Middles (y, x); None is the middle of the screen.
     axis : {'y', 'x', 'z'}
-        Rotation about the vertical (rising views bring the left side towards the viewer), the horizontal (the lower side), or the line of
-        sight (counterclockwise, in the plane).
+        Rotation about the vertical (rising views bring the left side towards the viewer), the
+        horizontal (the lower side), or the line of sight (counterclockwise, in the plane).
     n_segments : int
         Straight pieces of equal length.
     thickness : float
@@ -52,12 +53,14 @@ def paperclips(
     Returns
     -------
     Stimuli
-        Columns y, x, object, size, view; dark to light wires on the background, shaded by a light from the upper left.
+        Columns y, x, object, size, view; dark to light wires on the background, shaded by a light
+        from the upper left.
 
     References
     ----------
-    Logothetis, Pauls & Poggio, "Shape representation in the inferior temporal cortex of monkeys", Curr Biol 1995.
-    Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience 1999.
+    Logothetis, Pauls & Poggio, "Shape representation in the inferior temporal cortex of monkeys",
+    Curr Biol 1995. Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex",
+    Nature Neuroscience 1999.
     """
     screen = Screen.of(screen)
     if axis not in AXES:
@@ -69,22 +72,36 @@ def paperclips(
     positive("thickness", [thickness])
     within("thickness", [thickness], 0, 0.2)
     check_seed(random_state)
-    table = crossed(object=numbered("n_objects", n_objects), size=positive("sizes", sizes), view=views)
+    table = crossed(
+        object=numbered("n_objects", n_objects), size=positive("sizes", sizes), view=views
+    )
 
     def draw(y: float, x: float, object: int, size: float, view: float) -> np.ndarray:
-        wire = (1 - thickness) * _wire(generator("paperclips", random_state, object), n_segments) @ _turn(axis, view).T
+        wire = (
+            (1 - thickness)
+            * _wire(generator("paperclips", random_state, object), n_segments)
+            @ _turn(axis, view).T
+        )
         middle = np.array([x / screen.pixel, y / screen.pixel, 0])
         scale = size / screen.pixel / 2
         light, cover = _rendered(screen, wire * scale + middle, thickness * scale)
         return screen.shown(cover * (2 * light - 1))
 
     units = {"view": "degrees"} | dict.fromkeys(("size", "y", "x"), screen.length)
-    known = {"axis": axis, "n_segments": n_segments, "thickness": thickness, "random_state": random_state}
-    return Stimuli(placed(table, screen, positions), draw, units, "paperclip", known | screen.settings())
+    known = {
+        "axis": axis,
+        "n_segments": n_segments,
+        "thickness": thickness,
+        "random_state": random_state,
+    }
+    return Stimuli(
+        placed(table, screen, positions), draw, units, "paperclip", known | screen.settings()
+    )
 
 
 def _wire(rng: np.random.Generator, n_segments: int) -> np.ndarray:
-    """Corners (x, y, z) of a random walk of equal steps that bends by 40 to 140 degrees, within the unit sphere."""
+    """Corners (x, y, z) of a random walk of equal steps that bends by 40 to 140 degrees, within the
+    unit sphere."""
     direction = _unit(rng.standard_normal(3))
     corners = [np.zeros(3)]
     while len(corners) <= n_segments:
@@ -112,7 +129,8 @@ def _turn(axis: str, degrees: float) -> np.ndarray:
 
 
 def _rendered(screen: Screen, corners: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Light (0 to 1) and cover of every pixel: round tubes between round joints, seen along z, the nearest in front."""
+    """Light (0 to 1) and cover of every pixel: round tubes between round joints, seen along z, the
+    nearest in front."""
     offsets = (np.arange(_FINER) + 0.5) / _FINER - 0.5
     xs = (np.arange(screen.width)[:, None] + offsets).ravel()[None]
     ys = (np.arange(screen.height)[:, None] + offsets).ravel()[:, None]
@@ -125,20 +143,29 @@ def _rendered(screen: Screen, corners: np.ndarray, radius: float) -> tuple[np.nd
         depth = np.where(in_front, z, depth)
         shade = sum(part * towards for part, towards in zip(normal, _LIGHT, strict=True))
         light = np.where(in_front, 0.15 + 0.85 * np.clip(shade, 0, 1), light)
-    fine = np.stack([light, np.isfinite(depth)]).reshape(2, screen.height, _FINER, screen.width, _FINER).mean(axis=(2, 4))
+    fine = (
+        np.stack([light, np.isfinite(depth)])
+        .reshape(2, screen.height, _FINER, screen.width, _FINER)
+        .mean(axis=(2, 4))
+    )
     cover = fine[1]
     return np.where(cover > 0, fine[0] / np.where(cover > 0, cover, 1), 0.5), cover
 
 
-def _ball(xs: np.ndarray, ys: np.ndarray, centre: np.ndarray, radius: float) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Where lines of sight meet a ball first: height z (-inf where they miss), and the normal there."""
+def _ball(
+    xs: np.ndarray, ys: np.ndarray, centre: np.ndarray, radius: float
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Where lines of sight meet a ball first: height z (-inf where they miss), and the normal
+    there."""
     dx, dy = (xs - centre[0]) / radius, (ys - centre[1]) / radius
     room = 1 - dx**2 - dy**2
     up = np.sqrt(np.maximum(room, 0))
     return np.where(room > 0, centre[2] + radius * up, -np.inf), (dx, dy, up)
 
 
-def _tube(xs: np.ndarray, ys: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+def _tube(
+    xs: np.ndarray, ys: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     """The same of the round side of a tube, without its ends."""
     run = end - start
     flat, length = np.hypot(run[0], run[1]), np.linalg.norm(run)
@@ -154,5 +181,7 @@ def _tube(xs: np.ndarray, ys: np.ndarray, start: np.ndarray, end: np.ndarray, ra
     share = (along + up * slope / np.sqrt(1 + slope**2)) / flat
     inside = (room > 0) & (share >= 0) & (share <= 1)
     z = start[2] + slope * along + up * np.sqrt(1 + slope**2)
-    normal = tuple((p - (s + share * r)) / radius for p, s, r in zip((xs, ys, z), start, run, strict=True))
+    normal = tuple(
+        (p - (s + share * r)) / radius for p, s, r in zip((xs, ys, z), start, run, strict=True)
+    )
     return np.where(inside, z, -np.inf), normal

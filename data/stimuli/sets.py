@@ -21,12 +21,13 @@ class Screen:
     height, width : int
         In pixels.
     pixels_per_degree : float or None
-        Where given, lengths and positions are in degrees of visual angle and frequencies in cycles per degree; where None, in pixels.
+        Where given, lengths and positions are in degrees of visual angle and frequencies in cycles
+        per degree; where None, in pixels.
     background : float
         Luminance where nothing is drawn: 127.5 for models that expect 0..255, 0.5 for 0..1.
     amplitude : float or None
-        Luminance by which a pattern at contrast 1 lies above or below it; None is the background itself. 255 for light shapes on a
-        background of 0.
+        Luminance by which a pattern at contrast 1 lies above or below it; None is the background
+        itself. 255 for light shapes on a background of 0.
 
     Examples
     --------
@@ -47,17 +48,25 @@ class Screen:
                 msg = f"`{name}` must be a whole number of pixels, at least 1, got {value!r}."
                 raise ValueError(msg)
         if self.pixels_per_degree is not None and not 0 < self.pixels_per_degree < np.inf:
-            msg = f"`pixels_per_degree` must be positive, or None for lengths in pixels, got {self.pixels_per_degree!r}."
+            msg = (
+                "`pixels_per_degree` must be positive, or None for lengths in pixels, got "
+                f"{self.pixels_per_degree!r}."
+            )
             raise ValueError(msg)
 
         if not 0 <= self.background < np.inf:
             msg = f"`background` must be a luminance of at least 0, got {self.background!r}."
             raise ValueError(msg)
         if self.amplitude is None and self.background == 0:
-            msg = "`amplitude` must be given where `background` is 0: contrast has nothing to be relative to. Such as amplitude=255."
+            msg = (
+                "`amplitude` must be given where `background` is 0: contrast has nothing to be "
+                "relative to. Such as amplitude=255."
+            )
             raise ValueError(msg)
         if self.amplitude is not None and not 0 < self.amplitude < np.inf:
-            msg = f"`amplitude` must be positive, or None for the background, got {self.amplitude!r}."
+            msg = (
+                f"`amplitude` must be positive, or None for the background, got {self.amplitude!r}."
+            )
             raise ValueError(msg)
 
     @staticmethod
@@ -73,32 +82,48 @@ class Screen:
     @property
     def length(self) -> str:
         """The unit of lengths."""
-        return "pixels" if self.pixels_per_degree is None else "degrees"
+        if self.pixels_per_degree is None:
+            return "pixels"
+        return "degrees"
 
     @property
     def frequency(self) -> str:
         """The unit of spatial frequencies."""
-        return "cycles per pixel" if self.pixels_per_degree is None else "cycles per degree"
+        if self.pixels_per_degree is None:
+            return "cycles per pixel"
+        return "cycles per degree"
 
     @property
     def pixel(self) -> float:
         """Side of a pixel, in the unit of lengths."""
-        return 1.0 if self.pixels_per_degree is None else 1 / self.pixels_per_degree
+        if self.pixels_per_degree is None:
+            return 1.0
+        return 1 / self.pixels_per_degree
 
     @property
     def centre(self) -> tuple[float, float]:
-        """The middle (y, x), in the unit of lengths from the centre of the first pixel, as receptive fields are placed."""
+        """The middle (y, x), in the unit of lengths from the centre of the first pixel, as
+        receptive fields are placed."""
         return (self.height - 1) / 2 * self.pixel, (self.width - 1) / 2 * self.pixel
 
     def around(self, y: float, x: float) -> tuple[np.ndarray, np.ndarray]:
-        """Distances down and to the right of a place, of shape (height, 1) and (1, width), in the unit of lengths."""
-        down, right = np.arange(self.height)[:, None] * self.pixel - y, np.arange(self.width)[None] * self.pixel - x
+        """Distances down and to the right of a place, of shape (height, 1) and (1, width), in the
+        unit of lengths."""
+        down, right = (
+            np.arange(self.height)[:, None] * self.pixel - y,
+            np.arange(self.width)[None] * self.pixel - x,
+        )
         return down, right
 
     def shown(self, pattern: np.ndarray, contrast: float = 1.0) -> np.ndarray:
         """A pattern from -1 to 1 as luminance, float32."""
-        reach = self.background if self.amplitude is None else self.amplitude
-        return (self.background + contrast * reach * np.broadcast_to(pattern, (self.height, self.width))).astype(np.float32)
+        if self.amplitude is None:
+            reach = self.background
+        else:
+            reach = self.amplitude
+        return (
+            self.background + contrast * reach * np.broadcast_to(pattern, (self.height, self.width))
+        ).astype(np.float32)
 
     def settings(self) -> dict[str, float | int]:
         """What stands in the attributes of stimuli that are drawn on it."""
@@ -109,7 +134,8 @@ class Screen:
 
 @dataclass(frozen=True, eq=False)
 class Stimuli:
-    """A set of stimuli; a sequence of images for every model, drawn one by one, so that a set of any length takes no memory.
+    """A set of stimuli; a sequence of images for every model, drawn one by one, so that a set of
+    any length takes no memory.
 
     Attributes
     ----------
@@ -149,9 +175,14 @@ class Stimuli:
     def __getitem__(self, index: int) -> np.ndarray:
         """One image, of shape (height, width), float32."""
         if not isinstance(index, int | np.integer) or not -len(self) <= index < len(self):
-            msg = f"`index` must be a whole number below {len(self)}, got {index!r}. Several are had by `subset`."
+            msg = (
+                f"`index` must be a whole number below {len(self)}, got {index!r}. Several are "
+                "had by `subset`."
+            )
             raise IndexError(msg)
-        return self.draw(**{column: self.table[column].iloc[index] for column in self.table.columns})
+        return self.draw(
+            **{column: self.table[column].iloc[index] for column in self.table.columns}
+        )
 
     @property
     def names(self) -> list[str]:
@@ -162,21 +193,36 @@ class Stimuli:
     @property
     def labels(self) -> np.ndarray | None:
         """The column `label`, where there is one."""
-        return self.table["label"].to_numpy(str) if "label" in self.table else None
+        if "label" in self.table:
+            return self.table["label"].to_numpy(str)
+        return None
 
     def subset(self, indices: Any) -> Stimuli:
         """Some of them, in the order asked for."""
-        return replace(self, table=self.table.iloc[np.arange(len(self))[indices]].reset_index(drop=True))
+        return replace(
+            self, table=self.table.iloc[np.arange(len(self))[indices]].reset_index(drop=True)
+        )
 
     def load(self) -> xr.DataArray:
-        """All images at once: dims (image, y, x), with the parameters as coordinates along `image`."""
+        """All images at once: dims (image, y, x), with the parameters as coordinates along
+        `image`."""
         images = np.stack([self[index] for index in range(len(self))])
-        return xr.DataArray(images, dims=("image", "y", "x"), coords={"image": self.names} | self.coords(), name=self.name, attrs=dict(self.settings))
+        return xr.DataArray(
+            images,
+            dims=("image", "y", "x"),
+            coords={"image": self.names} | self.coords(),
+            name=self.name,
+            attrs=dict(self.settings),
+        )
 
     def coords(self, prefix: str = "") -> dict[str, Any]:
-        """The parameters as xarray's coordinates along `image`, with their units; `y` and `x`, the axes of pixels, become `y_` and `x_`."""
+        """The parameters as xarray's coordinates along `image`, with their units; `y` and `x`, the
+        axes of pixels, become `y_` and `x_`."""
         columns = {str(column): self.table[column].to_numpy() for column in self.table}
-        values = {name: value.astype(str) if value.dtype == object else value for name, value in columns.items()}
+        values = {
+            name: value.astype(str) if value.dtype == object else value
+            for name, value in columns.items()
+        }
         return {
             (f"{name}_" if not prefix and name in ("y", "x") else f"{prefix}{name}"): (
                 "image",
@@ -188,18 +234,29 @@ class Stimuli:
 
 
 def crossed(**lists: Any) -> pd.DataFrame:
-    """One row for every combination, the last list varying fastest; numbers as floats, but for ranges, which count things.
+    """One row for every combination, the last list varying fastest; numbers as floats, but for
+    ranges, which count things.
 
     >>> crossed(size=(1, 2), phase=(0, 90)).values.tolist()
     [[1.0, 0.0], [1.0, 90.0], [2.0, 0.0], [2.0, 90.0]]
     """
-    columns = {name: values if isinstance(values, range) else np.atleast_1d(values).tolist() for name, values in lists.items()}
+    columns = {
+        name: values if isinstance(values, range) else np.atleast_1d(values).tolist()
+        for name, values in lists.items()
+    }
     for name, values in columns.items():
-        if any(isinstance(value, int | float | np.number) and not np.isfinite(value) for value in values):
+        if any(
+            isinstance(value, int | float | np.number) and not np.isfinite(value)
+            for value in values
+        ):
             msg = f"`{name}` must be finite, got {values!r}."
             raise ValueError(msg)
     table = pd.DataFrame(list(product(*columns.values())), columns=list(columns))
-    measured = [name for name, values in columns.items() if not isinstance(values, range) and pd.api.types.is_integer_dtype(table[name])]
+    measured = [
+        name
+        for name, values in columns.items()
+        if not isinstance(values, range) and pd.api.types.is_integer_dtype(table[name])
+    ]
     return table.astype(dict.fromkeys(measured, float))
 
 
@@ -217,7 +274,9 @@ def numbered(name: str, count: int) -> range:
     return range(int(count))
 
 
-def placed(table: pd.DataFrame, screen: Screen, positions: Sequence[tuple[float, float]] | None) -> pd.DataFrame:
+def placed(
+    table: pd.DataFrame, screen: Screen, positions: Sequence[tuple[float, float]] | None
+) -> pd.DataFrame:
     """The table once for every position (y, x); None is the middle of the screen."""
     pairs = np.asarray([screen.centre] if positions is None else positions, dtype=float)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():

@@ -1,4 +1,5 @@
-"""Shapes: closed contours from Fourier descriptors, digits anywhere, and pictures reduced to a silhouette or to their edges."""
+"""Shapes: closed contours from Fourier descriptors, digits anywhere, and pictures reduced to a
+silhouette or to their edges."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from data.seeds import check_seed, generator
-from data.stimuli.sets import Screen, Stimuli, crossed, numbered, placed, positive, within
+from ..seeds import check_seed, generator
+from .sets import Screen, Stimuli, crossed, numbered, placed, positive, within
 
 STYLES = ("filled", "outline")
 _FINER = 8  # shapes are drawn so many times larger, then averaged
@@ -29,12 +30,14 @@ def fourier_shapes(
     contrast: float = 1.0,
     random_state: int = 0,
 ) -> Stimuli:
-    """Random closed shapes from (elliptic) Fourier descriptors: a circle plus harmonics whose amplitude falls with their order.
+    """Random closed shapes from (elliptic) Fourier descriptors: a circle plus harmonics whose
+    amplitude falls with their order.
 
     Parameters
     ----------
     screen : Screen or (int, int)
-        Height and width in pixels; a Screen with `pixels_per_degree` makes lengths degrees of visual angle.
+        Height and width in pixels; a Screen with `pixels_per_degree` makes lengths degrees of
+        visual angle.
     n_shapes : int
         Different shapes; shape i is the same for every size, position and number of shapes.
     sizes : sequence of float
@@ -44,8 +47,9 @@ def fourier_shapes(
     n_harmonics : int
         From the second up, in both directions.
     irregularity : float
-        Typical amplitude of the harmonics over the circle's radius, before it is divided by their order; from 0 (a circle) to 1. Contours that
-        cross themselves are drawn again, more evenly after every ten attempts.
+        Typical amplitude of the harmonics over the circle's radius, before it is divided by their
+        order; from 0 (a circle) to 1. Contours that cross themselves are drawn again, more evenly
+        after every ten attempts.
     style : {'filled', 'outline'}
         A silhouette, or its contour, about two pixels wide.
     contrast : float
@@ -71,23 +75,38 @@ def fourier_shapes(
     table = crossed(shape=numbered("n_shapes", n_shapes), size=positive("sizes", sizes))
 
     def draw(y: float, x: float, shape: int, size: float) -> np.ndarray:
-        contour = _contour(generator("fourier shapes", random_state, shape), n_harmonics, irregularity) * size / 2
+        contour = (
+            _contour(generator("fourier shapes", random_state, shape), n_harmonics, irregularity)
+            * size
+            / 2
+        )
         return screen.shown(_drawn(screen, (contour + x + 1j * y) / screen.pixel, style), contrast)
 
-    known = {"style": style, "contrast": contrast, "n_harmonics": n_harmonics, "irregularity": irregularity, "random_state": random_state}
+    known = {
+        "style": style,
+        "contrast": contrast,
+        "n_harmonics": n_harmonics,
+        "irregularity": irregularity,
+        "random_state": random_state,
+    }
     units = dict.fromkeys(("size", "y", "x"), screen.length)
-    return Stimuli(placed(table, screen, positions), draw, units, "shape", known | screen.settings())
+    return Stimuli(
+        placed(table, screen, positions), draw, units, "shape", known | screen.settings()
+    )
 
 
 def _contour(rng: np.random.Generator, n_harmonics: int, irregularity: float) -> np.ndarray:
-    """Points on a closed curve around 0 that does not cross itself, as complex numbers, of root-mean-square radius 1."""
+    """Points on a closed curve around 0 that does not cross itself, as complex numbers, of
+    root-mean-square radius 1."""
     turn = np.linspace(0, 2 * np.pi, 400, endpoint=False)
     for attempt in count():
         curve = np.exp(1j * turn)
         for order in range(2, n_harmonics + 1):
             for sign in (1, -1):
                 amplitude = 0.9 ** (attempt // 10) * irregularity / order * rng.normal()
-                curve = curve + amplitude * np.exp(1j * (sign * order * turn + rng.uniform(0, 2 * np.pi)))
+                curve = curve + amplitude * np.exp(
+                    1j * (sign * order * turn + rng.uniform(0, 2 * np.pi))
+                )
         if not _crosses_itself(curve[::4]):
             break
     return curve / np.sqrt((np.abs(curve) ** 2).mean())
@@ -105,25 +124,40 @@ def _crosses_itself(points: np.ndarray) -> bool:
     safe = np.where(denominator != 0, denominator, np.inf)
     here, there = across(between, side[None]) / safe, across(between, side[:, None]) / safe
     apart = np.abs(np.subtract.outer(np.arange(len(points)), np.arange(len(points))))
-    return bool(((here > 0) & (here < 1) & (there > 0) & (there < 1) & (apart > 1) & (apart < len(points) - 1)).any())
+    return bool(
+        (
+            (here > 0)
+            & (here < 1)
+            & (there > 0)
+            & (there < 1)
+            & (apart > 1)
+            & (apart < len(points) - 1)
+        ).any()
+    )
 
 
 def _drawn(screen: Screen, contour: np.ndarray, style: str) -> np.ndarray:
     """How much of each pixel a closed contour (x + iy, in pixels) covers."""
     canvas = Image.new("L", (screen.width * _FINER, screen.height * _FINER))
-    points = (contour + 0.5 + 0.5j) * _FINER - (0.5 + 0.5j)  # where fine pixels have their centres at whole numbers
+    points = (contour + 0.5 + 0.5j) * _FINER - (
+        0.5 + 0.5j
+    )  # where fine pixels have their centres at whole numbers
     if style == "filled":
         outward = np.gradient(np.concatenate([points[-1:], points, points[:1]]))[1:-1] * -1j
         points = points - 0.5 * outward / np.abs(outward)  # Pillow fills the border's pixels too
         ImageDraw.Draw(canvas).polygon(_corners(points), fill=255)
     else:
-        ImageDraw.Draw(canvas).line([*_corners(points), _corners(points)[0]], fill=255, width=2 * _FINER, joint="curve")
+        ImageDraw.Draw(canvas).line(
+            [*_corners(points), _corners(points)[0]], fill=255, width=2 * _FINER, joint="curve"
+        )
     fine = np.asarray(canvas, float) / 255
     return fine.reshape(screen.height, _FINER, screen.width, _FINER).mean(axis=(1, 3))
 
 
 def _corners(points: np.ndarray) -> list[tuple[float, float]]:
-    return [(float(point.real) + 0.5, float(point.imag) + 0.5) for point in points]  # Pillow's whole numbers are pixels' edges
+    return [
+        (float(point.real) + 0.5, float(point.imag) + 0.5) for point in points
+    ]  # Pillow's whole numbers are pixels' edges
 
 
 def digits(
@@ -133,7 +167,8 @@ def digits(
     positions: Sequence[tuple[float, float]] | None = None,
     contrast: float = 1.0,
 ) -> Stimuli:
-    """scikit-learn's handwritten digits (8 x 8 pixels) at any size and place, `label` telling which they are.
+    """scikit-learn's handwritten digits (8 x 8 pixels) at any size and place, `label` telling which
+    they are.
 
     Parameters
     ----------
@@ -160,25 +195,40 @@ def digits(
     table.insert(0, "label", glyphs.target[table["digit"]].astype(str))
 
     def draw(y: float, x: float, label: str, digit: int, size: float) -> np.ndarray:
-        glyph = np.pad(glyphs.images[digit] / 16, 2)  # so that interpolation fades to the background
+        glyph = np.pad(
+            glyphs.images[digit] / 16, 2
+        )  # so that interpolation fades to the background
         coarse = 8 * screen.pixel / size  # pixels of the glyph in one of the screen
-        glyph = ndimage.gaussian_filter(glyph, 0.5 * np.sqrt(max(0.0, coarse**2 - 1)), mode="constant")
+        glyph = ndimage.gaussian_filter(
+            glyph, 0.5 * np.sqrt(max(0.0, coarse**2 - 1)), mode="constant"
+        )
         down, right = screen.around(y, x)
-        grid = np.broadcast_arrays(*((distance / size + 0.5) * 8 + 1.5 for distance in (down, right)))
-        return screen.shown(np.clip(ndimage.map_coordinates(glyph, grid, order=1, mode="constant"), 0, 1), contrast)
+        grid = np.broadcast_arrays(
+            *((distance / size + 0.5) * 8 + 1.5 for distance in (down, right))
+        )
+        return screen.shown(
+            np.clip(ndimage.map_coordinates(glyph, grid, order=1, mode="constant"), 0, 1), contrast
+        )
 
     return Stimuli(
-        placed(table, screen, positions), draw, dict.fromkeys(("size", "y", "x"), screen.length), "digit", {"contrast": contrast} | screen.settings()
+        placed(table, screen, positions),
+        draw,
+        dict.fromkeys(("size", "y", "x"), screen.length),
+        "digit",
+        {"contrast": contrast} | screen.settings(),
     )
 
 
-def silhouettes(images: Any, tolerance: float = 12.0, background: float = 127.5, foreground: float = 0.0) -> Stimuli:
+def silhouettes(
+    images: Any, tolerance: float = 12.0, background: float = 127.5, foreground: float = 0.0
+) -> Stimuli:
     """Pictures of single objects reduced to what differs from their background, holes filled.
 
     Parameters
     ----------
     images : array of shape (n, height, width[, 3]), or sequence of such images
-        Objects on a plain background, which is what most of the border shows; colours become their mean.
+        Objects on a plain background, which is what most of the border shows; colours become their
+        mean.
     tolerance : float
         Pixels count as background up to this difference from it, in pixel values.
     background, foreground : float
@@ -196,8 +246,15 @@ def silhouettes(images: Any, tolerance: float = 12.0, background: float = 127.5,
     return _redrawn(images, reduced, background, foreground, "silhouette", {"tolerance": tolerance})
 
 
-def edge_drawings(images: Any, sigma: float = 2.0, threshold: float = 0.1, background: float = 127.5, foreground: float = 0.0) -> Stimuli:
-    """Pictures reduced to their edges: zero crossings of the Laplacian of a Gaussian where the slope is strong.
+def edge_drawings(
+    images: Any,
+    sigma: float = 2.0,
+    threshold: float = 0.1,
+    background: float = 127.5,
+    foreground: float = 0.0,
+) -> Stimuli:
+    """Pictures reduced to their edges: zero crossings of the Laplacian of a Gaussian where the
+    slope is strong.
 
     Parameters
     ----------
@@ -225,21 +282,33 @@ def edge_drawings(images: Any, sigma: float = 2.0, threshold: float = 0.1, backg
         strong = slope > max(threshold * slope.max(), 1e-9)
         return np.maximum(_crossings(curvature, strong), _crossings(curvature.T, strong.T).T)
 
-    return _redrawn(images, reduced, background, foreground, "edges", {"sigma": sigma, "threshold": threshold})
+    return _redrawn(
+        images, reduced, background, foreground, "edges", {"sigma": sigma, "threshold": threshold}
+    )
 
 
 def _crossings(curvature: np.ndarray, strong: np.ndarray) -> np.ndarray:
-    """Zero crossings down the columns, each dealt to the pixel above and the one below by how close it lies."""
+    """Zero crossings down the columns, each dealt to the pixel above and the one below by how close
+    it lies."""
     above, below = curvature[:-1], curvature[1:]
     crosses = (above * below < 0) & (strong[:-1] | strong[1:])
-    share = np.where(crosses, np.abs(below) / np.where(crosses, np.abs(above) + np.abs(below), 1), 0)
+    share = np.where(
+        crosses, np.abs(below) / np.where(crosses, np.abs(above) + np.abs(below), 1), 0
+    )
     found = np.zeros(curvature.shape)
     found[:-1] = share
     found[1:] = np.maximum(found[1:], np.where(crosses, 1 - share, 0))
     return found
 
 
-def _redrawn(images: Any, reduced: Any, background: float, foreground: float, name: str, settings: dict[str, float]) -> Stimuli:
+def _redrawn(
+    images: Any,
+    reduced: Any,
+    background: float,
+    foreground: float,
+    name: str,
+    settings: dict[str, float],
+) -> Stimuli:
     if not len(images):
         msg = "`images` must hold at least one image, got none."
         raise ValueError(msg)
@@ -247,7 +316,10 @@ def _redrawn(images: Any, reduced: Any, background: float, foreground: float, na
     def draw(picture: int) -> np.ndarray:
         values = np.asarray(images[picture], dtype=float)
         if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] != 3):
-            msg = f"`images` must have shape (height, width) or (height, width, 3), got {values.shape} for image {picture}."
+            msg = (
+                "`images` must have shape (height, width) or (height, width, 3), got "
+                f"{values.shape} for image {picture}."
+            )
             raise ValueError(msg)
         cover = reduced(values if values.ndim == 2 else values.mean(axis=2))
         return (background + cover * (foreground - background)).astype(np.float32)

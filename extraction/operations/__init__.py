@@ -1,20 +1,20 @@
 """What models are built from: each operation returns a value and its pullback (gradient)."""
 
-from extraction.operations.activations import elu, leaky_relu, maxout, relu, sigmoid, softplus, step, tanh
-from extraction.operations.adaptive import adaptive_average_pool, adaptive_max_pool
-from extraction.operations.correlation import Spectrum, correlate, correlate_spectrum
-from extraction.operations.dense import dense
-from extraction.operations.nearest import nearest_distance
-from extraction.operations.normalisation import (
+from .activations import elu, leaky_relu, maxout, relu, sigmoid, softplus, step, tanh
+from .adaptive import adaptive_average_pool, adaptive_max_pool
+from .correlation import Spectrum, correlate, correlate_spectrum
+from .dense import dense
+from .nearest import nearest_distance
+from .normalisation import (
     batch_normalisation,
     divide_by_local_norm,
     local_contrast_normalisation,
     local_response_normalisation,
     scale_and_shift,
 )
-from extraction.operations.pooling import average_pool, feature_l2_pool, l2_pool, max_pool, softmax_pool
-from extraction.operations.tuning import dot_product, euclidean_distance, gaussian, normalised_dot_product
-from extraction.operations.windows import copied_border
+from .pooling import average_pool, feature_l2_pool, l2_pool, max_pool, softmax_pool
+from .tuning import dot_product, euclidean_distance, gaussian, normalised_dot_product
+from .windows import copied_border
 
 __all__ = [
     "Spectrum",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from extraction.arrays import Array, namespace
-from extraction.operations.windows import Pullback
+from ..arrays import Array, namespace
+from .windows import Pullback
 
 
 def relu(values: Array) -> tuple[Array, Pullback]:
@@ -40,11 +40,14 @@ def elu(values: Array, scale: float = 1.0) -> tuple[Array, Pullback]:
 
     References
     ----------
-    Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by exponential linear units", ICLR 2016.
+    Clevert, Unterthiner & Hochreiter, "Fast and accurate deep network learning by exponential
+    linear units", ICLR 2016.
     """
     xp = namespace(values)
     below = scale * xp.expm1(xp.minimum(values, 0))
-    return xp.where(values > 0, values, below), lambda gradient: gradient * xp.where(values > 0, 1, below + scale).astype(values.dtype)
+    return xp.where(
+        values > 0, values, below
+    ), lambda gradient: gradient * xp.where(values > 0, 1, below + scale).astype(values.dtype)
 
 
 def maxout(values: Array, group: int) -> tuple[Array, Pullback]:
@@ -60,7 +63,8 @@ def maxout(values: Array, group: int) -> tuple[Array, Pullback]:
     -------
     largest : array of shape (n_images, n_features / group, height, width)
     pullback : callable
-        Carries a gradient with the shape of `largest` back to `values`; the first of the largest takes all of it.
+        Carries a gradient with the shape of `largest` back to `values`; the first of the largest
+        takes all of it.
 
     Raises
     ------
@@ -81,7 +85,9 @@ def maxout(values: Array, group: int) -> tuple[Array, Pullback]:
 
     def pullback(gradient: Array) -> Array:
         places = xp.arange(group).reshape(group, 1, 1)
-        return (gradient[:, :, None] * (grouped.argmax(axis=2)[:, :, None] == places)).reshape(values.shape)
+        return (gradient[:, :, None] * (grouped.argmax(axis=2)[:, :, None] == places)).reshape(
+            values.shape
+        )
 
     return largest, pullback
 
@@ -102,7 +108,8 @@ def tanh(values: Array, height: float = 1.0, steepness: float = 1.0) -> tuple[Ar
 
     References
     ----------
-    LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE 1998, appendix A.
+    LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE
+    1998, appendix A.
     """
     bent = namespace(values).tanh(steepness * values)
     return height * bent, lambda gradient: gradient * (height * steepness) * (1 - bent * bent)
@@ -114,7 +121,9 @@ def softplus(values: Array) -> tuple[Array, Pullback]:
     Parameters and Returns are those of `relu`.
     """
     xp = namespace(values)
-    return xp.logaddexp(values, xp.zeros_like(values)), lambda gradient: gradient * sigmoid(values)[0]
+    return xp.logaddexp(
+        values, xp.zeros_like(values)
+    ), lambda gradient: gradient * sigmoid(values)[0]
 
 
 def step(values: Array) -> tuple[Array, Pullback]:
@@ -122,4 +131,6 @@ def step(values: Array) -> tuple[Array, Pullback]:
 
     Parameters and Returns are those of `relu`.
     """
-    return (values >= 0).astype(values.dtype), lambda gradient: namespace(gradient).zeros_like(gradient)
+    return (values >= 0).astype(values.dtype), lambda gradient: namespace(gradient).zeros_like(
+        gradient
+    )

@@ -1,4 +1,5 @@
-"""Adaptive pooling: as many places as asked for, whatever the size of the map; one place is global pooling."""
+"""Adaptive pooling: as many places as asked for, whatever the size of the map; one place is global
+pooling."""
 
 from __future__ import annotations
 
@@ -6,17 +7,20 @@ from itertools import product
 
 import numpy as np
 
-from extraction.arrays import Array, namespace
-from extraction.operations.windows import Pullback
+from ..arrays import Array, namespace
+from .windows import Pullback
 
 
 def bins(n_places: int, side: int) -> list[tuple[int, int]]:
-    """First unit of each bin and the one after its last; bins differ in size by one and may overlap by one, as in PyTorch.
+    """First unit of each bin and the one after its last; bins differ in size by one and may overlap
+    by one, as in PyTorch.
 
     >>> bins(2, 5)
     [(0, 3), (2, 5)]
     """
-    return [(place * side // n_places, -(-(place + 1) * side // n_places)) for place in range(n_places)]
+    return [
+        (place * side // n_places, -(-(place + 1) * side // n_places)) for place in range(n_places)
+    ]
 
 
 def adaptive_average_pool(values: Array, grid: tuple[int, int]) -> tuple[Array, Pullback]:
@@ -35,7 +39,10 @@ def adaptive_average_pool(values: Array, grid: tuple[int, int]) -> tuple[Array, 
         Carries a gradient with the shape of `pooled` back to `values`.
     """
     xp = namespace(values)
-    down, right = (xp.asarray(_means(n, side), values.dtype) for n, side in zip(grid, values.shape[2:], strict=True))
+    down, right = (
+        xp.asarray(_means(n, side), values.dtype)
+        for n, side in zip(grid, values.shape[2:], strict=True)
+    )
     return down @ values @ right.T, lambda gradient: down.T @ gradient @ right
 
 
@@ -54,7 +61,9 @@ def adaptive_max_pool(values: Array, grid: tuple[int, int]) -> tuple[Array, Pull
     """
     xp = namespace(values)
     pooled = xp.empty((*values.shape[:2], *grid), values.dtype)
-    places = list(product(*(enumerate(bins(n, side)) for n, side in zip(grid, values.shape[2:], strict=True))))
+    places = list(
+        product(*(enumerate(bins(n, side)) for n, side in zip(grid, values.shape[2:], strict=True)))
+    )
     for (y, (top, bottom)), (x, (left, right)) in places:
         pooled[..., y, x] = values[:, :, top:bottom, left:right].max(axis=(2, 3))
 
@@ -63,7 +72,9 @@ def adaptive_max_pool(values: Array, grid: tuple[int, int]) -> tuple[Array, Pull
         for (y, (top, bottom)), (x, (left, right)) in places:
             flat = values[:, :, top:bottom, left:right].reshape(*values.shape[:2], -1)
             wins = flat.argmax(axis=2)[..., None] == xp.arange(flat.shape[2])
-            back[:, :, top:bottom, left:right] += (gradient[..., y, x, None] * wins).reshape(*values.shape[:2], bottom - top, right - left)
+            back[:, :, top:bottom, left:right] += (gradient[..., y, x, None] * wins).reshape(
+                *values.shape[:2], bottom - top, right - left
+            )
         return back
 
     return pooled, pullback

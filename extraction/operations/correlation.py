@@ -10,19 +10,27 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from extraction.arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
-from extraction.fields import Window
-from extraction.operations.small_maps import are_small, correlate_small, values_of_small, weights_of_small
-from extraction.operations.windows import Pullback, look, padded, spread, window_of
-from extraction.operations.winograd import correlate_3x3, gradient_3x3, many_tiles, suits
-from extraction.parallel import each, n_workers, shares
+from ..arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
+from ..fields import Window
+from .small_maps import are_small, correlate_small, values_of_small, weights_of_small
+from .windows import Pullback, look, padded, spread, window_of
+from .winograd import correlate_3x3, gradient_3x3, many_tiles, suits
+from ..parallel import each, n_workers, shares
 
 _FEWEST_COLUMNS = 768  # fewer make matrix products slow
-_CACHED_PIXELS = 320 * 320  # the 16 banks of HMAX take 50 MB at this size; of larger images spectra are made anew
+_CACHED_PIXELS = (
+    320 * 320
+)  # the 16 banks of HMAX take 50 MB at this size; of larger images spectra are made anew
 
 
 def correlate(
-    values: Array, weights: Array, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1, to_values: bool = True
+    values: Array,
+    weights: Array,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    to_values: bool = True,
 ) -> tuple[Array, Pullback]:
     """Dot products of filters with the windows of a map.
 
@@ -38,7 +46,8 @@ def correlate(
     groups : int
         Features and filters are dealt into so many groups that do not see each other; divides both.
     to_values : bool
-        False where nobody asks for the gradient of `values`: the pullback then gives None in its place.
+        False where nobody asks for the gradient of `values`: the pullback then gives None in its
+        place.
 
     Returns
     -------
@@ -58,17 +67,26 @@ def correlate(
     array([[10., 18.],
            [42., 50.]])
     """
-    xp, window = namespace(values), window_of(values, weights, "weights", stride, padding, dilation, groups)
+    xp, window = (
+        namespace(values),
+        window_of(values, weights, "weights", stride, padding, dilation, groups),
+    )
     alone = xp is np and groups == 1
     small = alone and are_small(len(values), window, *values.shape[2:])
     tiled = alone and suits(window, values.shape, len(weights))
     if tiled:
         matches = correlate_3x3(values, weights, window.padding)
     else:
-        matches = correlate_small(values, weights, window) if small else _by_columns(values, weights, window, groups)
+        if small:
+            matches = correlate_small(values, weights, window)
+        else:
+            matches = _by_columns(values, weights, window, groups)
 
     def pullback(gradient: Array) -> tuple[Array | None, Array]:
-        back = _back_to_values(gradient, weights, values.shape, window, groups) if to_values else None
+        if to_values:
+            back = _back_to_values(gradient, weights, values.shape, window, groups)
+        else:
+            back = None
         if tiled and many_tiles(gradient.shape):
             return back, gradient_3x3(values, gradient, window.padding)
         if small:
@@ -93,7 +111,9 @@ def _by_columns(values: Array, weights: Array, window: Window, groups: int) -> A
     return matches
 
 
-def _back_to_weights(gradient: Array, values: Array, weights: Array, window: Window, groups: int) -> Array:
+def _back_to_weights(
+    gradient: Array, values: Array, weights: Array, window: Window, groups: int
+) -> Array:
     """The gradient of `correlate` with respect to its filters."""
     xp, seen = namespace(gradient), _Windows(values, window, groups)
     shape = (groups, len(weights) // groups, weights[0].size)
@@ -102,7 +122,9 @@ def _back_to_weights(gradient: Array, values: Array, weights: Array, window: Win
         total = xp.zeros(shape, gradient.dtype)
         for block in seen.blocks[share]:
             for group, columns in enumerate(seen.columns(block)):
-                total[group] += _by_feature(_of_group(gradient, group, groups)[block], seen.width) @ columns.T
+                total[group] += (
+                    _by_feature(_of_group(gradient, group, groups)[block], seen.width) @ columns.T
+                )
         return total
 
     totals = each(learn, shares(len(seen.blocks)))
@@ -110,10 +132,12 @@ def _back_to_weights(gradient: Array, values: Array, weights: Array, window: Win
 
 
 class _Windows:
-    """What the windows on a map see, block by block as columns: small enough to stay in the cache, wide enough for fast products.
+    """What the windows on a map see, block by block as columns: small enough to stay in the cache,
+    wide enough for fast products.
 
-    A block is an index (images, features, rows) of the result. On narrow maps the columns run on over the ends of rows, so that they are
-    copied in long runs: `width` places a row, of which the last ones see nothing in particular and are left out of the result.
+    A block is an index (images, features, rows) of the result. On narrow maps the columns run on
+    over the ends of rows, so that they are copied in long runs: `width` places a row, of which the
+    last ones see nothing in particular and are left out of the result.
     """
 
     def __init__(self, values: Array, window: Window, groups: int) -> None:
@@ -121,13 +145,20 @@ class _Windows:
         self.count = height, width = window.count(*values.shape[2:])
         place_bytes = values.shape[1] * window.size[0] * window.size[1] * values.itemsize
         fair = -(-len(values) * height * width // n_workers())
-        places = min(max(_FEWEST_COLUMNS, step_bytes(xp) // 4 // max(1, place_bytes)), max(width, fair))
+        places = min(
+            max(_FEWEST_COLUMNS, step_bytes(xp) // 4 // max(1, place_bytes)), max(width, fair)
+        )
         if _runs_on(window, values.shape) and xp is np and height * width <= places:
-            self.views, self.width = _runs(values, window, height), values.shape[3] + sum(window.padding[1])
+            self.views, self.width = (
+                _runs(values, window, height),
+                values.shape[3] + sum(window.padding[1]),
+            )
         else:
             self.views, self.width = look(values, window), width
         everything = slice(None)
-        self.blocks = [(images, everything, rows) for images, rows in tiles(len(values), height, width, places)]
+        self.blocks = [
+            (images, everything, rows) for images, rows in tiles(len(values), height, width, places)
+        ]
 
     def columns(self, block: tuple[slice, slice, slice]) -> Iterator[Array]:
         """Of each group of features: (feature * window y * window x, image * y * x)."""
@@ -142,24 +173,38 @@ class _Windows:
         if n_images == 1 and into.flags.c_contiguous and self.width == width:
             namespace(into).matmul(bank, columns, out=into.reshape(n_filters, height * width))
         else:
-            into[...] = (bank @ columns).reshape(n_filters, n_images, height, self.width)[..., :width].transpose(1, 0, 2, 3)
+            into[...] = (
+                (bank @ columns)
+                .reshape(n_filters, n_images, height, self.width)[..., :width]
+                .transpose(1, 0, 2, 3)
+            )
 
 
 def _runs_on(window: Window, shape: tuple[int, ...]) -> bool:
-    """Whether copying whole runs pays: on narrow maps, of whose places not too many are left out."""
+    """Whether copying whole runs pays: on narrow maps, of whose places not too many are left
+    out."""
     width = window.count(*shape[2:])[1]
     around = shape[3] + sum(window.padding[1])
-    return (window.stride, window.dilation) == ((1, 1), (1, 1)) and window.size != (1, 1) and width <= 32 and around <= 1.5 * width
+    return (
+        (window.stride, window.dilation) == ((1, 1), (1, 1))
+        and window.size != (1, 1)
+        and width <= 32
+        and around <= 1.5 * width
+    )
 
 
 def _runs(values: Array, window: Window, n_rows: int) -> Array:
-    """As `look` returns it, but each row of windows as wide as the padded map: its end runs on into the next row, or into zeros."""
+    """As `look` returns it, but each row of windows as wide as the padded map: its end runs on into
+    the next row, or into zeros."""
     (top, bottom), (left, right) = window.padding
     around = padded(values, Window(1, padding=((top, bottom + 1), (left, right))))
     image, feature, row, place = around.strides
     width = around.shape[3]
     return np.lib.stride_tricks.as_strided(
-        around, (*around.shape[:2], n_rows, width, *window.size), (image, feature, row, place, row, place), writeable=False
+        around,
+        (*around.shape[:2], n_rows, width, *window.size),
+        (image, feature, row, place, row, place),
+        writeable=False,
     )
 
 
@@ -183,33 +228,54 @@ def _by_feature(maps: Array, width: int) -> Array:
     return filled.reshape(n_features, -1)
 
 
-def _back_to_values(gradient: Array, weights: Array, shape: tuple[int, ...], window: Window, groups: int) -> Array:
+def _back_to_values(
+    gradient: Array, weights: Array, shape: tuple[int, ...], window: Window, groups: int
+) -> Array:
     """The gradient of `correlate` with respect to the maps.
 
-    At stride 1 it is a correlation of the padded gradient with the filters turned by half a turn, features and filters exchanged; else
-    every window's gradient is added where it looked.
+    At stride 1 it is a correlation of the padded gradient with the filters turned by half a turn,
+    features and filters exchanged; else every window's gradient is added where it looked.
     """
     xp, n_filters = namespace(gradient), len(weights)
     grouped = weights.reshape(groups, n_filters // groups, *weights.shape[1:])
-    around = tuple((e - 1 - before, e - 1 - after) for e, (before, after) in zip(window.extent, window.padding, strict=True))
+    around = tuple(
+        (e - 1 - before, e - 1 - after)
+        for e, (before, after) in zip(window.extent, window.padding, strict=True)
+    )
     if xp is np and groups == 1 and are_small(shape[0], window, *shape[2:]):
         return values_of_small(gradient, weights, shape, window)
-    few = gradient.shape[2] * gradient.shape[3] < 0.8 * shape[2] * shape[3]  # then products at the windows' places are the fewer
+    few = (
+        gradient.shape[2] * gradient.shape[3] < 0.8 * shape[2] * shape[3]
+    )  # then products at the windows' places are the fewer
     if window.stride == (1, 1) and not few and min(min(sides) for sides in around) >= 0:
-        turned = grouped[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4).reshape(shape[1], n_filters // groups, *window.size)
-        return correlate(gradient, turned, padding=around, dilation=window.dilation, groups=groups)[0]
+        turned = (
+            grouped[..., ::-1, ::-1]
+            .transpose(0, 2, 1, 3, 4)
+            .reshape(shape[1], n_filters // groups, *window.size)
+        )
+        return correlate(gradient, turned, padding=around, dilation=window.dilation, groups=groups)[
+            0
+        ]
     back = xp.empty(shape, gradient.dtype)
     banks = grouped.reshape(groups, n_filters // groups, -1)
     runs_on = xp is np and _runs_on(window, shape)
 
     def carry(images: slice) -> None:
         of_images = gradient[images]
-        width = shape[3] + sum(window.padding[1]) if runs_on else of_images.shape[3]
+        if runs_on:
+            width = shape[3] + sum(window.padding[1])
+        else:
+            width = of_images.shape[3]
         for group, features in enumerate(features_by_group(shape[1], groups)):
             products = banks[group].T @ _by_feature(_of_group(of_images, group, groups), width)
-            by_window = products.reshape(-1, *window.size, len(of_images), of_images.shape[2], width)
+            by_window = products.reshape(
+                -1, *window.size, len(of_images), of_images.shape[2], width
+            )
             into = (len(of_images), by_window.shape[0], *shape[2:])
-            back[images, features] = _spread_runs(by_window, into, window) if runs_on else spread(by_window.transpose(3, 0, 4, 5, 1, 2), into, window)
+            if runs_on:
+                back[images, features] = _spread_runs(by_window, into, window)
+            else:
+                back[images, features] = spread(by_window.transpose(3, 0, 4, 5, 1, 2), into, window)
 
     each(carry, shares(len(gradient)))
     return back
@@ -224,7 +290,9 @@ def _spread_runs(gradient: Array, shape: tuple[int, ...], window: Window) -> Arr
     for row in range(window.size[0]):
         for column in range(window.size[1]):
             start = row * across + column
-            back[..., start : start + n_rows * across] += gradient[:, row, column].reshape(n_features, n_images, -1)
+            back[..., start : start + n_rows * across] += gradient[:, row, column].reshape(
+                n_features, n_images, -1
+            )
     maps = back.reshape(n_features, n_images, -1, across)
     return maps[:, :, top : top + height, left : left + width].transpose(1, 0, 2, 3)
 
@@ -256,10 +324,12 @@ class Spectrum:
 
 
 def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, Pullback]:
-    """`correlate` at stride 1 without padding, through the Fourier transform: for windows of more than about 5 x 5.
+    """`correlate` at stride 1 without padding, through the Fourier transform: for windows of more
+    than about 5 x 5.
 
-    Two filters share one complex transform, one as its real part, one as its imaginary part. The transform is in double precision:
-    in single precision its error, spread evenly over the image, would drown dark places as soon as they are divided by their small norm.
+    Two filters share one complex transform, one as its real part, one as its imaginary part. The
+    transform is in double precision: in single precision its error, spread evenly over the image,
+    would drown dark places as soon as they are divided by their small norm.
 
     Parameters
     ----------
@@ -279,36 +349,58 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
     n_images, shape = len(values), transform.shape[1:]
     height, width = window_of(values, weights, "weights").count(*values.shape[2:])
     weights = np.ascontiguousarray(weights, np.float64)
-    make = _filter_spectra if shape[0] * shape[1] <= _CACHED_PIXELS else _filter_spectra.__wrapped__
+    if shape[0] * shape[1] <= _CACHED_PIXELS:
+        make = _filter_spectra
+    else:
+        make = _filter_spectra.__wrapped__
     pairs = make(weights.tobytes(), weights.shape, shape, on_gpu(values))
     matches = xp.empty((n_images, len(weights), height, width), values.dtype)
-    at_once = len(pairs) if on_gpu(values) else 1
+    if on_gpu(values):
+        at_once = len(pairs)
+    else:
+        at_once = 1
     for images, _ in tiles(n_images, 1, pairs[:at_once].nbytes, step_bytes(xp)):
         room = xp.empty((images.stop - images.start, at_once, *shape), transform.dtype)
         for first in range(0, len(pairs), at_once):
-            products = xp.multiply(transform[images, None], pairs[first : first + at_once], out=room)
+            products = xp.multiply(
+                transform[images, None], pairs[first : first + at_once], out=room
+            )
             both = fourier(xp).ifft2(products, overwrite_x=True)[..., :height, :width]
             into = matches[images, 2 * first : 2 * (first + at_once)]
             into[:, 0::2] = both.real
             into[:, 1::2] = both.imag[:, : into.shape[1] // 2]
 
     def pullback(gradient: Array) -> tuple[Array, Array]:
-        """A convolution with the filters, and a correlation of the values with the gradient, both as products of transforms."""
+        """A convolution with the filters, and a correlation of the values with the gradient, both
+        as products of transforms."""
         of_gradient = fourier(xp).fft2(gradient.astype(xp.float64), s=shape)
         of_weights = fourier(xp).fft2(xp.asarray(weights[:, 0]), s=shape)
-        to_values = fourier(xp).ifft2((of_gradient * of_weights).sum(axis=1)).real[:, None, : values.shape[2], : values.shape[3]]
+        to_values = (
+            fourier(xp)
+            .ifft2((of_gradient * of_weights).sum(axis=1))
+            .real[:, None, : values.shape[2], : values.shape[3]]
+        )
         to_weights = fourier(xp).ifft2((transform[:, None] * of_gradient.conj()).sum(axis=0)).real
         rows, cols = weights.shape[2:]
-        return to_values.astype(values.dtype), to_weights[:, None, :rows, :cols].astype(values.dtype)
+        return to_values.astype(values.dtype), to_weights[:, None, :rows, :cols].astype(
+            values.dtype
+        )
 
     return matches, pullback
 
 
 @lru_cache(maxsize=32)
-def _filter_spectra(content: bytes, weights_shape: tuple[int, ...], shape: tuple[int, int], gpu: bool) -> Array:
-    """Conjugate transforms of pairs of filters, (n_pairs, height, width); `content` makes equal filters equal keys."""
+def _filter_spectra(
+    content: bytes, weights_shape: tuple[int, ...], shape: tuple[int, int], gpu: bool
+) -> Array:
+    """Conjugate transforms of pairs of filters, (n_pairs, height, width); `content` makes equal
+    filters equal keys."""
     weights = np.frombuffer(content).reshape(weights_shape)[:, 0]
     even = weights[0::2].astype(complex)
-    even[: len(weights) // 2] -= 1j * weights[1::2]  # conj(F[a - ib]) = conj(F[a]) + i conj(F[b]) with F of real a, b
+    even[: len(weights) // 2] -= (
+        1j * weights[1::2]
+    )  # conj(F[a - ib]) = conj(F[a]) + i conj(F[b]) with F of real a, b
     spectra = scipy.fft.fft2(even, s=shape).conj()
-    return device_namespace("cuda").asarray(spectra) if gpu else spectra
+    if gpu:
+        return device_namespace("cuda").asarray(spectra)
+    return spectra

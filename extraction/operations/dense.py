@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from extraction.arrays import Array, namespace
-from extraction.operations.windows import Pullback
-from extraction.parallel import each, shares
+from ..arrays import Array, namespace
+from .windows import Pullback
+from ..parallel import each, shares
 
 
 def dense(values: Array, weights: Array, to_values: bool = True) -> tuple[Array, Pullback]:
@@ -16,7 +16,8 @@ def dense(values: Array, weights: Array, to_values: bool = True) -> tuple[Array,
         Flattened in C order.
     weights : array of shape (n_units, n_values)
     to_values : bool
-        False where nobody asks for the gradient of `values`: the pullback then gives None in its place.
+        False where nobody asks for the gradient of `values`: the pullback then gives None in its
+        place.
 
     Returns
     -------
@@ -30,9 +31,15 @@ def dense(values: Array, weights: Array, to_values: bool = True) -> tuple[Array,
         If the weights are for another number of values.
     """
     xp, n_values = namespace(values), weights.shape[1]
-    flat = values.reshape(len(values), -1) if len(values) else values.reshape(0, n_values)
+    if len(values):
+        flat = values.reshape(len(values), -1)
+    else:
+        flat = values.reshape(0, n_values)
     if flat.shape[1] != n_values:
-        msg = f"`weights` must be for the {flat.shape[1]} values of each image, got shape {weights.shape}."
+        msg = (
+            f"`weights` must be for the {flat.shape[1]} values of each image, got shape "
+            f"{weights.shape}."
+        )
         raise ValueError(msg)
     sums = xp.empty((len(flat), len(weights)), xp.result_type(values, weights))
 

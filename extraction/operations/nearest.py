@@ -1,4 +1,5 @@
-"""The best match anywhere: the smallest distance over all places of all bands, without ever holding a map of distances."""
+"""The best match anywhere: the smallest distance over all places of all bands, without ever holding
+a map of distances."""
 
 from __future__ import annotations
 
@@ -8,21 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from extraction.arrays import Array, namespace, step_bytes, tiles
-from extraction.fields import Window
-from extraction.operations.pooling import box_sum
-from extraction.operations.tuning import Centred, euclidean_distance
-from extraction.operations.windows import Pullback, columns, look, padded, window_of
+from ..arrays import Array, namespace, step_bytes, tiles
+from ..fields import Window
+from .pooling import box_sum
+from .tuning import Centred, euclidean_distance
+from .windows import Pullback, columns, look, padded, window_of
 
 _BLOCK = 512  # places that are looked at together
 _MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound in single precision
 _PRUNED_FROM = 6  # side of the smallest prototypes for which a bound is cheaper than the distance
 
 
-def nearest_distance(bands: Sequence[Array], prototypes: Array, padding: Any = 0) -> tuple[Array, Array, Array, Pullback]:
+def nearest_distance(
+    bands: Sequence[Array], prototypes: Array, padding: Any = 0
+) -> tuple[Array, Array, Array, Pullback]:
     """The smallest distance of each prototype over all places of several maps, as C2 takes it.
 
-    On the processor most places are excluded by a lower bound first, so that the result is exact but only some distances are computed.
+    On the processor most places are excluded by a lower bound first, so that the result is exact
+    but only some distances are computed.
 
     Parameters
     ----------
@@ -35,9 +39,11 @@ def nearest_distance(bands: Sequence[Array], prototypes: Array, padding: Any = 0
     -------
     distances : array of shape (n_images, n_prototypes)
     band, place : integer arrays of shape (n_images, n_prototypes)
-        Which map has the winning window, and the window's index there, row * width' + column; the first where several tie.
+        Which map has the winning window, and the window's index there, row * width' + column; the
+        first where several tie.
     pullback : callable
-        Carries a gradient with the shape of `distances` back to `(bands, prototypes)`, the former a list.
+        Carries a gradient with the shape of `distances` back to `(bands, prototypes)`, the former a
+        list.
 
     Raises
     ------
@@ -46,8 +52,9 @@ def nearest_distance(bands: Sequence[Array], prototypes: Array, padding: Any = 0
 
     References
     ----------
-    The bound is that of partial sums in vector quantisation: with Q an orthogonal projection and r the residual,
-    |x - w|^2 >= |Qx - Qw|^2 + (|r_x| - |r_w|)^2. Here Q takes the means of 2 x 2 blocks.
+    The bound is that of partial sums in vector quantisation: with Q an orthogonal projection and r
+    the residual, |x - w|^2 >= |Qx - Qw|^2 + (|r_x| - |r_w|)^2. Here Q takes the means of 2 x 2
+    blocks.
 
     Examples
     --------
@@ -61,10 +68,15 @@ def nearest_distance(bands: Sequence[Array], prototypes: Array, padding: Any = 0
         raise ValueError(msg)
     windows = [window_of(values, prototypes, "prototypes", padding=padding) for values in bands]
     xp, (height, width) = namespace(prototypes), prototypes.shape[2:]
-    counts = [window.count(*values.shape[2:]) for window, values in zip(windows, bands, strict=True)]
+    counts = [
+        window.count(*values.shape[2:]) for window, values in zip(windows, bands, strict=True)
+    ]
     prunes = xp is np and min(height, width) >= _PRUNED_FROM and height % 2 == width % 2 == 0
     search = _Search(prototypes, len(bands[0]), [rows * cols for rows, cols in counts])
-    around = [padded(values, window) - search.centred.mean for values, window in zip(bands, windows, strict=True)]
+    around = [
+        padded(values, window) - search.centred.mean
+        for values, window in zip(bands, windows, strict=True)
+    ]
     if prunes:
         coarse = _Coarse(prototypes, search.centred)
         for image in range(len(bands[0])):
@@ -90,14 +102,19 @@ def nearest_distance(bands: Sequence[Array], prototypes: Array, padding: Any = 0
 
 
 class _Search:
-    """The smallest squared distance so far, and where it was: its index among the places of all bands.
+    """The smallest squared distance so far, and where it was: its index among the places of all
+    bands.
 
     Bands are given padded, around the mean of the prototypes.
     """
 
     def __init__(self, prototypes: Array, n_images: int, n_places: Sequence[int]) -> None:
         xp = namespace(prototypes)
-        self.prototypes, self.centred, self.window = prototypes, Centred.of(prototypes), Window(prototypes.shape[2:])
+        self.prototypes, self.centred, self.window = (
+            prototypes,
+            Centred.of(prototypes),
+            Window(prototypes.shape[2:]),
+        )
         self.numbers = xp.arange(len(prototypes))
         self.first_of_band = np.cumsum([0, *n_places])
         self.ends = xp.asarray(self.first_of_band[1:])
@@ -106,12 +123,17 @@ class _Search:
         self.where = xp.full((n_images, len(prototypes)), self.first_of_band[-1] - 1, xp.int64)
 
     def compare(self, images: slice, rows: Any, seen: Array, energy: Array, places: Array) -> None:
-        """Compare some prototypes with windows (image, element, place) of known energy, at these indices among all places."""
+        """Compare some prototypes with windows (image, element, place) of known energy, at these
+        indices among all places."""
         xp = namespace(seen)
         squares = self.centred.squared_distances(seen, energy.reshape(len(seen), -1), rows)
         winners = squares.argmin(axis=-1)
         lowest = squares[xp.arange(len(seen))[:, None], self.numbers[: squares.shape[1]], winners]
-        smallest, where, winners = self.smallest[images, rows], self.where[images, rows], places[winners]
+        smallest, where, winners = (
+            self.smallest[images, rows],
+            self.where[images, rows],
+            places[winners],
+        )
         closer = (lowest < smallest) | ((lowest == smallest) & (winners < where))
         self.smallest[images, rows] = xp.where(closer, lowest, smallest)
         self.where[images, rows] = xp.where(closer, winners, where)
@@ -119,18 +141,31 @@ class _Search:
     def everywhere(self, bands: Sequence[Array]) -> None:
         """Compare all prototypes with all places."""
         for around, start in zip(bands, self.first_of_band, strict=False):
-            xp, views, energy = namespace(around), look(around, self.window), self.centred.energy(around, self.window)
+            xp, views, energy = (
+                namespace(around),
+                look(around, self.window),
+                self.centred.energy(around, self.window),
+            )
             n_images, _, height, width = views.shape[:4]
             row_bytes = sum(self.centred.matrix.shape) * width * around.itemsize
             for images, rows in tiles(n_images, height, row_bytes, step_bytes(xp)):
                 places = int(start) + xp.arange(rows.start * width, rows.stop * width)
-                self.compare(images, slice(None), columns(views[images, :, rows]), energy[images, rows], places)
+                self.compare(
+                    images,
+                    slice(None),
+                    columns(views[images, :, rows]),
+                    energy[images, rows],
+                    places,
+                )
 
     def where_possible(self, image: int, bands: Sequence[np.ndarray], coarse: _Coarse) -> None:
         """Compare with the places of one image that a lower bound does not exclude."""
         blocks, bounds = [], []
         for around, start in zip(bands, self.first_of_band, strict=False):
-            views, energy = look(around, self.window)[0].transpose(1, 2, 0, 3, 4), self.centred.energy(around, self.window)
+            views, energy = (
+                look(around, self.window)[0].transpose(1, 2, 0, 3, 4),
+                self.centred.energy(around, self.window),
+            )
             bound_of = coarse.over(around, energy)
             height, width = energy.shape[1:]
             step = max(1, _BLOCK // width)
@@ -138,7 +173,9 @@ class _Search:
                 bounds.append(bound_of(rows))
                 blocks.append(_Block(views[rows], energy[0, rows], int(start) + rows.start * width))
         nearest = np.stack([bound.argmin(axis=1) for bound in bounds])
-        lowest = np.stack([bound[self.numbers, at] for bound, at in zip(bounds, nearest, strict=True)])
+        lowest = np.stack(
+            [bound[self.numbers, at] for bound, at in zip(bounds, nearest, strict=True)]
+        )
         best = lowest.argmin(axis=0)
         enough = self._distances_at(blocks, best, nearest[best, self.numbers])
         for block, bound, possible in zip(blocks, bounds, lowest <= enough, strict=True):
@@ -146,20 +183,32 @@ class _Search:
             if len(chosen):
                 places = np.flatnonzero((bound[chosen] <= enough[chosen, None]).any(axis=0))
                 seen = block.windows(places).T[None]
-                self.compare(slice(image, image + 1), chosen, seen, block.energy.ravel()[places], block.first + places)
+                self.compare(
+                    slice(image, image + 1),
+                    chosen,
+                    seen,
+                    block.energy.ravel()[places],
+                    block.first + places,
+                )
 
-    def _distances_at(self, blocks: Sequence[_Block], best: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Squared distance of each prototype to one place of its block: the smallest distance is no larger."""
+    def _distances_at(
+        self, blocks: Sequence[_Block], best: np.ndarray, places: np.ndarray
+    ) -> np.ndarray:
+        """Squared distance of each prototype to one place of its block: the smallest distance is no
+        larger."""
         squares = np.empty(len(best), self.smallest.dtype)
         for number in np.unique(best):
             (chosen,) = np.nonzero(best == number)
-            squares[chosen] = ((blocks[number].windows(places[chosen]) - self.centred.matrix[chosen]) ** 2).sum(axis=1)
+            squares[chosen] = (
+                (blocks[number].windows(places[chosen]) - self.centred.matrix[chosen]) ** 2
+            ).sum(axis=1)
         return squares
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Some rows of places of one image: views (y, x, feature, window y, window x), squared norms (y, x), index of the first place."""
+    """Some rows of places of one image: views (y, x, feature, window y, window x), squared norms
+    (y, x), index of the first place."""
 
     views: np.ndarray
     energy: np.ndarray
@@ -172,14 +221,20 @@ class _Block:
 
 
 class _Coarse:
-    """Lower bounds of squared distances from the means of 2 x 2 blocks: a matrix product with a quarter of the elements.
+    """Lower bounds of squared distances from the means of 2 x 2 blocks: a matrix product with a
+    quarter of the elements.
 
     Rows (-2 Qw, -2 |r_w|, 1, |w|^2) times columns (Qx, |r_x|, |x|^2, 1).
     """
 
     def __init__(self, prototypes: np.ndarray, centred: Centred) -> None:
         count, n_features, height, width = prototypes.shape
-        means = centred.matrix.reshape(count, n_features, height // 2, 2, width // 2, 2).sum(axis=(3, 5)) / 2
+        means = (
+            centred.matrix.reshape(count, n_features, height // 2, 2, width // 2, 2).sum(
+                axis=(3, 5)
+            )
+            / 2
+        )
         means = means.reshape(count, -1)
         residuals = np.sqrt(np.maximum(centred.norms - (means * means).sum(axis=1), 0))
         lowered = np.float32(1 - _MARGIN) * centred.norms
@@ -187,13 +242,18 @@ class _Coarse:
         self.centred, self.window = centred, Window((height // 2, width // 2), dilation=2)
 
     def over(self, around: np.ndarray, energy: np.ndarray) -> Callable[[slice], np.ndarray]:
-        """For one image a function from rows of places to bounds (prototype, place), lowered by more than their rounding error."""
+        """For one image a function from rows of places to bounds (prototype, place), lowered by
+        more than their rounding error."""
         means = box_sum(around, Window(2)) / 2
         residuals = np.sqrt(np.maximum(energy - self.centred.energy(means, self.window), 0))
         views, lowered = look(means, self.window), energy - _MARGIN * energy.max()
 
         def bound_of(rows: slice) -> np.ndarray:
-            more = (residuals[0, rows].ravel(), lowered[0, rows].ravel(), np.ones(lowered[0, rows].size, lowered.dtype))
+            more = (
+                residuals[0, rows].ravel(),
+                lowered[0, rows].ravel(),
+                np.ones(lowered[0, rows].size, lowered.dtype),
+            )
             return self.left @ np.vstack([columns(views[:, :, rows])[0], *more])
 
         return bound_of

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from extraction.arrays import Array, namespace, step_bytes
-from extraction.fields import Window
-from extraction.operations.correlation import correlate
-from extraction.operations.pooling import box_sum, spread_sum
-from extraction.operations.windows import Pullback
-from extraction.parallel import each, shares
+from ..arrays import Array, namespace, step_bytes
+from ..fields import Window
+from .correlation import correlate
+from .pooling import box_sum, spread_sum
+from .windows import Pullback
+from ..parallel import each, shares
 
 
 def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[Array, Pullback]:
@@ -25,8 +25,9 @@ def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[
     inputs : array of shape (n_images, n_features, height, width)
         What the filters looked at.
     window : int or (int, int)
-        Side of the filters. A norm of 0 counts as 1, and so does one below a millionth of the image's largest value: what a filter sees there
-        is the rounding of what was done to the image before, and the responses that of a Fourier transform.
+        Side of the filters. A norm of 0 counts as 1, and so does one below a millionth of the
+        image's largest value: what a filter sees there is the rounding of what was done to the
+        image before, and the responses that of a Fourier transform.
 
     Returns
     -------
@@ -41,13 +42,16 @@ def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[
 
     References
     ----------
-    Serre et al., "Robust object recognition with cortex-like mechanisms", PAMI 2007, and its authors' code.
+    Serre et al., "Robust object recognition with cortex-like mechanisms", PAMI 2007, and its
+    authors' code.
     """
     xp, look_through = namespace(inputs), Window(window)
     if responses.shape[2:] != look_through.count(*inputs.shape[2:]):
         msg = (
-            f"`responses` must have {' x '.join(map(str, look_through.count(*inputs.shape[2:])))} places "
-            f"for inputs of {inputs.shape[2]} x {inputs.shape[3]} and this window, got {responses.shape[2]} x {responses.shape[3]}."
+            "`responses` must have "
+            f"{' x '.join(map(str, look_through.count(*inputs.shape[2:])))} places "
+            f"for inputs of {inputs.shape[2]} x {inputs.shape[3]} and this window, got "
+            f"{responses.shape[2]} x {responses.shape[3]}."
         )
         raise ValueError(msg)
     energy = box_sum((inputs * inputs).sum(axis=1, keepdims=True), look_through)
@@ -58,13 +62,18 @@ def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[
     def pullback(gradient: Array) -> tuple[Array, Array]:
         to_norm = -(gradient * normalised / norm).sum(axis=1, keepdims=True)
         to_energy = xp.where(energy > floor, to_norm / (2 * norm), 0)
-        return gradient / norm, 2 * inputs * spread_sum(to_energy, (len(inputs), 1, *inputs.shape[2:]), look_through)
+        return gradient / norm, 2 * inputs * spread_sum(
+            to_energy, (len(inputs), 1, *inputs.shape[2:]), look_through
+        )
 
     return normalised, pullback
 
 
-def local_contrast_normalisation(values: Array, window: int = 9, sigma: float = 1.591) -> tuple[Array, Pullback]:
-    """Subtract the Gaussian-weighted mean around each place, then divide by the deviation there, but by no less than its mean over the map.
+def local_contrast_normalisation(
+    values: Array, window: int = 9, sigma: float = 1.591
+) -> tuple[Array, Pullback]:
+    """Subtract the Gaussian-weighted mean around each place, then divide by the deviation there,
+    but by no less than its mean over the map.
 
     Parameters
     ----------
@@ -87,8 +96,8 @@ def local_contrast_normalisation(values: Array, window: int = 9, sigma: float = 
 
     References
     ----------
-    Jarrett et al., "What is the best multi-stage architecture for object recognition?", ICCV 2009. At the border the
-    weights are those of the places inside, scaled to sum to 1.
+    Jarrett et al., "What is the best multi-stage architecture for object recognition?", ICCV 2009.
+    At the border the weights are those of the places inside, scaled to sum to 1.
     """
     if window % 2 == 0 or sigma <= 0:
         msg = f"`window` must be odd and `sigma` positive, got {window} and {sigma}."
@@ -97,29 +106,41 @@ def local_contrast_normalisation(values: Array, window: int = 9, sigma: float = 
     offsets = np.arange(window) - window // 2
     profile = np.exp(-(offsets**2) / (2 * sigma**2))
     kernel = xp.asarray(np.outer(profile, profile)[None, None] / n_features, values.dtype)
-    inside, _ = correlate(xp.full((1, 1, *values.shape[2:]), n_features, values.dtype), kernel, padding=window // 2)
+    inside, _ = correlate(
+        xp.full((1, 1, *values.shape[2:]), n_features, values.dtype), kernel, padding=window // 2
+    )
 
     def blur(maps: Array) -> Array:
         return correlate(maps.sum(axis=1, keepdims=True), kernel, padding=window // 2)[0] / inside
 
     def blur_back(gradient: Array) -> Array:
-        return correlate(gradient / inside, kernel, padding=window // 2)[0]  # the kernel is symmetric, and the same for all features
+        return correlate(gradient / inside, kernel, padding=window // 2)[
+            0
+        ]  # the kernel is symmetric, and the same for all features
 
     centred = values - blur(values)
     deviation = xp.sqrt(blur(centred * centred))
     floor = deviation.mean(axis=(2, 3), keepdims=True)
     divisor = xp.maximum(deviation, floor)
     largest = xp.abs(values).max(axis=(1, 2, 3), keepdims=True)
-    divides = divisor > 64 * xp.finfo(values.dtype).eps * largest  # a constant map has only rounding errors to normalise
+    divides = (
+        divisor > 64 * xp.finfo(values.dtype).eps * largest
+    )  # a constant map has only rounding errors to normalise
     divisor = xp.where(divides, divisor, 1)
     normalised = centred / divisor
 
     def pullback(gradient: Array) -> Array:
-        to_divisor = xp.where(divides, -(gradient * normalised / divisor).sum(axis=1, keepdims=True), 0)
+        to_divisor = xp.where(
+            divides, -(gradient * normalised / divisor).sum(axis=1, keepdims=True), 0
+        )
         own = deviation > floor
-        shared = xp.where(own, 0, to_divisor).sum(axis=(2, 3), keepdims=True) / (values.shape[2] * values.shape[3])
+        shared = xp.where(own, 0, to_divisor).sum(axis=(2, 3), keepdims=True) / (
+            values.shape[2] * values.shape[3]
+        )
         to_deviation = xp.where(own, to_divisor, 0) + shared
-        to_square = xp.where(deviation > 0, to_deviation / (2 * xp.where(deviation > 0, deviation, 1)), 0)
+        to_square = xp.where(
+            deviation > 0, to_deviation / (2 * xp.where(deviation > 0, deviation, 1)), 0
+        )
         to_centred = gradient / divisor + 2 * centred * blur_back(to_square)
         return to_centred - blur_back(to_centred.sum(axis=1, keepdims=True))
 
@@ -129,7 +150,8 @@ def local_contrast_normalisation(values: Array, window: int = 9, sigma: float = 
 def local_response_normalisation(
     values: Array, size: int = 5, scale: float = 1e-4, power: float = 0.75, offset: float = 2.0
 ) -> tuple[Array, Pullback]:
-    """Each response divided by (offset + scale * sum of squares of its neighbours among the features) ** power.
+    """Each response divided by (offset + scale * sum of squares of its neighbours among the
+    features) ** power.
 
     Parameters
     ----------
@@ -137,7 +159,8 @@ def local_response_normalisation(
     size : int
         How many neighbouring features count, the unit itself among them.
     scale, power, offset : float
-        alpha, beta and k of the paper, its values the defaults. PyTorch and Caffe divide alpha by `size`: hand that in.
+        alpha, beta and k of the paper, its values the defaults. PyTorch and Caffe divide alpha by
+        `size`: hand that in.
 
     Returns
     -------
@@ -152,7 +175,8 @@ def local_response_normalisation(
 
     References
     ----------
-    Krizhevsky, Sutskever & Hinton, "ImageNet classification with deep convolutional neural networks", NIPS 2012, section 3.3.
+    Krizhevsky, Sutskever & Hinton, "ImageNet classification with deep convolutional neural
+    networks", NIPS 2012, section 3.3.
     """
     if size < 1 or offset <= 0:
         msg = f"`size` and `offset` must be positive, got {size} and {offset}."
@@ -180,7 +204,9 @@ def _sum_of_neighbours(values: Array, before: int, after: int) -> Array:
     return total
 
 
-def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: float = 1e-5) -> tuple[Array, Pullback, Array, Array]:
+def batch_normalisation(
+    values: Array, scale: Array, shift: Array, epsilon: float = 1e-5
+) -> tuple[Array, Pullback, Array, Array]:
     """Each feature brought to mean `shift` and deviation `scale` over the batch and all places.
 
     Parameters
@@ -212,9 +238,14 @@ def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: floa
     xp, n_features = namespace(values), values.shape[1]
     n_values = values.size // max(1, n_features)
     if n_values < 2 and len(values):
-        msg = f"`values` must hold at least two of each feature for a variance, got shape {values.shape}. Use more images per batch."
+        msg = (
+            "`values` must hold at least two of each feature for a variance, got shape "
+            f"{values.shape}. Use more images per batch."
+        )
         raise ValueError(msg)
-    mean, variance, normalised = (xp.empty(shape, values.dtype) for shape in (n_features, n_features, values.shape))
+    mean, variance, normalised = (
+        xp.empty(shape, values.dtype) for shape in (n_features, n_features, values.shape)
+    )
 
     def normalise(share: slice) -> None:
         for features in _runs(share, values):
@@ -233,8 +264,13 @@ def batch_normalisation(values: Array, scale: Array, shift: Array, epsilon: floa
         def carry(share: slice) -> None:
             for features in _runs(share, values):
                 own, over = gradient[:, features], 1 / xp.sqrt(variance[features] + epsilon)
-                into = xp.subtract(values[:, features], mean[features, None, None], out=back[:, features])
-                to_shift[features], to_scale[features] = _sums(xp, own), over * _sums(xp, own * into)
+                into = xp.subtract(
+                    values[:, features], mean[features, None, None], out=back[:, features]
+                )
+                to_shift[features], to_scale[features] = (
+                    _sums(xp, own),
+                    over * _sums(xp, own * into),
+                )
                 into *= (-over * to_scale[features] / n_values)[:, None, None]
                 into += own
                 into -= (to_shift[features] / n_values)[:, None, None]
@@ -277,6 +313,10 @@ def scale_and_shift(values: Array, scale: Array, shift: Array) -> tuple[Array, P
     moved = values * scale[:, None, None] + shift[:, None, None]
 
     def pullback(gradient: Array) -> tuple[Array, Array, Array]:
-        return gradient * scale[:, None, None], (gradient * values).sum(axis=(0, 2, 3)), gradient.sum(axis=(0, 2, 3))
+        return (
+            gradient * scale[:, None, None],
+            (gradient * values).sum(axis=(0, 2, 3)),
+            gradient.sum(axis=(0, 2, 3)),
+        )
 
     return moved, pullback

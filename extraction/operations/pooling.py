@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from extraction.arrays import Array, namespace, step_bytes
-from extraction.fields import Window
-from extraction.operations.windows import Pullback, padded, part, spread
-from extraction.parallel import each, shares
+from ..arrays import Array, namespace, step_bytes
+from ..fields import Window
+from .windows import Pullback, padded, part, spread
+from ..parallel import each, shares
 
 
-def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> tuple[Array, Pullback]:
+def max_pool(
+    values: Array, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+) -> tuple[Array, Pullback]:
     """The maximum over windows: what makes a complex cell tolerant.
 
     Parameters
@@ -26,7 +28,8 @@ def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dila
     -------
     pooled : array of shape (n_images, n_features, height', width')
     pullback : callable
-        Carries a gradient with the shape of `pooled` back to `values`; the first winner of each window takes all of it.
+        Carries a gradient with the shape of `pooled` back to `values`; the first winner of each
+        window takes all of it.
 
     Raises
     ------
@@ -42,8 +45,14 @@ def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dila
     """
     xp, look_through = namespace(values), Window(window, stride, padding, dilation)
     count = look_through.count(*values.shape[2:])
-    if any(max(sides) >= extent for sides, extent in zip(look_through.padding, look_through.extent, strict=True)):
-        msg = f"`padding` must be smaller than the window of {look_through.extent[0]} x {look_through.extent[1]}, got {look_through.padding}."
+    if any(
+        max(sides) >= extent
+        for sides, extent in zip(look_through.padding, look_through.extent, strict=True)
+    ):
+        msg = (
+            f"`padding` must be smaller than the window of {look_through.extent[0]} x "
+            f"{look_through.extent[1]}, got {look_through.padding}."
+        )
         raise ValueError(msg)
     pooled = xp.empty((*values.shape[:2], *count), values.dtype)
 
@@ -60,7 +69,9 @@ def max_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dila
 
         def carry(share: slice) -> None:
             for images in _runs(share, values):
-                back[images] = _to_winners(gradient[images], values[images], pooled[images], look_through)
+                back[images] = _to_winners(
+                    gradient[images], values[images], pooled[images], look_through
+                )
 
         each(carry, shares(len(values)))
         return back
@@ -89,9 +100,17 @@ def _runs(images: slice, values: Array) -> Iterator[slice]:
         yield slice(first, min(first + step, images.stop))
 
 
-def _maximum_along(xp: Any, values: Array, window: Window, count: tuple[int, int], axis: int) -> Array:
-    """The maximum over a window's extent along y (0) or x (1): a square maximum is one after the other."""
-    size, stride, step, n = window.size[axis], window.stride[axis], window.dilation[axis], count[axis]
+def _maximum_along(
+    xp: Any, values: Array, window: Window, count: tuple[int, int], axis: int
+) -> Array:
+    """The maximum over a window's extent along y (0) or x (1): a square maximum is one after the
+    other."""
+    size, stride, step, n = (
+        window.size[axis],
+        window.stride[axis],
+        window.dilation[axis],
+        count[axis],
+    )
     places = [slice(i * step, i * step + stride * (n - 1) + 1, stride) for i in range(size)]
     parts = [values[:, :, place] if axis == 0 else values[..., place] for place in places]
     pooled = parts[0].copy()
@@ -101,7 +120,8 @@ def _maximum_along(xp: Any, values: Array, window: Window, count: tuple[int, int
 
 
 def box_sum(values: Array, window: Window) -> Array:
-    """Sums over windows, by doubling: only additions, so that small sums beside large ones stay exact."""
+    """Sums over windows, by doubling: only additions, so that small sums beside large ones stay
+    exact."""
     sums = padded(values, window)
     window.count(*values.shape[2:])
     for axis in (2, 3):
@@ -121,17 +141,26 @@ def box_sum(values: Array, window: Window) -> Array:
 
 
 def _along(values: Array, start: int, length: int, axis: int) -> Array:
-    return values[:, :, start : start + length] if axis == 2 else values[..., start : start + length]
+    if axis == 2:
+        return values[:, :, start : start + length]
+    return values[..., start : start + length]
 
 
 def spread_sum(gradient: Array, shape: tuple[int, ...], window: Window) -> Array:
     """The adjoint of `box_sum`."""
-    everywhere = namespace(gradient).broadcast_to(gradient[..., None, None], (*gradient.shape, *window.size))
+    everywhere = namespace(gradient).broadcast_to(
+        gradient[..., None, None], (*gradient.shape, *window.size)
+    )
     return spread(everywhere, shape, window)
 
 
 def average_pool(
-    values: Array, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, count_padding: bool = False
+    values: Array,
+    window: Any,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    count_padding: bool = False,
 ) -> tuple[Array, Pullback]:
     """The mean over windows; places outside the map count only with `count_padding`.
 
@@ -141,13 +170,18 @@ def average_pool(
     if count_padding:
         n_seen = xp.asarray(look_through.size[0] * look_through.size[1], values.dtype)
     else:
-        n_seen = xp.maximum(box_sum(xp.ones((1, 1, *values.shape[2:]), values.dtype), look_through), 1)
+        n_seen = xp.maximum(
+            box_sum(xp.ones((1, 1, *values.shape[2:]), values.dtype), look_through), 1
+        )
     pooled = box_sum(values, look_through) / n_seen
     return pooled, lambda gradient: spread_sum(gradient / n_seen, values.shape, look_through)
 
 
-def l2_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> tuple[Array, Pullback]:
-    """The root of the sum of squares over windows. Parameters and Returns are those of `max_pool`."""
+def l2_pool(
+    values: Array, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1
+) -> tuple[Array, Pullback]:
+    """The root of the sum of squares over windows. Parameters and Returns are those of
+    `max_pool`."""
     look_through = Window(window, stride, padding, dilation)
     pooled = namespace(values).sqrt(box_sum(values * values, look_through))
 
@@ -158,7 +192,8 @@ def l2_pool(values: Array, window: Any, stride: Any = 1, padding: Any = 0, dilat
 
 
 def feature_l2_pool(values: Array, group: int) -> tuple[Array, Pullback]:
-    """The root of the sum of squares over groups of neighbouring features: the energy of a quadrature pair where `group` is 2.
+    """The root of the sum of squares over groups of neighbouring features: the energy of a
+    quadrature pair where `group` is 2.
 
     Parameters
     ----------
@@ -183,13 +218,21 @@ def feature_l2_pool(values: Array, group: int) -> tuple[Array, Pullback]:
         raise ValueError(msg)
     grouped = values.reshape(n_images, n_features // group, group, height, width)
     pooled = namespace(values).sqrt((grouped * grouped).sum(axis=2))
-    return pooled, lambda gradient: (grouped * _over(gradient, pooled)[:, :, None]).reshape(values.shape)
+    return pooled, lambda gradient: (grouped * _over(gradient, pooled)[:, :, None]).reshape(
+        values.shape
+    )
 
 
 def softmax_pool(
-    values: Array, window: Any, stride: Any = 1, padding: Any = 0, exponent: float = 2.0, offset: float = 1e-6
+    values: Array,
+    window: Any,
+    stride: Any = 1,
+    padding: Any = 0,
+    exponent: float = 2.0,
+    offset: float = 1e-6,
 ) -> tuple[Array, Pullback]:
-    """Generalised soft maximum, sum(x^(q+1)) / (k + sum(x^q)): the mean-like q = 0, the maximum as q grows.
+    """Generalised soft maximum, sum(x^(q+1)) / (k + sum(x^q)): the mean-like q = 0, the maximum as
+    q grows.
 
     Parameters
     ----------
@@ -215,11 +258,14 @@ def softmax_pool(
 
     References
     ----------
-    Kouh & Poggio, "A canonical neural circuit for cortical nonlinear operations", Neural Computation 2008:
-    their circuit with the numerator's exponent one above the denominator's.
+    Kouh & Poggio, "A canonical neural circuit for cortical nonlinear operations", Neural
+    Computation 2008: their circuit with the numerator's exponent one above the denominator's.
     """
     if exponent < 0 or offset <= 0 or (values.size and float(values.min()) < 0):
-        msg = f"`values` and `exponent` must not be negative and `offset` must be positive, got exponent {exponent} and offset {offset}."
+        msg = (
+            "`values` and `exponent` must not be negative and `offset` must be positive, got "
+            f"exponent {exponent} and offset {offset}."
+        )
         raise ValueError(msg)
     look_through = Window(window, stride, padding)
     powers = values**exponent
@@ -229,7 +275,10 @@ def softmax_pool(
     def pullback(gradient: Array) -> Array:
         to_above = spread_sum(gradient / below, values.shape, look_through)
         to_below = spread_sum(-gradient * pooled / below, values.shape, look_through)
-        slopes = exponent * values ** (exponent - 1) if exponent >= 1 else _slope_at_zero(values, exponent)
+        if exponent >= 1:
+            slopes = exponent * values ** (exponent - 1)
+        else:
+            slopes = _slope_at_zero(values, exponent)
         return (exponent + 1) * powers * to_above + slopes * to_below
 
     return pooled, pullback

@@ -1,12 +1,13 @@
-"""Correlation on maps so small that the places of all images are few: images lie innermost in memory, workers share filters and features."""
+"""Correlation on maps so small that the places of all images are few: images lie innermost in
+memory, workers share filters and features."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from extraction.fields import Window
-from extraction.parallel import each, shares
+from ..fields import Window
+from ..parallel import each, shares
 
 _MOST_PLACES = 640  # of all images together: of more, blocks of images are the quicker way
 _LEAST = 32  # filters or features for each worker
@@ -25,23 +26,32 @@ def correlate_small(values: np.ndarray, weights: np.ndarray, window: Window) -> 
     matches = np.empty((len(values), len(weights), *places), np.result_type(values, weights))
 
     def match(filters: slice) -> None:
-        matches[:, filters] = (bank[filters] @ seen).reshape(-1, *places, len(values)).transpose(3, 0, 1, 2)
+        matches[:, filters] = (
+            (bank[filters] @ seen).reshape(-1, *places, len(values)).transpose(3, 0, 1, 2)
+        )
 
     each(match, shares(len(weights), _LEAST))
     return matches
 
 
 def weights_of_small(gradient: np.ndarray, values: np.ndarray, window: Window) -> np.ndarray:
-    """The gradient of `correlate_small` with respect to its filters: (n_filters, n_features * window y * window x)."""
+    """The gradient of `correlate_small` with respect to its filters: (n_filters, n_features *
+    window y * window x)."""
     seen = _columns(values, window)
     rows = _innermost(gradient).reshape(gradient.shape[1], -1)
     total = np.empty((len(rows), len(seen)), gradient.dtype)
-    each(lambda filters: np.matmul(rows[filters], seen.T, out=total[filters]), shares(len(rows), _LEAST))
+    each(
+        lambda filters: np.matmul(rows[filters], seen.T, out=total[filters]),
+        shares(len(rows), _LEAST),
+    )
     return total
 
 
-def values_of_small(gradient: np.ndarray, weights: np.ndarray, shape: tuple[int, ...], window: Window) -> np.ndarray:
-    """The gradient of `correlate_small` with respect to maps of `shape`: every window's share added where it looked."""
+def values_of_small(
+    gradient: np.ndarray, weights: np.ndarray, shape: tuple[int, ...], window: Window
+) -> np.ndarray:
+    """The gradient of `correlate_small` with respect to maps of `shape`: every window's share added
+    where it looked."""
     n_images, _, height, width = shape
     (top, bottom), (left, right) = window.padding
     rows = _innermost(gradient).reshape(gradient.shape[1], -1)
@@ -52,12 +62,18 @@ def values_of_small(gradient: np.ndarray, weights: np.ndarray, shape: tuple[int,
     def carry(features: slice) -> None:
         products = bank[:, features.start * n_taps : features.stop * n_taps].T @ rows
         by_tap = products.reshape(-1, *window.size, *gradient.shape[2:], n_images)
-        around = np.zeros((len(by_tap), height + top + bottom, width + left + right, n_images), gradient.dtype)
+        around = np.zeros(
+            (len(by_tap), height + top + bottom, width + left + right, n_images), gradient.dtype
+        )
         for row in range(window.size[0]):
             for column in range(window.size[1]):
                 y, x = row * window.dilation[0], column * window.dilation[1]
                 (down, across), (n_rows, n_columns) = window.stride, gradient.shape[2:]
-                around[:, y : y + down * (n_rows - 1) + 1 : down, x : x + across * (n_columns - 1) + 1 : across] += by_tap[:, row, column]
+                around[
+                    :,
+                    y : y + down * (n_rows - 1) + 1 : down,
+                    x : x + across * (n_columns - 1) + 1 : across,
+                ] += by_tap[:, row, column]
         back[:, features] = around[:, top : top + height, left : left + width].transpose(3, 0, 1, 2)
 
     each(carry, shares(shape[1], _LEAST))
@@ -73,7 +89,9 @@ def _columns(values: np.ndarray, window: Window) -> np.ndarray:
     """What windows see: (feature * window y * window x, y * x * image)."""
     (top, bottom), (left, right) = window.padding
     n_images, n_features, height, width = values.shape
-    around = np.zeros((n_features, height + top + bottom, width + left + right, n_images), values.dtype)
+    around = np.zeros(
+        (n_features, height + top + bottom, width + left + right, n_images), values.dtype
+    )
     around[:, top : top + height, left : left + width] = values.transpose(1, 2, 3, 0)
     views = sliding_window_view(around, window.extent, axis=(1, 2))
     (down, across), (step_y, step_x) = window.stride, window.dilation

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from extraction.arrays import Array, namespace, step_bytes, tiles
-from extraction.fields import Window
-from extraction.operations.correlation import correlate
-from extraction.operations.pooling import box_sum, spread_sum
-from extraction.operations.windows import Pullback, columns, look, padded, spread, window_of
+from ..arrays import Array, namespace, step_bytes, tiles
+from ..fields import Window
+from .correlation import correlate
+from .pooling import box_sum, spread_sum
+from .windows import Pullback, columns, look, padded, spread, window_of
 
 _SMALL = 1e-3  # squared distance over squared norms below which single precision loses more than 1e-4 of the distance
 
@@ -19,7 +19,9 @@ def dot_product(values: Array, prototypes: Array, padding: Any = 0) -> tuple[Arr
     return correlate(values, prototypes, padding=padding)
 
 
-def euclidean_distance(values: Array, prototypes: Array, padding: Any = 0) -> tuple[Array, Pullback]:
+def euclidean_distance(
+    values: Array, prototypes: Array, padding: Any = 0
+) -> tuple[Array, Pullback]:
     """Distances between the windows of a map and prototypes: an S2 map.
 
     Parameters
@@ -34,7 +36,8 @@ def euclidean_distance(values: Array, prototypes: Array, padding: Any = 0) -> tu
     -------
     distances : array of shape (n_images, n_prototypes, height', width')
     pullback : callable
-        Carries a gradient back to `(values, prototypes)`; where a distance is 0 it has no slope and passes nothing on.
+        Carries a gradient back to `(values, prototypes)`; where a distance is 0 it has no slope and
+        passes nothing on.
 
     Raises
     ------
@@ -58,15 +61,21 @@ def euclidean_distance(values: Array, prototypes: Array, padding: Any = 0) -> tu
     for images, rows in tiles(len(values), height, row_bytes, step_bytes(xp)):
         seen = columns(views[images, :, rows])
         squares = centred.squared_distances(seen, energy[images, rows].reshape(len(seen), -1))
-        distances[images, :, rows] = xp.sqrt(xp.maximum(squares, 0)).reshape(*squares.shape[:2], -1, width)
+        distances[images, :, rows] = xp.sqrt(xp.maximum(squares, 0)).reshape(
+            *squares.shape[:2], -1, width
+        )
 
     def pullback(gradient: Array) -> tuple[Array, Array]:
         slopes = xp.where(distances > 0, gradient / xp.where(distances > 0, distances, 1), 0)
         slopes = slopes.reshape(len(values), len(prototypes), -1)
         seen, matrix = columns(look(values, window)), prototypes.reshape(len(prototypes), -1)
         to_seen = seen * slopes.sum(axis=1, keepdims=True) - xp.matmul(matrix.T, slopes)
-        to_seen = to_seen.reshape(len(values), *prototypes.shape[1:], height, width).transpose(0, 1, 4, 5, 2, 3)
-        to_matrix = matrix * slopes.sum(axis=(0, 2))[:, None] - xp.matmul(slopes, seen.transpose(0, 2, 1)).sum(axis=0)
+        to_seen = to_seen.reshape(len(values), *prototypes.shape[1:], height, width).transpose(
+            0, 1, 4, 5, 2, 3
+        )
+        to_matrix = matrix * slopes.sum(axis=(0, 2))[:, None] - xp.matmul(
+            slopes, seen.transpose(0, 2, 1)
+        ).sum(axis=0)
         return spread(to_seen, values.shape, window), to_matrix.reshape(prototypes.shape)
 
     return distances, pullback
@@ -76,8 +85,8 @@ def euclidean_distance(values: Array, prototypes: Array, padding: Any = 0) -> tu
 class Centred:
     """Prototypes as the rows of a matrix, around their mean.
 
-    Windows are taken around the same mean. That changes no distance, but makes the norms many times smaller, and with them the rounding
-    error of |x|^2 - 2 x.w + |w|^2.
+    Windows are taken around the same mean. That changes no distance, but makes the norms many times
+    smaller, and with them the rounding error of |x|^2 - 2 x.w + |w|^2.
     """
 
     mean: Array
@@ -96,9 +105,11 @@ class Centred:
         return box_sum((around * around).sum(axis=1, keepdims=True), window)[:, 0]
 
     def squared_distances(self, seen: Array, energy: Array, rows: Any = slice(None)) -> Array:
-        """Squared distances (image, prototype, place) of some prototypes to centred windows (image, element, place) of known squared norms.
+        """Squared distances (image, prototype, place) of some prototypes to centred windows (image,
+        element, place) of known squared norms.
 
-        Where a prototype comes so close to a window that rounding could still show, its distances are computed again in double precision.
+        Where a prototype comes so close to a window that rounding could still show, its distances
+        are computed again in double precision.
         """
         xp, norms = namespace(seen), self.norms[rows]
         squares = xp.matmul(self.doubled[rows], seen)
@@ -114,7 +125,8 @@ class Centred:
 
 
 def _exactly(matrix: Array, seen: Array) -> Array:
-    """Squared distances between rows (prototype, element) and columns (image, element, place), in double precision."""
+    """Squared distances between rows (prototype, element) and columns (image, element, place), in
+    double precision."""
     xp = namespace(matrix)
     matrix, seen = matrix.astype(xp.float64), seen.astype(xp.float64)
     squares = -2 * xp.matmul(matrix, seen)
@@ -147,9 +159,15 @@ def gaussian(distances: Array, sharpness: Any) -> tuple[Array, Pullback]:
 
 
 def normalised_dot_product(
-    values: Array, prototypes: Array, padding: Any = 0, slope: float = 1.0, threshold: float = 0.0, offset: float = 1e-6
+    values: Array,
+    prototypes: Array,
+    padding: Any = 0,
+    slope: float = 1.0,
+    threshold: float = 0.0,
+    offset: float = 1e-6,
 ) -> tuple[Array, Pullback]:
-    """A sigmoid of the dot product divided by the norm of what the unit sees: 1 / (1 + exp(-slope (x.w / (offset + |x|) - threshold))).
+    """A sigmoid of the dot product divided by the norm of what the unit sees: 1 / (1 + exp(-slope
+    (x.w / (offset + |x|) - threshold))).
 
     Parameters
     ----------
@@ -171,7 +189,8 @@ def normalised_dot_product(
 
     References
     ----------
-    Kouh & Poggio, "A canonical neural circuit for cortical nonlinear operations", Neural Computation 2008.
+    Kouh & Poggio, "A canonical neural circuit for cortical nonlinear operations", Neural
+    Computation 2008.
     """
     if offset <= 0:
         msg = f"`offset` must be positive, got {offset}."

@@ -5,25 +5,54 @@ import re
 
 import pytest
 
-from analysis import alignment, cortex, growth, invariance, learning_curves, populations, receptive_fields, selectivity, similarity, tuning
-from analysis.bibliography import bibtex, keys_in, unknown_in
-from analysis.models import discover
-from cnn import CNN
-from cnn.architectures import names
+from hmax_cnn.analysis import (
+    alignment,
+    cortex,
+    growth,
+    invariance,
+    learning_curves,
+    populations,
+    receptive_fields,
+    selectivity,
+    similarity,
+    tuning,
+)
+from hmax_cnn.analysis.literature.bibliography import bibtex, keys_in, unknown_in
+from hmax_cnn.analysis.models import discover
+from hmax_cnn.cnn import CNN
+from hmax_cnn.cnn.architectures import names
 
-MODULES = (alignment, cortex, growth, invariance, learning_curves, populations, receptive_fields, selectivity, similarity, tuning)
+MODULES = (
+    alignment,
+    cortex,
+    growth,
+    invariance,
+    learning_curves,
+    populations,
+    receptive_fields,
+    selectivity,
+    similarity,
+    tuning,
+)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_measures_cite_what_there_is(module):
     """Every citation in the source of a measure is an entry."""
-    cited = re.findall(r'"([A-Z][A-Za-z &.,()-]+ (?:19|20)\d\d(?:; [A-Z][^"]+)?)"', inspect.getsource(module))
+    cited = re.findall(
+        r'"([A-Z][A-Za-z &.,()-]+ (?:19|20)\d\d(?:; [A-Z][^"]+)?)"', inspect.getsource(module)
+    )
     assert [text for text in cited if unknown_in(text)] == []
 
 
 def test_models_cite_their_papers():
-    """Of every model but pixels, classical filters and wrapped ones a paper is found in what is written of it."""
-    found = {model_class.__name__: keys_in(model_class().documentation()) for model_class in discover() if model_class.__name__ != "TorchExtractor"}
+    """Of every model but pixels, classical filters and wrapped ones a paper is found in what is
+    written of it."""
+    found = {
+        model_class.__name__: keys_in(model_class().documentation())
+        for model_class in discover()
+        if model_class.__name__ != "TorchExtractor"
+    }
     assert "serre2007" in found["HMAX"]
     assert "rosenblatt1958" in found["Perceptron"]
     assert "rumelhart1986" in found["MultilayerPerceptron"]
@@ -40,5 +69,7 @@ def test_bibtex():
     assert re.findall(r"@\w+\{(\w+),", text) == ["kornblith2019", "serre2007", "other1"]
     assert text.count("{") == text.count("}")
     assert "note = {My thesis, 2026}" in text
-    assert unknown_in("My thesis, 2026; Luo et al., NeurIPS 2016; this package") == ["My thesis, 2026"]
+    assert unknown_in("My thesis, 2026; Luo et al., NeurIPS 2016; this package") == [
+        "My thesis, 2026"
+    ]
     assert bibtex([]) == ""

@@ -4,24 +4,30 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from analysis.controls import controls, matched_layers
-from analysis.measures import Resampling
-from analysis.populations import decoding_generalisation
-from analysis.responses import responses
-from cnn import CNN, LinearClassifier, MultilayerPerceptron
-from data.transformations import shift
-from data.transformed import transformed
-from extraction import FilterBank, Pixels
-from hmax import HMAX
+from hmax_cnn.analysis.controls import controls, matched_layers
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.measures.populations import decoding_generalisation
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.cnn import CNN, LinearClassifier, MultilayerPerceptron
+from hmax_cnn.data.transformations import shift
+from hmax_cnn.data.transformed import transformed
+from hmax_cnn.extraction import FilterBank, Pixels
+from hmax_cnn.hmax import HMAX
 
 
 def test_prototypes_are_shuffled_or_random(images):
-    """Shuffled: each patch has its numbers, in another order. Random: mean and deviation of its size, cut at 0; both change C2 and not C1."""
+    """Shuffled: each patch has its numbers, in another order. Random: mean and deviation of its
+    size, cut at 0; both change C2 and not C1."""
     model = HMAX(bands=2, n_prototypes=20, prototype_sizes=(4, 8), layer=("c1", "c2")).fit(images)
     found = controls(model)
-    own, shuffled, noise = (m.prototypes_.patches for m in (model, found["shuffled prototypes"], found["random prototypes"]))
+    own, shuffled, noise = (
+        m.prototypes_.patches
+        for m in (model, found["shuffled prototypes"], found["random prototypes"])
+    )
     for size in (4, 8):
-        np.testing.assert_array_equal(np.sort(shuffled[size].reshape(20, -1)), np.sort(own[size].reshape(20, -1)))
+        np.testing.assert_array_equal(
+            np.sort(shuffled[size].reshape(20, -1)), np.sort(own[size].reshape(20, -1))
+        )
         assert (shuffled[size] != own[size]).mean() > 0.8
         assert noise[size].mean() == pytest.approx(own[size].mean(), rel=0.1)
         assert noise[size].min() >= 0
@@ -40,10 +46,13 @@ def test_given_prototypes_are_controlled_without_a_fit(images):
 
 
 @pytest.mark.parametrize(
-    "model", [CNN("lenet5", epochs=1), MultilayerPerceptron(16, epochs=2), LinearClassifier(epochs=2)], ids=lambda model: type(model).__name__
+    "model",
+    [CNN("lenet5", epochs=1), MultilayerPerceptron(16, epochs=2), LinearClassifier(epochs=2)],
+    ids=lambda model: type(model).__name__,
 )
 def test_untrained_is_the_same_network_before_training(model):
-    """Weights drawn by the network's own seed are those that training started from; the model itself stays as it was."""
+    """Weights drawn by the network's own seed are those that training started from; the model
+    itself stays as it was."""
     images = np.random.default_rng(0).integers(0, 256, (6, 32, 32)).astype(np.float32)
     model.fit(images, list("ababab"))
     before = model.transform(images)
@@ -70,23 +79,42 @@ def test_networks_that_are_given_have_an_untrained_control():
 
 
 def test_filters_answer_as_they_should():
-    """A plane: its mean, slope and direction, no curvature; a parabola: its curvature; the Gaussian against SciPy."""
+    """A plane: its mean, slope and direction, no curvature; a parabola: its curvature; the Gaussian
+    against SciPy."""
     from scipy.ndimage import gaussian_filter
 
     y, x = np.mgrid[:16, :16].astype(float)
-    values = FilterBank(size=5, step=1).activations(np.stack([3 * x - 4 * y + 100, x**2]), ["filters"])["filters"]
+    values = FilterBank(size=5, step=1).activations(
+        np.stack([3 * x - 4 * y + 100, x**2]), ["filters"]
+    )["filters"]
     sobel = values["sobel"]["response"].values
     np.testing.assert_allclose(sobel[0, 0], 5, rtol=1e-5)
     np.testing.assert_allclose(sobel[0, 1], np.degrees(np.arctan2(4, 3)), rtol=1e-4)
     np.testing.assert_allclose(values["laplace"]["response"].values[:, 0, 3, 3], [0, 2], atol=1e-4)
-    np.testing.assert_allclose(values["mean"]["response"].values[0, 0], (3 * x - 4 * y + 100)[2:-2, 2:-2], rtol=1e-5)
+    np.testing.assert_allclose(
+        values["mean"]["response"].values[0, 0], (3 * x - 4 * y + 100)[2:-2, 2:-2], rtol=1e-5
+    )
     noise = np.random.default_rng(0).random((1, 16, 16))
-    smooth = FilterBank(size=9, sigma=1.0, step=1).activations(noise)["filters/gaussian"]["response"].values[0, 0]
-    np.testing.assert_allclose(smooth, gaussian_filter(noise[0], 1.0, truncate=4)[4:-4, 4:-4], rtol=1e-5)
+    smooth = (
+        FilterBank(size=9, sigma=1.0, step=1)
+        .activations(noise)["filters/gaussian"]["response"]
+        .values[0, 0]
+    )
+    np.testing.assert_allclose(
+        smooth, gaussian_filter(noise[0], 1.0, truncate=4)[4:-4, 4:-4], rtol=1e-5
+    )
     leftward = np.tile(np.linspace(200, 10, 40, dtype=np.float32), (1, 40, 1))
-    direction = FilterBank(size=3, step=2).activations(leftward, ["filters"])["filters/sobel"]["response"].values[0, 1]
+    direction = (
+        FilterBank(size=3, step=2)
+        .activations(leftward, ["filters"])["filters/sobel"]["response"]
+        .values[0, 1]
+    )
     np.testing.assert_array_equal(direction, 180)
-    even = FilterBank(step=1).activations(np.full((1, 16, 16), 100 / 3), ["filters"])["filters/sobel"]["response"].values
+    even = (
+        FilterBank(step=1)
+        .activations(np.full((1, 16, 16), 100 / 3), ["filters"])["filters/sobel"]["response"]
+        .values
+    )
     assert not even.any()
     with pytest.raises(ValueError, match="`size` must be an odd number"):
         FilterBank(size=4).transform(noise)
@@ -95,10 +123,14 @@ def test_filters_answer_as_they_should():
 def test_layers_are_matched():
     """By field size: the nearest ratio; by depth: the same place from bottom to top."""
     models = {"hmax": HMAX(bands=2), "lenet": CNN("lenet5", weights="untrained")}
-    sizes = matched_layers(models, (64, 64), layers={"hmax": ["s1", "c1"]}).set_index("reference_layer")
+    sizes = matched_layers(models, (64, 64), layers={"hmax": ["s1", "c1"]}).set_index(
+        "reference_layer"
+    )
     assert sizes.loc["s1", "layer"] in ("s2", "c3")
     assert sizes.loc["c1", "layer"] == "s4"
-    depth = matched_layers(models, (64, 64), "depth", layers={"hmax": ["s1", "c1"]}).set_index("reference_layer")
+    depth = matched_layers(models, (64, 64), "depth", layers={"hmax": ["s1", "c1"]}).set_index(
+        "reference_layer"
+    )
     assert (depth.loc["s1", "layer"], depth.loc["c1", "layer"]) == ("c1", "output")
     with pytest.raises(ValueError, match="`by` must be 'field_size' or 'depth'"):
         matched_layers(models, (64, 64), "width")

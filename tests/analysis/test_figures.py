@@ -1,4 +1,5 @@
-"""Every figure, at one and two columns: nothing overlaps or is cut off, text stays text, and what is drawn is what was measured."""
+"""Every figure, at one and two columns: nothing overlaps or is cut off, text stays text, and what
+is drawn is what was measured."""
 
 import itertools
 import re
@@ -13,30 +14,35 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from synthetic import VALUES, grid
 
-from analysis.alignment import cka as cka_measure
-from analysis.architecture import architecture as architecture_measure
-from analysis.best_matches import best_matches
-from analysis.classification import classification
-from analysis.field_views import field_views as views_measure
-from analysis.figures import figure_names
-from analysis.figures.style import PALETTE, colours_of, save, sheet, width_in_mm
-from analysis.first_filters import first_filters
-from analysis.growth import growth as growth_measure
-from analysis.invariance import selectivity_and_tolerance, tolerance_range
-from analysis.learning_curves import learning_curve
-from analysis.measures import Resampling
-from analysis.populations import population_similarity
-from analysis.similarity import brain_similarity
-from analysis.similarity import rdms as rdms_measure
-from analysis.study import asking
-from analysis.study.reading import load_figure
-from analysis.tables import tables
-from analysis.tuning import frequency_tuning, grating_responses, orientation_tuning, phase_tuning
-from cnn import CNN
-from data import digits
-from data.stimuli import fourier_shapes
-from extraction import FilterBank, Pixels
-from hmax import HMAX
+from hmax_cnn.analysis.measures.alignment import cka as cka_measure
+from hmax_cnn.analysis.measures.architecture import architecture as architecture_measure
+from hmax_cnn.analysis.measures.best_matches import best_matches
+from hmax_cnn.analysis.measures.decoding import classification
+from hmax_cnn.analysis.measures.field_views import field_views as views_measure
+from hmax_cnn.analysis.figures import figure_names
+from hmax_cnn.analysis.figures.style import PALETTE, colours_of, save, sheet, width_in_mm
+from hmax_cnn.analysis.measures.first_filters import first_filters
+from hmax_cnn.analysis.measures.field_growth import growth as growth_measure
+from hmax_cnn.analysis.measures.invariance import selectivity_and_tolerance, tolerance_range
+from hmax_cnn.analysis.measures.learning_curves import learning_curve
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.measures.populations import population_similarity
+from hmax_cnn.analysis.measures.similarity import brain_similarity
+from hmax_cnn.analysis.measures.similarity import rdms as rdms_measure
+from hmax_cnn.analysis.study import asking
+from hmax_cnn.analysis.study.reading import load_figure
+from hmax_cnn.analysis.figures.tables import tables
+from hmax_cnn.analysis.measures.tuning import (
+    frequency_tuning,
+    grating_responses,
+    orientation_tuning,
+    phase_tuning,
+)
+from hmax_cnn.cnn import CNN
+from hmax_cnn.data import digits
+from hmax_cnn.data.stimuli import fourier_shapes
+from hmax_cnn.extraction import FilterBank, Pixels
+from hmax_cnn.hmax import HMAX
 
 FEW = Resampling(10)
 WIDE = {
@@ -52,9 +58,19 @@ def _responses(rng):
 def _curves(rng):
     shifted, sized = (
         _responses(rng),
-        grid(rng.random((8, len(VALUES), 12)), "scale", "times", 1.0, 2.0 ** np.arange(-4, 5), layer=("unit", ["c1"] * 6 + ["c2"] * 6)),
+        grid(
+            rng.random((8, len(VALUES), 12)),
+            "scale",
+            "times",
+            1.0,
+            2.0 ** np.arange(-4, 5),
+            layer=("unit", ["c1"] * 6 + ["c2"] * 6),
+        ),
     )
-    parts = {"Position": population_similarity(shifted, resampling=FEW), "Size": population_similarity(sized, resampling=FEW)}
+    parts = {
+        "Position": population_similarity(shifted, resampling=FEW),
+        "Size": population_similarity(sized, resampling=FEW),
+    }
     return tables({"HMAX": parts, "LeNet-5, untrained": parts, "perceptron": parts})
 
 
@@ -62,14 +78,23 @@ def _brain(rng):
     still = _responses(rng).isel(shift=0, drop=True)
     subjects = rng.random((3, 28))
     return tables(
-        {model: brain_similarity(rdms_measure(still), subjects, n_permutations=20, resampling=FEW) for model in ("HMAX", "a long name of a model")}
+        {
+            model: brain_similarity(
+                rdms_measure(still), subjects, n_permutations=20, resampling=FEW
+            )
+            for model in ("HMAX", "a long name of a model")
+        }
     )
 
 
 def _alignment(rng):
     still = _responses(rng).isel(shift=0, drop=True)
     found = cka_measure(still, still, resampling=FEW)
-    whole = [table["table"].assign(model_b=b) for a, b in itertools.product(("HMAX", "CNN"), repeat=2) for table in [tables({a: found})]]
+    whole = [
+        table["table"].assign(model_b=b)
+        for a, b in itertools.product(("HMAX", "CNN"), repeat=2)
+        for table in [tables({a: found})]
+    ]
     return {"table": pd.concat(whole, ignore_index=True)}
 
 
@@ -78,7 +103,9 @@ def _classified(rng):
     return tables(
         {
             "pixels": classification(Pixels(grid=(4, 4)), pictures, readout="nearest", n_folds=2),
-            "classical filters": classification(FilterBank(), pictures, readout="nearest", n_folds=2),
+            "classical filters": classification(
+                FilterBank(), pictures, readout="nearest", n_folds=2
+            ),
         }
     )
 
@@ -87,7 +114,14 @@ def _learned(rng):
     pictures = digits().framed("stretch:32x32").subset(np.arange(80))
     return tables(
         {
-            name: learning_curve(Pixels(grid=(side, side)), pictures, (1, 2, 3), readout="nearest", n_repeats=2, resampling=FEW)
+            name: learning_curve(
+                Pixels(grid=(side, side)),
+                pictures,
+                (1, 2, 3),
+                readout="nearest",
+                n_repeats=2,
+                resampling=FEW,
+            )
             for name, side in (("pixels", 8), ("few pixels", 2))
         }
     )
@@ -95,11 +129,20 @@ def _learned(rng):
 
 @cache
 def _gratings():
-    return grating_responses(HMAX(bands=1, s1_response="signed"), (32, 32), ["s1", "c1"], n_orientations=6, frequencies=(0.1, 0.2, 0.3), n_phases=4)
+    return grating_responses(
+        HMAX(bands=1, s1_response="signed"),
+        (32, 32),
+        ["s1", "c1"],
+        n_orientations=6,
+        frequencies=(0.1, 0.2, 0.3),
+        n_phases=4,
+    )
 
 
 def _tuned(measure):
-    return lambda rng: tables({name: measure(_gratings(), resampling=FEW) for name in ("HMAX", "LeNet-5, untrained")})
+    return lambda rng: tables(
+        {name: measure(_gratings(), resampling=FEW) for name in ("HMAX", "LeNet-5, untrained")}
+    )
 
 
 def _of_models(measure, **options):
@@ -107,7 +150,9 @@ def _of_models(measure, **options):
 
     def made(rng):
         layers = {"HMAX": ["s1", "c1"], "LeNet-5, untrained": ["c1_active", "s4"]}
-        return tables({name: measure(model, images, layers[name], **options) for name, model in WIDE.items()})
+        return tables(
+            {name: measure(model, images, layers[name], **options) for name, model in WIDE.items()}
+        )
 
     return made
 
@@ -122,24 +167,44 @@ def _frame(measure):
 
 MADE = {
     "accuracy": _classified,
-    "architecture": lambda rng: tables({name: architecture_measure(model, (32, 32)) for name, model in WIDE.items()}),
+    "architecture": lambda rng: tables(
+        {name: architecture_measure(model, (32, 32)) for name, model in WIDE.items()}
+    ),
     "bandwidths": _tuned(orientation_tuning),
     "brain": _brain,
     "cka": _alignment,
     "confusion": _classified,
     "field_views": _of_models(views_measure, n_images=1),
     "filters": _frame(first_filters),
-    "growth": lambda rng: tables(growth_measure(WIDE, fourier_shapes((32, 32), n_shapes=1, sizes=(16,)), n_units=2, resampling=FEW)),
+    "growth": lambda rng: tables(
+        growth_measure(
+            WIDE, fourier_shapes((32, 32), n_shapes=1, sizes=(16,)), n_units=2, resampling=FEW
+        )
+    ),
     "invariance": _curves,
-    "layers": lambda rng: tables({name: tolerance_range(_responses(rng), resampling=FEW) for name in ("HMAX", "CNN")}),
+    "layers": lambda rng: tables(
+        {name: tolerance_range(_responses(rng), resampling=FEW) for name in ("HMAX", "CNN")}
+    ),
     "learning": _learned,
     "modulation": _tuned(phase_tuning),
     "overview": _curves,
     "polar": _tuned(orientation_tuning),
-    "rdms": lambda rng: tables({name: rdms_measure(_responses(rng).isel(shift=0, drop=True)) for name in ("HMAX", "LeNet-5, untrained")}),
-    "selectivity": lambda rng: tables({name: selectivity_and_tolerance(_responses(rng), resampling=FEW) for name in ("HMAX", "CNN")}),
+    "rdms": lambda rng: tables(
+        {
+            name: rdms_measure(_responses(rng).isel(shift=0, drop=True))
+            for name in ("HMAX", "LeNet-5, untrained")
+        }
+    ),
+    "selectivity": lambda rng: tables(
+        {
+            name: selectivity_and_tolerance(_responses(rng), resampling=FEW)
+            for name in ("HMAX", "CNN")
+        }
+    ),
     "tuning_curves": _tuned(frequency_tuning),
-    "winners": lambda rng: tables({"HMAX": best_matches(WIDE["HMAX"], fourier_shapes((32, 32), n_shapes=2, sizes=(16,)))}),
+    "winners": lambda rng: tables(
+        {"HMAX": best_matches(WIDE["HMAX"], fourier_shapes((32, 32), n_shapes=2, sizes=(16,)))}
+    ),
 }
 
 
@@ -157,17 +222,34 @@ def drawn(made, name, **options):
 
 
 def texts(figure):
-    """Texts that are seen, with their boxes in pixels: not the labels of ticks that are not drawn, nor those of axes that are switched off."""
+    """Texts that are seen, with their boxes in pixels: not the labels of ticks that are not drawn,
+    nor those of axes that are switched off."""
     FigureCanvasAgg(figure).draw()
     renderer = figure.canvas.get_renderer()
     hidden = set()
     for axes in figure.axes:
         for axis in axes._axis_map.values():
-            labels = {id(label) for tick in (*axis.majorTicks, *axis.minorTicks) for label in (tick.label1, tick.label2)} | {id(axis.offsetText)}
-            shown = {id(label) for tick in axis._update_ticks() for label in (tick.label1, tick.label2)} if axes.axison else set()
+            labels = {
+                id(label)
+                for tick in (*axis.majorTicks, *axis.minorTicks)
+                for label in (tick.label1, tick.label2)
+            } | {id(axis.offsetText)}
+            if axes.axison:
+                shown = {
+                    id(label)
+                    for tick in axis._update_ticks()
+                    for label in (tick.label1, tick.label2)
+                }
+            else:
+                shown = set()
             hidden |= (labels - shown) | (set() if axes.axison else {id(axis.label)})
     found = figure.findobj(
-        lambda artist: isinstance(artist, Text) and artist.get_visible() and artist.get_text().strip() and id(artist) not in hidden
+        lambda artist: (
+            isinstance(artist, Text)
+            and artist.get_visible()
+            and artist.get_text().strip()
+            and id(artist) not in hidden
+        )
     )
     return [(text, text.get_window_extent(renderer)) for text in found]
 
@@ -179,7 +261,8 @@ def test_every_figure_is_tried():
 @pytest.mark.parametrize("width", [85, 174])
 @pytest.mark.parametrize("name", MADE)
 def test_no_overlap_and_nothing_cut(made, name, width):
-    """At one and two columns texts lie inside the figure and apart from each other; a pixel and a half is left to rounding."""
+    """At one and two columns texts lie inside the figure and apart from each other; a pixel and a
+    half is left to rounding."""
     figure = drawn(made, name, width="single" if width == 85 else "double")
     assert figure.get_figwidth() * 25.4 == pytest.approx(width)
     found = texts(figure)
@@ -188,17 +271,23 @@ def test_no_overlap_and_nothing_cut(made, name, width):
     cut = [
         text.get_text()
         for text, box in found
-        if box.x0 < frame.x0 - 1.5 or box.x1 > frame.x1 + 1.5 or box.y0 < frame.y0 - 1.5 or box.y1 > frame.y1 + 1.5
+        if box.x0 < frame.x0 - 1.5
+        or box.x1 > frame.x1 + 1.5
+        or box.y0 < frame.y0 - 1.5
+        or box.y1 > frame.y1 + 1.5
     ]
     assert not cut, f"cut off: {cut}"
     for (one, a), (other, b) in itertools.combinations(found, 2):
         across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert across < 1.5 or down < 1.5, f"{one.get_text()!r} lies over {other.get_text()!r} ({across:.1f} x {down:.1f} pixels)"
+        assert across < 1.5 or down < 1.5, (
+            f"{one.get_text()!r} lies over {other.get_text()!r} ({across:.1f} x {down:.1f} pixels)"
+        )
 
 
 @pytest.mark.parametrize("name", MADE)
 def test_text_stays_text(made, name, tmp_path):
-    """Text of the SVG can be searched and edited, fonts of the PDF are embedded as they are; the same figure gives the same bytes."""
+    """Text of the SVG can be searched and edited, fonts of the PDF are embedded as they are; the
+    same figure gives the same bytes."""
     words = {
         text.get_text().split("\n")[0]
         for text, _ in texts(drawn(made, name))
@@ -233,7 +322,8 @@ ONE_PANEL = {
 
 @pytest.mark.parametrize("name", ONE_PANEL)
 def test_in_axes_of_the_caller(made, name):
-    """A figure of one panel draws where it is told to, and nowhere else; several panels are refused."""
+    """A figure of one panel draws where it is told to, and nowhere else; several panels are
+    refused."""
     function = load_figure(name)
     (table,) = asking.tables_of(function)
     rows = made(name)[table]
@@ -252,7 +342,8 @@ def test_in_axes_of_the_caller(made, name):
 
 @pytest.mark.parametrize("name", MADE)
 def test_wrong_tables(made, name):
-    """Something else than a table, a table of another measure, and an empty one are refused in words."""
+    """Something else than a table, a table of another measure, and an empty one are refused in
+    words."""
     function = load_figure(name)
     names = asking.tables_of(function)
     good = {table: made(name)[table] for table in names}
@@ -265,29 +356,54 @@ def test_wrong_tables(made, name):
 
 
 def test_colours_can_be_told_apart_by_colour_blind_readers():
-    """Simulated by Machado et al. 2009 (severity 1), every pair of the palette's first six is at least 10 apart in CIE Lab.
+    """Simulated by Machado et al. 2009 (severity 1), every pair of the palette's first six is at
+    least 10 apart in CIE Lab.
 
-    Seen: 11.0 is the smallest distance (deuteranopia); Matplotlib's default cycle comes down to 3.5.
+    Seen: 11.0 is the smallest distance (deuteranopia); Matplotlib's default cycle comes down to
+    3.5.
     """
     simulated = {
         "normal": np.eye(3),
-        "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-        "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-        "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+        "protan": [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        "deutan": [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+        "tritan": [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ],
     }
     for name, matrix in simulated.items():
-        linear = np.array([[_linear(c) for c in to_rgb(colour)] for colour in list(PALETTE.values())[:6]]) @ np.array(matrix).T
+        linear = (
+            np.array(
+                [[_linear(c) for c in to_rgb(colour)] for colour in list(PALETTE.values())[:6]]
+            )
+            @ np.array(matrix).T
+        )
         lab = np.array([_lab(rgb) for rgb in np.clip(linear, 0, 1)])
         apart = [np.linalg.norm(a - b) for a, b in itertools.combinations(lab, 2)]
         assert min(apart) > 10, (name, min(apart))
 
 
 def _linear(value):
-    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+    if value <= 0.04045:
+        return value / 12.92
+    return ((value + 0.055) / 1.055) ** 2.4
 
 
 def _lab(linear):
-    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear / np.array([0.9505, 1.0, 1.089])
+    xyz = (
+        np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+        @ linear
+        / np.array([0.9505, 1.0, 1.089])
+    )
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
@@ -299,7 +415,9 @@ def test_colours_stay_with_their_models():
     assert len(set(colours.values())) == 3
 
 
-@pytest.mark.parametrize(("width", "mm"), [("single", 85), ("85mm", 85), ("120 mm", 120), (100, 100), ("90", 90)])
+@pytest.mark.parametrize(
+    ("width", "mm"), [("single", 85), ("85mm", 85), ("120 mm", 120), (100, 100), ("90", 90)]
+)
 def test_widths(width, mm):
     assert width_in_mm(width) == pytest.approx(mm)
     with sheet(width, 2) as (figure, _):
@@ -313,14 +431,19 @@ def test_wrong_widths(width):
 
 
 def test_values_are_those_of_the_table(made):
-    """Invariance draws the very numbers, in one panel for each transformation, with its unit; markers are those of layers."""
+    """Invariance draws the very numbers, in one panel for each transformation, with its unit;
+    markers are those of layers."""
     table = made("invariance")["table"]
     figure = drawn(made, "invariance")
     panels = [axes for axes in figure.axes if axes.get_title()]
     assert [axes.get_title() for axes in panels] == ["Position", "Size"]
     assert [axes.get_xlabel() for axes in panels] == ["Pixels", "Times"]
     line = next(line for line in panels[0].lines if line.get_label() == "perceptron, c2")
-    rows = table[(table["model"] == "perceptron") & (table["layer"] == "c2") & (table["transformation"] == "Position")]
+    rows = table[
+        (table["model"] == "perceptron")
+        & (table["layer"] == "c2")
+        & (table["transformation"] == "Position")
+    ]
     np.testing.assert_allclose(line.get_ydata(), rows["value"])
     assert panels[1].get_xscale() == "log"
 
@@ -335,9 +458,12 @@ def test_many_curves_get_rows(made):
 
 
 def test_rows_that_cannot_be_told_apart(made):
-    """Two measures, or two sets of images, are not drawn over each other; a label may have dollars in it."""
+    """Two measures, or two sets of images, are not drawn over each other; a label may have dollars
+    in it."""
     table = made("invariance")["table"]
-    with pytest.raises(ValueError, match="has several rows for the same model, layer, transformation, amount"):
+    with pytest.raises(
+        ValueError, match="has several rows for the same model, layer, transformation, amount"
+    ):
         load_figure("invariance")(pd.concat([table, table.assign(measure="other")]))
     pairs = made("cka")["table"]
     with pytest.raises(ValueError, match="Give the figure one of them"):
@@ -346,7 +472,9 @@ def test_rows_that_cannot_be_told_apart(made):
     assert "$5 and $_$" in [text.get_text() for text, _ in texts(figure)]
 
 
-@pytest.mark.parametrize("name", ["invariance", "layers", "accuracy", "overview", "cka", "learning"])
+@pytest.mark.parametrize(
+    "name", ["invariance", "layers", "accuracy", "overview", "cka", "learning"]
+)
 @pytest.mark.filterwarnings("ignore:All-NaN:RuntimeWarning")
 def test_nothing_is_defined(made, name, tmp_path):
     """A table of undefined values is drawn, and saved."""
@@ -357,42 +485,76 @@ def test_nothing_is_defined(made, name, tmp_path):
 
 def test_several_seeds_give_intervals_over_seeds():
     """The mean over seeds and Student's t: 1, 2, 3 give 2 +- 4.303 / sqrt 3."""
-    table = pd.DataFrame({"model": "m", "layer": "c1", "seed": [0, 1, 2], "value": [1.0, 2.0, 3.0], "low": 0.0, "high": 9.0, "measure": "x"})
+    table = pd.DataFrame(
+        {
+            "model": "m",
+            "layer": "c1",
+            "seed": [0, 1, 2],
+            "value": [1.0, 2.0, 3.0],
+            "low": 0.0,
+            "high": 9.0,
+            "measure": "x",
+        }
+    )
     figure = load_figure("layers")(table)
     spans = [line.get_xdata() for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
-    np.testing.assert_allclose(spans[0], [2 - 4.30265 / np.sqrt(3), 2 + 4.30265 / np.sqrt(3)], rtol=1e-5)
+    np.testing.assert_allclose(
+        spans[0], [2 - 4.30265 / np.sqrt(3), 2 + 4.30265 / np.sqrt(3)], rtol=1e-5
+    )
 
 
 def test_cortex_beside_growth():
     """With degrees and an eccentricity there is a panel of areas, the recalled ones pale."""
     found = growth_measure(
-        {"pixels": Pixels(grid=(4, 4))}, np.random.default_rng(0).random((1, 32, 32)), n_units=2, pixels_per_degree=4, resampling=FEW
+        {"pixels": Pixels(grid=(4, 4))},
+        np.random.default_rng(0).random((1, 32, 32)),
+        n_units=2,
+        pixels_per_degree=4,
+        resampling=FEW,
     )
     table = tables(found)["table"]
     figure = load_figure("growth")(table, "degrees", eccentricity=5.0)
     depth, cortex = figure.axes
     assert depth.get_yscale() == "log"
     assert depth.lines[0].get_ydata().tolist() == [2.0]
-    marks = {label.get_text(): line for label, line in zip(cortex.get_xticklabels(), cortex.lines, strict=False)}
+    marks = {
+        label.get_text(): line
+        for label, line in zip(cortex.get_xticklabels(), cortex.lines, strict=False)
+    }
     assert marks["V1"].get_ydata()[0] == pytest.approx(0.21 * 5)
     assert marks["V1"].get_color() == "#BBBBBB"
     assert marks["TE"].get_ydata().tolist() == [2.8, 26.0]
-    with pytest.raises(ValueError, match="`units` must be one of 'pixels', 'fraction', 'degrees', got 'metres'"):
+    with pytest.raises(
+        ValueError, match="`units` must be one of 'pixels', 'fraction', 'degrees', got 'metres'"
+    ):
         load_figure("growth")(table, "metres")
     with pytest.raises(ValueError, match="`eccentricity` needs units='degrees'"):
         load_figure("growth")(table, "pixels", 5)
 
 
 def test_brain_similarity_between_its_bounds():
-    """A point per layer at its value, filled only where it is significant; the ceiling is a band from low to high."""
+    """A point per layer at its value, filled only where it is significant; the ceiling is a band
+    from low to high."""
     table = pd.DataFrame(
-        {"model": "m", "layer": ["good", "noise"], "value": [0.4, 0.0], "low": [0.3, -0.1], "high": [0.5, 0.1], "p_corrected": [0.01, 0.6]}
+        {
+            "model": "m",
+            "layer": ["good", "noise"],
+            "value": [0.4, 0.0],
+            "low": [0.3, -0.1],
+            "high": [0.5, 0.1],
+            "p_corrected": [0.01, 0.6],
+        }
     )
     figure = load_figure("brain")(table.assign(ceiling_low=0.5, ceiling_high=0.7))
     axes = figure.axes[0]
-    points = [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1]
+    points = [
+        line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1
+    ]
     assert [point.get_xdata()[0] for point in points] == [0.4, 0.0]
-    assert [to_rgb(point.get_markerfacecolor()) == to_rgb("white") for point in points] == [False, True]
+    assert [to_rgb(point.get_markerfacecolor()) == to_rgb("white") for point in points] == [
+        False,
+        True,
+    ]
     assert axes.patches[0].get_x() == pytest.approx(0.5)
 
 
@@ -402,5 +564,8 @@ def test_field_views_show_the_claimed_box(made):
     boxes = made("field_views")["table"]
     first = boxes.iloc[0]
     patch = figure.axes[0].patches[0]
-    assert (patch.get_x(), patch.get_y()) == (max(first["left"], 0) - 0.5, max(first["top"], 0) - 0.5)
+    assert (patch.get_x(), patch.get_y()) == (
+        max(first["left"], 0) - 0.5,
+        max(first["top"], 0) - 0.5,
+    )
     assert patch.get_width() == min(first["right"], 32) - max(first["left"], 0)

@@ -1,15 +1,16 @@
-"""Looking inside: patches, occlusion, preferred inputs, filters; with models whose answers are known."""
+"""Looking inside: patches, occlusion, preferred inputs, filters; with models whose answers are
+known."""
 
 import numpy as np
 import pytest
 
-from analysis.figures.curves import curves
-from analysis.figures.occlusion import occlusion
-from analysis.figures.pictures import pictures
-from analysis.inside import occlusion_map, preferred_input, strongest_patches
-from cnn import CNN, LinearClassifier
-from extraction import Pixels
-from hmax import HMAX
+from hmax_cnn.analysis.figures.curves import curves
+from hmax_cnn.analysis.figures.occlusion import occlusion
+from hmax_cnn.analysis.figures.pictures import pictures
+from hmax_cnn.analysis.measures.inspection import occlusion_map, preferred_input, strongest_patches
+from hmax_cnn.cnn import CNN, LinearClassifier
+from hmax_cnn.extraction import Pixels
+from hmax_cnn.hmax import HMAX
 
 
 def test_strongest_patches_are_where_the_bright_spots_are():
@@ -27,12 +28,18 @@ def test_strongest_patches_are_where_the_bright_spots_are():
         strongest_patches(Pixels(grid=(8, 8)), images, "pixels", "luminance", band="b1")
 
 
-@pytest.mark.parametrize(("model", "layer", "feature", "band"), [(CNN(weights="untrained"), "c3", "c05", ""), (HMAX(), "c1", "o90", "b2")])
+@pytest.mark.parametrize(
+    ("model", "layer", "feature", "band"),
+    [(CNN(weights="untrained"), "c3", "c05", ""), (HMAX(), "c1", "o90", "b2")],
+)
 def test_patches_of_models_hold_what_drives_them(model, layer, feature, band, images):
     """A patch alone, the rest of the image as it is elsewhere: the response stays the same."""
     best = strongest_patches(model, images, layer, feature, 1, band).iloc[0]
     other = images[(int(best["image"]) + 1) % 3].copy()
-    inside = slice(int(best["top"]), int(best["bottom"])), slice(int(best["left"]), int(best["right"]))
+    inside = (
+        slice(int(best["top"]), int(best["bottom"])),
+        slice(int(best["left"]), int(best["right"])),
+    )
     other[inside] = images[int(best["image"])][inside]
     again = strongest_patches(model, other[None], layer, feature, 1, band)["response"].iloc[0]
     assert again >= best["response"] - 1e-5 * abs(best["response"])
@@ -41,7 +48,9 @@ def test_patches_of_models_hold_what_drives_them(model, layer, feature, band, im
 def test_occlusion_finds_what_matters():
     image = np.full((32, 32), 10, np.uint8)
     image[8:12, 20:24] = 250
-    drop = occlusion_map(Pixels(grid=(1, 1)), image, "pixels", "pixels_luminance_y0_x0", window=4, stride=4)
+    drop = occlusion_map(
+        Pixels(grid=(1, 1)), image, "pixels", "pixels_luminance_y0_x0", window=4, stride=4
+    )
     assert drop.shape == (8, 8)
     peak = drop.argmax(dim=["y", "x"])
     assert (float(drop["y"][peak["y"]]), float(drop["x"][peak["x"]])) == (9.5, 21.5)
@@ -75,7 +84,10 @@ def test_preferred_input_of_a_linear_unit_is_its_weights():
     ],
 )
 def test_preferred_inputs_drive_their_unit(model, layer, lowest):
-    number = model.transform(np.zeros((1, 48, 48), np.uint8)).shape[1] // 2 if layer == "c2" else 700
+    if layer == "c2":
+        number = model.transform(np.zeros((1, 48, 48), np.uint8)).shape[1] // 2
+    else:
+        number = 700
     found = preferred_input(model, layer, number, (48, 48), n_steps=12, lowest=lowest)
     first, last = float(found["response"][0]), float(found["response"][-1])
     assert (last < 0.9 * first) if lowest else (last > 1.2 * first)
@@ -94,15 +106,27 @@ def test_filters(images):
 
 
 def test_figures(images):
-    model = CNN("lenet5", epochs=3, validation_fraction=0.3, progress=False).fit(np.repeat(images, 5, axis=0), [0, 1, 0] * 5)
+    model = CNN("lenet5", epochs=3, validation_fraction=0.3, progress=False).fit(
+        np.repeat(images, 5, axis=0), [0, 1, 0] * 5
+    )
     figure = curves(model.history_)
     loss, accuracy = figure.axes
-    assert (loss.get_yscale(), accuracy.get_ylabel(), loss.get_xlabel()) == ("log", "Accuracy, %", "Epoch")
-    np.testing.assert_allclose(accuracy.lines[1].get_ydata(), 100 * model.history_["validation_accuracy"])
-    grid = pictures([list(model.filters()[:, 0]), [images[0]]], ["filters", "image"], scale="signed")
+    assert (loss.get_yscale(), accuracy.get_ylabel(), loss.get_xlabel()) == (
+        "log",
+        "Accuracy, %",
+        "Epoch",
+    )
+    np.testing.assert_allclose(
+        accuracy.lines[1].get_ydata(), 100 * model.history_["validation_accuracy"]
+    )
+    grid = pictures(
+        [list(model.filters()[:, 0]), [images[0]]], ["filters", "image"], scale="signed"
+    )
     assert [len(axes.images) for axes in grid.axes] == [1] * 7 + [0] * 5
     first = model.filters()[0, 0]
-    np.testing.assert_allclose(grid.axes[0].images[0].get_array(), 0.5 + first / (2 * np.abs(first).max()), atol=1e-6)
+    np.testing.assert_allclose(
+        grid.axes[0].images[0].get_array(), 0.5 + first / (2 * np.abs(first).max()), atol=1e-6
+    )
     drop = occlusion_map(model, images[0], "output", 1, window=16, stride=16)
     assert len(occlusion(images[0], drop).axes) == 3
     with pytest.raises(ValueError, match="`scale` must be one of 'each'"):

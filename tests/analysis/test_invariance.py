@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic import UNITS, VALUES, five_units, grid
 
-from analysis.invariance import (
+from hmax_cnn.analysis.measures.invariance import (
     border_share,
     firing_rate_invariance,
     normalised_variance,
@@ -13,15 +13,21 @@ from analysis.invariance import (
     separability,
     tolerance_range,
 )
-from analysis.measures import Resampling, layer_table, unit_table
-from analysis.responses import responses
-from analysis.view_tuned import view_tuned_units
-from data.transformations import shift
-from data.transformed import transformed
-from extraction import Pixels
+from hmax_cnn.analysis.results import Resampling, layer_table, unit_table
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
+from hmax_cnn.data.transformations import shift
+from hmax_cnn.data.transformed import transformed
+from hmax_cnn.extraction import Pixels
 
 FEW = Resampling(40)
-MEASURES = [normalised_variance, response_similarity, separability, firing_rate_invariance, tolerance_range]
+MEASURES = [
+    normalised_variance,
+    response_similarity,
+    separability,
+    firing_rate_invariance,
+    tolerance_range,
+]
 
 
 def of(dataset, unit, name="value"):
@@ -30,13 +36,27 @@ def of(dataset, unit, name="value"):
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_dataset_says_what_it_is(measure):
-    """Definition, formula, citation, n and how intervals were made; and the layers' numbers are those of their units."""
+    """Definition, formula, citation, n and how intervals were made; and the layers' numbers are
+    those of their units."""
     found = measure(five_units(), resampling=FEW)
-    for name in ("definition", "formula", "citation", "units", "n_images", "n_values", "n_resamples", "level", "transformation", "model"):
+    for name in (
+        "definition",
+        "formula",
+        "citation",
+        "units",
+        "n_images",
+        "n_values",
+        "n_resamples",
+        "level",
+        "transformation",
+        "model",
+    ):
         assert found.attrs[name] not in ("", None), name
     assert found.attrs["n_images"] == 40
     assert list(found["layer"].values) == list(UNITS)
-    np.testing.assert_array_equal(found["layer_value"], found["value"].where(np.isfinite(found["value"])))
+    np.testing.assert_array_equal(
+        found["layer_value"], found["value"].where(np.isfinite(found["value"]))
+    )
     bounds = found.where(np.isfinite(found["low"]), drop=True)
     assert (bounds["low"] <= bounds["value"] + 1e-9).all()
     assert (bounds["high"] >= bounds["value"] - 1e-9).all()
@@ -75,8 +95,19 @@ def test_response_similarity_against_all_pairs():
     rng = np.random.default_rng(3)
     values = rng.random((6, 4, 2))
     found = response_similarity(grid(values, points=[0.0, 1, 2, 3]), resampling=Resampling(0))
-    same = np.mean([(values[i, t] - values[i, 0]) ** 2 for i in range(6) for t in (1, 2, 3)], axis=0)
-    different = np.mean([(values[i, t] - values[j, 0]) ** 2 for i in range(6) for j in range(6) if i != j for t in (1, 2, 3)], axis=0)
+    same = np.mean(
+        [(values[i, t] - values[i, 0]) ** 2 for i in range(6) for t in (1, 2, 3)], axis=0
+    )
+    different = np.mean(
+        [
+            (values[i, t] - values[j, 0]) ** 2
+            for i in range(6)
+            for j in range(6)
+            if i != j
+            for t in (1, 2, 3)
+        ],
+        axis=0,
+    )
     np.testing.assert_allclose(found["value"], 1 - same / different, rtol=1e-6)
 
 
@@ -87,12 +118,15 @@ def test_separability():
     np.fill_diagonal(diagonal, 1)
     found = separability(grid(product[..., None]), resampling=FEW)
     assert found["value"].item() == pytest.approx(1, abs=1e-9)
-    assert separability(grid(diagonal[..., None]), resampling=FEW)["value"].item() == pytest.approx(1 / 9)
+    assert separability(grid(diagonal[..., None]), resampling=FEW)["value"].item() == pytest.approx(
+        1 / 9
+    )
     assert np.isnan(of(separability(five_units(), resampling=FEW), "silent"))
 
 
 def test_firing_rate_invariance():
-    """A unit that ignores the transformation has the most there is, 1 / G; noise about 1, its chance, the better sign a little more."""
+    """A unit that ignores the transformation has the most there is, 1 / G; noise about 1, its
+    chance, the better sign a little more."""
     found = firing_rate_invariance(five_units(1000), resampling=FEW)
     assert of(found, "invariant") == pytest.approx(100, rel=1e-6)
     assert 0 <= of(found, "noise") < 5  # of 10 images at 8 values: seen 2.5
@@ -102,7 +136,8 @@ def test_firing_rate_invariance():
 
 
 def test_firing_rate_threshold_is_calibrated():
-    """On another baseline the rate met is what counts; a unit of two values cannot meet 1 % and is undefined."""
+    """On another baseline the rate met is what counts; a unit of two values cannot meet 1 % and is
+    undefined."""
     rng = np.random.default_rng(0)
     values = grid(np.repeat(rng.random((50, 1, 1)), 9, axis=1))
     baseline = values.isel(shift=0, drop=True).transpose("image", "unit") * 0 + rng.random((50, 1))
@@ -112,9 +147,12 @@ def test_firing_rate_threshold_is_calibrated():
     turned = np.sort(values.values[:, 4, 0])[:5] <= np.sort(baseline.values[:, 0])[4]
     assert low["value"].item() == pytest.approx(max(fires.mean(), turned.mean()) / 0.1)
     binary = grid(np.repeat((rng.random((50, 1, 1)) > 0.5) * 1.0, 9, axis=1))
-    assert np.isnan(firing_rate_invariance(binary, rate=0.02, resampling=Resampling(0))["value"].item())
+    assert np.isnan(
+        firing_rate_invariance(binary, rate=0.02, resampling=Resampling(0))["value"].item()
+    )
     with pytest.raises(
-        ValueError, match=r"`rate` must lie between 0 and 1 and be met by at least one of the 450 responses of the baseline, got 0\.001"
+        ValueError,
+        match=r"`rate` must lie between 0 and 1 and be met by at least one of the 450 responses of the baseline, got 0\.001",
     ):
         firing_rate_invariance(values, rate=0.001)
     with pytest.raises(ValueError, match="`baseline` must have dims"):
@@ -122,7 +160,8 @@ def test_firing_rate_threshold_is_calibrated():
 
 
 def test_tolerance_range_of_a_gaussian():
-    """A unit with a Gaussian over shift beats a distractor at height h where |shift| < sigma sqrt(-2 ln h)."""
+    """A unit with a Gaussian over shift beats a distractor at height h where |shift| < sigma
+    sqrt(-2 ln h)."""
     sigma, points = 2.0, np.arange(-8, 8.25, 0.25)
     target = np.exp(-(points**2) / (2 * sigma**2))
     values = np.stack([target, np.full_like(points, 0.5), np.full_like(points, 0.2)])[..., None]
@@ -139,7 +178,11 @@ def test_tolerance_range_is_contiguous_and_may_be_censored():
     target = np.array([5, 0, 5, 5, 5, 5, 5, 5, 5.0])
     values = np.stack([target, np.ones(9)])[..., None]
     found = tolerance_range(grid(values), resampling=Resampling(0))
-    assert (found["lowest"].item(), found["highest"].item(), found["censored"].item()) == (VALUES[2], VALUES[-1], True)
+    assert (found["lowest"].item(), found["highest"].item(), found["censored"].item()) == (
+        VALUES[2],
+        VALUES[-1],
+        True,
+    )
     never = grid(np.ones((2, 9, 1)))
     assert np.isnan(tolerance_range(never, resampling=FEW)["value"].item())
     scale = grid(values, "scale", "times", 1.0, points=2.0 ** np.arange(-4, 5))
@@ -179,10 +222,16 @@ def test_view_tuned_units_answer_to_their_target():
 
 
 def test_border_share():
-    """Pixels at the rim change only by what comes in; those inside only by what moves; with a wrapped border all moves."""
+    """Pixels at the rim change only by what comes in; those inside only by what moves; with a
+    wrapped border all moves."""
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (6, 12, 12)).astype(np.uint8)
-    answer = {alone: responses(Pixels(grid=(12, 12)), transformed(pictures, shift(fill=0), (0, 2), border_only=alone)) for alone in (False, True)}
+    answer = {
+        alone: responses(
+            Pixels(grid=(12, 12)), transformed(pictures, shift(fill=0), (0, 2), border_only=alone)
+        )
+        for alone in (False, True)
+    }
     found = border_share(answer[False], answer[True], FEW)
     share = found["value"].values.reshape(12, 12)
     np.testing.assert_allclose(share[:, :2], 1, rtol=1e-6)
@@ -192,13 +241,16 @@ def test_border_share():
 
 
 def test_selectivity_and_tolerance():
-    """Units that answer to one image of n have selectivity 1; tolerance is what is left of their response, on average."""
+    """Units that answer to one image of n have selectivity 1; tolerance is what is left of their
+    response, on average."""
     values = np.zeros((6, 9, 3))
     for unit, rest in enumerate((0.2, 0.5, 0.8)):
         values[: unit + 1, :, unit] = rest
         values[: unit + 1, 4, unit] = 1
     found = selectivity_and_tolerance(grid(values, layer=("unit", ["a"] * 3)), resampling=FEW)
-    np.testing.assert_allclose(found["selectivity"], [(1 - k / 6) / (1 - 1 / 6) for k in (1, 2, 3)], rtol=1e-6)
+    np.testing.assert_allclose(
+        found["selectivity"], [(1 - k / 6) / (1 - 1 / 6) for k in (1, 2, 3)], rtol=1e-6
+    )
     np.testing.assert_allclose(found["tolerance"], [0.2, 0.5, 0.8], rtol=1e-6)
     assert found["layer_value"].item() == pytest.approx(-1)
     few = selectivity_and_tolerance(grid(values[..., :2]), resampling=FEW)
@@ -217,11 +269,18 @@ def test_bad_responses(measure):
 
 
 def test_intervals_follow_what_is_resampled():
-    """Over images units' noise stays; over units the images' does; with both the interval is the widest. An even spread covers the truth."""
+    """Over images units' noise stays; over units the images' does; with both the interval is the
+    widest. An even spread covers the truth."""
     rng = np.random.default_rng(0)
     values = rng.random((30, 1, 60)) + 0.5 * rng.random((30, 9, 60))
-    found = {over: normalised_variance(grid(values), Resampling(200, over)) for over in ("images", "units", "both")}
-    width = {over: float(dataset["layer_high"][0] - dataset["layer_low"][0]) for over, dataset in found.items()}
+    found = {
+        over: normalised_variance(grid(values), Resampling(200, over))
+        for over in ("images", "units", "both")
+    }
+    width = {
+        over: float(dataset["layer_high"][0] - dataset["layer_low"][0])
+        for over, dataset in found.items()
+    }
     assert width["both"] > max(width["images"], width["units"])
     truth = (0.25 / 12) / (1 / 12 + 0.25 / 12)
     covered = (found["both"]["low"] < truth) & (truth < found["both"]["high"])
@@ -230,16 +289,21 @@ def test_intervals_follow_what_is_resampled():
         Resampling(over="stimuli")
 
 
-@pytest.mark.parametrize("measure", [normalised_variance, separability, firing_rate_invariance, response_similarity])
+@pytest.mark.parametrize(
+    "measure", [normalised_variance, separability, firing_rate_invariance, response_similarity]
+)
 def test_intervals_hold_their_estimate(measure):
-    """Of noise, few images and selected units, where a percentile bootstrap does not; and layers' are the wider the fewer images there are."""
+    """Of noise, few images and selected units, where a percentile bootstrap does not; and layers'
+    are the wider the fewer images there are."""
     rng = np.random.default_rng(0)
     base = rng.random((200, 9, 20)) + rng.random((200, 1, 20))
     few, many = (measure(grid(base[:n]), resampling=Resampling(60)) for n in (20, 200))
     for found in (few, many):
         assert ((found["low"] <= found["value"]) & (found["value"] <= found["high"])).all()
         assert (found["layer_low"] <= found["layer_value"]).all()
-    assert (few["layer_high"] - few["layer_low"]).item() > (many["layer_high"] - many["layer_low"]).item()
+    assert (few["layer_high"] - few["layer_low"]).item() > (
+        many["layer_high"] - many["layer_low"]
+    ).item()
 
 
 def test_controls_exchange_every_image():
@@ -256,18 +320,24 @@ def test_a_layer_may_be_named_once_for_all_units():
 
 
 def test_rounding_of_silent_units_is_silence():
-    """Units that answer 1e-17 to a blank part of the image, as S1 and C1 do, are silent; those that are even up to rounding are constant."""
+    """Units that answer 1e-17 to a blank part of the image, as S1 and C1 do, are silent; those that
+    are even up to rounding are constant."""
     rng = np.random.default_rng(0)
     real = rng.random((20, 9, 1)) + rng.random((20, 1, 1))
     rounding = 1e-17 * rng.random((20, 9, 1))
     values = grid(np.concatenate([real, rounding, 0.3 + 1e-8 * rng.random((20, 9, 1))], axis=2))
     for measure in MEASURES:
-        found = measure(values, rate=0.05, resampling=FEW) if measure is firing_rate_invariance else measure(values, resampling=FEW)
+        if measure is firing_rate_invariance:
+            found = measure(values, rate=0.05, resampling=FEW)
+        else:
+            found = measure(values, resampling=FEW)
         assert np.isfinite(found["value"][0]), measure
         assert np.isnan(found["value"][1]), measure
         assert np.isnan(found["value"][2]) or measure is separability, measure
     baseline = values.isel(shift=0, drop=True)
-    assert np.isnan(firing_rate_invariance(values, rate=0.05, baseline=baseline, resampling=FEW)["value"][1:]).all()
+    assert np.isnan(
+        firing_rate_invariance(values, rate=0.05, baseline=baseline, resampling=FEW)["value"][1:]
+    ).all()
 
 
 def test_tables_of_units_and_layers():

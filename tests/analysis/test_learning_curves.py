@@ -8,11 +8,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from analysis.learning_curves import learning_curve, retrieval, retrieve
-from analysis.measures import Resampling
-from data import Dataset, digits
-from extraction import Pixels
-from hmax import HMAX
+from hmax_cnn.analysis.measures.learning_curves import learning_curve, retrieval, retrieve
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.data import Dataset, digits
+from hmax_cnn.extraction import Pixels
+from hmax_cnn.hmax import HMAX
 
 FEW = Resampling(30)
 
@@ -25,7 +25,9 @@ def noisy(n_images=60, seed=0):
 
 
 def test_more_images_and_features_help():
-    found = learning_curve(Pixels(grid=(8, 8)), noisy(), (2, 8, 20), (4, None), n_repeats=4, resampling=FEW)
+    found = learning_curve(
+        Pixels(grid=(8, 8)), noisy(), (2, 8, 20), (4, None), n_repeats=4, resampling=FEW
+    )
     assert found["accuracy"].dims == ("layer", "n_train", "n_features", "repeat")
     value = found["value"].values[0]
     assert value[2, 1] > value[0, 1]
@@ -36,27 +38,45 @@ def test_more_images_and_features_help():
 
 
 def test_a_given_split_is_what_scikit_learn_finds():
-    """All training images, all features, a nearest neighbour and an SVM: the same accuracy as plain pipelines."""
+    """All training images, all features, a nearest neighbour and an SVM: the same accuracy as plain
+    pipelines."""
     given = noisy()
-    given = Dataset(given.source, given.names, given.labels, np.where(np.arange(60) < 40, "train", "test"))
+    given = Dataset(
+        given.source, given.names, given.labels, np.where(np.arange(60) < 40, "train", "test")
+    )
     train, test = given.split == "train", given.split == "test"
-    found = learning_curve(Pixels(grid=(8, 8)), given, (20,), readout="nearest", n_repeats=1, resampling=FEW)
+    found = learning_curve(
+        Pixels(grid=(8, 8)), given, (20,), readout="nearest", n_repeats=1, resampling=FEW
+    )
     features = Pixels(grid=(8, 8)).transform(given)
     from sklearn.neighbors import KNeighborsClassifier
 
-    plain = make_pipeline(StandardScaler(), KNeighborsClassifier(1)).fit(features[train], given.labels[train])
+    plain = make_pipeline(StandardScaler(), KNeighborsClassifier(1)).fit(
+        features[train], given.labels[train]
+    )
     assert found["value"].item() == plain.score(features[test], given.labels[test])
-    one = learning_curve(Pixels(grid=(8, 8)), given, (1,), readout="svm", n_repeats=1, resampling=FEW)
+    one = learning_curve(
+        Pixels(grid=(8, 8)), given, (1,), readout="svm", n_repeats=1, resampling=FEW
+    )
     rng = np.random.default_rng(0)
-    picked = np.sort(np.concatenate([rng.permutation(np.flatnonzero(train & (given.labels == label)))[:1] for label in "ab"]))
-    svm = make_pipeline(StandardScaler(), SVC(kernel="linear")).fit(features[picked], given.labels[picked])
+    picked = np.sort(
+        np.concatenate(
+            [rng.permutation(np.flatnonzero(train & (given.labels == label)))[:1] for label in "ab"]
+        )
+    )
+    svm = make_pipeline(StandardScaler(), SVC(kernel="linear")).fit(
+        features[picked], given.labels[picked]
+    )
     assert one["value"].item() == svm.score(features[test], given.labels[test])
 
 
 def test_models_learn_in_each_training_set_only(monkeypatch):
-    """HMAX imprints its prototypes anew from the training images of each repeat, and from no others."""
+    """HMAX imprints its prototypes anew from the training images of each repeat, and from no
+    others."""
     pictures = digits().subset(slice(40)).framed("stretch:48x48")
-    pictures = Dataset(pictures.source, pictures.names, np.where(pictures.labels.astype(int) < 5, "low", "high"))
+    pictures = Dataset(
+        pictures.source, pictures.names, np.where(pictures.labels.astype(int) < 5, "low", "high")
+    )
     seen = []
     fit = HMAX.fit
 
@@ -80,11 +100,17 @@ def test_bad_curves():
     for features in ((0,), (-3,)):
         with pytest.raises(ValueError, match="`n_repeats` and `n_features` must be at least 1"):
             learning_curve(Pixels(grid=(8, 8)), noisy(), (2,), features)
-    with pytest.raises(ValueError, match="`n_features` must be at most 64, the units of layer 'pixels', got 99"):
+    with pytest.raises(
+        ValueError, match="`n_features` must be at most 64, the units of layer 'pixels', got 99"
+    ):
         learning_curve(Pixels(grid=(8, 8)), noisy(), (2,), (99,))
     whole = noisy()
     with pytest.raises(ValueError, match="a split without a test image"):
-        learning_curve(Pixels(grid=(8, 8)), Dataset(whole.source, whole.names, whole.labels, np.full(60, "train")), (2,))
+        learning_curve(
+            Pixels(grid=(8, 8)),
+            Dataset(whole.source, whole.names, whole.labels, np.full(60, "train")),
+            (2,),
+        )
     with pytest.raises(ValueError, match="must have labels of at least two classes"):
         learning_curve(Pixels(), Dataset(np.ones((2, 8, 8)), ["a", "b"]), (1,))
 
@@ -96,11 +122,16 @@ def responses_of_three_classes():
 
 
 def test_retrieval_by_hand():
-    """Average precision as scikit-learn has it; an image alone in its class asks nothing; nearest neighbours by distance."""
+    """Average precision as scikit-learn has it; an image alone in its class asks nothing; nearest
+    neighbours by distance."""
     found = retrieval(responses_of_three_classes(), metric="euclidean", resampling=FEW)
     assert np.isnan(found["value"].values[0, 4])
-    distances = np.linalg.norm(responses_of_three_classes().values - responses_of_three_classes().values[5], axis=1)[:5]
-    assert found["value"].values[0, 5] == pytest.approx(average_precision_score([1, 1, 0, 0, 0], -distances))
+    distances = np.linalg.norm(
+        responses_of_three_classes().values - responses_of_three_classes().values[5], axis=1
+    )[:5]
+    assert found["value"].values[0, 5] == pytest.approx(
+        average_precision_score([1, 1, 0, 0, 0], -distances)
+    )
     assert found["nearest"].item() == pytest.approx(4 / 5)
     assert found.attrs["n_queries"] == 5
     nearest = retrieve(responses_of_three_classes(), 0, 2, "euclidean")
@@ -114,9 +145,14 @@ def test_bad_retrieval():
         retrieve(found, 0, metric="cityblock")
     with pytest.raises(ValueError, match="`query` must be the number of one of 6 images"):
         retrieve(found, 9)
-    with pytest.raises(ValueError, match=r"undefined in layer 'all': image 0 has the same response in all units\. Use metric='euclidean'"):
+    with pytest.raises(
+        ValueError,
+        match=r"undefined in layer 'all': image 0 has the same response in all units\. Use metric='euclidean'",
+    ):
         retrieve(found, 0)
-    assert np.isnan(retrieval(found, metric="euclidean", resampling=Resampling(0))["layer_low"].item())
+    assert np.isnan(
+        retrieval(found, metric="euclidean", resampling=Resampling(0))["layer_low"].item()
+    )
     with pytest.raises(ValueError, match="a class with at least two images"):
         retrieval(found, labels=list("abcdef"), metric="euclidean")
     with pytest.raises(ValueError, match="have no coordinate label"):

@@ -8,15 +8,21 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from synthetic import VALUES, grid
 
-from analysis.measures import Resampling
-from analysis.populations import decoding_generalisation, equivariance, population_similarity, shift_consistency
-from analysis.readout import classifier
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.measures.populations import (
+    decoding_generalisation,
+    equivariance,
+    population_similarity,
+    shift_consistency,
+)
+from hmax_cnn.analysis.readout import classifier
 
 FEW = Resampling(30)
 
 
 def layers(n_images=24, n_units=12, seed=0):
-    """One layer that ignores the shift, one that a linear map carries along, noise, and one that never changes."""
+    """One layer that ignores the shift, one that a linear map carries along, noise, and one that
+    never changes."""
     rng = np.random.default_rng(seed)
     codes = rng.standard_normal((n_images, n_units))
     invariant = np.repeat(codes[:, None], len(VALUES), axis=1)
@@ -30,16 +36,21 @@ def layers(n_images=24, n_units=12, seed=0):
 
 @pytest.mark.parametrize("similarity", ["correlation", "cosine"])
 def test_population_similarity(similarity):
-    """1 for what never changes with the shift, about 0 for noise and for exchanged units, undefined for a constant: its margin is 0."""
+    """1 for what never changes with the shift, about 0 for noise and for exchanged units, undefined
+    for a constant: its margin is 0."""
     found = population_similarity(layers(), similarity, FEW)
     away = found.drop_sel(shift=0)
     np.testing.assert_allclose(found["value"].sel(layer="invariant"), 1, atol=1e-6)  # float32
-    assert np.abs(away["value"].sel(layer=["equivariant", "noise"]).mean("shift")).max() < 0.1  # of 24 images: seen 0.06
+    assert (
+        np.abs(away["value"].sel(layer=["equivariant", "noise"]).mean("shift")).max() < 0.1
+    )  # of 24 images: seen 0.06
     assert found["value"].sel(layer="constant").isnull().all()
     np.testing.assert_allclose(found["margin"].sel(layer="constant"), 0, atol=1e-7)
     assert (found["low"].sel(layer="noise") < found["high"].sel(layer="noise"))[0]
     assert found.attrs["definition"] == "population similarity"
-    with pytest.raises(ValueError, match="`similarity` must be one of 'correlation', 'cosine', got 'dot'"):
+    with pytest.raises(
+        ValueError, match="`similarity` must be one of 'correlation', 'cosine', got 'dot'"
+    ):
         population_similarity(layers(), "dot")
 
 
@@ -61,14 +72,22 @@ def test_population_similarity_by_hand():
     found = population_similarity(responses.isel(unit=slice(24, 36)), resampling=Resampling(0))
     values = responses.values[:, :, 24:36].astype(float)
     same = np.mean([np.corrcoef(values[i, 4], values[i, 1])[0, 1] for i in range(5)])
-    different = np.mean([np.corrcoef(values[i, 4], values[j, 1])[0, 1] for i in range(5) for j in range(5) if i != j])
+    different = np.mean(
+        [
+            np.corrcoef(values[i, 4], values[j, 1])[0, 1]
+            for i in range(5)
+            for j in range(5)
+            if i != j
+        ]
+    )
     assert found["same"].values[0, 1] == pytest.approx(same)
     assert found["different"].values[0, 1] == pytest.approx(different)
     assert found["value"].values[0, 1] == pytest.approx((same - different) / (1 - different))
 
 
 def test_equivariance():
-    """A linear map explains rotated codes but the identity does not; neither explains noise; a constant is undefined."""
+    """A linear map explains rotated codes but the identity does not; neither explains noise; a
+    constant is undefined."""
     found = equivariance(layers(60).isel(shift=[2, 4, 6]), resampling=FEW)
     away = found.drop_sel(shift=0)
     assert away["value"].sel(layer=["invariant", "equivariant"]).min() > 0.99  # seen: 1.000
@@ -78,7 +97,9 @@ def test_equivariance():
     assert away["control"].sel(layer="equivariant").max() < 0.05
     assert found["value"].sel(layer="constant").isnull().all()
     assert (away["low"].sel(layer="noise") <= away["high"].sel(layer="noise")).all()
-    with pytest.raises(ValueError, match="`n_folds` must lie between 2 and half of the 24 images, got 20"):
+    with pytest.raises(
+        ValueError, match="`n_folds` must lie between 2 and half of the 24 images, got 20"
+    ):
         equivariance(layers(), n_folds=20)
 
 
@@ -88,7 +109,9 @@ def labelled(n_images=40):
     signal = np.where(labels == "a", 3.0, -3.0)[:, None, None]
     steady = np.repeat(signal + rng.standard_normal((n_images, 1, 4)), len(VALUES), axis=1)
     fading = signal * (VALUES == 0)[None, :, None] + rng.standard_normal((n_images, len(VALUES), 4))
-    responses = grid(np.concatenate([steady, fading], axis=2), layer=("unit", np.repeat(["steady", "fading"], 4)))
+    responses = grid(
+        np.concatenate([steady, fading], axis=2), layer=("unit", np.repeat(["steady", "fading"], 4))
+    )
     return responses.assign_coords(label=("image", labels))
 
 
@@ -103,12 +126,17 @@ def test_decoding_generalisation(readout):
 
 
 def test_decoding_is_what_a_pipeline_finds():
-    """One image of each class: trained on all at the reference, tested elsewhere, as a plain scikit-learn pipeline does it."""
+    """One image of each class: trained on all at the reference, tested elsewhere, as a plain
+    scikit-learn pipeline does it."""
     responses = layers(6).isel(unit=slice(24, 36))
     found = decoding_generalisation(responses, labels=list("abcdef"), resampling=FEW)
-    plain = make_pipeline(StandardScaler(), SVC(kernel="linear")).fit(responses.values[:, 4], list("abcdef"))
+    plain = make_pipeline(StandardScaler(), SVC(kernel="linear")).fit(
+        responses.values[:, 4], list("abcdef")
+    )
     for index in range(len(VALUES)):
-        np.testing.assert_array_equal(found["predicted"].values[0, :, index], plain.predict(responses.values[:, index]))
+        np.testing.assert_array_equal(
+            found["predicted"].values[0, :, index], plain.predict(responses.values[:, index])
+        )
     assert found.attrs["held_out"] == 0
 
 
@@ -121,30 +149,44 @@ def test_decoding_at_chance_is_undefined():
 
 @pytest.mark.parametrize("readout", ["svm", "logistic", "nearest"])
 def test_rounding_is_no_feature(readout):
-    """Units that are 1e-17 at the reference and real elsewhere, as those of a blank part that an object moves into, decide nothing."""
+    """Units that are 1e-17 at the reference and real elsewhere, as those of a blank part that an
+    object moves into, decide nothing."""
     responses = labelled()
-    extra = np.random.default_rng(0).random((40, 9, 4)) * np.where(VALUES == 0, 1e-17, 1)[None, :, None]
-    both = grid(np.concatenate([responses.values[:, :, :4], extra], axis=2), layer=("unit", ["steady"] * 8)).assign_coords(label=responses["label"])
+    extra = (
+        np.random.default_rng(0).random((40, 9, 4)) * np.where(VALUES == 0, 1e-17, 1)[None, :, None]
+    )
+    both = grid(
+        np.concatenate([responses.values[:, :, :4], extra], axis=2), layer=("unit", ["steady"] * 8)
+    ).assign_coords(label=responses["label"])
     found = decoding_generalisation(both, readout=readout, resampling=Resampling(0))
     np.testing.assert_allclose(found["value"].sel(layer="steady"), 1)
 
 
 def test_nothing_is_learned_from_test_images():
-    """Test images a million times larger change no prediction of the others: scaling is learned from training images only."""
+    """Test images a million times larger change no prediction of the others: scaling is learned
+    from training images only."""
     responses = labelled()
     found = decoding_generalisation(responses, n_folds=2, resampling=Resampling(0))
     moved = responses.copy(data=responses.values.copy())
     from sklearn.model_selection import StratifiedKFold
 
-    (train, test), _ = StratifiedKFold(2, shuffle=True, random_state=0).split(np.zeros(40), responses["label"].values)
+    (train, test), _ = StratifiedKFold(2, shuffle=True, random_state=0).split(
+        np.zeros(40), responses["label"].values
+    )
     moved.values[test[0]] *= 1e6
     other = decoding_generalisation(moved, n_folds=2, resampling=Resampling(0))
-    np.testing.assert_array_equal(other["predicted"].values[:, test[1:]], found["predicted"].values[:, test[1:]])
+    np.testing.assert_array_equal(
+        other["predicted"].values[:, test[1:]], found["predicted"].values[:, test[1:]]
+    )
     assert len(train)
 
 
 def test_shift_consistency():
-    predicted = xr.DataArray([["a", "a", "a", "a"], ["a", "b", "a", "b"]], dims=("image", "shift"), coords={"shift": [0, 1, 2, 3]})
+    predicted = xr.DataArray(
+        [["a", "a", "a", "a"], ["a", "b", "a", "b"]],
+        dims=("image", "shift"),
+        coords={"shift": [0, 1, 2, 3]},
+    )
     found = shift_consistency(predicted, ["a", "b"], FEW)
     assert found["layer_value"].item() == pytest.approx((1 + 2 / 6) / 2)
     assert found["accuracy"].item() == pytest.approx((1 + 0.5) / 2)
@@ -162,9 +204,13 @@ def test_bad_labels():
         decoding_generalisation(layers())
     with pytest.raises(ValueError, match="at least two classes"):
         decoding_generalisation(layers(), labels=["a"] * 24)
-    with pytest.raises(ValueError, match="`labels` must have one image of every class, or several of every class"):
+    with pytest.raises(
+        ValueError, match="`labels` must have one image of every class, or several of every class"
+    ):
         decoding_generalisation(layers(), labels=["a", *"b" * 23])
     with pytest.raises(ValueError, match="`n_folds` must lie between 2 and 12"):
         decoding_generalisation(layers(), labels=list("ab" * 12), n_folds=13)
-    with pytest.raises(ValueError, match="`readout` must be one of 'svm', 'logistic', 'nearest', got 'tree'"):
+    with pytest.raises(
+        ValueError, match="`readout` must be one of 'svm', 'logistic', 'nearest', got 'tree'"
+    ):
         classifier("tree", np.array(["a", "b"]), 3)

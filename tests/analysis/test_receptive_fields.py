@@ -1,26 +1,33 @@
-"""Receptive fields: effective and mapped ones lie within the claimed one, and have the size that theory gives."""
+"""Receptive fields: effective and mapped ones lie within the claimed one, and have the size that
+theory gives."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.cortex import field_sizes_at
-from analysis.field_size import field_sizes
-from analysis.growth import growth
-from analysis.measures import Resampling
-from analysis.receptive_fields import central_units, claimed_fields, effective_fields, mapped_fields
-from analysis.responses import choose_units
-from cnn import CNN, Graph
-from cnn.architectures import build
-from cnn.layers import Activation, Add, Conv, Pool
-from extraction import Pixels
-from hmax import HMAX
+from hmax_cnn.analysis.literature.cortex import field_sizes_at
+from hmax_cnn.analysis.measures.field_size import field_sizes
+from hmax_cnn.analysis.measures.field_growth import growth
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.measures.receptive_fields import (
+    central_units,
+    claimed_fields,
+    effective_fields,
+    mapped_fields,
+)
+from hmax_cnn.analysis.responses import choose_units
+from hmax_cnn.cnn import CNN, Graph
+from hmax_cnn.cnn.architectures import build
+from hmax_cnn.cnn.layers import Activation, Add, Conv, Pool
+from hmax_cnn.extraction import Pixels
+from hmax_cnn.hmax import HMAX
 
 NONE = Resampling(0)
 
 
 def misaligned(n_classes=4, n_channels=1, image_shape=(32, 32)):
-    """Two branches, a 3 x 3 convolution without padding and a crop at one corner, whose fields do not have one centre."""
+    """Two branches, a 3 x 3 convolution without padding and a crop at one corner, whose fields do
+    not have one centre."""
     graph = Graph(n_channels, image_shape)
     graph.add("below", Conv(4, 5))
     graph.add("left", Conv(4, 3, stride=2, padding=((1, 0), (1, 0))), "below")
@@ -41,7 +48,8 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_effective_and_mapped_fields_lie_in_the_claimed(name):
-    """For random units of every layer. Gradients count above 1e-5 of the largest, responses above 5e-6 of the layer's: rounding of float32."""
+    """For random units of every layer. Gradients count above 1e-5 of the largest, responses above
+    5e-6 of the layer's: rounding of float32."""
     model, side, size = MODELS[name]
     images = np.random.default_rng(0).integers(0, 256, (1, side, side)).astype(np.float32)
     units = choose_units(model, (side, side), None, 2, random_state=1)
@@ -49,7 +57,9 @@ def test_effective_and_mapped_fields_lie_in_the_claimed(name):
     effective = effective_fields(model, images, units, resampling=NONE)
     mapped = mapped_fields(model, (side, side), units, size=size)
     for found in (effective, mapped):
-        assert found["contained"].all(), found.where(~found["contained"], drop=True)[["top", "left", "bottom", "right"]].to_dataframe()
+        assert found["contained"].all(), found.where(~found["contained"], drop=True)[
+            ["top", "left", "bottom", "right"]
+        ].to_dataframe()
         assert float((found["root_area"].notnull()).mean()) > 0.6  # the others are silent here
     assert set(effective["status"].values) <= {"exact", "largest path", "whole image"}
     if name == "misaligned":
@@ -63,7 +73,7 @@ def test_a_field_that_is_claimed_too_small_is_found():
     images = np.random.default_rng(0).integers(0, 256, (1, side, side)).astype(np.float32)
     found = effective_fields(model, images, units, resampling=NONE)
     claimed = claimed_fields(model, (32, 32), units).assign(left=lambda table: table["left"] + 1)
-    from analysis.receptive_fields import _contained
+    from hmax_cnn.analysis.measures.receptive_fields import _contained
 
     boxes = found[["top", "left", "bottom", "right"]].to_dataframe()
     assert not _contained(boxes, claimed).any()
@@ -86,7 +96,9 @@ def test_stacks_of_uniform_kernels_have_the_width_of_theory(n_layers, kernel):
     for name, weights in model.learned_.arrays.items():
         model.learned_.arrays[name] = np.full_like(weights, 1 / kernel**2)
     top = f"n{n_layers - 1}"
-    found = effective_fields(model, np.ones((1, side, side), np.float32), {top: [40]}, resampling=NONE)
+    found = effective_fields(
+        model, np.ones((1, side, side), np.float32), {top: [40]}, resampling=NONE
+    )
     expected = np.sqrt(n_layers * (kernel**2 - 1) / 12)
     assert found["sigma_y"].item() == pytest.approx(expected, rel=0.02)
     assert found["moments"].item() == pytest.approx(4 * expected, rel=0.02)
@@ -95,8 +107,11 @@ def test_stacks_of_uniform_kernels_have_the_width_of_theory(n_layers, kernel):
 
 @pytest.mark.parametrize("probe", ["spots", "sparse noise", "bars", "gratings"])
 def test_every_probe_finds_a_pixel_average(probe):
-    """A unit that averages a square of 8 x 8: the centre to half a pixel, and the size to the reach of the probe."""
-    found = mapped_fields(Pixels(grid=(4, 4)), (32, 32), {"pixels": [5]}, probe, size=2, n_images=1500, frequency=0.25)
+    """A unit that averages a square of 8 x 8: the centre to half a pixel, and the size to the reach
+    of the probe."""
+    found = mapped_fields(
+        Pixels(grid=(4, 4)), (32, 32), {"pixels": [5]}, probe, size=2, n_images=1500, frequency=0.25
+    )
     assert found["contained"].item()
     weights = found["field"].values[0]
     y = found["y"].values[weights.max(axis=1) > 0.5 * weights.max()]
@@ -107,7 +122,8 @@ def test_every_probe_finds_a_pixel_average(probe):
 
 
 def test_effective_field_of_an_average_is_known():
-    """All of 64 pixels, evenly; intervals of its size close on it; a unit of the whole image too."""
+    """All of 64 pixels, evenly; intervals of its size close on it; a unit of the whole image
+    too."""
     rng = np.random.default_rng(0)
     found = effective_fields(Pixels(grid=(4, 4)), rng.random((5, 32, 32)), {"pixels": [5, 10]})
     np.testing.assert_array_equal(found["full_support"], [8, 8])
@@ -124,7 +140,8 @@ def test_effective_field_of_an_average_is_known():
 
 
 def test_sizes_of_known_fields():
-    """A Gaussian by fit and by moments (4 sigma), a disc by the root of its area, an ellipse by shape; zeros are undefined."""
+    """A Gaussian by fit and by moments (4 sigma), a disc by the root of its area, an ellipse by
+    shape; zeros are undefined."""
     y, x = np.mgrid[:81, :81] - 40
     turned = np.radians(30)
     along, across = x * np.cos(turned) - y * np.sin(turned), x * np.sin(turned) + y * np.cos(turned)
@@ -149,13 +166,16 @@ def test_sizes_of_known_fields():
 
 
 def test_growth_of_two_models():
-    """Claimed sizes are those of the fields; effective ones are smaller; in degrees and as a share of the image; training is one more model."""
+    """Claimed sizes are those of the fields; effective ones are smaller; in degrees and as a share
+    of the image; training is one more model."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (3, 32, 32)).astype(np.float32)
     trained = CNN("lenet5", epochs=1).fit(rng.integers(0, 256, (8, 32, 32)), list("abababab"))
     models = {"trained": trained, "untrained": trained.untrained(), "pixels": Pixels(grid=(4, 4))}
     layers = {"trained": ["c1", "s2", "c3"], "untrained": ["c1", "s2", "c3"]}
-    found = growth(models, images, layers, n_units=4, pixels_per_degree=8, resampling=Resampling(20)).to_dataframe()
+    found = growth(
+        models, images, layers, n_units=4, pixels_per_degree=8, resampling=Resampling(20)
+    ).to_dataframe()
     claimed = found[found["way"] == "claimed"].set_index(["model", "layer"])
     assert claimed["pixels"]["trained"].tolist() == [5, 6, 14]
     assert claimed["degrees"]["trained"].tolist() == [5 / 8, 6 / 8, 14 / 8]
@@ -178,7 +198,9 @@ def test_central_units_are_few_and_in_the_middle():
 
 def test_central_units_are_of_all_bands():
     """Eight of C1's four bands: two of each; so a layer's mean does not hang on the draw."""
-    claimed = claimed_fields(HMAX(bands=4), (96, 96), central_units(HMAX(bands=4), (96, 96), ["c1"], 8))
+    claimed = claimed_fields(
+        HMAX(bands=4), (96, 96), central_units(HMAX(bands=4), (96, 96), ["c1"], 8)
+    )
     assert claimed["band"].value_counts().to_dict() == {"b1": 2, "b2": 2, "b3": 2, "b4": 2}
 
 
@@ -187,11 +209,15 @@ def test_claimed_fields_are_the_models_own():
     model = HMAX(bands=2)
     table = model.fields((64, 64), ["c1"]).iloc[0]
     first = claimed_fields(model, (64, 64), {"c1": [0]}).iloc[0]
-    assert (first["size"], first["left"]) == (table["size_x"], table["start_x"] - (table["size_x"] - 1) / 2)
+    assert (first["size"], first["left"]) == (
+        table["size_x"],
+        table["start_x"] - (table["size_x"] - 1) / 2,
+    )
 
 
 def test_cortical_sizes():
-    """Areas with a slope grow with eccentricity, others do not; every row says what it is and how far to trust it."""
+    """Areas with a slope grow with eccentricity, others do not; every row says what it is and how
+    far to trust it."""
     near, far = field_sizes_at(2.0).set_index("area"), field_sizes_at(4.0).set_index("area")
     assert far.loc["V4", "low"] == pytest.approx(2 * near.loc["V4", "low"])
     assert far.loc["TE", "high"] == near.loc["TE", "high"] == 26
@@ -202,13 +228,19 @@ def test_cortical_sizes():
 
 
 def test_bad_requests():
-    with pytest.raises(ValueError, match="`probe` must be one of 'spots', 'sparse noise', 'bars', 'gratings'"):
+    with pytest.raises(
+        ValueError, match="`probe` must be one of 'spots', 'sparse noise', 'bars', 'gratings'"
+    ):
         mapped_fields(Pixels(), (64, 64), {"pixels": [0]}, "lines")
-    with pytest.raises(ValueError, match="`units` must be a number of at least 1, or unit numbers by layer"):
+    with pytest.raises(
+        ValueError, match="`units` must be a number of at least 1, or unit numbers by layer"
+    ):
         effective_fields(Pixels(grid=(2, 2)), np.ones((1, 8, 8)), 0)
     with pytest.raises(TypeError, match="`models` must be a mapping from name to model"):
         growth(Pixels(), np.ones((1, 64, 64)))
-    assert effective_fields(Pixels(grid=(2, 2)), np.ones((1, 8, 8)), 3).sizes["unit"] == 1  # all features of the middle
+    assert (
+        effective_fields(Pixels(grid=(2, 2)), np.ones((1, 8, 8)), 3).sizes["unit"] == 1
+    )  # all features of the middle
     with pytest.raises(ValueError, match="`size` must fit into the screen"):
         mapped_fields(Pixels(grid=(2, 2)), (8, 8), {"pixels": [0]}, size=20)
     assert build("lenet5", {}).image_shape == (32, 32)

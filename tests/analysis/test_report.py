@@ -1,4 +1,5 @@
-"""The report in a real browser: headless Chromium, real clicks, both colour schemes, accessibility by axe-core."""
+"""The report in a real browser: headless Chromium, real clicks, both colour schemes, accessibility
+by axe-core."""
 
 import io
 import re
@@ -11,18 +12,25 @@ import pytest
 from PIL import Image
 from small_study import written
 
-from analysis.report import write_report
-from analysis.study import run_study
+from hmax_cnn.analysis.study.report import write_report
+from hmax_cnn.analysis.study import run_study
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-in_browser = pytest.mark.skipif(CHROMIUM is None or DRIVER is None, reason="needs Chromium and its driver: Debian's chromium and chromium-driver")
+in_browser = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="needs Chromium and its driver: Debian's chromium and chromium-driver",
+)
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     """The folder of a study whose names need escaping."""
     folder = tmp_path_factory.mktemp("report")
-    path = written(folder, ('title = "Small"', 'title = "Pixels & <b>filters</b>"'), ('label = "classical filters"', 'label = "classical <filters>"'))
+    path = written(
+        folder,
+        ('title = "Small"', 'title = "Pixels & <b>filters</b>"'),
+        ('label = "classical filters"', 'label = "classical <filters>"'),
+    )
     run_study(path, folder / "out", jobs=1, progress=False)
     return folder / "out"
 
@@ -38,13 +46,17 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         found = dict(attrs)
         self.tags.append(tag)
-        self.links += [found["href"]] if "href" in found else []
-        self.ids += [found["id"]] if "id" in found else []
-        self.sources += [found["src"]] if found.get("src") else []
+        if "href" in found:
+            self.links += [found["href"]]
+        if "id" in found:
+            self.ids += [found["id"]]
+        if found.get("src"):
+            self.sources += [found["src"]]
 
 
 def test_it_stands_alone(out):
-    """Every link is to a file of the folder or a place on the page; pictures are inside; nothing of another host; text is escaped."""
+    """Every link is to a file of the folder or a place on the page; pictures are inside; nothing of
+    another host; text is escaped."""
     text = (out / "report.html").read_text()
     page = Page(text)
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", text)
@@ -97,28 +109,52 @@ def browser(tmp_path):
 
 
 def opened(browser, out, scheme="light"):
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
     browser.get((out / "report.html").as_uri())
 
 
 @in_browser
 def test_no_error_and_no_request(browser, out):
-    """The console is silent, nothing is asked of the network but the file itself, and every figure is there at its size."""
+    """The console is silent, nothing is asked of the network but the file itself, and every figure
+    is there at its size."""
     opened(browser, out)
-    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
-    asked = {url for entry in browser.get_log("performance") for url in re.findall(r'"url":"((?:https?|wss?|ftp)://[^"]+)"', entry["message"])}
+    assert [
+        entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")
+    ] == []
+    asked = {
+        url
+        for entry in browser.get_log("performance")
+        for url in re.findall(r'"url":"((?:https?|wss?|ftp)://[^"]+)"', entry["message"])
+    }
     assert asked == set()
-    widths = browser.execute_script("return [...document.querySelectorAll('figure img')].map(image => image.complete ? image.naturalWidth : 0)")
+    widths = browser.execute_script(
+        (
+            "return [...document.querySelectorAll('figure img')].map(image => image.complete ? "
+            "image.naturalWidth : 0)"
+        )
+    )
     assert len(widths) == 2
     assert min(widths) > 200
 
 
 @in_browser
 def test_tables_sort(browser, out):
-    """A click on a column sorts by its numbers, another the other way round; screen readers are told."""
+    """A click on a column sorts by its numbers, another the other way round; screen readers are
+    told."""
     opened(browser, out)
-    head = browser.execute_script("return [...document.querySelectorAll('th button')].find(button => button.textContent === 'value').parentNode")
-    read = "return [...arguments[0].closest('table').tBodies[0].rows].map(row => row.cells[arguments[0].cellIndex].dataset.value)"
+    head = browser.execute_script(
+        (
+            "return [...document.querySelectorAll('th button')].find(button => "
+            "button.textContent === 'value').parentNode"
+        )
+    )
+    read = (
+        "return [...arguments[0].closest('table').tBodies[0].rows].map(row => "
+        "row.cells[arguments[0].cellIndex].dataset.value)"
+    )
     for order, state in ((1, "ascending"), (-1, "descending")):
         browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
         head.find_element("tag name", "button").click()
@@ -130,7 +166,8 @@ def test_tables_sort(browser, out):
 
 @in_browser
 def test_figures_enlarge_by_mouse_and_keyboard(browser, out):
-    """A click opens the figure larger, Escape closes it and the focus comes back; Enter opens it as well; 'Larger' makes it larger still."""
+    """A click opens the figure larger, Escape closes it and the focus comes back; Enter opens it as
+    well; 'Larger' makes it larger still."""
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
@@ -156,26 +193,42 @@ def test_figures_enlarge_by_mouse_and_keyboard(browser, out):
 @in_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessible_in_both_schemes(browser, out, scheme):
-    """axe-core finds nothing against WCAG 2.1 A and AA; the ground is light or dark as asked; nothing is wider than the page."""
+    """axe-core finds nothing against WCAG 2.1 A and AA; the ground is light or dark as asked;
+    nothing is wider than the page."""
     from axe_core_python.selenium import Axe
 
     opened(browser, out, scheme)
-    found = Axe().run(browser, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]})
-    assert [(problem["id"], [node["html"][:90] for node in problem["nodes"]]) for problem in found["violations"]] == []
+    found = Axe().run(
+        browser, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+    )
+    assert [
+        (problem["id"], [node["html"][:90] for node in problem["nodes"]])
+        for problem in found["violations"]
+    ] == []
     assert len(found["passes"]) > 20
-    picture = np.asarray(Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("L"), dtype=float)
+    picture = np.asarray(
+        Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("L"), dtype=float
+    )
     assert (picture[2, 2] > 200) == (scheme == "light")
-    assert browser.execute_script("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert browser.execute_script(
+        "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
 
 
 @in_browser
 def test_it_prints_and_fits_a_phone(browser, out):
-    """On paper the navigation is gone and tables are whole; on 390 pixels nothing is wider than the screen."""
+    """On paper the navigation is gone and tables are whole; on 390 pixels nothing is wider than the
+    screen."""
     opened(browser, out)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not browser.find_element("tag name", "nav").is_displayed()
     box = browser.find_element("css selector", ".scroll")
-    assert browser.execute_script("return arguments[0].scrollHeight <= arguments[0].clientHeight + 1", box)
+    assert browser.execute_script(
+        "return arguments[0].scrollHeight <= arguments[0].clientHeight + 1", box
+    )
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+    )
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 390

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from analysis.responses import by_layer, choose_units, responses
-from cnn import CNN
-from data.stimuli import gratings
-from data.transformations import shift
-from data.transformed import transformed, views
-from extraction import Pixels, flatten
-from hmax import HMAX
+from hmax_cnn.analysis.responses import by_layer, choose_units, responses
+from hmax_cnn.cnn import CNN
+from hmax_cnn.data.stimuli import gratings
+from hmax_cnn.data.transformations import shift
+from hmax_cnn.data.transformed import transformed, views
+from hmax_cnn.extraction import Pixels, flatten
+from hmax_cnn.hmax import HMAX
 
 MODEL = HMAX(bands=2)
 
@@ -21,7 +21,9 @@ def test_responses_are_the_extractors(images):
     for layer, units in by_layer(found):
         reader = HMAX(bands=2, layer=layer).fit(images)
         columns = {name: index for index, name in enumerate(reader.get_feature_names_out())}
-        expected = reader.transform(images)[:, [columns[name] for name in found["unit"].values[units]]]
+        expected = reader.transform(images)[
+            :, [columns[name] for name in found["unit"].values[units]]
+        ]
         np.testing.assert_array_equal(found.values[:, units], expected)
         table = reader.units(images[0].shape).set_index("unit").loc[found["unit"].values[units]]
         np.testing.assert_array_equal(found["field_size"].values[units], table["field_size"])
@@ -31,7 +33,9 @@ def test_responses_are_the_extractors(images):
 
 
 def test_units_are_chosen_evenly_and_again():
-    first, again, other = (choose_units(MODEL, (64, 64), ["c1"], 20, seed)["c1"] for seed in (0, 0, 1))
+    first, again, other = (
+        choose_units(MODEL, (64, 64), ["c1"], 20, seed)["c1"] for seed in (0, 0, 1)
+    )
     np.testing.assert_array_equal(first, again)
     assert set(first) != set(other)
     assert len(set(first)) == 20
@@ -41,14 +45,25 @@ def test_units_are_chosen_evenly_and_again():
 
 @pytest.mark.parametrize("model", [MODEL, CNN("lenet5", weights="untrained")])
 def test_units_in_the_middle(model):
-    """Every feature of every map, at the place whose field is closest to the middle of the image."""
-    shape = (64, 64) if model is MODEL else (32, 32)
-    layers = ["s1", "c1"] if model is MODEL else None
+    """Every feature of every map, at the place whose field is closest to the middle of the
+    image."""
+    if model is MODEL:
+        shape = (64, 64)
+    else:
+        shape = (32, 32)
+    if model is MODEL:
+        layers = ["s1", "c1"]
+    else:
+        layers = None
     units = choose_units(model, shape, layers, "centre")
     found = responses(model, np.zeros((1, *shape), np.uint8), units=units)
-    assert found.sizes["unit"] == sum(maps.shape[0] for layer in units for maps in model._geometry(shape, (layer,))[layer])
+    assert found.sizes["unit"] == sum(
+        maps.shape[0] for layer in units for maps in model.geometry(shape, (layer,))[layer]
+    )
     fields = model.fields(shape, layers).set_index(["layer", "band"])
-    for layer, band, x in zip(found["layer"].values, found["band"].values, found["x"].values, strict=True):
+    for layer, band, x in zip(
+        found["layer"].values, found["band"].values, found["x"].values, strict=True
+    ):
         assert abs(x - (shape[1] - 1) / 2) <= fields.loc[(layer, band), "step_x"] / 2
 
 
@@ -65,7 +80,9 @@ def test_transformed_sets_become_a_dimension(images):
     assert found.dims == ("image", "shift", "unit")
     assert (found.attrs["identity"], found.attrs["border"]) == (0, "constant, mean of the border")
     assert list(found["label"].values) == ["a", "b", "a"]
-    np.testing.assert_array_equal(found.sel(shift=0).values, Pixels(grid=(4, 4)).transform(images.astype(np.float32)))
+    np.testing.assert_array_equal(
+        found.sel(shift=0).values, Pixels(grid=(4, 4)).transform(images.astype(np.float32))
+    )
 
 
 def test_large_responses_are_kept_in_a_file(images):
@@ -81,16 +98,24 @@ def test_large_responses_are_kept_in_a_file(images):
 
 def test_bad_requests(images):
     for units in (0, "middle", True):
-        with pytest.raises(ValueError, match="`units` must be None, a number of at least 1, 'centre'"):
+        with pytest.raises(
+            ValueError, match="`units` must be None, a number of at least 1, 'centre'"
+        ):
             responses(MODEL, images, ["c1"], units)
     with pytest.raises(ValueError, match="`units` of 'c1' must lie between 0 and"):
         responses(MODEL, images, units={"c1": [10**9]})
     with pytest.raises(ValueError, match="`layer` must be one of 's1', 'c1'"):
         responses(MODEL, images, ["v4"])
     turned = views(list(images), ["a", "a", "a"], [0, 1, 2], 0, name="orientation")
-    with pytest.raises(ValueError, match="the transformation 'orientation', which is what a property of units is called"):
+    with pytest.raises(
+        ValueError,
+        match="the transformation 'orientation', which is what a property of units is called",
+    ):
         responses(MODEL, turned, ["c1"])
-    with pytest.raises(ValueError, match="`units` must be numbers of units of the layers 'c1', got some that are not there"):
+    with pytest.raises(
+        ValueError,
+        match="`units` must be numbers of units of the layers 'c1', got some that are not there",
+    ):
         flatten(MODEL.activations(images, ["c1"]), {"c1": [10**9]})
     with pytest.raises(ValueError, match="`images` must have one size, got"):
         responses(MODEL, [images[0], images[0][:50]], ["c1"])

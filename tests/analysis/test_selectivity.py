@@ -4,19 +4,28 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from analysis.measures import Resampling
-from analysis.selectivity import dimensionality, lifetime_sparseness, population_sparseness, sparseness
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.measures.selectivity import (
+    dimensionality,
+    lifetime_sparseness,
+    population_sparseness,
+    sparseness,
+)
 
 FEW = Resampling(30)
 
 
 def matrix(values, layers=None):
-    coords = {} if layers is None else {"layer": ("unit", layers)}
+    if layers is None:
+        coords = {}
+    else:
+        coords = {"layer": ("unit", layers)}
     return xr.DataArray(np.asarray(values, np.float32), dims=("image", "unit"), coords=coords)
 
 
 def test_sparseness_by_hand():
-    """One of n drives it: 1. All alike: 0. k of n alike: (1 - k/n) / (1 - 1/n). Nothing: undefined."""
+    """One of n drives it: 1. All alike: 0. k of n alike: (1 - k/n) / (1 - 1/n). Nothing:
+    undefined."""
     responses = np.zeros((10, 4))
     responses[0, 0] = 3
     responses[:, 1] = 2
@@ -33,7 +42,9 @@ def test_population_sparseness_is_the_same_the_other_way():
     rng = np.random.default_rng(0)
     values = rng.random((8, 6))
     found = population_sparseness(matrix(values, ["a"] * 4 + ["b"] * 2), FEW)
-    np.testing.assert_allclose(found["value"].sel(layer="a"), sparseness(values[:, :4].T), rtol=1e-6)
+    np.testing.assert_allclose(
+        found["value"].sel(layer="a"), sparseness(values[:, :4].T), rtol=1e-6
+    )
     np.testing.assert_allclose(found["layer_value"], found["value"].mean("image"))
     assert (found["layer_low"] < found["layer_high"]).all()
     with pytest.raises(ValueError, match=r"must have the dims \(image, unit\)"):
@@ -41,15 +52,22 @@ def test_population_sparseness_is_the_same_the_other_way():
 
 
 def test_dimensionality_by_hand():
-    """Two eigenvalues l and m: (l + m)^2 / (l^2 + m^2); one direction: 1; nothing: undefined. Against the eigenvalues themselves."""
+    """Two eigenvalues l and m: (l + m)^2 / (l^2 + m^2); one direction: 1; nothing: undefined.
+    Against the eigenvalues themselves."""
     rng = np.random.default_rng(0)
     base = np.linalg.qr(rng.standard_normal((40, 40)))[0]
     base = np.linalg.qr(base - base.mean(axis=0))[0][:, :2]
     values = base @ np.array([[3.0, 0, 0], [0, 1.0, 0]])
-    found = dimensionality(matrix(np.hstack([values, values[:, :1], np.ones((40, 1))]), list("aaabc")), FEW)
+    found = dimensionality(
+        matrix(np.hstack([values, values[:, :1], np.ones((40, 1))]), list("aaabc")), FEW
+    )
     np.testing.assert_allclose(found["layer_value"], [100 / 82, 1, np.nan], rtol=1e-5)
     noise = rng.standard_normal((100, 20))
     roots = np.linalg.eigvalsh(np.cov(noise.astype(np.float32), rowvar=False))
     several = dimensionality(matrix(noise), FEW)
-    assert several["layer_value"].item() == pytest.approx(roots.sum() ** 2 / (roots**2).sum(), rel=1e-5)
-    assert several["layer_low"].item() < several["layer_value"].item() < several["layer_high"].item()
+    assert several["layer_value"].item() == pytest.approx(
+        roots.sum() ** 2 / (roots**2).sum(), rel=1e-5
+    )
+    assert (
+        several["layer_low"].item() < several["layer_value"].item() < several["layer_high"].item()
+    )

@@ -1,4 +1,5 @@
-"""Representational similarity against rsatoolbox, formulas and the published values of 92 objects."""
+"""Representational similarity against rsatoolbox, formulas and the published values of 92
+objects."""
 
 import warnings
 
@@ -8,19 +9,28 @@ import xarray as xr
 from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 
-from analysis.alignment import cka, procrustes
-from analysis.measures import Resampling
-from analysis.responses import responses
-from analysis.similarity import brain_similarity, compare_rdms, noise_ceiling, rdms
-from data import open_dataset
-from extraction import Pixels
+from hmax_cnn.analysis.measures.alignment import cka, procrustes
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.measures.similarity import (
+    brain_similarity,
+    compare_rdms,
+    noise_ceiling,
+    rdms,
+)
+from hmax_cnn.data import open_dataset
+from hmax_cnn.extraction import Pixels
 
 FEW = Resampling(30)
 NONE = Resampling(0)
 
 
 def population(values, layer="all"):
-    return xr.DataArray(values, dims=("image", "unit"), coords={"layer": ("unit", np.full(np.shape(values)[1], layer))})
+    return xr.DataArray(
+        values,
+        dims=("image", "unit"),
+        coords={"layer": ("unit", np.full(np.shape(values)[1], layer))},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +44,25 @@ def rsatoolbox():
 def test_rdms_against_scipy(dissimilarity):
     values = np.random.default_rng(0).standard_normal((9, 30))
     found = rdms(population(values), dissimilarity)
-    metric = {"correlation": "correlation", "euclidean": "euclidean", "squared euclidean": "sqeuclidean"}[dissimilarity]
+    metric = {
+        "correlation": "correlation",
+        "euclidean": "euclidean",
+        "squared euclidean": "sqeuclidean",
+    }[dissimilarity]
     scale = {"correlation": 1, "euclidean": np.sqrt(30), "squared euclidean": 30}[dissimilarity]
     np.testing.assert_allclose(found["rdm"][0], pdist(values, metric) / scale, rtol=1e-6)
     assert (found["first"].values[0], found["second"].values[0]) == (0, 1)
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("ours", "theirs"), [("correlation", "correlation"), ("squared euclidean", "euclidean"), ("crossnobis", "crossnobis")])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("correlation", "correlation"),
+        ("squared euclidean", "euclidean"),
+        ("crossnobis", "crossnobis"),
+    ],
+)
 def test_rdms_against_rsatoolbox(rsatoolbox, ours, theirs):
     import rsatoolbox.data
     import rsatoolbox.rdm
@@ -51,18 +72,25 @@ def test_rdms_against_rsatoolbox(rsatoolbox, ours, theirs):
     if ours == "crossnobis":
         mixing = rng.standard_normal((12, 12))
         precision = np.linalg.inv(mixing @ mixing.T + np.eye(12))
-        mine = rdms(xr.DataArray(repeats, dims=("image", "run", "unit")), ours, precision)["rdm"].values[0]
+        mine = rdms(xr.DataArray(repeats, dims=("image", "run", "unit")), ours, precision)[
+            "rdm"
+        ].values[0]
         described = {"image": np.repeat(np.arange(7), 3), "run": np.tile(np.arange(3), 7)}
         dataset = rsatoolbox.data.Dataset(repeats.reshape(21, 12), obs_descriptors=described)
-        expected = rsatoolbox.rdm.calc_rdm(dataset, "crossnobis", descriptor="image", cv_descriptor="run", noise=precision).dissimilarities[0]
+        expected = rsatoolbox.rdm.calc_rdm(
+            dataset, "crossnobis", descriptor="image", cv_descriptor="run", noise=precision
+        ).dissimilarities[0]
     else:
         mine = rdms(population(repeats[:, 0]), ours)["rdm"].values[0]
-        expected = rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(repeats[:, 0]), theirs).dissimilarities[0]
+        expected = rsatoolbox.rdm.calc_rdm(
+            rsatoolbox.data.Dataset(repeats[:, 0]), theirs
+        ).dissimilarities[0]
     np.testing.assert_allclose(mine, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_crossnobis_of_noise_is_zero_on_average():
-    """Ten times more measurements of pure noise: the mean distance stays within its standard error of 0, a plain distance does not."""
+    """Ten times more measurements of pure noise: the mean distance stays within its standard error
+    of 0, a plain distance does not."""
     noise = np.random.default_rng(0).standard_normal((30, 4, 50))
     found = rdms(xr.DataArray(noise, dims=("image", "run", "unit")), "crossnobis")["rdm"].values
     assert abs(found.mean()) < 0.02  # seen: 0.002; the plain squared distance is 2 / 4
@@ -83,7 +111,10 @@ def test_undefined_and_bad_rdms():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("ours", "theirs"), [("spearman", "spearman"), ("pearson", "corr"), ("cosine", "cosine"), ("kendall", "tau-a")])
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [("spearman", "spearman"), ("pearson", "corr"), ("cosine", "cosine"), ("kendall", "tau-a")],
+)
 def test_comparisons_and_noise_ceiling_against_rsatoolbox(rsatoolbox, ours, theirs):
     from rsatoolbox.inference import boot_noise_ceiling
     from rsatoolbox.rdm import RDMs, compare
@@ -92,9 +123,13 @@ def test_comparisons_and_noise_ceiling_against_rsatoolbox(rsatoolbox, ours, thei
     truth = rng.random(28)
     subjects = truth + 0.5 * rng.random((5, 28))
     subjects[:, :4] = np.round(subjects[:, :4])  # ties
-    assert compare_rdms(subjects[0], subjects[1], ours) == pytest.approx(compare(RDMs(subjects[:1]), RDMs(subjects[1:2]), theirs).item())
+    assert compare_rdms(subjects[0], subjects[1], ours) == pytest.approx(
+        compare(RDMs(subjects[:1]), RDMs(subjects[1:2]), theirs).item()
+    )
     if ours != "kendall":  # theirs is of averaged ranks too, but ranked again
-        expected = boot_noise_ceiling(RDMs(subjects, rdm_descriptors={"s": list(range(5))}), method=theirs, rdm_descriptor="s")
+        expected = boot_noise_ceiling(
+            RDMs(subjects, rdm_descriptors={"s": list(range(5))}), method=theirs, rdm_descriptor="s"
+        )
         np.testing.assert_allclose(noise_ceiling(subjects, ours), expected, rtol=1e-9)
     low, high = noise_ceiling(subjects, ours)
     assert low < high
@@ -110,12 +145,15 @@ def test_undefined_comparisons():
 
 
 def test_brain_similarity():
-    """A layer that is the truth reaches the ceiling and is significant; noise is neither; intervals hold the value."""
+    """A layer that is the truth reaches the ceiling and is significant; noise is neither; intervals
+    hold the value."""
     rng = np.random.default_rng(0)
     codes = rng.standard_normal((20, 6))
     truth = pdist(codes, "correlation")
     subjects = np.stack([rankdata(truth + 0.3 * rng.random(len(truth))) for _ in range(4)])
-    layers = xr.concat([population(codes, "truth"), population(rng.standard_normal((20, 6)), "noise")], "unit")
+    layers = xr.concat(
+        [population(codes, "truth"), population(rng.standard_normal((20, 6)), "noise")], "unit"
+    )
     found = brain_similarity(rdms(layers), subjects, n_permutations=200, resampling=FEW)
     assert found["layer_value"][0] > found["ceiling_low"] - 0.02
     assert found["p_corrected"][0] == pytest.approx(2 / 201)
@@ -131,19 +169,24 @@ def test_permutations_are_those_of_the_plain_way():
     rng = np.random.default_rng(2)
     models, subjects = rdms(population(rng.standard_normal((8, 5)))), rng.random((3, 28))
     fast = brain_similarity(models, subjects, n_permutations=50, resampling=NONE)["p"].item()
-    from analysis import similarity
+    from hmax_cnn.analysis import similarity
 
     mine = similarity.squareform(models["rdm"].values[0])
     theirs = [similarity.squareform(row) for row in subjects]
     seen = float(np.mean([compare_rdms(models["rdm"].values[0], row) for row in subjects]))
-    assert fast == similarity._slowly_permuted(mine, theirs, seen, "spearman", 50, np.random.default_rng(0))
+    assert fast == similarity._slowly_permuted(
+        mine, theirs, seen, "spearman", 50, np.random.default_rng(0)
+    )
 
 
 def test_published_values_of_92_objects(shared):
-    """Spearman, to two decimals: subjects' noise ceiling (sessions ranked, then averaged), macaque IT, model RDMs."""
+    """Spearman, to two decimals: subjects' noise ceiling (sessions ranked, then averaged), macaque
+    IT, model RDMs."""
     tables = np.load(shared / "kriegeskorte92" / "rdms.npz")
     human, macaque = tables["hIT_mean_fig1"], tables["mIT_674neurons"]
-    ranked = np.array([[rankdata(session) for session in subject] for subject in tables["hIT_subject_session"]]).mean(axis=1)
+    ranked = np.array(
+        [[rankdata(session) for session in subject] for subject in tables["hIT_subject_session"]]
+    ).mean(axis=1)
     np.testing.assert_allclose(noise_ceiling(ranked), (0.38, 0.67), atol=0.005)
     for model, target, expected in (
         ("mIT_674neurons", human, 0.44),
@@ -158,14 +201,18 @@ def test_published_values_of_92_objects(shared):
 def test_pixels_of_92_objects(shared):
     """Our own pipeline from pictures: 32 x 32 pixels against human IT, published as 0.03."""
     found = rdms(responses(Pixels(), open_dataset(shared / "kriegeskorte92" / "index.csv")))
-    assert compare_rdms(found["rdm"].values[0], np.load(shared / "kriegeskorte92" / "rdms.npz")["hIT_mean_fig1"]) == pytest.approx(0.03, abs=0.006)
+    assert compare_rdms(
+        found["rdm"].values[0], np.load(shared / "kriegeskorte92" / "rdms.npz")["hIT_mean_fig1"]
+    ) == pytest.approx(0.03, abs=0.006)
 
 
 def test_cka_of_independent_noise():
     """The trap: 50 images, 2000 and 500 units. Biased 0.94, debiased near 0 (0.02)."""
     rng = np.random.default_rng(0)
     a, b = population(rng.standard_normal((50, 2000))), population(rng.standard_normal((50, 500)))
-    assert cka(a, b, debiased=False, resampling=NONE)["value"].item() == pytest.approx(0.94, abs=0.005)
+    assert cka(a, b, debiased=False, resampling=NONE)["value"].item() == pytest.approx(
+        0.94, abs=0.005
+    )
     assert cka(a, b, resampling=NONE)["value"].item() == pytest.approx(0, abs=0.03)
 
 
@@ -175,21 +222,31 @@ def test_cka_against_the_formula():
     y[:, 0] += x[:, 0]
     a, b = population(x), population(y)
     centred = x - x.mean(axis=0), y - y.mean(axis=0)
-    biased = np.linalg.norm(centred[1].T @ centred[0]) ** 2 / (np.linalg.norm(centred[0].T @ centred[0]) * np.linalg.norm(centred[1].T @ centred[1]))
+    biased = np.linalg.norm(centred[1].T @ centred[0]) ** 2 / (
+        np.linalg.norm(centred[0].T @ centred[0]) * np.linalg.norm(centred[1].T @ centred[1])
+    )
     assert cka(a, b, debiased=False, resampling=NONE)["value"].item() == pytest.approx(biased)
     assert cka(a, a, resampling=NONE)["value"].item() == pytest.approx(1)
 
     def hsic(k, m):  # Song et al. 2012, equation 5, as it stands there
         n, one = len(k), np.ones(len(k))
         k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
-        terms = np.trace(k @ m) + one @ k @ one * (one @ m @ one) / ((n - 1) * (n - 2)) - 2 / (n - 2) * (one @ k @ m @ one)
+        terms = (
+            np.trace(k @ m)
+            + one @ k @ one * (one @ m @ one) / ((n - 1) * (n - 2))
+            - 2 / (n - 2) * (one @ k @ m @ one)
+        )
         return terms / (n * (n - 3))
 
     k, m = x @ x.T, y @ y.T
-    assert cka(a, b, resampling=NONE)["value"].item() == pytest.approx(hsic(k, m) / np.sqrt(hsic(k, k) * hsic(m, m)))
+    assert cka(a, b, resampling=NONE)["value"].item() == pytest.approx(
+        hsic(k, m) / np.sqrt(hsic(k, k) * hsic(m, m))
+    )
     squares = np.square(x[:, None] - x[None]).sum(axis=2)
     rbf = np.exp(-squares / (2 * np.median(squares[np.triu_indices(20, 1)])))
-    assert cka(a, b, "rbf", resampling=NONE)["value"].item() == pytest.approx(hsic(rbf, _rbf(y)) / np.sqrt(hsic(rbf, rbf) * hsic(_rbf(y), _rbf(y))))
+    assert cka(a, b, "rbf", resampling=NONE)["value"].item() == pytest.approx(
+        hsic(rbf, _rbf(y)) / np.sqrt(hsic(rbf, rbf) * hsic(_rbf(y), _rbf(y)))
+    )
     found = cka(a, b, resampling=FEW)
     assert found["low"].item() < found["value"].item() < found["high"].item()
 
@@ -204,12 +261,18 @@ def test_procrustes():
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((15, 4)), rng.standard_normal((15, 6))
     turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
-    assert procrustes(population(x), population(3 * x @ turn + 2), NONE)["value"].item() == pytest.approx(1)
+    assert procrustes(population(x), population(3 * x @ turn + 2), NONE)[
+        "value"
+    ].item() == pytest.approx(1)
     centred = [v - v.mean(axis=0) for v in (x, y)]
-    expected = np.linalg.svd(centred[0].T @ centred[1], compute_uv=False).sum() / np.prod([np.linalg.norm(v) for v in centred])
+    expected = np.linalg.svd(centred[0].T @ centred[1], compute_uv=False).sum() / np.prod(
+        [np.linalg.norm(v) for v in centred]
+    )
     assert procrustes(population(x), population(y), NONE)["value"].item() == pytest.approx(expected)
     assert np.isnan(procrustes(population(x), population(np.ones((15, 3))), FEW)["value"].item())
-    assert np.isnan(cka(population(x), population(np.ones((15, 3))), resampling=FEW)["value"].item())
+    assert np.isnan(
+        cka(population(x), population(np.ones((15, 3))), resampling=FEW)["value"].item()
+    )
     with pytest.raises(ValueError, match="responses to the same images"):
         procrustes(population(x), population(y[:8]))
     with pytest.raises(ValueError, match="`kernel` must be one of"):

@@ -5,19 +5,32 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.statistics import compare, corrected, half_samples, interval, mean_defined, permutation_test, resampled
+from hmax_cnn.analysis.statistics import (
+    compare,
+    corrected,
+    half_samples,
+    interval,
+    mean_defined,
+    permutation_test,
+    resampled,
+)
 
 
 def test_bootstrap_interval_is_scipys():
-    """Percentile intervals of a mean: to 3 % of its width, what 4000 resamples leave (seen: 1.3 %)."""
+    """Percentile intervals of a mean: to 3 % of its width, what 4000 resamples leave (seen: 1.3
+    %)."""
     data = np.random.default_rng(0).exponential(size=40)
     low, high = interval(resampled(lambda drawn: data[drawn].mean(), 40, 4000))
-    theirs = stats.bootstrap((data,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)).confidence_interval
+    theirs = stats.bootstrap(
+        (data,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
     np.testing.assert_allclose((low, high), theirs, atol=0.03 * (theirs.high - theirs.low))
 
 
 def test_intervals_of_undefined_values():
-    draws = np.array([[1.0, np.nan, np.nan], [2.0, 1.0, np.nan], [3.0, 2.0, np.nan], [4.0, np.nan, np.nan]])
+    draws = np.array(
+        [[1.0, np.nan, np.nan], [2.0, 1.0, np.nan], [3.0, 2.0, np.nan], [4.0, np.nan, np.nan]]
+    )
     low, high = interval(draws, 0.5)
     np.testing.assert_allclose(low, [1.75, 1.25, np.nan])
     np.testing.assert_allclose(high, [3.25, 1.75, np.nan])
@@ -28,7 +41,9 @@ def test_intervals_of_undefined_values():
 
 
 def test_mean_of_what_is_defined():
-    np.testing.assert_allclose(mean_defined(np.array([[1, np.nan], [3, np.inf]]), axis=0), [2, np.nan])
+    np.testing.assert_allclose(
+        mean_defined(np.array([[1, np.nan], [3, np.inf]]), axis=0), [2, np.nan]
+    )
 
 
 def test_half_samples_of_a_mean_have_its_standard_error():
@@ -57,7 +72,11 @@ def test_permutation_test():
 def test_correction(method):
     """By hand; Benjamini-Hochberg by SciPy. What is undefined stays so and does not count."""
     p = [0.01, 0.04, 0.03, np.nan, 0.5]
-    expected = {"holm": [0.04, 0.09, 0.09, np.nan, 0.5], "bonferroni": [0.04, 0.16, 0.12, np.nan, 1], "fdr": [0.04, 0.16 / 3, 0.16 / 3, np.nan, 0.5]}
+    expected = {
+        "holm": [0.04, 0.09, 0.09, np.nan, 0.5],
+        "bonferroni": [0.04, 0.16, 0.12, np.nan, 1],
+        "fdr": [0.04, 0.16 / 3, 0.16 / 3, np.nan, 0.5],
+    }
     np.testing.assert_allclose(corrected(p, method), expected[method])
     with pytest.raises(ValueError, match="`p` must lie between 0 and 1"):
         corrected([2.0])
@@ -66,13 +85,24 @@ def test_correction(method):
 def test_compare_models():
     rng = np.random.default_rng(0)
     base = rng.random(50)
-    table = compare(pd.DataFrame({"good": base + 0.3, "bad": base + 0.05 * rng.random(50), "same": base + 0.05 * rng.random(50)}), n_resamples=999)
+    table = compare(
+        pd.DataFrame(
+            {
+                "good": base + 0.3,
+                "bad": base + 0.05 * rng.random(50),
+                "same": base + 0.05 * rng.random(50),
+            }
+        ),
+        n_resamples=999,
+    )
     assert list(table["a"] + table["b"]) == ["goodbad", "goodsame", "badsame"]
     np.testing.assert_allclose(table["difference"][:2], 0.275, atol=0.01)
     assert (table["p_corrected"][:2] < 0.01).all()
     assert table["p_corrected"][2] > 0.05
     assert ((table["low"] <= table["difference"]) & (table["difference"] <= table["high"])).all()
-    one = compare({"good": base + 0.3, "bad": base, "other": base - 0.1}, reference="good", n_resamples=99)
+    one = compare(
+        {"good": base + 0.3, "bad": base, "other": base - 0.1}, reference="good", n_resamples=99
+    )
     assert list(one["a"] + one["b"]) == ["goodbad", "goodother"]
     assert one["least_p"][0] == pytest.approx(0.02)
     assert compare({"a": base[:5], "b": base[5:10]})["least_p"][0] == 1 / 16
@@ -82,6 +112,8 @@ def test_compare_models():
     with pytest.raises(ValueError, match="`reference` must be one of 'a', 'b', got 'c'"):
         compare({"a": base, "b": base}, reference="c")
     right = pd.DataFrame({"a": base > 0.3, "b": base > 0.6})
-    assert compare(right, n_resamples=99)["difference"][0] == pytest.approx(right["a"].mean() - right["b"].mean())
+    assert compare(right, n_resamples=99)["difference"][0] == pytest.approx(
+        right["a"].mean() - right["b"].mean()
+    )
     with pytest.raises(ValueError, match="a column for each of at least two models"):
         compare(pd.DataFrame({"one": base}))

@@ -6,11 +6,11 @@ import pytest
 import xarray as xr
 from synthetic import VALUES, grid
 
-from analysis import invariance, populations, selectivity, similarity
-from analysis.alignment import cka
-from analysis.measures import Resampling
-from analysis.study.describing import doubtful
-from analysis.tables import over_seeds, read_table, tables, tidy
+from hmax_cnn.analysis import invariance, populations, selectivity, similarity
+from hmax_cnn.analysis.measures.alignment import cka
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.study.wording import doubtful
+from hmax_cnn.analysis.figures.tables import over_seeds, read_table, tables, tidy
 
 FEW = Resampling(5)
 LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}
@@ -32,16 +32,33 @@ def found():
 )  # fmt: skip
 def test_every_number_is_in_a_table(found, measure):
     """No variable of a measure is lost, and each has as many rows as numbers."""
-    over = found if measure.__module__ != selectivity.__name__ else found.isel(shift=0, drop=True)
-    options = {"rate": 0.1} if measure is invariance.firing_rate_invariance else {}
+    if measure.__module__ != selectivity.__name__:
+        over = found
+    else:
+        over = found.isel(shift=0, drop=True)
+    if measure is invariance.firing_rate_invariance:
+        options = {"rate": 0.1}
+    else:
+        options = {}
     result = measure(over, resampling=FEW, **options)
     made = tidy(result)
     for name, values in result.data_vars.items():
         columns = {str(name), str(name).removeprefix("layer_")}
-        holding = [table for table in made.values() if columns & set(table) and len(table) >= values.size]
+        holding = [
+            table for table in made.values() if columns & set(table) and len(table) >= values.size
+        ]
         assert holding, name
-        numbers = [table[column].to_numpy(float) for table in holding for column in columns & set(table)]
-        assert any(np.allclose(np.sort(got)[: values.size], np.sort(values.values.astype(float).ravel()), equal_nan=True) for got in numbers), name
+        numbers = [
+            table[column].to_numpy(float) for table in holding for column in columns & set(table)
+        ]
+        assert any(
+            np.allclose(
+                np.sort(got)[: values.size],
+                np.sort(values.values.astype(float).ravel()),
+                equal_nan=True,
+            )
+            for got in numbers
+        ), name
     assert list(dict.fromkeys(made["table"]["layer"])) == ["a", "b"]
 
 
@@ -59,13 +76,20 @@ def test_by_pair_and_by_image(found):
     still = found.isel(shift=0, drop=True)
     pairs = tidy(similarity.rdms(still))["layer_pair_table"]
     assert len(pairs) == 2 * 15
-    assert pairs.loc[0, ["layer", "first", "second"]].tolist() == ["a", *map(str, still["image"].values[:2])]
+    assert pairs.loc[0, ["layer", "first", "second"]].tolist() == [
+        "a",
+        *map(str, still["image"].values[:2]),
+    ]
     table = tidy(cka(still, still, resampling=FEW))["table"]
-    assert table.loc[(table["layer_a"] == "a") & (table["layer_b"] == "a"), "value"].item() == pytest.approx(1)
+    assert table.loc[
+        (table["layer_a"] == "a") & (table["layer_b"] == "a"), "value"
+    ].item() == pytest.approx(1)
 
 
 def test_scalars_stand_in_every_row():
-    result = xr.Dataset({"layer_value": ("layer", [0.5, 0.6]), "chance": ((), 0.1)}, {"layer": ["a", "b"]})
+    result = xr.Dataset(
+        {"layer_value": ("layer", [0.5, 0.6]), "chance": ((), 0.1)}, {"layer": ["a", "b"]}
+    )
     assert tidy(result)["table"]["chance"].tolist() == [0.1, 0.1]
     assert tidy(xr.Dataset({"chance": ((), 0.1)}))["table"]["chance"].tolist() == [0.1]
 
@@ -74,14 +98,20 @@ def test_of_several_models(found):
     """Results by model, and by model and transformation; none at all is refused."""
     result = invariance.normalised_variance(found, resampling=FEW)
     table = tables({"HMAX": result, "CNN": {"Position": result}})["table"]
-    assert table[["model", "layer"]].to_numpy().tolist() == [["HMAX", "a"], ["HMAX", "b"], ["CNN", "a"], ["CNN", "b"]]
+    assert table[["model", "layer"]].to_numpy().tolist() == [
+        ["HMAX", "a"],
+        ["HMAX", "b"],
+        ["CNN", "a"],
+        ["CNN", "b"],
+    ]
     assert table["transformation"].isna().tolist() == [True, True, False, False]
     with pytest.raises(ValueError, match="`results` must hold at least one result"):
         tables({})
 
 
 def test_over_seeds():
-    """Means and Student's t by hand; with one seed the measure's own interval stays; other columns are averaged."""
+    """Means and Student's t by hand; with one seed the measure's own interval stays; other columns
+    are averaged."""
     table = pd.DataFrame(
         {
             "model": "m",
@@ -96,21 +126,57 @@ def test_over_seeds():
     mean = over_seeds(table)
     assert mean["value"].tolist() == [2.0, 5.0]
     assert mean["n_units"].tolist() == [15.0, 4.0]
-    assert mean["low"].tolist() == pytest.approx([2 - 12.7062 * np.sqrt(2) / np.sqrt(2), 5.0], rel=1e-5)
+    assert mean["low"].tolist() == pytest.approx(
+        [2 - 12.7062 * np.sqrt(2) / np.sqrt(2), 5.0], rel=1e-5
+    )
     one = over_seeds(table[table["seed"] == 0])
     assert (one["low"].tolist(), one["n_seeds"].tolist()) == ([0.0, 0.0], [1, 1])
 
 
 def test_over_seeds_keeps_rows_apart():
-    """Numbers that say what a row is of keep rows apart, p-values in another order do not; else it is refused."""
-    of = pd.DataFrame({"model": "m", "layer": ["a", "a", "b", "b"] * 2, "n_train": [2, 5] * 4, "seed": [0] * 4 + [1] * 4, "value": np.arange(8.0)})
-    learned = over_seeds(of.assign(low=0.0, high=1.0))
-    assert learned[["layer", "n_train", "value"]].to_numpy().tolist() == [["a", 2, 2.0], ["a", 5, 3.0], ["b", 2, 4.0], ["b", 5, 5.0]]
-    p = pd.DataFrame(
-        {"model": "m", "layer": ["a", "b"] * 2, "seed": [0, 0, 1, 1], "value": 1.0, "low": 0.0, "high": 1.0, "p": [0.001, 0.002, 0.002, 0.001]}
+    """Numbers that say what a row is of keep rows apart, p-values in another order do not; else it
+    is refused."""
+    of = pd.DataFrame(
+        {
+            "model": "m",
+            "layer": ["a", "a", "b", "b"] * 2,
+            "n_train": [2, 5] * 4,
+            "seed": [0] * 4 + [1] * 4,
+            "value": np.arange(8.0),
+        }
     )
-    assert over_seeds(p)[["layer", "p", "n_seeds"]].to_numpy().tolist() == [["a", 0.002, 2], ["b", 0.002, 2]]
-    sized = pd.DataFrame({"model": "m", "size": [1.5, 3.0] * 2, "seed": [0, 0, 1, 1], "value": [1.0, 10.0, 3.0, 20.0], "low": 0.0, "high": 1.0})
+    learned = over_seeds(of.assign(low=0.0, high=1.0))
+    assert learned[["layer", "n_train", "value"]].to_numpy().tolist() == [
+        ["a", 2, 2.0],
+        ["a", 5, 3.0],
+        ["b", 2, 4.0],
+        ["b", 5, 5.0],
+    ]
+    p = pd.DataFrame(
+        {
+            "model": "m",
+            "layer": ["a", "b"] * 2,
+            "seed": [0, 0, 1, 1],
+            "value": 1.0,
+            "low": 0.0,
+            "high": 1.0,
+            "p": [0.001, 0.002, 0.002, 0.001],
+        }
+    )
+    assert over_seeds(p)[["layer", "p", "n_seeds"]].to_numpy().tolist() == [
+        ["a", 0.002, 2],
+        ["b", 0.002, 2],
+    ]
+    sized = pd.DataFrame(
+        {
+            "model": "m",
+            "size": [1.5, 3.0] * 2,
+            "seed": [0, 0, 1, 1],
+            "value": [1.0, 10.0, 3.0, 20.0],
+            "low": 0.0,
+            "high": 1.0,
+        }
+    )
     assert over_seeds(sized)[["size", "value"]].to_numpy().tolist() == [[1.5, 2.0], [3.0, 15.0]]
     with pytest.raises(ValueError, match="Rows of one seed cannot be told apart by 'model'"):
         over_seeds(sized.drop(columns="size"))
@@ -118,7 +184,9 @@ def test_over_seeds_keeps_rows_apart():
 
 def test_names_stay_text(tmp_path):
     """A label such as 'NA' or '001' comes back from a CSV as it was."""
-    pd.DataFrame({"model": ["NA", "001"], "layer": ["1", "2"], "value": [0.5, np.nan]}).to_csv(tmp_path / "table.csv", index=False)
+    pd.DataFrame({"model": ["NA", "001"], "layer": ["1", "2"], "value": [0.5, np.nan]}).to_csv(
+        tmp_path / "table.csv", index=False
+    )
     table = read_table(tmp_path / "table.csv")
     assert table["model"].tolist() == ["NA", "001"]
     assert table["layer"].tolist() == ["1", "2"]
@@ -126,10 +194,13 @@ def test_names_stay_text(tmp_path):
 
 
 def test_what_is_in_doubt(found):
-    """Undefined units are counted and told, of measures with and without a `value`; an interval that holds chance, and a p of 0.05, too."""
+    """Undefined units are counted and told, of measures with and without a `value`; an interval
+    that holds chance, and a p of 0.05, too."""
     silent = found.copy(data=np.where(np.arange(6) == 4, 0.0, found.values))
     told = doubtful(tidy(invariance.selectivity_and_tolerance(silent, resampling=FEW))["table"])
-    assert told[["layer", "why"]].to_numpy().tolist() == [["b", "1 of 3 units undefined; undefined"]]  # no correlation of two
+    assert told[["layer", "why"]].to_numpy().tolist() == [
+        ["b", "1 of 3 units undefined; undefined"]
+    ]  # no correlation of two
     rows = pd.DataFrame(
         {
             "value": [0.5, 0.5, np.nan, 0.9],

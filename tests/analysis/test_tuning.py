@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from analysis.measures import Resampling
-from analysis.responses import responses
-from analysis.tuning import (
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.measures.tuning import (
     contrast_tuning,
     frequency_tuning,
     grating_responses,
@@ -16,16 +16,17 @@ from analysis.tuning import (
     position_tuning,
     size_tuning,
 )
-from analysis.v1 import distance_to_v1
-from data.stimuli import Screen, digits, gabors, gratings
-from extraction import Pixels
-from hmax import HMAX
+from hmax_cnn.analysis.measures.distance_to_v1 import distance_to_v1
+from hmax_cnn.data.stimuli import Screen, digits, gabors, gratings
+from hmax_cnn.extraction import Pixels
+from hmax_cnn.hmax import HMAX
 
 FEW = Resampling(50)
 
 
 def cells(function, units=1, **lists):
-    """Responses of made-up cells to every combination of stimulus parameters: function(**parameters) gives one number per unit."""
+    """Responses of made-up cells to every combination of stimulus parameters:
+    function(**parameters) gives one number per unit."""
     table = pd.MultiIndex.from_product(lists.values(), names=lists.keys()).to_frame(index=False)
     values = np.stack([np.atleast_1d(function(**row)) for row in table.to_dict("records")])
     coords = {f"stimulus_{name}": ("image", table[name].to_numpy(float)) for name in table}
@@ -37,12 +38,18 @@ PHASES = np.arange(0, 360, 15.0)
 
 
 def test_orientation_of_a_gaussian():
-    """Full width at half height 2.355 sigma, at 1/sqrt 2 1.665 sigma, to 1 % of interpolation (seen 0.4 %); circular variance by its sum."""
+    """Full width at half height 2.355 sigma, at 1/sqrt 2 1.665 sigma, to 1 % of interpolation (seen
+    0.4 %); circular variance by its sum."""
     around = (ANGLES - 30 + 90) % 180 - 90
     curve = np.exp(-(around**2) / (2 * 15.0**2))
-    found = orientation_tuning(cells(lambda orientation: curve[np.argmin(abs(ANGLES - orientation))], orientation=ANGLES), resampling=FEW)
+    found = orientation_tuning(
+        cells(lambda orientation: curve[np.argmin(abs(ANGLES - orientation))], orientation=ANGLES),
+        resampling=FEW,
+    )
     assert found["preferred"].item() == pytest.approx(30, abs=1e-6)
-    assert found["bandwidth_half"].item() == pytest.approx(15 * 2 * np.sqrt(2 * np.log(2)), rel=0.01)
+    assert found["bandwidth_half"].item() == pytest.approx(
+        15 * 2 * np.sqrt(2 * np.log(2)), rel=0.01
+    )
     assert found["bandwidth_071"].item() == pytest.approx(15 * 2 * np.sqrt(np.log(2)), rel=0.01)
     expected = 1 - abs((curve * np.exp(2j * np.radians(ANGLES))).sum()) / curve.sum()
     assert found["circular_variance"].item() == pytest.approx(expected)
@@ -50,7 +57,8 @@ def test_orientation_of_a_gaussian():
 
 
 def test_orientation_of_degenerate_cells():
-    """Untuned: circular variance 1, no preference, no width. Silent: nothing is defined. One orientation only: circular variance 0."""
+    """Untuned: circular variance 1, no preference, no width. Silent: nothing is defined. One
+    orientation only: circular variance 0."""
 
     def three(orientation):
         return np.array([1.0, 0.0, float(orientation == 45)])
@@ -66,7 +74,10 @@ def test_two_peaks_alike_are_no_preference():
     """Equal peaks at 0 and 90 degrees: widths are of one of them, the vector sum is zero."""
     curve = np.array([1, 0.2, 0, 0.2, 1, 0.2, 0, 0.2])
     angles = np.arange(0, 180, 22.5)
-    found = orientation_tuning(cells(lambda orientation: curve[np.argmin(abs(angles - orientation))], orientation=angles), resampling=FEW)
+    found = orientation_tuning(
+        cells(lambda orientation: curve[np.argmin(abs(angles - orientation))], orientation=angles),
+        resampling=FEW,
+    )
     assert found["bandwidth_half"].item() == pytest.approx(2 * 22.5 * 0.5 / 0.8)
     assert np.isnan(found["preferred"].item())
     assert found["circular_variance"].item() == pytest.approx(1)
@@ -74,23 +85,36 @@ def test_two_peaks_alike_are_no_preference():
 
 def test_frequency_of_a_gaussian_in_octaves():
     points = 2.0 ** np.arange(-6, -1, 0.125)
-    found = frequency_tuning(cells(lambda frequency: np.exp(-((np.log2(frequency) + 3.3) ** 2) / (2 * 0.6**2)), frequency=points), resampling=FEW)
-    assert found["bandwidth_octaves"].item() == pytest.approx(0.6 * 2 * np.sqrt(2 * np.log(2)), rel=0.01)
+    found = frequency_tuning(
+        cells(
+            lambda frequency: np.exp(-((np.log2(frequency) + 3.3) ** 2) / (2 * 0.6**2)),
+            frequency=points,
+        ),
+        resampling=FEW,
+    )
+    assert found["bandwidth_octaves"].item() == pytest.approx(
+        0.6 * 2 * np.sqrt(2 * np.log(2)), rel=0.01
+    )
     assert found["preferred"].item() == pytest.approx(2**-3.3, rel=0.005)
-    low_pass = frequency_tuning(cells(lambda frequency: 1 / (1 + frequency * 20), frequency=points), resampling=FEW)
+    low_pass = frequency_tuning(
+        cells(lambda frequency: 1 / (1 + frequency * 20), frequency=points), resampling=FEW
+    )
     assert np.isnan(low_pass["bandwidth_octaves"].item())
     assert low_pass["preferred"].item() == points[0]
 
 
 def test_phase_of_rectified_sinusoids():
-    """Half-rectified pi / 2, full-rectified 0, constant 0, unrectified infinite where not cut off, silent undefined."""
+    """Half-rectified pi / 2, full-rectified 0, constant 0, unrectified infinite where not cut off,
+    silent undefined."""
 
     def five(phase):
         wave = np.cos(np.radians(phase))
         return np.array([max(wave, 0), abs(wave), 1.0, wave, 0.0])
 
     found = phase_tuning(cells(five, 5, phase=PHASES), resampling=FEW)
-    np.testing.assert_allclose(found["f1_over_f0"], [np.pi / 2, 0, 0, np.pi / 2, np.nan], atol=0.01)  # 24 phases: seen 0.009
+    np.testing.assert_allclose(
+        found["f1_over_f0"], [np.pi / 2, 0, 0, np.pi / 2, np.nan], atol=0.01
+    )  # 24 phases: seen 0.009
     np.testing.assert_array_equal(found["simple"], [1, 0, 0, 1, np.nan])
     whole = phase_tuning(cells(five, 5, phase=PHASES), rectified=False, resampling=FEW)
     assert whole["f1_over_f0"][3] == np.inf
@@ -108,7 +132,8 @@ def test_size_tuning():
 
 
 def test_contrast_tuning():
-    """The very function that is fitted: c50 and exponent to 1 %; a cell that contrast does not move is undefined."""
+    """The very function that is fitted: c50 and exponent to 1 %; a cell that contrast does not move
+    is undefined."""
     points = np.linspace(0.02, 1, 15)
 
     def two(contrast):
@@ -118,22 +143,40 @@ def test_contrast_tuning():
     np.testing.assert_allclose(found["c50"], [0.21, np.nan], rtol=0.01)
     np.testing.assert_allclose(found["exponent"], [2.4, np.nan], rtol=0.01)
     assert found["explained"][0] > 0.999
-    line = contrast_tuning(cells(lambda contrast: contrast, contrast=(0.1, 0.4, 0.7, 1.0)), resampling=FEW)
+    line = contrast_tuning(
+        cells(lambda contrast: contrast, contrast=(0.1, 0.4, 0.7, 1.0)), resampling=FEW
+    )
     assert np.isnan(line["c50"].item())  # no half-saturation within what was shown
 
 
 def test_position_tuning():
     places = np.arange(0.0, 41, 2)
-    found = position_tuning(cells(lambda y, x: np.exp(-((y - 18) ** 2 + (x - 22) ** 2) / (2 * 5.0**2)), y=places, x=places), resampling=FEW)
+    found = position_tuning(
+        cells(
+            lambda y, x: np.exp(-((y - 18) ** 2 + (x - 22) ** 2) / (2 * 5.0**2)), y=places, x=places
+        ),
+        resampling=FEW,
+    )
     assert (found["preferred_y"].item(), found["preferred_x"].item()) == (18, 22)
     assert found["width"].item() == pytest.approx(10, rel=0.02)
-    wide = position_tuning(cells(lambda y, x: np.exp(-((y - 20) ** 2 + (x - 20) ** 2) / 50), y=np.arange(0.0, 41, 4), x=places), resampling=FEW)
+    wide = position_tuning(
+        cells(
+            lambda y, x: np.exp(-((y - 20) ** 2 + (x - 20) ** 2) / 50),
+            y=np.arange(0.0, 41, 4),
+            x=places,
+        ),
+        resampling=FEW,
+    )
     assert wide["width"].item() == pytest.approx(10, rel=0.02)
     ridge = cells(lambda y, x: float(y == x) + 0.01, y=np.arange(11.0), x=np.arange(11.0))
-    assert position_tuning(ridge, resampling=FEW)["width"].item() == pytest.approx(2 * np.std(np.arange(11)))
+    assert position_tuning(ridge, resampling=FEW)["width"].item() == pytest.approx(
+        2 * np.std(np.arange(11))
+    )
     with pytest.raises(ValueError, match="evenly spaced places"):
         position_tuning(cells(lambda y, x: y + x, y=(0, 1, 10), x=(0, 5, 10)))
-    shown = responses(Pixels(grid=(2, 2)), digits((40, 40), 10, (16.0,), [(10, 10), (10, 30), (30, 10), (30, 30)]))
+    shown = responses(
+        Pixels(grid=(2, 2)), digits((40, 40), 10, (16.0,), [(10, 10), (10, 30), (30, 10), (30, 30)])
+    )
     assert position_tuning(shown, resampling=FEW)["preferred_y"].values.tolist() == [10, 10, 30, 30]
     with pytest.raises(ValueError, match="at least two places down and two across"):
         position_tuning(cells(lambda y, x: x, y=(1,), x=(1, 2)))
@@ -143,24 +186,36 @@ def test_other_parameters_are_at_their_best():
     """Orientation is read at the preferred frequency, and phases by the rule asked for."""
 
     def cell(orientation, frequency, phase):
-        tuned = np.exp(-((orientation - 90) ** 2) / 200) if frequency == 0.2 else 0.5
+        if frequency == 0.2:
+            tuned = np.exp(-((orientation - 90) ** 2) / 200)
+        else:
+            tuned = 0.5
         return tuned * (1 + np.cos(np.radians(phase))) / 2
 
     shown = cells(cell, orientation=ANGLES, frequency=(0.1, 0.2), phase=PHASES)
-    found = {rule: orientation_tuning(shown, rule, resampling=FEW) for rule in ("max", "mean", "f1")}
+    found = {
+        rule: orientation_tuning(shown, rule, resampling=FEW) for rule in ("max", "mean", "f1")
+    }
     for rule, top in (("max", 1), ("mean", 0.5), ("f1", 0.5)):
         assert found[rule]["curve"].max().item() == pytest.approx(top)
         assert found[rule]["preferred"].item() == pytest.approx(90)
 
 
 def test_s1_and_c1_are_tuned_as_published():
-    """AI Memo 2004-017: S1 orientation bandwidth 44 degrees (38 to 49) at half height and 30 at 0.71, C1 43 and 31; spatial frequency S1 1.45
-    octaves (1.1 to 1.8), C1 1.6. Bands 1 and 3 here; all eight are in benchmarks/tuning.py. The filter prefers its own orientation."""
+    """AI Memo 2004-017: S1 orientation bandwidth 44 degrees (38 to 49) at half height and 30 at
+    0.71, C1 43 and 31; spatial frequency S1 1.45
+    octaves (1.1 to 1.8), C1 1.6. Bands 1 and 3 here; all eight are in benchmarks/tuning.py. The
+    filter prefers its own orientation."""
     angles, phases = np.arange(0, 180, 10.0), np.arange(0, 360, 45.0)
     shown = gratings(Screen(64, 64), angles, np.geomspace(1 / 26, 1 / 2.4, 17), phases)
     found = responses(HMAX(bands=(1, 3)), shown, ["s1", "c1"], "centre")
-    orientation, frequency = orientation_tuning(found, resampling=FEW), frequency_tuning(found, resampling=FEW)
-    assert (orientation["layer_bandwidth_half"] > 38).all()  # seen 40.8, 40.5; over all bands 43.2, 42.8
+    orientation, frequency = (
+        orientation_tuning(found, resampling=FEW),
+        frequency_tuning(found, resampling=FEW),
+    )
+    assert (
+        orientation["layer_bandwidth_half"] > 38
+    ).all()  # seen 40.8, 40.5; over all bands 43.2, 42.8
     assert (orientation["layer_bandwidth_half"] < 49).all()
     np.testing.assert_allclose(orientation["layer_bandwidth_071"], [30, 31], atol=3)
     np.testing.assert_allclose(frequency["layer_bandwidth_octaves"], [1.45, 1.6], atol=0.2)
@@ -173,7 +228,10 @@ def test_s1_and_c1_are_tuned_as_published():
 
 def test_signed_s1_is_simple_and_c1_complex():
     shown = gratings((64, 64), (90, -45, 0, 45), (1 / 3.5, 1 / 4.6, 1 / 8), np.arange(0, 360, 30.0))
-    signed = phase_tuning(responses(HMAX(bands=1, s1_response="signed"), shown, ["s1", "c1"], "centre"), resampling=FEW)
+    signed = phase_tuning(
+        responses(HMAX(bands=1, s1_response="signed"), shown, ["s1", "c1"], "centre"),
+        resampling=FEW,
+    )
     np.testing.assert_array_equal(signed["layer_simple"], [1, 0])
     np.testing.assert_allclose(signed["layer_f1_over_f0"][0], np.pi / 2, atol=0.05)
     rectified = phase_tuning(responses(HMAX(bands=1), shown, ["s1"], "centre"), resampling=FEW)
@@ -181,9 +239,16 @@ def test_signed_s1_is_simple_and_c1_complex():
 
 
 def test_distance_to_v1():
-    """0 for V1's own histogram, 1 for one that shares no bin with it; frequencies in pixels need degrees."""
+    """0 for V1's own histogram, 1 for one that shares no bin with it; frequencies in pixels need
+    degrees."""
     found = xr.Dataset(
-        {"preferred": ("unit", np.repeat([0.0, 45, 90, 135], [110, 83, 100, 92]), {"units": "degrees"})},
+        {
+            "preferred": (
+                "unit",
+                np.repeat([0.0, 45, 90, 135], [110, 83, 100, 92]),
+                {"units": "degrees"},
+            )
+        },
         coords={"layer": ["all"], "unit_layer": ("unit", np.full(385, "all"))},
         attrs={"definition": "orientation tuning"},
     )
@@ -196,7 +261,10 @@ def test_distance_to_v1():
     with pytest.raises(ValueError, match="`pixels_per_degree` is needed"):
         distance_to_v1(pixels)
     assert distance_to_v1(pixels, 10)["histogram"].values[0].argmax() == 7
-    with pytest.raises(ValueError, match="`tuned` must come from orientation_tuning or frequency_tuning, got 'no such dataset'"):
+    with pytest.raises(
+        ValueError,
+        match="`tuned` must come from orientation_tuning or frequency_tuning, got 'no such dataset'",
+    ):
         distance_to_v1(found.drop_attrs())
     with pytest.raises(ValueError, match="`cells` must be one of 'simple', 'complex'"):
         distance_to_v1(frequency, cells="hypercomplex")
@@ -213,8 +281,14 @@ def test_bad_responses():
     with pytest.raises(ValueError, match="`phase` must be one of 'max', 'mean', 'f1'"):
         orientation_tuning(shown, "median")
     with pytest.raises(ValueError, match="every combination"):
-        orientation_tuning(cells(lambda orientation, frequency: 1.0, orientation=ANGLES, frequency=(1, 2)).isel(image=slice(5, None)))
-    doubled = cells(lambda orientation, frequency: 1.0, orientation=(0, 45, 90, 135), frequency=(1, 2))
+        orientation_tuning(
+            cells(lambda orientation, frequency: 1.0, orientation=ANGLES, frequency=(1, 2)).isel(
+                image=slice(5, None)
+            )
+        )
+    doubled = cells(
+        lambda orientation, frequency: 1.0, orientation=(0, 45, 90, 135), frequency=(1, 2)
+    )
     doubled = doubled.assign_coords(stimulus_frequency=("image", [1.0, 1, 2, 2, 1, 1, 2, 2]))
     with pytest.raises(ValueError, match="every combination"):
         orientation_tuning(doubled)
@@ -227,7 +301,10 @@ def test_bad_responses():
 @pytest.mark.parametrize("measure", [orientation_tuning, frequency_tuning, phase_tuning])
 def test_without_resamples_there_are_no_intervals(measure):
     shown = cells(
-        lambda orientation, frequency, phase: 1 + np.cos(np.radians(orientation + phase)), orientation=ANGLES, frequency=(1, 2), phase=PHASES
+        lambda orientation, frequency, phase: 1 + np.cos(np.radians(orientation + phase)),
+        orientation=ANGLES,
+        frequency=(1, 2),
+        phase=PHASES,
     )
     found = measure(shown, resampling=Resampling(0))
     assert all(found[name].isnull().all() for name in found if str(name).endswith("_low"))
@@ -235,9 +312,16 @@ def test_without_resamples_there_are_no_intervals(measure):
 
 def test_grating_responses_of_a_network():
     """The same call for any model: LeNet's first layer has tuned units."""
-    from cnn import CNN
+    from hmax_cnn.cnn import CNN
 
-    found = grating_responses(CNN("lenet5", weights="untrained"), (32, 32), ["c1"], n_orientations=12, n_phases=8, frequencies=(0.05, 0.1, 0.2, 0.3))
+    found = grating_responses(
+        CNN("lenet5", weights="untrained"),
+        (32, 32),
+        ["c1"],
+        n_orientations=12,
+        n_phases=8,
+        frequencies=(0.05, 0.1, 0.2, 0.3),
+    )
     tuned = orientation_tuning(found, resampling=FEW)
     assert tuned.sizes["unit"] == 6
     assert tuned["circular_variance"].notnull().all()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cnn import CNN
-from cnn.architectures import build, names
-from cnn.architectures.resnet import resnet
-from extraction import Maps
+from hmax_cnn.cnn import CNN
+from hmax_cnn.cnn.architectures import build, names
+from hmax_cnn.cnn.architectures.resnet import resnet
+from hmax_cnn.extraction import Maps
 
 PARAMETERS = {
     "lenet5_1998": 60_000, "lenet5": 61_706, "alexnet_2012": 60_965_224, "alexnet": 61_100_840, "zfnet": 62_357_608,
@@ -37,7 +37,11 @@ FIELDS = {  # size, and step where published
 
 
 def maps_of(graph):
-    return dict(graph.walk(Maps(np.empty((0, graph.n_channels, *graph.image_shape), np.float32)), None, graph.nodes))
+    return dict(
+        graph.walk(
+            Maps(np.empty((0, graph.n_channels, *graph.image_shape), np.float32)), None, graph.nodes
+        )
+    )
 
 
 def n_parameters(graph):
@@ -51,7 +55,14 @@ def test_parameters(name):
 
 def test_parameters_of_lenet_by_layer():
     maps = maps_of(build("lenet5_1998", {}))
-    assert [maps[layer].n_parameters for layer in ("c1", "s2", "c3", "s4", "c5", "f6")] == [156, 12, 1516, 32, 48120, 10164]
+    assert [maps[layer].n_parameters for layer in ("c1", "s2", "c3", "s4", "c5", "f6")] == [
+        156,
+        12,
+        1516,
+        32,
+        48120,
+        10164,
+    ]
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -63,9 +74,12 @@ def test_fields(name):
         assert field.y == field.x
 
 
-@pytest.mark.parametrize(("stages", "size"), [((3, 4, 6, 3), 483), ((3, 4, 23, 3), 1027), ((3, 8, 36, 3), 1507)])
+@pytest.mark.parametrize(
+    ("stages", "size"), [((3, 4, 6, 3), 483), ((3, 4, 23, 3), 1027), ((3, 8, 36, 3), 1507)]
+)
 def test_fields_of_resnet_v1(stages, size):
-    """TensorFlow's `resnet_v1`, whose stride sits in the last block of a stage; size and step of Araujo, Norris & Sim."""
+    """TensorFlow's `resnet_v1`, whose stride sits in the last block of a stage; size and step of
+    Araujo, Norris & Sim."""
     maps = maps_of(resnet(stages, bottleneck=True, stride_in="last"))
     field = maps[f"layer4.{stages[-1] - 1}.relu"].field
     assert (field.y.size, field.y.step, field.status) == (size, 32, "exact")
@@ -73,8 +87,18 @@ def test_fields_of_resnet_v1(stages, size):
 
 @pytest.mark.parametrize("name", sorted(names()))
 def test_every_architecture_answers(name):
-    """The right number of scores from every head, at a small size where the network takes one, and fields that agree."""
-    sides = {"alexnet_2012": 67, "alexnet": 64, "zfnet": 65, "nin": 96, "lenet5": 32, "lenet5_1998": 32, "simplenet": 64, "hmax_shaped": 40}
+    """The right number of scores from every head, at a small size where the network takes one, and
+    fields that agree."""
+    sides = {
+        "alexnet_2012": 67,
+        "alexnet": 64,
+        "zfnet": 65,
+        "nin": 96,
+        "lenet5": 32,
+        "lenet5_1998": 32,
+        "simplenet": 64,
+        "hmax_shaped": 40,
+    }
     side = sides.get(name, 65 if "auxiliary" not in name or "bn" in name else 84)
     graph = build(name, {"n_classes": 3, "image_shape": (side, side), "n_channels": 1})
     assert set(graph.outputs.values()) <= {1.0, 0.3}
@@ -83,16 +107,24 @@ def test_every_architecture_answers(name):
     assert all(isinstance(maps.n_multiply_adds, int) for maps in found.values())
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("zfnet", (110, 55, 26, 13, 13, 6)), ("alexnet_2012", (55, 27, 27, 13, 13, 6))])
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [("zfnet", (110, 55, 26, 13, 13, 6)), ("alexnet_2012", (55, 27, 27, 13, 13, 6))],
+)
 def test_sizes_as_published(name, sizes):
     maps = maps_of(build(name, {}))
-    assert tuple(maps[layer].shape[1] for layer in ("conv1", "pool1", "conv2", "pool2", "conv5", "pool5")) == sizes
+    assert (
+        tuple(
+            maps[layer].shape[1] for layer in ("conv1", "pool1", "conv2", "pool2", "conv5", "pool5")
+        )
+        == sizes
+    )
 
 
 def test_architecture_of_ones_own(images):
     def tiny(n_classes=2, n_channels=1, image_shape=(64, 64)):
-        from cnn import Graph
-        from cnn.layers import Conv, Dense
+        from hmax_cnn.cnn import Graph
+        from hmax_cnn.cnn.layers import Conv, Dense
 
         graph = Graph(n_channels, image_shape)
         graph.add("conv", Conv(3, 5, stride=4))
@@ -110,7 +142,10 @@ def test_architecture_of_ones_own(images):
     [
         ({"architecture": "lenet6"}, "`architecture` must be one of 'alexnet'.*got 'lenet6'"),
         ({"architecture": "nowhere:net"}, "There is no architecture 'nowhere:net'"),
-        ({"architecture": "lenet5", "options": {"depth": 3}}, "'lenet5' has no option 'depth'. It has: n_classes"),
+        (
+            {"architecture": "lenet5", "options": {"depth": 3}},
+            "'lenet5' has no option 'depth'. It has: n_classes",
+        ),
         ({"channels": 2}, r"`channels` must be 1 \(luminance\), 3"),
         ({"architecture": "hmax_shaped", "options": {"band": 9}}, "`band` must be 1 to 8, got 9"),
         ({"layer": "c9"}, "`layer` must be one of 'c1'.*got 'c9'"),
@@ -122,14 +157,15 @@ def test_bad_choices_are_refused(settings, text, images):
 
 
 def test_hmax_shaped_has_the_geometry_of_hmax():
-    """Fields, places and numbers of units of C1 and S2 are those of a band of HMAX, on images of any size."""
-    from hmax import HMAX
+    """Fields, places and numbers of units of C1 and S2 are those of a band of HMAX, on images of
+    any size."""
+    from hmax_cnn.hmax import HMAX
 
     for band, shape in ((1, (128, 128)), (3, (101, 90))):
         graph = build("hmax_shaped", {"band": band, "image_shape": shape})
         found = dict(graph.walk(Maps(np.empty((0, 1, *shape), np.float32)), None, graph.nodes))
         model = HMAX(bands=(band,), prototype_sizes=(4,), n_prototypes=250)
         for layer in ("c1", "s2"):
-            (maps,) = model._geometry(shape, (layer,))[layer]
+            (maps,) = model.geometry(shape, (layer,))[layer]
             assert found[layer].shape == maps.shape
             assert (found[layer].field.y, found[layer].field.x) == (maps.field.y, maps.field.x)

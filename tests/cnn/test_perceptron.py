@@ -9,7 +9,7 @@ from sklearn.linear_model import Perceptron as TheirPerceptron
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from cnn import LinearClassifier, MultilayerPerceptron, Perceptron
+from hmax_cnn.cnn import LinearClassifier, MultilayerPerceptron, Perceptron
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = np.array([0, 1, 1, 0])
@@ -29,7 +29,8 @@ def separated(seed, gap, n=80, d=5):
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize(("seed", "gap"), [(0, 0.5), (1, 0.2), (2, 0.05), (3, 0.02)])
 def test_converges_within_novikoffs_bound(seed, gap, shuffle):
-    """At most (R / margin)^2 corrections, the margin that of the widest gap through the origin of (1, x), by a hard-margin SVM."""
+    """At most (R / margin)^2 corrections, the margin that of the widest gap through the origin of
+    (1, x), by a hard-margin SVM."""
     points, sides = separated(seed, gap)
     model = Perceptron(epochs=10_000, shuffle=shuffle).fit(points, sides)
     assert model.converged_
@@ -43,26 +44,34 @@ def test_converges_within_novikoffs_bound(seed, gap, shuffle):
 
 
 def test_xor_is_beyond_it():
-    with pytest.warns(ConvergenceWarning, match="not separable by a plane: no number of epochs will do. Use a MultilayerPerceptron"):
+    with pytest.warns(
+        ConvergenceWarning,
+        match="not separable by a plane: no number of epochs will do. Use a MultilayerPerceptron",
+    ):
         model = Perceptron(epochs=100).fit(CORNERS, XOR)
     assert not model.converged_
     assert model.score(CORNERS, XOR) < 1
     for activation in ("relu", "tanh", "sigmoid"):
         rate = {"sigmoid": 1.0}.get(activation, 0.1)
-        deep = MultilayerPerceptron(16, activation=activation, epochs=400, learning_rate=rate).fit(CORNERS, XOR)
+        deep = MultilayerPerceptron(16, activation=activation, epochs=400, learning_rate=rate).fit(
+            CORNERS, XOR
+        )
         assert deep.score(CORNERS, XOR) == 1
 
 
 def test_too_few_epochs_are_said_to_be():
     points, sides = separated(3, 0.02)
-    with pytest.warns(ConvergenceWarning, match="The data are separable by a plane: raise `epochs`"):
+    with pytest.warns(
+        ConvergenceWarning, match="The data are separable by a plane: raise `epochs`"
+    ):
         Perceptron(epochs=1).fit(points, sides)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_perceptron_is_that_of_scikit_learn(n_classes):
-    """The same order of images and number of epochs: the same weights, exactly up to float64 rounding."""
+    """The same order of images and number of epochs: the same weights, exactly up to float64
+    rounding."""
     points, labels = make_blobs(60, 4, centers=n_classes, cluster_std=6, random_state=1)
     points = points.astype(np.float32)
     theirs = TheirPerceptron(shuffle=False, tol=None, max_iter=7).fit(points.astype(float), labels)
@@ -71,7 +80,9 @@ def test_perceptron_is_that_of_scikit_learn(n_classes):
     np.testing.assert_allclose(own.weights_[:, 0], theirs.intercept_, rtol=1e-12)
     np.testing.assert_array_equal(own.predict(points), theirs.predict(points.astype(float)))
     steps = Perceptron(epochs=7, shuffle=False, layer="step").fit(points, labels).transform(points)
-    np.testing.assert_array_equal(steps, (theirs.decision_function(points.astype(float)).reshape(len(points), -1) >= 0))
+    np.testing.assert_array_equal(
+        steps, (theirs.decision_function(points.astype(float)).reshape(len(points), -1) >= 0)
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -85,15 +96,20 @@ def test_perceptron_goes_on():
 
 
 def test_softmax_is_logistic_regression():
-    """Full batches to the optimum: probabilities agree to 2e-3 (seen: 3e-4); the same penalty, on the weights only (biases are small)."""
+    """Full batches to the optimum: probabilities agree to 2e-3 (seen: 3e-4); the same penalty, on
+    the weights only (biases are small)."""
     points, labels = make_blobs(90, 3, centers=3, cluster_std=4, random_state=2)
     points = (points / 5).astype(np.float32)
     decay = 0.05
-    own = LinearClassifier(epochs=1500, batch_size=90, learning_rate=0.2, schedule="linear", weight_decay=decay)
+    own = LinearClassifier(
+        epochs=1500, batch_size=90, learning_rate=0.2, schedule="linear", weight_decay=decay
+    )
     own.fit(points, labels)
     inputs = standardised(own, points)
     inputs = np.hstack([inputs, np.ones((90, 1))])  # a bias that is penalised as ours is
-    theirs = LogisticRegression(C=1 / (decay * 90), fit_intercept=False, tol=1e-10, max_iter=10_000).fit(inputs, labels)
+    theirs = LogisticRegression(
+        C=1 / (decay * 90), fit_intercept=False, tol=1e-10, max_iter=10_000
+    ).fit(inputs, labels)
     np.testing.assert_allclose(own.predict_proba(points), theirs.predict_proba(inputs), atol=2e-3)
 
 
@@ -104,7 +120,14 @@ def standardised(model, points):
 def test_squared_is_ridge():
     points, labels = make_blobs(80, 3, centers=3, cluster_std=4, random_state=3)
     points = (points / 5).astype(np.float32)
-    own = LinearClassifier("squared", epochs=1500, batch_size=80, learning_rate=0.1, schedule="linear", weight_decay=0.1).fit(points, labels)
+    own = LinearClassifier(
+        "squared",
+        epochs=1500,
+        batch_size=80,
+        learning_rate=0.1,
+        schedule="linear",
+        weight_decay=0.1,
+    ).fit(points, labels)
     inputs = np.hstack([standardised(own, points), np.ones((80, 1))])
     theirs = Ridge(alpha=0.1 * 80, fit_intercept=False).fit(inputs, 2 * np.eye(3)[labels] - 1)
     np.testing.assert_allclose(own.scores(points), theirs.predict(inputs), atol=2e-3)
@@ -116,21 +139,41 @@ def test_random_search_is_the_baseline():
     images, labels = bunch.images[:300], bunch.target[:300]
     few, many = (LinearClassifier(search="random", n_tries=n).fit(images, labels) for n in (1, 300))
     gradient = LinearClassifier(epochs=20).fit(images, labels)
-    scores = [model.score(bunch.images[300:600], bunch.target[300:600]) for model in (few, many, gradient)]
+    scores = [
+        model.score(bunch.images[300:600], bunch.target[300:600]) for model in (few, many, gradient)
+    ]
     assert many.history_["loss"].min() < few.history_["loss"].min()
     assert max(scores[:2]) < 0.6 < scores[2]
     assert (np.diff(many.history_["loss"]) < 0).all()
 
 
 def test_multilayer_perceptron_is_that_of_scikit_learn():
-    """From the same weights, 30 full-batch steps of plain gradient descent: scores agree to 1e-4 (seen: 4e-6)."""
+    """From the same weights, 30 full-batch steps of plain gradient descent: scores agree to 1e-4
+    (seen: 4e-6)."""
     bunch = load_digits()
     images, labels = bunch.images[:200], bunch.target[:200]
-    own = MultilayerPerceptron((20, 15), epochs=30, batch_size=200, learning_rate=0.1, momentum=0.0, weight_decay=0.0, schedule="constant")
+    own = MultilayerPerceptron(
+        (20, 15),
+        epochs=30,
+        batch_size=200,
+        learning_rate=0.1,
+        momentum=0.0,
+        weight_decay=0.0,
+        schedule="constant",
+    )
     own.fit(images, labels)
     inputs = standardised(own, images.reshape(200, -1))
     start = own.graph_.draw(0, (8, 8))
-    theirs = MLPClassifier((20, 15), solver="sgd", alpha=0, batch_size=200, learning_rate_init=0.1, momentum=0, shuffle=False, max_iter=1)
+    theirs = MLPClassifier(
+        (20, 15),
+        solver="sgd",
+        alpha=0,
+        batch_size=200,
+        learning_rate_init=0.1,
+        momentum=0,
+        shuffle=False,
+        max_iter=1,
+    )
     theirs.partial_fit(inputs, labels, classes=np.unique(labels))
     names = ("hidden1", "hidden2", "scores")
     theirs.coefs_ = [start[f"{name}.weight"].T.astype(float) for name in names]
@@ -155,7 +198,10 @@ def test_probabilities(loss):
     [
         (LinearClassifier(search="evolution"), "`search` must be 'gradient' or 'random'"),
         (LinearClassifier(search="random", n_tries=0), "`n_tries` at least 1"),
-        (MultilayerPerceptron((10, 0)), r"`hidden` must hold the number of units of each hidden layer, at least 1 each, got \(10, 0\)"),
+        (
+            MultilayerPerceptron((10, 0)),
+            r"`hidden` must hold the number of units of each hidden layer, at least 1 each, got \(10, 0\)",
+        ),
         (MultilayerPerceptron(activation="swish"), "`kind` must be one of 'relu'"),
         (Perceptron(epochs=0), "`epochs` and `learning_rate` must be positive"),
     ],

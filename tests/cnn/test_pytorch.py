@@ -1,11 +1,12 @@
-"""PyTorch modules behind the same interface: what is recorded, under which name, with which field; skips where PyTorch is not installed."""
+"""PyTorch modules behind the same interface: what is recorded, under which name, with which field;
+skips where PyTorch is not installed."""
 
 import numpy as np
 import pytest
 
-from cnn import CNN
-from cnn.pytorch import TorchExtractor
-from extraction.fields import number
+from hmax_cnn.cnn import CNN
+from hmax_cnn.cnn.pytorch import TorchExtractor
+from hmax_cnn.extraction.fields import number
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 nn = torch.nn
@@ -52,7 +53,10 @@ class Segmentation(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.down, self.up = nn.Conv2d(3, 6, 4, stride=2, padding=1), nn.ConvTranspose2d(6, 2, 4, stride=2, padding=1)
+        self.down, self.up = (
+            nn.Conv2d(3, 6, 4, stride=2, padding=1),
+            nn.ConvTranspose2d(6, 2, 4, stride=2, padding=1),
+        )
 
     def forward(self, x):
         low = self.down(x)
@@ -83,7 +87,13 @@ def test_calls_are_kept_apart_and_out_of_reach_of_in_place_operations():
     with torch.no_grad():
         first = module.first(as_torch(IMAGES))
         second = module.second(first.clamp(min=0))
-    expected = {"first": first, "relu": first.clamp(min=0), "second": second, "relu:2": second.clamp(min=0), "output": second.clamp(min=0)}
+    expected = {
+        "first": first,
+        "relu": first.clamp(min=0),
+        "second": second,
+        "relu:2": second.clamp(min=0),
+        "output": second.clamp(min=0),
+    }
     for name, values in expected.items():
         np.testing.assert_allclose(tree[name]["response"], values, atol=1e-5)
     assert (tree["first"]["response"] < 0).any()
@@ -109,9 +119,13 @@ def test_fields_are_followed_through_the_operations():
             self.seen = {name: getattr(maps, "field", None) for name, maps in found.items()}
             return found[next(iter(self.graph.outputs))]
 
-    from cnn.architectures import build
+    from hmax_cnn.cnn.architectures import build
 
-    for name, options in (("resnet", {"stages": (1, 1)}), ("googlenet_bn", {}), ("vgg", {"stages": (1, 2), "filters": (4, 4), "n_dense": 8})):
+    for name, options in (
+        ("resnet", {"stages": (1, 1)}),
+        ("googlenet_bn", {}),
+        ("vgg", {"stages": (1, 2), "filters": (4, 4), "n_dense": 8}),
+    ):
         graph = build(name, options | {"image_shape": (64, 64), "n_classes": 3})
         module = OneOutput(graph, graph.draw(0))
         TorchExtractor(module, natural_shape=(64, 64)).fields((64, 64))
@@ -119,7 +133,10 @@ def test_fields_are_followed_through_the_operations():
         for layer, field in module.seen.items():
             if layer != "image":
                 expected = tuple(own.loc[layer, ["size_y", "step_y", "start_y", "status"]])
-                assert (*map(number, (field.y.size, field.y.step, field.y.first)), field.status) == expected, layer
+                assert (
+                    *map(number, (field.y.size, field.y.step, field.y.first)),
+                    field.status,
+                ) == expected, layer
 
 
 def test_fields_that_cannot_be_followed_are_measured():
@@ -133,15 +150,23 @@ def test_fields_that_cannot_be_followed_are_measured():
 
 
 def test_noise_outside_a_measured_field_changes_nothing():
-    model = extractor(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.Upsample(scale_factor=2), nn.Conv2d(4, 3, 3)), layer="2")
+    model = extractor(
+        nn.Sequential(
+            nn.Conv2d(3, 4, 3, stride=2), nn.Upsample(scale_factor=2), nn.Conv2d(4, 3, 3)
+        ),
+        layer="2",
+    )
     fields = model.fields((48, 48)).set_index("layer")
     assert fields.loc["2", "status"] == "measured"
-    maps = model._geometry((48, 48), ("2",))["2"][0]
+    maps = model.geometry((48, 48), ("2",))["2"][0]
     middle = tuple(side // 2 for side in maps.shape[1:])
     (top, bottom), (left, right) = maps.field.y.edges(middle[0]), maps.field.x.edges(middle[1])
     disturbed = np.random.default_rng(1).integers(0, 256, IMAGES.shape).astype(np.uint8)
     disturbed[:, top:bottom, left:right] = IMAGES[:, top:bottom, left:right]
-    one, other = (model.activations(images, ["2"])["2"]["response"][..., middle[0], middle[1]] for images in (IMAGES, disturbed))
+    one, other = (
+        model.activations(images, ["2"])["2"]["response"][..., middle[0], middle[1]]
+        for images in (IMAGES, disturbed)
+    )
     np.testing.assert_allclose(one, other, atol=1e-5)
 
 
@@ -155,10 +180,14 @@ def test_a_transformer():
 
 
 def test_a_siamese_pair():
-    model = extractor(Pair(), call=lambda module, images: module(images, images.flip(-1)), layer="encoder:2")
+    model = extractor(
+        Pair(), call=lambda module, images: module(images, images.flip(-1)), layer="encoder:2"
+    )
     assert model.layer_names == ("encoder", "encoder:2", "output")
     tree = model.activations(np.stack([IMAGES[0], IMAGES[0, :, ::-1]]))
-    np.testing.assert_allclose(tree["encoder:2"]["response"][0], tree["encoder"]["response"][1], atol=1e-5)
+    np.testing.assert_allclose(
+        tree["encoder:2"]["response"][0], tree["encoder"]["response"][1], atol=1e-5
+    )
     assert tree["output"]["response"].shape == (2, 1, 1, 1)
 
 
@@ -168,7 +197,9 @@ def test_gradients_by_autograd():
     gradient = model.image_gradient(IMAGES[:1], "relu:2", [3, 200])
     assert gradient.shape == (1, 2, 48, 48, 3)
     seen = torch.tensor(IMAGES[:1]).float().requires_grad_()
-    standard = (seen - torch.tensor([123.675, 116.28, 103.53])) / torch.tensor([58.395, 57.12, 57.375])
+    standard = (seen - torch.tensor([123.675, 116.28, 103.53])) / torch.tensor(
+        [58.395, 57.12, 57.375]
+    )
     module(standard.permute(0, 3, 1, 2)).flatten(1)[0, 200].backward()
     np.testing.assert_allclose(gradient[0, 1], seen.grad[0], atol=1e-7)
 
@@ -176,7 +207,10 @@ def test_gradients_by_autograd():
 def test_gradients_of_tokens_and_of_other_memory_orders():
     tokens = extractor(Tokens()).image_gradient(IMAGES[:1], "block", [0, 300])
     assert (np.abs(tokens).max(axis=(0, 2, 3, 4)) > 0).all()
-    plain, last = extractor(Shared()), nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3)).to(memory_format=torch.channels_last)
+    plain, last = (
+        extractor(Shared()),
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 5, 3)).to(memory_format=torch.channels_last),
+    )
     assert plain.image_gradient(IMAGES[:1], "second", 7).any()
     assert extractor(last).image_gradient(IMAGES[:1], "1", 7).any()
 
@@ -196,22 +230,31 @@ def test_a_changed_module_is_seen_to_have_changed():
     module[2] = nn.Linear(4 * 46 * 46, 5)
     assert model.transform(IMAGES).shape == (3, 5)
     assert len(extractor(module, layer="2").fit(IMAGES).get_feature_names_out()) == 5
-    assert extractor(module)._wanted() == ("1",)
+    assert extractor(module).wanted_layers() == ("1",)
 
 
 def test_a_module_by_name(tmp_path, monkeypatch):
     from safetensors.torch import save_file
 
-    (tmp_path / "my_networks.py").write_text("import torch\n\ndef small():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5))\n")
+    (tmp_path / "my_networks.py").write_text(
+        "import torch\n\ndef small():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5))\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
-    one, other = extractor("my_networks:small", layer="0"), extractor("my_networks:small", layer="0")
+    one, other = (
+        extractor("my_networks:small", layer="0"),
+        extractor("my_networks:small", layer="0"),
+    )
     np.testing.assert_array_equal(one.transform(IMAGES), other.transform(IMAGES))
     made = nn.Sequential(nn.Conv2d(3, 4, 5))
     save_file(made.state_dict(), tmp_path / "weights.safetensors")
     read = extractor("my_networks:small", weights=tmp_path / "weights.safetensors", layer="0")
-    np.testing.assert_array_equal(read.transform(IMAGES), extractor(made, layer="0").transform(IMAGES))
+    np.testing.assert_array_equal(
+        read.transform(IMAGES), extractor(made, layer="0").transform(IMAGES)
+    )
     save_file({"0.weight": made[0].weight.detach()}, tmp_path / "half.safetensors")
-    with pytest.raises(ValueError, match=r'(?s)does not fit .*Missing key\(s\) in state_dict: "0.bias"'):
+    with pytest.raises(
+        ValueError, match=r'(?s)does not fit .*Missing key\(s\) in state_dict: "0.bias"'
+    ):
         extractor("my_networks:small", weights=tmp_path / "half.safetensors").transform(IMAGES)
 
 
@@ -219,11 +262,23 @@ def test_a_module_by_name(tmp_path, monkeypatch):
     ("settings", "kind", "text"),
     [
         ({"module": 3}, TypeError, "`module` must be a torch.nn.Module or"),
-        ({"module": "nowhere:net"}, ValueError, "`module` must be 'package.module:function'.*got 'nowhere:net'"),
+        (
+            {"module": "nowhere:net"},
+            ValueError,
+            "`module` must be 'package.module:function'.*got 'nowhere:net'",
+        ),
         ({"module": "builtins:list"}, TypeError, "must make a torch.nn.Module, got list"),
-        ({"module": nn.Identity(), "weights": "file"}, ValueError, "Load them into the module yourself"),
+        (
+            {"module": nn.Identity(), "weights": "file"},
+            ValueError,
+            "Load them into the module yourself",
+        ),
         ({"module": nn.Identity(), "layer": "conv"}, ValueError, "`layer` must be one of 'output'"),
-        ({"module": nn.Identity(), "standardise": "best"}, ValueError, "`standardise` must be 'imagenet' or"),
+        (
+            {"module": nn.Identity(), "standardise": "best"},
+            ValueError,
+            "`standardise` must be 'imagenet' or",
+        ),
     ],
 )
 def test_bad_choices_are_refused(settings, kind, text):

@@ -7,13 +7,20 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from cnn import CNN
-from cnn.architectures import build
-from cnn.weights import IMAGENET, read_weights
+from hmax_cnn.cnn import CNN
+from hmax_cnn.cnn.architectures import build
+from hmax_cnn.cnn.weights import IMAGENET, read_weights
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), dtype=np.uint8)
 OPTIONS = {"stages": (1, 1, 1, 1), "image_shape": (40, 40), "n_classes": 5}
-VGG = {"stages": (1, 1), "filters": (8, 16), "n_dense": 12, "grid": 2, "image_shape": (40, 40), "n_classes": 5}
+VGG = {
+    "stages": (1, 1),
+    "filters": (8, 16),
+    "n_dense": 12,
+    "grid": 2,
+    "image_shape": (40, 40),
+    "n_classes": 5,
+}
 
 
 def published(architecture, options, rename=lambda name: name, **changes):
@@ -30,7 +37,9 @@ def torchvision_vgg(name):
 
 
 def test_written_and_read_again(tmp_path):
-    model = CNN("resnet", options={"stages": (1, 1)}, epochs=1, progress=False).fit(IMAGES, ["b", "a", "b"])
+    model = CNN("resnet", options={"stages": (1, 1)}, epochs=1, progress=False).fit(
+        IMAGES, ["b", "a", "b"]
+    )
     path = tmp_path / "weights.safetensors"
     model.write(path)
     again = CNN(weights=path)
@@ -39,12 +48,16 @@ def test_written_and_read_again(tmp_path):
     assert again.fields((40, 40)).equals(model.fields((40, 40)))
     again.fit(IMAGES).write(tmp_path / "copy.safetensors")
     assert (tmp_path / "copy.safetensors").read_bytes() == path.read_bytes()
-    with pytest.raises(ValueError, match=r"are of the architecture 'resnet', but `architecture` is 'lenet5'. Leave it out"):
+    with pytest.raises(
+        ValueError,
+        match=r"are of the architecture 'resnet', but `architecture` is 'lenet5'. Leave it out",
+    ):
         CNN("lenet5", weights=path).transform(IMAGES)
 
 
 def test_names_of_torchvision(tmp_path):
-    """ResNet has torchvision's names already; its counters of batches are passed over. VGG is found by its places in `features`."""
+    """ResNet has torchvision's names already; its counters of batches are passed over. VGG is found
+    by its places in `features`."""
     path = tmp_path / "resnet.safetensors"
     save_file(published("resnet", OPTIONS, **{"bn1.num_batches_tracked": np.array(7)}), path)
     model = CNN("resnet", options=OPTIONS, weights=path)
@@ -61,7 +74,11 @@ def test_names_of_torchvision(tmp_path):
 def test_names_of_timm(tmp_path):
     """Dense layers there are convolutions over the whole map, under other names."""
     weights = published("vgg", VGG, torchvision_vgg)
-    renamed = {"classifier.0": "pre_logits.fc1", "classifier.3": "pre_logits.fc2", "classifier.6": "head.fc"}
+    renamed = {
+        "classifier.0": "pre_logits.fc1",
+        "classifier.3": "pre_logits.fc2",
+        "classifier.6": "head.fc",
+    }
     timm = {}
     for name, array in weights.items():
         layer, _, own = name.rpartition(".")
@@ -71,7 +88,10 @@ def test_names_of_timm(tmp_path):
     path, plain = tmp_path / "timm.safetensors", tmp_path / "plain.safetensors"
     save_file(timm, path)
     save_file(weights, plain)
-    np.testing.assert_array_equal(CNN("vgg", options=VGG, weights=path).scores(IMAGES), CNN("vgg", options=VGG, weights=plain).scores(IMAGES))
+    np.testing.assert_array_equal(
+        CNN("vgg", options=VGG, weights=path).scores(IMAGES),
+        CNN("vgg", options=VGG, weights=plain).scores(IMAGES),
+    )
 
 
 def test_classes_are_counted_from_the_head(tmp_path):
@@ -89,10 +109,16 @@ GOOD = published("resnet", OPTIONS)
 MISFITS = {
     "missing": (without(GOOD, "conv1.weight"), r"1 missing: conv1.weight. Check `architecture`"),
     "extra": (GOOD | {"fc2.weight": np.zeros(3, np.float32)}, r"1 not of this network: fc2.weight"),
-    "misshapen": (GOOD | {"conv1.weight": np.zeros((64, 3, 7, 5), np.float32)}, r"conv1.weight \(64, 3, 7, 5\) where \(64, 3, 7, 7\) is needed"),
+    "misshapen": (
+        GOOD | {"conv1.weight": np.zeros((64, 3, 7, 5), np.float32)},
+        r"conv1.weight \(64, 3, 7, 5\) where \(64, 3, 7, 7\) is needed",
+    ),
     "many": (without(GOOD, *list(GOOD)[:9]), r"9 missing: conv1.weight, .* \.\.\."),
     "NaN": (GOOD | {"fc.bias": np.full(5, np.nan, np.float32)}, "'fc.bias' holds NaN or infinity"),
-    "truth values": (GOOD | {"fc.bias": np.zeros(5, bool)}, "'fc.bias' is of type BOOL, which cannot be read. Convert it to float32"),
+    "truth values": (
+        GOOD | {"fc.bias": np.zeros(5, bool)},
+        "'fc.bias' is of type BOOL, which cannot be read. Convert it to float32",
+    ),
 }
 
 
@@ -110,9 +136,15 @@ def test_files_that_cannot_be_trusted(tmp_path):
     content = whole.read_bytes()
     bad = {
         "cut.safetensors": (content[: len(content) // 2], "is not a safetensors file"),
-        "header.safetensors": ((2**40).to_bytes(8, "little") + content[8:], "is not a safetensors file"),
+        "header.safetensors": (
+            (2**40).to_bytes(8, "little") + content[8:],
+            "is not a safetensors file",
+        ),
         "empty.safetensors": (b"", "is not a safetensors file"),
-        "model.pth": (pickle.dumps(GOOD), r"never read: in PyTorch, convert with safetensors.torch.save_file"),
+        "model.pth": (
+            pickle.dumps(GOOD),
+            r"never read: in PyTorch, convert with safetensors.torch.save_file",
+        ),
     }
     for name, (inside, text) in bad.items():
         (tmp_path / name).write_bytes(inside)
@@ -136,14 +168,17 @@ def test_a_damaged_header_of_ours(tmp_path):
 
 
 def test_half_precision_is_read(tmp_path):
-    save_file({name: array.astype(np.float16) for name, array in GOOD.items()}, tmp_path / "half.safetensors")
+    save_file(
+        {name: array.astype(np.float16) for name, array in GOOD.items()},
+        tmp_path / "half.safetensors",
+    )
     graph = build("resnet", OPTIONS)
     read = read_weights(tmp_path / "half.safetensors", graph, graph.weights())
     assert {array.dtype for array in read.values()} == {np.dtype(np.float32)}
 
 
 def test_range_is_warned_of_for_published_weights():
-    from extraction import InputWarning
+    from hmax_cnn.extraction import InputWarning
 
     with pytest.warns(InputWarning, match="CNN expects pixel values from 0 to 255"):
         CNN("lenet5", weights="untrained").transform(IMAGES / 255)
@@ -155,7 +190,10 @@ def test_range_is_warned_of_for_published_weights():
 def test_an_unfinished_write_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     from pathlib import Path
 
-    model, path = CNN("lenet5", epochs=1, progress=False).fit(IMAGES, [0, 1, 0]), tmp_path / "weights.safetensors"
+    model, path = (
+        CNN("lenet5", epochs=1, progress=False).fit(IMAGES, [0, 1, 0]),
+        tmp_path / "weights.safetensors",
+    )
     path.write_bytes(b"what was there before")
 
     def fail(self, content):
@@ -169,21 +207,37 @@ def test_an_unfinished_write_leaves_the_file_as_it_was(tmp_path, monkeypatch):
 
 
 def test_a_file_runs_no_code_of_its_own(tmp_path):
-    header = '{"architecture": "subprocess:getoutput", "options": {"cmd": "touch pwned"}, "mean": [0], "deviation": [1], "classes": null}'
+    header = (
+        '{"architecture": "subprocess:getoutput", "options": {"cmd": "touch pwned"}, "mean": '
+        '[0], "deviation": [1], "classes": null}'
+    )
     save_file(GOOD, tmp_path / "weights.safetensors", {"hmax-cnn 1": header})
-    with pytest.raises(ValueError, match="name the architecture 'subprocess:getoutput', code from outside"):
+    with pytest.raises(
+        ValueError, match="name the architecture 'subprocess:getoutput', code from outside"
+    ):
         CNN(weights=tmp_path / "weights.safetensors").layer_names  # noqa: B018
-    save_file(GOOD, tmp_path / "other.safetensors", {"hmax-cnn 1": header.replace('"options": {', '"options": [{').replace("}, ", "}], ")})
-    with pytest.raises(ValueError, match="architecture, options, mean, deviation or classes are not what they should be"):
+    save_file(
+        GOOD,
+        tmp_path / "other.safetensors",
+        {"hmax-cnn 1": header.replace('"options": {', '"options": [{').replace("}, ", "}], ")},
+    )
+    with pytest.raises(
+        ValueError,
+        match="architecture, options, mean, deviation or classes are not what they should be",
+    ):
         CNN(weights=tmp_path / "other.safetensors").layer_names  # noqa: B018
 
 
 def test_published_weights_are_written_and_read_again(tmp_path):
     options = {"image_shape": (40, 40)}
     save_file(published("resnet", OPTIONS), tmp_path / "five.safetensors")
-    model = CNN("resnet", options={"stages": (1, 1, 1, 1)} | options, weights=tmp_path / "five.safetensors")
+    model = CNN(
+        "resnet", options={"stages": (1, 1, 1, 1)} | options, weights=tmp_path / "five.safetensors"
+    )
     model.write(tmp_path / "again.safetensors")
-    np.testing.assert_array_equal(CNN(weights=tmp_path / "again.safetensors").scores(IMAGES), model.scores(IMAGES))
+    np.testing.assert_array_equal(
+        CNN(weights=tmp_path / "again.safetensors").scores(IMAGES), model.scores(IMAGES)
+    )
 
 
 def test_shared_weights_are_out_of_reach():
@@ -210,8 +264,12 @@ def test_googlenet_of_torchvision(tmp_path):
 def test_the_head_of_nin_is_a_convolution(tmp_path):
     save_file(published("nin_cifar10", {"image_shape": (40, 40)}), tmp_path / "ten.safetensors")
     path = tmp_path / "ten.safetensors"
-    assert CNN("nin_cifar10", weights=path, options={"image_shape": (40, 40)}).scores(IMAGES).shape == (3, 10)
-    model = CNN("nin_cifar10", weights=path, epochs=1, replace_head=True, learning_rate=1e-3, progress=False).fit(IMAGES, [0, 1, 2])
+    assert CNN("nin_cifar10", weights=path, options={"image_shape": (40, 40)}).scores(
+        IMAGES
+    ).shape == (3, 10)
+    model = CNN(
+        "nin_cifar10", weights=path, epochs=1, replace_head=True, learning_rate=1e-3, progress=False
+    ).fit(IMAGES, [0, 1, 2])
     assert model.scores(IMAGES).shape == (3, 3)
 
 

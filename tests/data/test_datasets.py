@@ -6,12 +6,30 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import ImageError, SkippedImagesWarning, digits, open_dataset, photographs, read_folder, read_idx, read_index
+from hmax_cnn.data import (
+    ImageError,
+    SkippedImagesWarning,
+    digits,
+    open_dataset,
+    photographs,
+    read_folder,
+    read_idx,
+    read_index,
+)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    for index, name in enumerate(["train/cat/b.png", "train/cat/a.PNG", "train/dog/c.jpg", "test/dog/d.png", ".hidden/x.png", "train/cat/notes.txt"]):
+    for index, name in enumerate(
+        [
+            "train/cat/b.png",
+            "train/cat/a.PNG",
+            "train/dog/c.jpg",
+            "test/dog/d.png",
+            ".hidden/x.png",
+            "train/cat/notes.txt",
+        ]
+    ):
         path = tmp_path / "set" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((10, 12 + index), 40 * index, np.uint8)).save(path, format="PNG")
@@ -20,7 +38,12 @@ def folder(tmp_path):
 
 def test_classes_and_split_of_a_folder(folder):
     found = read_folder(folder)
-    assert found.names == ["test/dog/d.png", "train/cat/a.PNG", "train/cat/b.png", "train/dog/c.jpg"]
+    assert found.names == [
+        "test/dog/d.png",
+        "train/cat/a.PNG",
+        "train/cat/b.png",
+        "train/dog/c.jpg",
+    ]
     assert found.labels.tolist() == ["dog", "cat", "cat", "dog"]
     assert found.split.tolist() == ["test", "train", "train", "train"]
     assert found[1].shape == (10, 13)
@@ -41,7 +64,9 @@ def test_what_is_neither_train_nor_test(folder):
 
 
 def test_index(folder):
-    (folder / "index.csv").write_text("path,label,split\ntrain/cat/b.png,kitten,train\ntest/dog/d.png,puppy,test\n")
+    (folder / "index.csv").write_text(
+        "path,label,split\ntrain/cat/b.png,kitten,train\ntest/dog/d.png,puppy,test\n"
+    )
     found = open_dataset(folder / "index.csv")
     assert (found.names, found.labels.tolist(), found.split.tolist()) == (
         ["train/cat/b.png", "test/dog/d.png"],
@@ -70,7 +95,9 @@ def test_bad_index(tmp_path, text, reason):
 
 
 def idx(array, kind=8):
-    head = bytes([0, 0, kind, array.ndim]) + b"".join(int(n).to_bytes(4, "big") for n in array.shape)
+    head = bytes([0, 0, kind, array.ndim]) + b"".join(
+        int(n).to_bytes(4, "big") for n in array.shape
+    )
     return head + array.astype({8: ">u1", 11: ">i2", 14: ">f8"}[kind]).tobytes()
 
 
@@ -114,21 +141,36 @@ def test_bad_gzip_and_swapped_labels(tmp_path):
 
 def test_mnist(shared):
     found = open_dataset(shared / "mnist" / "t10k-images-idx3-ubyte.gz")
-    assert (len(found), found[0].shape, found.labels[:5].tolist()) == (10000, (28, 28), ["7", "2", "1", "0", "4"])
+    assert (len(found), found[0].shape, found.labels[:5].tolist()) == (
+        10000,
+        (28, 28),
+        ["7", "2", "1", "0", "4"],
+    )
 
 
-@pytest.mark.parametrize(("name", "n_images", "n_classes"), [("caltech101", 550, 11), ("scenes15", 900, 15)])
+@pytest.mark.parametrize(
+    ("name", "n_images", "n_classes"), [("caltech101", 550, 11), ("scenes15", 900, 15)]
+)
 def test_shared_sets(shared, name, n_images, n_classes):
     by_folder, by_index = read_folder(shared / name), read_index(shared / name / "index.csv")
-    assert (len(by_folder), len(by_index), len(set(by_folder.labels))) == (n_images, n_images, n_classes)
-    assert dict(zip(by_folder.names, zip(by_folder.labels, by_folder.split, strict=True), strict=True)) == dict(
-        zip(by_index.names, zip(by_index.labels, by_index.split, strict=True), strict=True)
+    assert (len(by_folder), len(by_index), len(set(by_folder.labels))) == (
+        n_images,
+        n_images,
+        n_classes,
     )
+    assert dict(
+        zip(by_folder.names, zip(by_folder.labels, by_folder.split, strict=True), strict=True)
+    ) == dict(zip(by_index.names, zip(by_index.labels, by_index.split, strict=True), strict=True))
 
 
 def test_what_scikit_learn_ships():
     numbers = digits()
-    assert (len(numbers), numbers[0].shape, numbers[0].max(), len(set(numbers.labels))) == (1797, (8, 8), 239, 10)
+    assert (len(numbers), numbers[0].shape, numbers[0].max(), len(set(numbers.labels))) == (
+        1797,
+        (8, 8),
+        239,
+        10,
+    )
     assert numbers.framed("stretch:32x32")[0].shape == (32, 32)
     pictures = photographs()
     assert (pictures.names, pictures[0].shape) == (["china", "flower"], (427, 640, 3))
@@ -137,7 +179,10 @@ def test_what_scikit_learn_ships():
 def test_one_bad_file_among_many(folder):
     (folder / "train" / "cat" / "broken.png").write_text("no picture")
     found = read_folder(folder)
-    with pytest.raises(ImageError, match=r"1 of 5 pictures cannot be read:\n.*broken\.png: is empty or not a picture(.|\n)*--skip-bad"):
+    with pytest.raises(
+        ImageError,
+        match=r"1 of 5 pictures cannot be read:\n.*broken\.png: is empty or not a picture(.|\n)*--skip-bad",
+    ):
         found.checked()
     with pytest.warns(SkippedImagesWarning, match=r"1 of 5 pictures were left out:\n.*broken\.png"):
         kept = found.checked(skip_bad=True)
@@ -146,14 +191,18 @@ def test_one_bad_file_among_many(folder):
 
 
 def test_nothing_there(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Give one, or one of the sets that need no file: digits, photographs"):
+    with pytest.raises(
+        FileNotFoundError,
+        match="Give one, or one of the sets that need no file: digits, photographs",
+    ):
         open_dataset(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="holds no pictures"):
         open_dataset(tmp_path)
 
 
 def test_further_columns_are_numbers_only_where_they_are(tmp_path):
-    """Angles become numbers, empty ones NaN; 001 and 1e5 are names; they follow a subset; a column twice is refused."""
+    """Angles become numbers, empty ones NaN; 001 and 1e5 are names; they follow a subset; a column
+    twice is refused."""
     index = tmp_path / "index.csv"
     index.write_text("path,angle,subject,code\na.png,10,001,1e5\nb.png,,01,2\nc.png,-2.5,1,3\n")
     found = open_dataset(index).columns

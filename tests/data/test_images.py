@@ -4,26 +4,36 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import Framing, ImageError, read_image
-from data import images as images_module
+from hmax_cnn.data import Framing, ImageError, read_image
+from hmax_cnn.data import images as images_module
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)
 
 
 def saved(path, array, **options):
-    picture = array if isinstance(array, Image.Image) else Image.fromarray(array)
+    if isinstance(array, Image.Image):
+        picture = array
+    else:
+        picture = Image.fromarray(array)
     picture.save(path, **options)
     return path
 
 
 @pytest.mark.parametrize("ending", [".png", ".bmp", ".tif", ".pgm", ".webp"])
 def test_grey_and_colour(tmp_path, ending):
-    exact = {"lossless": True} if ending == ".webp" else {}
+    if ending == ".webp":
+        exact = {"lossless": True}
+    else:
+        exact = {}
     grey = read_image(saved(tmp_path / f"grey{ending}", GREY, **exact))
-    np.testing.assert_array_equal(grey if grey.ndim == 2 else grey[..., 0], GREY)  # WebP has no grey
+    np.testing.assert_array_equal(
+        grey if grey.ndim == 2 else grey[..., 0], GREY
+    )  # WebP has no grey
     if ending != ".pgm":
-        np.testing.assert_array_equal(read_image(saved(tmp_path / f"colour{ending}", COLOUR, **exact)), COLOUR)
+        np.testing.assert_array_equal(
+            read_image(saved(tmp_path / f"colour{ending}", COLOUR, **exact)), COLOUR
+        )
 
 
 def test_sixteen_bits_become_0_to_255(tmp_path):
@@ -39,7 +49,9 @@ def test_sixteen_bits_become_0_to_255(tmp_path):
 
 def test_palette_bilevel_and_cmyk(tmp_path):
     palette = Image.fromarray(COLOUR).quantize(48)
-    np.testing.assert_array_equal(read_image(saved(tmp_path / "palette.png", palette)), np.asarray(palette.convert("RGB")))
+    np.testing.assert_array_equal(
+        read_image(saved(tmp_path / "palette.png", palette)), np.asarray(palette.convert("RGB"))
+    )
     bilevel = saved(tmp_path / "bilevel.png", Image.fromarray(GREY > 100))
     np.testing.assert_array_equal(read_image(bilevel), 255 * (GREY > 100))
     cmyk = Image.fromarray(np.full((8, 8, 3), (250, 10, 20), np.uint8)).convert("CMYK")
@@ -57,7 +69,9 @@ def test_exif_rotation_is_carried_out(tmp_path):
 def test_alpha(tmp_path):
     opaque = np.dstack([COLOUR, np.full_like(GREY, 255)])
     np.testing.assert_array_equal(read_image(saved(tmp_path / "opaque.png", opaque)), COLOUR)
-    np.testing.assert_array_equal(read_image(saved(tmp_path / "grey.png", Image.fromarray(GREY).convert("LA"))), GREY)
+    np.testing.assert_array_equal(
+        read_image(saved(tmp_path / "grey.png", Image.fromarray(GREY).convert("LA"))), GREY
+    )
     clear = opaque.copy()
     clear[0, 0, 3] = 0
     path = saved(tmp_path / "clear.png", clear)
@@ -74,7 +88,9 @@ def test_refused_with_name_and_reason(tmp_path, monkeypatch):
     saved(tmp_path / "moving.gif", frames[0], save_all=True, append_images=frames[1:])
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("not a picture")
-    whole = saved(tmp_path / "whole.png", np.random.default_rng(0).integers(0, 256, (80, 80), dtype=np.uint8)).read_bytes()
+    whole = saved(
+        tmp_path / "whole.png", np.random.default_rng(0).integers(0, 256, (80, 80), dtype=np.uint8)
+    ).read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     saved(tmp_path / "float.tif", GREY.astype(np.float32))
     reasons = {
@@ -120,7 +136,20 @@ def test_crop_is_central_and_resizing_is_antialiased():
     assert np.asarray(Framing("stretch:16x16").apply(Image.fromarray(stripes))).std() < 10
 
 
-@pytest.mark.parametrize("rule", ["", "height", "height:0", "height:-3", "cover:40", "crop:axb", "blur:3", "stretch:10x10x10", "height:99999"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "",
+        "height",
+        "height:0",
+        "height:-3",
+        "cover:40",
+        "crop:axb",
+        "blur:3",
+        "stretch:10x10x10",
+        "height:99999",
+    ],
+)
 def test_bad_rules(rule):
     with pytest.raises(ValueError, match=r"`resize` must be one of: .*Got"):
         Framing(rule)

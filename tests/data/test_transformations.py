@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from data import open_dataset
-from data import transformations as t
-from data.stimuli import digits, gratings, paperclips
-from data.transformed import transformed, views
+from hmax_cnn.data import open_dataset
+from hmax_cnn.data import transformations as t
+from hmax_cnn.data.stimuli import digits, gratings, paperclips
+from hmax_cnn.data.transformed import transformed, views
 
 SMOOTH = gaussian_filter(np.random.default_rng(0).standard_normal((64, 64)), 3) * 400 + 128
 EVERY = {
@@ -29,9 +29,13 @@ MIDDLE = slice(16, 48), slice(16, 48)
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("colours", [1, 3])
 def test_every_one_has_a_name_units_and_an_identity(name, colours):
-    """The identity returns the very image; a value changes it; colours are treated alike; input is left as it was; seeds repeat."""
+    """The identity returns the very image; a value changes it; colours are treated alike; input is
+    left as it was; seeds repeat."""
     change, value = EVERY[name]
-    image = SMOOTH if colours == 1 else np.repeat(SMOOTH[..., None], 3, axis=2)
+    if colours == 1:
+        image = SMOOTH
+    else:
+        image = np.repeat(SMOOTH[..., None], 3, axis=2)
     if colours == 3 and name == "clutter":
         change = t.clutter(image[None])
     before = image.copy()
@@ -46,21 +50,30 @@ def test_every_one_has_a_name_units_and_an_identity(name, colours):
     np.testing.assert_array_equal(image, before)
     if colours == 3 and name != "noise":
         np.testing.assert_allclose(found[..., 0], found[..., 2], atol=1e-3)
-        np.testing.assert_allclose(found[..., 0], change(SMOOTH, value, 7) if name != "clutter" else found[..., 0], atol=1e-2)
+        np.testing.assert_allclose(
+            found[..., 0],
+            change(SMOOTH, value, 7) if name != "clutter" else found[..., 0],
+            atol=1e-2,
+        )
 
 
 @pytest.mark.parametrize("name", [name for name, (change, _) in EVERY.items() if change.inverse])
 def test_inverses_undo(name):
-    """In the middle of a smooth image, to 1 % of its range for those that interpolate (seen 0.3 %), else to rounding."""
+    """In the middle of a smooth image, to 1 % of its range for those that interpolate (seen 0.3 %),
+    else to rounding."""
     change, value = EVERY[name]
     back = change(change(SMOOTH, value), change.inverse(value))
-    tolerance = 0.01 * np.ptp(SMOOTH) if name in ("shift", "scale", "rotation") else 1e-3
+    if name in ("shift", "scale", "rotation"):
+        tolerance = 0.01 * np.ptp(SMOOTH)
+    else:
+        tolerance = 1e-3
     np.testing.assert_allclose(back[MIDDLE], SMOOTH[MIDDLE], atol=tolerance)
 
 
 @pytest.mark.parametrize("degrees", [45, -30, 90, 10])
 def test_a_rotation_of_45_degrees_is_45_degrees(degrees):
-    """A vertical grating turned is the grating of that orientation: correlation above 0.999 in the middle."""
+    """A vertical grating turned is the grating of that orientation: correlation above 0.999 in the
+    middle."""
     upright, turned = (gratings((64, 64), (angle,), (0.08,))[0] for angle in (0, degrees))
     found = t.rotation("reflect")(upright, degrees)
     assert np.corrcoef(found[MIDDLE].ravel(), turned[MIDDLE].ravel())[0, 1] > 0.999
@@ -69,19 +82,30 @@ def test_a_rotation_of_45_degrees_is_45_degrees(degrees):
 
 
 def test_shifts_go_where_they_say():
-    """Right and up by whole pixels exactly; by half a pixel as a grating's phase, to 0.5 % of its height (seen 0.1 %), but at peaks, which are
+    """Right and up by whole pixels exactly; by half a pixel as a grating's phase, to 0.5 % of its
+    height (seen 0.1 %), but at peaks, which are
     cut at the brightest and darkest pixels of the image."""
-    np.testing.assert_array_equal(t.shift(0, fill=0)(SMOOTH, 3)[:, 3:], SMOOTH[:, :-3].astype(np.float32))
-    np.testing.assert_array_equal(t.shift(90, fill=0)(SMOOTH, 3)[:-3], SMOOTH[3:].astype(np.float32))
+    np.testing.assert_array_equal(
+        t.shift(0, fill=0)(SMOOTH, 3)[:, 3:], SMOOTH[:, :-3].astype(np.float32)
+    )
+    np.testing.assert_array_equal(
+        t.shift(90, fill=0)(SMOOTH, 3)[:-3], SMOOTH[3:].astype(np.float32)
+    )
     still, half = gratings((64, 64), frequencies=(1 / 16,), phases=(0, -360 / 32)).load().values
     half = np.clip(half, still.min(), still.max())
-    np.testing.assert_allclose(t.shift(0, "edge")(still, 0.5)[MIDDLE], half[MIDDLE], atol=0.005 * 127.5)
+    np.testing.assert_allclose(
+        t.shift(0, "edge")(still, 0.5)[MIDDLE], half[MIDDLE], atol=0.005 * 127.5
+    )
 
 
 def test_scale_is_a_factor_and_does_not_alias():
-    """A grating enlarged twice has half the frequency; fine stripes made four times smaller become grey instead of moiré."""
+    """A grating enlarged twice has half the frequency; fine stripes made four times smaller become
+    grey instead of moiré."""
     small, large = (gratings((64, 64), frequencies=(f,))[0] for f in (0.1, 0.05))
-    assert np.corrcoef(t.scale("reflect")(small, 2)[MIDDLE].ravel(), large[MIDDLE].ravel())[0, 1] > 0.999
+    assert (
+        np.corrcoef(t.scale("reflect")(small, 2)[MIDDLE].ravel(), large[MIDDLE].ravel())[0, 1]
+        > 0.999
+    )
     fine = gratings((64, 64), frequencies=(20 / 64,))[0]
     reduced = t.scale("wrap")(fine, 0.25)
     assert reduced.std() < 0.02 * fine.std()
@@ -99,9 +123,18 @@ def test_borders_are_what_was_chosen():
     assert t.shift(border="wrap").border == "wrap"
 
 
-@pytest.mark.parametrize(("change", "value"), [(t.shift(fill=0), 5), (t.rotation(fill=0), 45), (t.scale(fill=0), 0.5), (t.scale(fill=0), 0.25)])
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        (t.shift(fill=0), 5),
+        (t.rotation(fill=0), 45),
+        (t.scale(fill=0), 0.5),
+        (t.scale(fill=0), 0.25),
+    ],
+)
 def test_what_comes_from_outside_is_known(change, value):
-    """On a bright image the share from outside is exactly what is missing of its light; the border alone takes that share and leaves the rest."""
+    """On a bright image the share from outside is exactly what is missing of its light; the border
+    alone takes that share and leaves the rest."""
     bright = np.full((33, 33), 200.0)
     share, found = change.outside((33, 33), value), change(bright, value)
     np.testing.assert_allclose(found, 200 * (1 - share), atol=1e-3)
@@ -132,29 +165,46 @@ def test_occlusion_and_clutter_cover_what_they_say():
         assert not crowded[16:48, 16:48].any()
     disc = np.full((1, 20, 20), 50.0)
     disc[0, 5:15, 5:15] = 250
-    assert (t.clutter(disc)(np.full((64, 64), 128.0), 1) != 128).sum() < 0.5 * 16**2  # without its background
+    assert (
+        t.clutter(disc)(np.full((64, 64), 128.0), 1) != 128
+    ).sum() < 0.5 * 16**2  # without its background
     assert t.clutter(textured)(SMOOTH[:7, :9], 3).shape == (7, 9)
 
 
 def test_random_changes_grow_along_one_path():
-    """Noise is one pattern that grows; the first distractors stay; nothing depends on which other values are asked for."""
+    """Noise is one pattern that grows; the first distractors stay; nothing depends on which other
+    values are asked for."""
     pictures = np.stack([SMOOTH, SMOOTH[::-1]])
-    few, more = transformed(pictures, t.noise(), (0, 10)), transformed(pictures, t.noise(), (0, 5, 10))
+    few, more = (
+        transformed(pictures, t.noise(), (0, 10)),
+        transformed(pictures, t.noise(), (0, 5, 10)),
+    )
     np.testing.assert_array_equal(few[1], more[2])
     np.testing.assert_allclose(2 * (more[1] - SMOOTH), more[2] - SMOOTH, atol=1e-3)
-    assert np.abs(np.corrcoef((more[2] - pictures[0]).ravel(), (more[5] - pictures[1]).ravel())[0, 1]) < 0.1
-    one, two = (t.clutter(np.random.default_rng(0).random((3, 20, 20)) - 1000)(SMOOTH, n, 1) < -500 for n in (1, 2))
+    assert (
+        np.abs(np.corrcoef((more[2] - pictures[0]).ravel(), (more[5] - pictures[1]).ravel())[0, 1])
+        < 0.1
+    )
+    one, two = (
+        t.clutter(np.random.default_rng(0).random((3, 20, 20)) - 1000)(SMOOTH, n, 1) < -500
+        for n in (1, 2)
+    )
     assert two[one].all()
 
 
 def test_phase_scrambling_keeps_amplitudes():
     for share in (0.3, 1.0):
         found = t.phase_scrambling()(SMOOTH, share)
-        np.testing.assert_allclose(np.abs(np.fft.fft2(found)), np.abs(np.fft.fft2(SMOOTH)), atol=1e-3 * np.abs(np.fft.fft2(SMOOTH)).max())
+        np.testing.assert_allclose(
+            np.abs(np.fft.fft2(found)),
+            np.abs(np.fft.fft2(SMOOTH)),
+            atol=1e-3 * np.abs(np.fft.fft2(SMOOTH)).max(),
+        )
 
 
 def test_a_transformed_set_is_a_sequence():
-    """Image by value, labelled; an image is changed alike however many there are and whatever else is asked."""
+    """Image by value, labelled; an image is changed alike however many there are and whatever else
+    is asked."""
     pictures = np.stack([SMOOTH, SMOOTH[::-1], SMOOTH.T])
     found = transformed(pictures, t.noise(), (0, 5, 10), labels=["a", "b", "c"])
     assert len(found) == 9
@@ -164,7 +214,9 @@ def test_a_transformed_set_is_a_sequence():
     np.testing.assert_array_equal(part[2], found[5])
     np.testing.assert_array_equal(transformed(pictures[:2], t.noise(), (0, 5, 10))[5], found[5])
     assert found.attributes["border"] == "none"
-    assert transformed(pictures, t.shift(), np.arange(-0.3, 0.4, 0.1)).values[3] == 0  # 5.6e-17 without help
+    assert (
+        transformed(pictures, t.shift(), np.arange(-0.3, 0.4, 0.1)).values[3] == 0
+    )  # 5.6e-17 without help
     assert list(transformed(digits((16, 16), 3), t.shift(), (0, 1)).labels) == ["0", "1", "2"]
 
 
@@ -177,40 +229,99 @@ def test_views_of_wires_and_objects(shared):
     turning = views(coil, coil.labels, coil.columns["angle_deg"], 0)
     assert (len(turning.names), len(turning.values)) == (20, 36)
     assert turning.names[3] == "obj04"
-    index = (
-        list(coil.names).index("obj4/x")
-        if "obj4/x" in coil.names
-        else next(i for i, (label, angle) in enumerate(zip(coil.labels, coil.columns["angle_deg"], strict=True)) if label == "obj04" and angle == 90)
-    )
+    if "obj4/x" in coil.names:
+        index = list(coil.names).index("obj4/x")
+    else:
+        index = next(
+            i
+            for i, (label, angle) in enumerate(
+                zip(coil.labels, coil.columns["angle_deg"], strict=True)
+            )
+            if label == "obj04" and angle == 90
+        )
     np.testing.assert_array_equal(turning[3 * 36 + 9], coil[index])
 
 
 CLIPS = paperclips((16, 16), 2, views=(0, 10))
 BAD = {
-    "no identity": (lambda: transformed(SMOOTH[None], t.shift(), (1, 2)), "`values` must hold 0, at which shift changes nothing"),
-    "twice": (lambda: transformed(SMOOTH[None], t.shift(), (0, 0)), "`values` of shift must differ"),
-    "no border": (lambda: transformed(SMOOTH[None], t.blur(), (0, 1), border_only=True), "`border_only` has no meaning for blur"),
-    "border": (lambda: t.shift(border="mirror"), "`border` must be one of 'constant', 'edge', 'reflect', 'wrap', got 'mirror'"),
-    "scale": (lambda: t.scale()(SMOOTH, 0), "`value` of scale must be a finite number of at least 0.001, in times, got 0"),
-    "mirrored twice": (lambda: t.reflection()(SMOOTH, 2), "`value` of reflection must be a whole number from 0 to 1, in mirrored, got 2"),
+    "no identity": (
+        lambda: transformed(SMOOTH[None], t.shift(), (1, 2)),
+        "`values` must hold 0, at which shift changes nothing",
+    ),
+    "twice": (
+        lambda: transformed(SMOOTH[None], t.shift(), (0, 0)),
+        "`values` of shift must differ",
+    ),
+    "no border": (
+        lambda: transformed(SMOOTH[None], t.blur(), (0, 1), border_only=True),
+        "`border_only` has no meaning for blur",
+    ),
+    "border": (
+        lambda: t.shift(border="mirror"),
+        "`border` must be one of 'constant', 'edge', 'reflect', 'wrap', got 'mirror'",
+    ),
+    "scale": (
+        lambda: t.scale()(SMOOTH, 0),
+        "`value` of scale must be a finite number of at least 0.001, in times, got 0",
+    ),
+    "mirrored twice": (
+        lambda: t.reflection()(SMOOTH, 2),
+        "`value` of reflection must be a whole number from 0 to 1, in mirrored, got 2",
+    ),
     "axis": (lambda: t.reflection("z"), "`axis` must be 'x' or 'y'"),
-    "blur": (lambda: t.blur()(SMOOTH, -1), "`value` of blur must be a finite number of at least 0, in pixels, got -1"),
-    "covered": (lambda: t.occlusion()(SMOOTH, 2), "`value` of occlusion must be a finite number from 0 to 1"),
-    "half a distractor": (lambda: t.clutter(SMOOTH[None])(SMOOTH, 0.5), "`value` of clutter must be a whole number of at least 0"),
-    "coloured distractor": (lambda: t.clutter(np.ones((1, 4, 4, 3)))(SMOOTH, 1), "`distractors` must have the colours of the images"),
-    "large distractor": (lambda: t.clutter(SMOOTH[None], size=0.9), "`size` must lie above 0 and at most at 0.25"),
+    "blur": (
+        lambda: t.blur()(SMOOTH, -1),
+        "`value` of blur must be a finite number of at least 0, in pixels, got -1",
+    ),
+    "covered": (
+        lambda: t.occlusion()(SMOOTH, 2),
+        "`value` of occlusion must be a finite number from 0 to 1",
+    ),
+    "half a distractor": (
+        lambda: t.clutter(SMOOTH[None])(SMOOTH, 0.5),
+        "`value` of clutter must be a whole number of at least 0",
+    ),
+    "coloured distractor": (
+        lambda: t.clutter(np.ones((1, 4, 4, 3)))(SMOOTH, 1),
+        "`distractors` must have the colours of the images",
+    ),
+    "large distractor": (
+        lambda: t.clutter(SMOOTH[None], size=0.9),
+        "`size` must lie above 0 and at most at 0.25",
+    ),
     "no distractor": (lambda: t.clutter([]), "`distractors` must hold at least one image"),
-    "phases": (lambda: t.phase_scrambling()(SMOOTH, 1.5), "`value` of phase scrambling must be a finite number from 0 to 1"),
-    "not finite": (lambda: t.shift()(SMOOTH, np.inf), "`value` of shift must be a finite number, in pixels, got inf"),
-    "wrong value in a set": (lambda: transformed(SMOOTH[None], t.occlusion(), (0, 5)), "`value` of occlusion must be a finite number from 0 to 1"),
-    "labels": (lambda: transformed(SMOOTH[None], t.shift(), (0, 1), ["a", "b"]), "`labels` must be one for each of the 1 images, got 2"),
+    "phases": (
+        lambda: t.phase_scrambling()(SMOOTH, 1.5),
+        "`value` of phase scrambling must be a finite number from 0 to 1",
+    ),
+    "not finite": (
+        lambda: t.shift()(SMOOTH, np.inf),
+        "`value` of shift must be a finite number, in pixels, got inf",
+    ),
+    "wrong value in a set": (
+        lambda: transformed(SMOOTH[None], t.occlusion(), (0, 5)),
+        "`value` of occlusion must be a finite number from 0 to 1",
+    ),
+    "labels": (
+        lambda: transformed(SMOOTH[None], t.shift(), (0, 1), ["a", "b"]),
+        "`labels` must be one for each of the 1 images, got 2",
+    ),
     "colour": (lambda: t.shift(fill="white"), "`fill` must be one luminance"),
     "grey": (lambda: t.contrast().inverse(0), "`value` 0 cannot be undone"),
-    "unknown view": (lambda: views(CLIPS, [0, 0, 1, None], [0, 10, 0, 10], 0), "must be known for every image, but image 3"),
+    "unknown view": (
+        lambda: views(CLIPS, [0, 0, 1, None], [0, 10, 0, 10], 0),
+        "must be known for every image, but image 3",
+    ),
     "not an image": (lambda: t.shift()(SMOOTH[0], 1), "`image` must have shape"),
-    "missing view": (lambda: views(CLIPS.subset([0, 1, 2]), [0, 0, 1], [0, 10, 0], 0), "Object 1 lacks view 10"),
+    "missing view": (
+        lambda: views(CLIPS.subset([0, 1, 2]), [0, 0, 1], [0, 10, 0], 0),
+        "Object 1 lacks view 10",
+    ),
     "doubled view": (lambda: views(CLIPS, [0, 0, 1, 1], [0, 0, 0, 10], 0), "has view 0 twice"),
-    "reference": (lambda: views(CLIPS, [0, 0, 1, 1], [0, 10, 0, 10], 5), "`reference` must be one of the angles"),
+    "reference": (
+        lambda: views(CLIPS, [0, 0, 1, 1], [0, 10, 0, 10], 5),
+        "`reference` must be one of the angles",
+    ),
     "two lengths": (lambda: views(CLIPS, [0, 1], [0], 0), "must have the same length, got 2 and 1"),
     "lengths": (lambda: views(CLIPS, [0, 1], [0, 0], 0), "one entry for each of the 4 images"),
 }

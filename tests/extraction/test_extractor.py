@@ -13,21 +13,34 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from analysis.models import discover
-from cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
-from cnn.pytorch import TorchExtractor
-from extraction import FeatureExtractor, FilterBank, InputWarning, Pixels, flatten
-from hmax import HMAX
+from hmax_cnn.analysis.models import discover
+from hmax_cnn.cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
+from hmax_cnn.cnn.pytorch import TorchExtractor
+from hmax_cnn.extraction import FeatureExtractor, FilterBank, InputWarning, Pixels, flatten
+from hmax_cnn.hmax import HMAX
 
-MODELS = pytest.mark.parametrize("model_class", discover(), ids=lambda model_class: model_class.__name__)
+MODELS = pytest.mark.parametrize(
+    "model_class", discover(), ids=lambda model_class: model_class.__name__
+)
 ANY_RANGE = (-np.inf, np.inf)
 FLAT = [
     Pixels(grid=(1, 1), image_shape=(1, -1)),
     HMAX(layer="c1", bands=1, s1_border="padded", value_range=ANY_RANGE, image_shape=(1, -1)),
-    HMAX(prototype_sizes=(1, 2), n_prototypes=3, bands=1, s1_border="padded", value_range=ANY_RANGE, image_shape=(-1, 1)),
+    HMAX(
+        prototype_sizes=(1, 2),
+        n_prototypes=3,
+        bands=1,
+        s1_border="padded",
+        value_range=ANY_RANGE,
+        image_shape=(-1, 1),
+    ),
 ]
 FLAT[2].set_params(prototype_sizes=(1,))
-CLASSIFIERS = [LinearClassifier(), MultilayerPerceptron(16, learning_rate=0.05), Perceptron(epochs=50)]
+CLASSIFIERS = [
+    LinearClassifier(),
+    MultilayerPerceptron(16, learning_rate=0.05),
+    Perceptron(epochs=50),
+]
 
 
 LABELS = [0, 1, 0]
@@ -36,7 +49,9 @@ FEW = {"n_prototypes": 20}
 
 def small(model_class):
     """A model of few units that learns little, where it has parameters for that."""
-    return default(model_class).set_params(**{name: value for name, value in FEW.items() if name in model_class().get_params()})
+    return default(model_class).set_params(
+        **{name: value for name, value in FEW.items() if name in model_class().get_params()}
+    )
 
 
 def default(model_class):
@@ -45,19 +60,34 @@ def default(model_class):
         torch = pytest.importorskip("torch", reason="PyTorch is not installed")
         torch.manual_seed(0)
         nn = torch.nn
-        module = nn.Sequential(nn.Conv2d(1, 4, 5, stride=2, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2), nn.Conv2d(4, 3, 3))
+        module = nn.Sequential(
+            nn.Conv2d(1, 4, 5, stride=2, padding=2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(4, 3, 3),
+        )
         return model_class(module, channels=1, natural_shape=(64, 64))
     return model_class(**({"epochs": 2} if "batch_size" in model_class().get_params() else {}))
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # data that no plane separates
+@pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning"
+)  # data that no plane separates
 @parametrize_with_checks(FLAT + CLASSIFIERS)
 def test_scikit_learn_rules(estimator, check):
     check(estimator)
 
 
 def test_every_model_is_discovered():
-    assert {Pixels, FilterBank, HMAX, CNN, LinearClassifier, MultilayerPerceptron, Perceptron} <= set(discover())
+    assert {
+        Pixels,
+        FilterBank,
+        HMAX,
+        CNN,
+        LinearClassifier,
+        MultilayerPerceptron,
+        Perceptron,
+    } <= set(discover())
 
 
 @MODELS
@@ -68,24 +98,32 @@ def test_clone_and_refit_are_like_fresh(model_class, images):
     other = default(model_class).set_params(layer=model.layer_names[0]).fit(images[:, :50], LABELS)
     other.set_params(layer=model.layer).fit(images, LABELS)
     np.testing.assert_array_equal(other.transform(images), model.transform(images))
-    np.testing.assert_array_equal(fresh.fit(images, LABELS).transform(images), model.transform(images))
+    np.testing.assert_array_equal(
+        fresh.fit(images, LABELS).transform(images), model.transform(images)
+    )
 
 
 def test_refit_forgets(images):
     model = HMAX(n_prototypes=3).fit(images).set_params(orientations=6).fit(images)
-    np.testing.assert_array_equal(model.transform(images), HMAX(n_prototypes=3, orientations=6).fit(images, LABELS).transform(images))
+    np.testing.assert_array_equal(
+        model.transform(images),
+        HMAX(n_prototypes=3, orientations=6).fit(images, LABELS).transform(images),
+    )
     with pytest.raises(NotFittedError, match="'s2', 'c2' must be learned"):
         model.set_params(layer="c1").fit(images, LABELS).activations(images)
 
 
 @MODELS
 def test_batches_threads_and_order_change_nothing(model_class, images):
-    """To 2e-6 of the largest response, what rounding of other matrix shapes leaves (seen: 1.2e-6)."""
+    """To 2e-6 of the largest response, what rounding of other matrix shapes leaves (seen:
+    1.2e-6)."""
     model = default(model_class).fit(images, LABELS)
     whole = model.transform(images)
     atol = 2e-6 * max(1, np.abs(whole).max())
     for parameters in ({"batch_memory": 0}, {"n_threads": 1}, {"n_threads": 3}):
-        np.testing.assert_allclose(copy.deepcopy(model).set_params(**parameters).transform(images), whole, atol=atol)
+        np.testing.assert_allclose(
+            copy.deepcopy(model).set_params(**parameters).transform(images), whole, atol=atol
+        )
     np.testing.assert_allclose(model.transform(images[::-1])[::-1], whole, atol=atol)
     np.testing.assert_allclose(model.transform(list(images)), whole, atol=atol)
 
@@ -97,12 +135,15 @@ def test_layers_in_one_pass_are_the_layers_one_by_one(model_class, images):
     for layer in model.layer_names:
         single = copy.deepcopy(model).set_params(layer=layer)
         flat = flatten(together[layer])
-        np.testing.assert_allclose(single.transform(images), flat.values, atol=2e-6 * max(1, np.abs(flat.values).max()))
+        np.testing.assert_allclose(
+            single.transform(images), flat.values, atol=2e-6 * max(1, np.abs(flat.values).max())
+        )
         assert list(single.get_feature_names_out()) == list(flat["unit"].values)
         assert len(set(flat["unit"].values)) == flat.sizes["unit"]
         assert all(coord.ndim == 1 for coord in flat.coords.values())
         pd.testing.assert_frame_equal(
-            single.units(images[0].shape), pd.DataFrame({n: c.values for n, c in flat.coords.items() if c.dims == ("unit",)})
+            single.units(images[0].shape),
+            pd.DataFrame({n: c.values for n, c in flat.coords.items() if c.dims == ("unit",)}),
         )
 
 
@@ -128,10 +169,26 @@ def test_geometry_agrees_with_activations(model_class, images):
     model = default(model_class).fit(images, LABELS)
     table = model.fields(images[0].shape, pixels_per_degree=20)
     tree = model.activations(images)
-    assert list(table.columns[:9]) == ["layer", "band", "size_y", "size_x", "step_y", "step_x", "start_y", "start_x", "size_y_degrees"]
-    for (_, row), (_, size), node in zip(table.iterrows(), model.summary(images[0].shape).iterrows(), tree.leaves, strict=True):
+    assert list(table.columns[:9]) == [
+        "layer",
+        "band",
+        "size_y",
+        "size_x",
+        "step_y",
+        "step_x",
+        "start_y",
+        "start_x",
+        "size_y_degrees",
+    ]
+    for (_, row), (_, size), node in zip(
+        table.iterrows(), model.summary(images[0].shape).iterrows(), tree.leaves, strict=True
+    ):
         assert node.path == "/" + "/".join(filter(None, (row["layer"], row["band"])))
-        assert (node.attrs["size_y"], node.attrs["start_x"], node.attrs["status"]) == (row["size_y"], row["start_x"], row["status"])
+        assert (node.attrs["size_y"], node.attrs["start_x"], node.attrs["status"]) == (
+            row["size_y"],
+            row["start_x"],
+            row["status"],
+        )
         assert node["response"].shape[1:] == (size["features"], size["height"], size["width"])
         assert row["size_y_degrees"] == row["size_y"] / 20
         assert float(node["y"][0]) == row["start_y"]
@@ -139,12 +196,13 @@ def test_geometry_agrees_with_activations(model_class, images):
 
 @MODELS
 def test_noise_outside_a_field_changes_nothing(model_class, images):
-    """For random units of every layer, the whole image outside the claimed field replaced by noise; to 1e-5 of rounding (seen: 4e-7)."""
+    """For random units of every layer, the whole image outside the claimed field replaced by noise;
+    to 1e-5 of rounding (seen: 4e-7)."""
     rng = np.random.default_rng(3)
     model = small(model_class).fit(images, LABELS)
     tree = model.activations(images)
     for node in tree.leaves:
-        maps = model._geometry(images[0].shape, (node.path.split("/")[1],))[node.path.split("/")[1]]
+        maps = model.geometry(images[0].shape, (node.path.split("/")[1],))[node.path.split("/")[1]]
         field = next(m for m in maps if m.band == "/".join(node.path.split("/")[2:])).field
         if field.status == "whole image":
             continue
@@ -155,28 +213,43 @@ def test_noise_outside_a_field_changes_nothing(model_class, images):
         inside = slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
         disturbed[(slice(None), *inside)] = images[(slice(None), *inside)]
         again = model.activations(disturbed[:1], [node.path.split("/")[1]])[node.path]["response"]
-        np.testing.assert_allclose(again[:, feature, y, x], node["response"][:1, feature, y, x], atol=1e-5)
+        np.testing.assert_allclose(
+            again[:, feature, y, x], node["response"][:1, feature, y, x], atol=1e-5
+        )
 
 
 @MODELS
 def test_same_on_every_device(model_class, images, place):
-    """To 1e-5 of the largest response, for float32 sums in another order: what is demanded of S1 and C1."""
+    """To 1e-5 of the largest response, for float32 sums in another order: what is demanded of S1
+    and C1."""
     model = default(model_class).fit(images, LABELS)
     expected = model.transform(images)
     moved = clone(model).set_params(device=place.device).fit(place.put(images), LABELS)
     features = moved.transform(place.put(images))
     assert isinstance(features, np.ndarray)
     np.testing.assert_allclose(features, expected, atol=1e-5 * max(1, np.abs(expected).max()))
-    np.testing.assert_allclose(moved.transform(images), expected, atol=1e-5 * max(1, np.abs(expected).max()))
-    for node, other in zip(moved.activations(images).leaves, model.activations(images).leaves, strict=True):
-        np.testing.assert_allclose(node["response"], other["response"], atol=1e-5 * max(1, float(np.abs(other["response"]).max())))
+    np.testing.assert_allclose(
+        moved.transform(images), expected, atol=1e-5 * max(1, np.abs(expected).max())
+    )
+    for node, other in zip(
+        moved.activations(images).leaves, model.activations(images).leaves, strict=True
+    ):
+        np.testing.assert_allclose(
+            node["response"],
+            other["response"],
+            atol=1e-5 * max(1, float(np.abs(other["response"]).max())),
+        )
 
 
 @MODELS
 def test_image_gradient_is_the_gradient(model_class, images):
-    """Random units of every layer along a random smooth direction, by central differences in float32: to 5e-3 (seen: 1.1e-3)."""
+    """Random units of every layer along a random smooth direction, by central differences in
+    float32: to 5e-3 (seen: 1.1e-3)."""
     model, rng = small(model_class).fit(images, LABELS), np.random.default_rng(0)
-    whole, towards = images[:1].astype(float), 0.02 * np.kron(rng.standard_normal((8, 8)), np.ones((8, 8)))
+    whole, towards = (
+        images[:1].astype(float),
+        0.02 * np.kron(rng.standard_normal((8, 8)), np.ones((8, 8))),
+    )
     for layer in model.layer_names:
         shaped = copy.deepcopy(model).set_params(layer=layer)
         values = shaped.transform(whole)[0]
@@ -189,20 +262,26 @@ def test_image_gradient_is_the_gradient(model_class, images):
         after, before = (shaped.transform(whole + sign * towards)[0, units] for sign in (1, -1))
         shares = gradient[0] * towards
         scale = np.abs(shares).sum(axis=(1, 2)) + 2e-5 * np.abs(values).max()
-        np.testing.assert_array_less(np.abs((after - before) / 2 - shares.sum(axis=(1, 2))) / scale, 5e-3)
+        np.testing.assert_array_less(
+            np.abs((after - before) / 2 - shares.sum(axis=(1, 2))) / scale, 5e-3
+        )
         name = shaped.get_feature_names_out()[units[0]]
         np.testing.assert_array_equal(model.image_gradient(whole, layer, name), gradient[:, 0])
 
 
 def test_image_gradient_of_nothing(images):
-    with pytest.raises(ValueError, match=r"`units` must be among 'pixels_luminance_y0_x0' to .*got 'pixels_x'"):
+    with pytest.raises(
+        ValueError, match=r"`units` must be among 'pixels_luminance_y0_x0' to .*got 'pixels_x'"
+    ):
         Pixels().image_gradient(images, "pixels", "pixels_x")
 
 
 @MODELS
 def test_pickles(model_class, images):
     model = default(model_class).fit(images, LABELS)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).transform(images), model.transform(images))  # noqa: S301 - our own
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(model)).transform(images), model.transform(images)
+    )  # noqa: S301 - our own
 
 
 def test_set_output_names_columns(images):
@@ -210,7 +289,10 @@ def test_set_output_names_columns(images):
     frame = model.transform(images)
     assert list(frame.columns[[0, 717]]) == ["c2_p02_000", "c2_p16_017"]
     assert HMAX(layer="c1").fit(images).get_feature_names_out()[0] == "c1_b1_o90_y0_x0"
-    assert HMAX(layer="s1", image_shape=(40, 41)).get_feature_names_out()[-1] == "s1_b8_s37_o45_y39_x40"
+    assert (
+        HMAX(layer="s1", image_shape=(40, 41)).get_feature_names_out()[-1]
+        == "s1_b8_s37_o45_y39_x40"
+    )
     with pytest.raises(NotFittedError, match="image_shape"):
         HMAX(layer="c1").get_feature_names_out()
 
@@ -218,7 +300,9 @@ def test_set_output_names_columns(images):
 def test_pipeline_and_grid_search_on_unflattened_images(images):
     many = np.concatenate([images, images[:, ::-1], images[:, :, ::-1], images[:, ::-1, ::-1]])
     search = GridSearchCV(
-        make_pipeline(HMAX(layer="c2", n_prototypes=4, prototype_sizes=(2, 4)), SVC(kernel="linear")),
+        make_pipeline(
+            HMAX(layer="c2", n_prototypes=4, prototype_sizes=(2, 4)), SVC(kernel="linear")
+        ),
         {"hmax__bands": [1, 2], "svc__C": [1, 10]},
         cv=2,
     )
@@ -229,15 +313,26 @@ def test_pipeline_and_grid_search_on_unflattened_images(images):
 
 def test_flat_rows_are_images(images):
     flat = images.reshape(3, -1)
-    np.testing.assert_array_equal(HMAX(layer="c1", image_shape=(64, 64)).transform(flat), HMAX(layer="c1").transform(images))
-    np.testing.assert_array_equal(HMAX(layer="c1", image_shape=(64, 64)).transform(list(images)), HMAX(layer="c1").transform(images))
-    np.testing.assert_array_equal(HMAX(layer="c1", image_shape=(-1, 64)).transform(images), HMAX(layer="c1").transform(images))
+    np.testing.assert_array_equal(
+        HMAX(layer="c1", image_shape=(64, 64)).transform(flat), HMAX(layer="c1").transform(images)
+    )
+    np.testing.assert_array_equal(
+        HMAX(layer="c1", image_shape=(64, 64)).transform(list(images)),
+        HMAX(layer="c1").transform(images),
+    )
+    np.testing.assert_array_equal(
+        HMAX(layer="c1", image_shape=(-1, 64)).transform(images), HMAX(layer="c1").transform(images)
+    )
 
 
 def test_names_are_unique_where_half_a_turn_matters(images):
-    model = HMAX(layer="c1", bands=1, orientations=(0, 90, 180, 270), phases=(90,), s1_response="half").fit(images)
+    model = HMAX(
+        layer="c1", bands=1, orientations=(0, 90, 180, 270), phases=(90,), s1_response="half"
+    ).fit(images)
     assert len(set(model.get_feature_names_out())) == model.transform(images).shape[1]
-    twice = HMAX(filter_sizes=((7, 7),), wavelengths=((3.5, 5.0),), sigmas=((2.8, 4.0),)).activations(images, ["s1"])
+    twice = HMAX(
+        filter_sizes=((7, 7),), wavelengths=((3.5, 5.0),), sigmas=((2.8, 4.0),)
+    ).activations(images, ["s1"])
     assert [node.name for node in twice.leaves] == ["b1_s07_w3.5", "b1_s07_w5"]
 
 
@@ -256,8 +351,12 @@ def test_images_of_different_size(images):
 def test_colour_becomes_luminance(images):
     colour = np.stack([images, images // 2, images // 3], axis=-1)
     luminance = colour @ np.float32([0.299, 0.587, 0.114])
-    np.testing.assert_allclose(HMAX(layer="c1").transform(colour), HMAX(layer="c1").transform(luminance), atol=2e-6)
-    np.testing.assert_array_equal(HMAX(layer="c1").transform(images[..., None]), HMAX(layer="c1").transform(images))
+    np.testing.assert_allclose(
+        HMAX(layer="c1").transform(colour), HMAX(layer="c1").transform(luminance), atol=2e-6
+    )
+    np.testing.assert_array_equal(
+        HMAX(layer="c1").transform(images[..., None]), HMAX(layer="c1").transform(images)
+    )
 
 
 @pytest.mark.parametrize(
@@ -307,17 +406,35 @@ def test_a_model_of_ones_own_needs_few_lines(images):
     class Mean(FeatureExtractor):
         layer_names = ("mean",)
 
-        def __init__(self, layer="mean", image_shape=None, device="cpu", batch_memory=256, n_threads=None, progress=None):
+        def __init__(
+            self,
+            layer="mean",
+            image_shape=None,
+            device="cpu",
+            batch_memory=256,
+            n_threads=None,
+            progress=None,
+        ):
             self.layer, self.image_shape, self.device = layer, image_shape, device
             self.batch_memory, self.n_threads, self.progress = batch_memory, n_threads, progress
 
-        def _learn(self, images, labels):
+        def learn(self, images, labels):
             pass
 
         def _forward(self, retina, wanted):
-            from extraction import Field, Maps
+            from hmax_cnn.extraction import Field, Maps
 
-            yield "mean", [Maps(retina.values.mean(axis=(2, 3), keepdims=True), Field.whole(*retina.values.shape[2:]))]
+            yield (
+                "mean",
+                [
+                    Maps(
+                        retina.values.mean(axis=(2, 3), keepdims=True),
+                        Field.whole(*retina.values.shape[2:]),
+                    )
+                ],
+            )
 
-    np.testing.assert_allclose(Mean().fit_transform(images)[:, 0], images.mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(
+        Mean().fit_transform(images)[:, 0], images.mean(axis=(1, 2)), rtol=1e-5
+    )
     assert list(Mean().get_feature_names_out()) == ["mean_f00"]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extraction import Field, Span, Window, join
-from extraction.fields import number
+from hmax_cnn.extraction import Field, Span, Window, join
+from hmax_cnn.extraction.fields import number
 
 WINDOWS = st.builds(
     lambda size, stride, before, after, dilation: Window(size, stride, ((before, after), (after, before)), dilation),
@@ -18,7 +18,8 @@ WINDOWS = st.builds(
 
 @given(st.lists(WINDOWS, max_size=4), st.integers(0, 3))
 def test_field_is_what_reaches_a_unit(windows, crop):
-    """Push sets of pixels through the same windows: the pixels that reach a unit span exactly its claimed field."""
+    """Push sets of pixels through the same windows: the pixels that reach a unit span exactly its
+    claimed field."""
     n = 90
     reach = [frozenset([i]) for i in range(n)]
     field = Field()
@@ -30,7 +31,10 @@ def test_field_is_what_reaches_a_unit(windows, crop):
         n_places = window.count(len(reach), n)[0]
         starts = range(0, len(around) - window.extent[0] + 1, window.stride[0])
         assert len(starts) == n_places
-        reach = [frozenset().union(*around[i : i + window.extent[0] : window.dilation[0]]) for i in starts]
+        reach = [
+            frozenset().union(*around[i : i + window.extent[0] : window.dilation[0]])
+            for i in starts
+        ]
         field = field.through(window)
     if len(reach) <= crop + 2:
         return
@@ -61,7 +65,14 @@ def test_fractions_stay_exact():
 
 def test_axes_differ():
     field = Field().through(Window((3, 5), (1, 2), ((1, 1), (0, 0))))
-    assert (field.y.size, field.x.size, field.y.step, field.x.step, field.y.first, field.x.first) == (3, 5, 1, 2, 0, 2)
+    assert (
+        field.y.size,
+        field.x.size,
+        field.y.step,
+        field.x.step,
+        field.y.first,
+        field.x.first,
+    ) == (3, 5, 1, 2, 0, 2)
 
 
 def test_joining():
@@ -70,7 +81,12 @@ def test_joining():
     assert join([small, large.cropped(1, 0)]).status == "largest path"
     assert join([small, large.through(Window(1, 2))]).status == "largest path"
     assert (
-        join([Field().through(Window((3, 1), padding=((1, 1), (0, 0)))), Field().through(Window((1, 3), padding=((0, 0), (1, 1))))]).status
+        join(
+            [
+                Field().through(Window((3, 1), padding=((1, 1), (0, 0)))),
+                Field().through(Window((1, 3), padding=((0, 0), (1, 1)))),
+            ]
+        ).status
         == "largest path"
     )
     assert join([Field.whole(10, 20), small]).status == "whole image"
@@ -80,8 +96,12 @@ def test_joining():
 
 
 def test_a_join_of_one_step_holds_all_its_paths():
-    """Branches that are not aligned but step alike: the smallest field that holds both, for every unit; of different steps the largest path."""
-    narrow, shifted = Field().through(Window(3, stride=2)), Field().through(Window(5, stride=2, padding=((0, 9), (0, 9)))).cropped(0, 2)
+    """Branches that are not aligned but step alike: the smallest field that holds both, for every
+    unit; of different steps the largest path."""
+    narrow, shifted = (
+        Field().through(Window(3, stride=2)),
+        Field().through(Window(5, stride=2, padding=((0, 9), (0, 9)))).cropped(0, 2),
+    )
     both = join([narrow, shifted])
     assert both.status == "largest path"
     for index in (0, 3):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from hmax import HMAX, Prototypes, read_prototypes, write_prototypes
+from hmax_cnn.hmax import HMAX, Prototypes, read_prototypes, write_prototypes
 
 
 @pytest.fixture
@@ -40,13 +40,23 @@ def test_matlab_order(tmp_path):
 
 
 def test_public_layout_is_read(tmp_path):
-    """Written as the public set is: a 1 x n cell, patchSizes 4 x n; here by SciPy from MATLAB-ordered columns."""
+    """Written as the public set is: a 1 x n cell, patchSizes 4 x n; here by SciPy from
+    MATLAB-ordered columns."""
     rng = np.random.default_rng(0)
-    arrays = {2: rng.random((2, 2, 4, 6)), 4: rng.random((4, 4, 4, 3))}  # (row, column, orientation, count)
+    arrays = {
+        2: rng.random((2, 2, 4, 6)),
+        4: rng.random((4, 4, 4, 3)),
+    }  # (row, column, orientation, count)
     cells = np.empty((1, 2), dtype=object)
     for index, values in enumerate(arrays.values()):
         cells[0, index] = values.reshape(-1, values.shape[3], order="F")
-    savemat(tmp_path / "set.mat", {"patches": cells, "patchSizes": np.array([a.shape for a in arrays.values()]).T.astype(np.uint8)})
+    savemat(
+        tmp_path / "set.mat",
+        {
+            "patches": cells,
+            "patchSizes": np.array([a.shape for a in arrays.values()]).T.astype(np.uint8),
+        },
+    )
     found = read_prototypes(tmp_path / "set.mat")
     for size, values in arrays.items():
         np.testing.assert_allclose(found.patches[size], values.transpose(3, 2, 0, 1), rtol=1e-6)
@@ -56,7 +66,9 @@ def test_a_compressed_bomb_is_refused(tmp_path):
     stream = zlib.compressobj(9)
     packed = b"".join(stream.compress(bytes(2**24)) for _ in range(70)) + stream.flush()
     header = b"MATLAB 5.0 MAT-file".ljust(124) + (0x0100).to_bytes(2, "little") + b"IM"
-    (tmp_path / "bomb.mat").write_bytes(header + (15).to_bytes(4, "little") + len(packed).to_bytes(4, "little") + packed)
+    (tmp_path / "bomb.mat").write_bytes(
+        header + (15).to_bytes(4, "little") + len(packed).to_bytes(4, "little") + packed
+    )
     assert (tmp_path / "bomb.mat").stat().st_size < 2**21
     with pytest.raises(ValueError, match="would unpack to more than 1024 MiB"):
         read_prototypes(tmp_path / "bomb.mat")
@@ -82,10 +94,20 @@ def test_the_dictionary_that_ships_can_be_made_again():
     import runpy
     from pathlib import Path
 
-    made = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "make_dictionary.py"))["dictionary"]()
+    made = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "make_dictionary.py"))[
+        "dictionary"
+    ]()
     shipped = HMAX(prototypes="photographs").fit(np.zeros((1, 64, 64), np.uint8)).prototypes_
     assert list(shipped.patches) == list(range(2, 17, 2))
     for size, patches in shipped.patches.items():
         assert patches.shape == (100, 4, size, size)
         np.testing.assert_allclose(patches, made.patches[size], atol=1e-3)
-    assert set(shipped.provenance["name"]) == {"china", "flower", "astronaut", "camera", "coffee", "chelsea", "rocket"}
+    assert set(shipped.provenance["name"]) == {
+        "china",
+        "flower",
+        "astronaut",
+        "camera",
+        "coffee",
+        "chelsea",
+        "rocket",
+    }

@@ -1,4 +1,5 @@
-"""Files of studies: what is wrong in them is told before anything runs, with its line and the nearest right name."""
+"""Files of studies: what is wrong in them is told before anything runs, with its line and the
+nearest right name."""
 
 import numpy as np
 import pytest
@@ -6,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_study import TEXT, written
 
-from analysis.study import StudyError, read_study
-from analysis.study.reading import Lines
-from analysis.study.toml_writing import as_toml
+from hmax_cnn.analysis.study import StudyError, read_study
+from hmax_cnn.analysis.study.reading import Lines
+from hmax_cnn.analysis.study.toml_writing import as_toml
 
 BROKEN = {  # what is replaced, by what; the line of it that is named; what the text says
     "no TOML": ('title = "Small"', "title = Small", "title", "this is no TOML"),
@@ -54,8 +55,8 @@ BROKEN = {  # what is replaced, by what; the line of it that is named; what the 
         'transformations = ["position"]\n', "", "[measures.similarity]", "measures over a transformation. Name some in `transformations`: position."
     ),
     "transformation without meaning": (
-        'measure = "analysis.alignment:cka"',
-        'measure = "analysis.alignment:cka"\ntransformations = ["position"]',
+        'measure = "analysis.measures.alignment:cka"',
+        'measure = "analysis.measures.alignment:cka"\ntransformations = ["position"]',
         "transformations = ",
         "have no meaning",
     ),
@@ -101,11 +102,17 @@ def test_all_problems_at_once(tmp_path):
     )
     with pytest.raises(StudyError) as raised:
         read_study(path)
-    assert [problem.place for problem in raised.value.problems] == ["models.pixels", "transformations.position", "figures.accuracy"]
+    assert [problem.place for problem in raised.value.problems] == [
+        "models.pixels",
+        "transformations.position",
+        "figures.accuracy",
+    ]
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"There is no file .*`hmax-cnn study new nothing.toml` writes one"):
+    with pytest.raises(
+        FileNotFoundError, match=r"There is no file .*`hmax-cnn study new nothing.toml` writes one"
+    ):
         read_study(tmp_path / "nothing.toml")
     (tmp_path / "latin.toml").write_bytes('title = "é"'.encode("latin-1"))
     with pytest.raises(ValueError, match="is not in UTF-8"):
@@ -121,7 +128,9 @@ def test_defaults_are_written_out(tmp_path):
     text = as_toml(study)
     (tmp_path / "again.toml").write_text(text)
     assert read_study(tmp_path / "again.toml") == study
-    assert {"level = 0.95", "seeds = [0]", 'resize = "none"', "keep_responses = false"} <= set(text.splitlines())
+    assert {"level = 0.95", "seeds = [0]", 'resize = "none"', "keep_responses = false"} <= set(
+        text.splitlines()
+    )
 
 
 def test_a_broken_module_of_the_user(tmp_path):
@@ -131,16 +140,26 @@ def test_a_broken_module_of_the_user(tmp_path):
     path = written(
         tmp_path,
         ('model = "extraction:FilterBank"', 'model = "broken_module:Mine"'),
-        ('measure = "analysis.alignment:cka"', 'measure = "wrong_module:f"'),
+        ('measure = "analysis.measures.alignment:cka"', 'measure = "wrong_module:f"'),
     )
-    with pytest.raises(StudyError, match="it needs the module 'nothing_of_this_name', which is not there") as raised:
+    with pytest.raises(
+        StudyError, match="it needs the module 'nothing_of_this_name', which is not there"
+    ) as raised:
         read_study(path)
     assert "SyntaxError" in str(raised.value)
 
 
-@given(st.lists(st.sampled_from(["a = 1", "[t.u]", '[t."v w"]', "b = { c = 2 }", "# x = 3", "d = [", "  4,", "]", ""]), max_size=12))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a = 1", "[t.u]", '[t."v w"]', "b = { c = 2 }", "# x = 3", "d = [", "  4,", "]", ""]
+        ),
+        max_size=12,
+    )
+)
 def test_lines_never_fail(parts):
-    """Any key has a line within the file, that of the table around it where its own is not known."""
+    """Any key has a line within the file, that of the table around it where its own is not
+    known."""
     text = "\n".join(parts)
     for path in [(), ("a",), ("t", "u", "a"), ("t", "v w", "b", "c"), ("nothing", "at", "all")]:
         assert 1 <= Lines(text).of(path) <= max(1, len(parts))
@@ -152,4 +171,12 @@ def test_lines_of_keys():
     assert numbered[lines.of(("models", "linear", "learns_from"))] == 'learns_from = "digits"'
     assert numbered[lines.of(("images", "digits", "per_class"))] == "per_class = 4"
     assert numbered[lines.of(("models", "pixels", "parameters", "grid"))].startswith("parameters")
-    assert np.all(np.diff([lines.of((section,)) for section in ("images", "models", "transformations", "measures", "figures")]) > 0)
+    assert np.all(
+        np.diff(
+            [
+                lines.of((section,))
+                for section in ("images", "models", "transformations", "measures", "figures")
+            ]
+        )
+        > 0
+    )

@@ -1,4 +1,5 @@
-"""Studies as they are run: twice, killed, resumed, on one process and on two, with something of the user's own."""
+"""Studies as they are run: twice, killed, resumed, on one process and on two, with something of the
+user's own."""
 
 import json
 import os
@@ -13,15 +14,15 @@ import pytest
 import xarray as xr
 from small_study import contents, written
 
-from analysis.features import Interrupted
-from analysis.responses import responses
-from analysis.study import open_results, read_study, run_study
-from analysis.study.cells import cells_of
-from analysis.study.finishing import FigureError
-from analysis.study.keys import fingerprint
-from analysis.study.objects import Places, build_images
-from analysis.study.running import FailedCellsError
-from analysis.study.work import Bench, Work
+from hmax_cnn.analysis.commands.features import Interrupted
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.study import open_results, read_study, run_study
+from hmax_cnn.analysis.study.cells import cells_of
+from hmax_cnn.analysis.study.outputs import FigureError
+from hmax_cnn.analysis.study.fingerprints import fingerprint
+from hmax_cnn.analysis.study.building import Places, build_images
+from hmax_cnn.analysis.study.running import FailedCellsError
+from hmax_cnn.analysis.study.bench import Bench, Work
 
 N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
 SLOW = '''
@@ -49,15 +50,29 @@ def test_what_it_leaves(ran):
     assert (done.n_cells, done.n_made) == (N_CELLS, N_CELLS)
     names = {path.relative_to(out).as_posix() for path in done.files}
     assert {"study.toml", "report.html", "manifest.json", "methods.txt", "references.bib"} <= names
-    assert {f"figures/{name}.{ending}" for name in ("invariance", "accuracy") for ending in ("pdf", "svg", "png", "csv", "txt")} <= names
-    assert {"tables/similarity.csv", "tables/accuracy.layer_label_predicted.csv", "tables/not_significant_or_undefined.csv"} <= names
+    assert {
+        f"figures/{name}.{ending}"
+        for name in ("invariance", "accuracy")
+        for ending in ("pdf", "svg", "png", "csv", "txt")
+    } <= names
+    assert {
+        "tables/similarity.csv",
+        "tables/accuracy.layer_label_predicted.csv",
+        "tables/not_significant_or_undefined.csv",
+    } <= names
     assert "results/alignment/pixels~filters/shapes/seed0.nc" in names
     assert "models/linear-seed0.npz" not in names  # it is learned in folds only
     assert not (out / "responses").exists()
     manifest = json.loads((out / "manifest.json").read_text())
     assert set(manifest["sha256"]) == names - {"manifest.json"}
-    assert manifest["images"]["shapes"] == {"n": 6, "shape": [32, 32], "sha256": manifest["images"]["shapes"]["sha256"]}
-    assert set(manifest["seconds"]["cells"]) == {str(cell) for cell in cells_of(read_study(out / "study.toml"))}
+    assert manifest["images"]["shapes"] == {
+        "n": 6,
+        "shape": [32, 32],
+        "sha256": manifest["images"]["shapes"]["sha256"],
+    }
+    assert set(manifest["seconds"]["cells"]) == {
+        str(cell) for cell in cells_of(read_study(out / "study.toml"))
+    }
     assert manifest["versions"]["numpy"] == np.__version__
 
 
@@ -66,17 +81,20 @@ def test_results_are_labelled(ran):
     _, out, _ = ran
     tree = open_results(out)
     found = tree["similarity/pixels/shapes/position/seed0"].to_dataset()
-    assert found.attrs["measured_by"] == "analysis.populations:population_similarity"
+    assert found.attrs["measured_by"] == "analysis.measures.populations:population_similarity"
     table = pd.read_csv(out / "tables" / "similarity.csv")
     assert set(table["model"]) == {"pixels", "classical filters"}
     for row in table.itertuples():
         with xr.open_dataset(out / row.file, engine="h5netcdf") as kept:
-            assert float(kept["value"].sel(layer=row.layer, shift=row.amount)) == pytest.approx(row.value)
+            assert float(kept["value"].sel(layer=row.layer, shift=row.amount)) == pytest.approx(
+                row.value
+            )
     assert (table.loc[table["amount"] == 0, "value"] > 0.999).all()
 
 
 def test_words(ran):
-    """Captions have n, method, seeds and literature; methods name every model, set, transformation and measure."""
+    """Captions have n, method, seeds and literature; methods name every model, set, transformation
+    and measure."""
     _, out, _ = ran
     caption = (out / "figures" / "accuracy.txt").read_text()
     assert "Wilson's intervals of 95 %" in caption
@@ -114,7 +132,8 @@ def test_as_run_again(ran, tmp_path):
 
 
 def test_killed_three_times_and_resumed(tmp_path):
-    """SIGKILL at random places, then --resume: nothing half-written, and in the end the same bytes as a run that nobody disturbed."""
+    """SIGKILL at random places, then --resume: nothing half-written, and in the end the same bytes
+    as a run that nobody disturbed."""
     (tmp_path / "slow_measure.py").write_text(SLOW)
     slow = """[measures.slow]
 measure = "slow_measure:slow"
@@ -140,7 +159,7 @@ per_class = 2
     command = [
         sys.executable,
         "-m",
-        "analysis.command_line",
+        "analysis.commands.main",
         "study",
         "run",
         str(path),
@@ -154,7 +173,11 @@ per_class = 2
     for n_cells, jobs in ((1, "2"), (3, "1"), (5, "1")):
         process = subprocess.Popen([*command, jobs], start_new_session=True, stderr=subprocess.PIPE)
         deadline = time.monotonic() + 60
-        while len(list((tmp_path / "killed").glob("results/**/seed*.nc"))) < n_cells and time.monotonic() < deadline and process.poll() is None:
+        while (
+            len(list((tmp_path / "killed").glob("results/**/seed*.nc"))) < n_cells
+            and time.monotonic() < deadline
+            and process.poll() is None
+        ):
             time.sleep(0.02)
         time.sleep(chance.uniform(0, 0.3))
         os.killpg(process.pid, signal.SIGKILL)
@@ -169,17 +192,32 @@ per_class = 2
 
 
 def test_interrupted_by_hand(tmp_path):
-    """Ctrl-C ends with status 130 and says what is kept and how to go on; going on makes only the rest."""
+    """Ctrl-C ends with status 130 and says what is kept and how to go on; going on makes only the
+    rest."""
     (tmp_path / "slow_measure.py").write_text(SLOW)
     path = written(
         tmp_path,
-        ("analysis.populations:population_similarity", "slow_measure:slow"),
+        ("analysis.measures.populations:population_similarity", "slow_measure:slow"),
         ("units = 20", "units = 20\nseeds = [0, 1, 2]"),
         ('[figures.invariance]\nfigure = "invariance"\nmeasures = ["similarity"]\n', ""),
     )
-    command = [sys.executable, "-m", "analysis.command_line", "study", "run", str(path), "--output", str(tmp_path / "out"), "--jobs", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "analysis.commands.main",
+        "study",
+        "run",
+        str(path),
+        "--output",
+        str(tmp_path / "out"),
+        "--jobs",
+        "1",
+    ]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while not list((tmp_path / "out").glob("results/**/seed*.nc")) and time.monotonic() < deadline:
@@ -197,26 +235,39 @@ def test_interrupted_by_hand(tmp_path):
 
 
 def test_only_what_changed_is_made_again(tmp_path):
-    """A resumed study keeps cells of the same things: a changed measure, model or module is made again, a measure that is gone is taken away."""
+    """A resumed study keeps cells of the same things: a changed measure, model or module is made
+    again, a measure that is gone is taken away."""
     (tmp_path / "own_measure.py").write_text(SLOW)
-    path = written(tmp_path, ("analysis.alignment:cka", "own_measure:slow"))
+    path = written(tmp_path, ("analysis.measures.alignment:cka", "own_measure:slow"))
     assert run_study(path, tmp_path / "out", jobs=1, progress=False).n_made == 6
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 0
-    written(tmp_path, ("analysis.alignment:cka", "own_measure:slow"), ("n_folds = 2", "n_folds = 3"))
+    written(
+        tmp_path,
+        ("analysis.measures.alignment:cka", "own_measure:slow"),
+        ("n_folds = 2", "n_folds = 3"),
+    )
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
     (tmp_path / "own_measure.py").write_text(SLOW.replace("0.2", "0.01"))
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
-    gone = '[measures.alignment]\nmeasure = "analysis.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = ["shapes"]\n'
+    gone = (
+        '[measures.alignment]\nmeasure = "analysis.measures.alignment:cka"\nmodels = ["pixels", '
+        '"filters"]\nimages = ["shapes"]\n'
+    )
     written(tmp_path, (gone, ""), ("n_folds = 2", "n_folds = 3"), ("[8, 8]", "[4, 4]"))
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
-    assert not (tmp_path / "out" / "results" / "alignment").exists() or not list((tmp_path / "out" / "results" / "alignment").rglob("*.nc"))
+    assert not (tmp_path / "out" / "results" / "alignment").exists() or not list(
+        (tmp_path / "out" / "results" / "alignment").rglob("*.nc")
+    )
     assert not (tmp_path / "out" / "tables" / "alignment.csv").exists()
 
 
 def test_folders_that_are_not_ours(ran, tmp_path):
     """Nothing is written over: a folder with something in it needs --resume, and a study in it."""
     path, out, _ = ran
-    with pytest.raises(FileExistsError, match=r"is not empty. Add --resume to go on with the study in it, or give another folder"):
+    with pytest.raises(
+        FileExistsError,
+        match=r"is not empty. Add --resume to go on with the study in it, or give another folder",
+    ):
         run_study(path, out, progress=False)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("mine")
@@ -234,11 +285,15 @@ def fails(responses):
 
 
 def test_a_cell_that_fails(tmp_path):
-    """The others are made and kept; the reason is told once, with the cells; mended, only they are made."""
+    """The others are made and kept; the reason is told once, with the cells; mended, only they are
+    made."""
     (tmp_path / "failing.py").write_text(FAILS)
-    path = written(tmp_path, ("analysis.populations:population_similarity", "failing:fails"))
+    path = written(
+        tmp_path, ("analysis.measures.populations:population_similarity", "failing:fails")
+    )
     with pytest.raises(
-        FailedCellsError, match=r"2 of 7 cells failed:\n  similarity/pixels/shapes/position/seed0, similarity/filters.*to its taste"
+        FailedCellsError,
+        match=r"2 of 7 cells failed:\n  similarity/pixels/shapes/position/seed0, similarity/filters.*to its taste",
     ) as raised:
         run_study(path, tmp_path / "out", jobs=1, progress=False)
     assert "The other 5 are kept" in str(raised.value)
@@ -249,9 +304,18 @@ def test_a_cell_that_fails(tmp_path):
 def test_a_figure_that_fails(tmp_path):
     """Everything else is there all the same, and the figure is named."""
     path = written(tmp_path, ('figure = "invariance"', 'figure = "confusion"'))
-    with pytest.raises(FigureError, match=r"The figure 'invariance' .confusion. cannot be drawn: ValueError: it takes a"):
+    with pytest.raises(
+        FigureError,
+        match=r"The figure 'invariance' .confusion. cannot be drawn: ValueError: it takes a",
+    ):
         run_study(path, tmp_path / "out", jobs=1, progress=False)
-    assert {path.name for path in (tmp_path / "out").rglob("*")} >= {"similarity.csv", "accuracy.pdf", "report.html", "manifest.json", "methods.txt"}
+    assert {path.name for path in (tmp_path / "out").rglob("*")} >= {
+        "similarity.csv",
+        "accuracy.pdf",
+        "report.html",
+        "manifest.json",
+        "methods.txt",
+    }
 
 
 OWN = {
@@ -270,7 +334,7 @@ class Squares(FeatureExtractor):
         self.power, self.layer, self.image_shape, self.device = power, layer, image_shape, device
         self.batch_memory, self.n_threads, self.progress = batch_memory, n_threads, progress
 
-    def _learn(self, images, labels):
+    def learn(self, images, labels):
         pass
 
     def _forward(self, retina, wanted):
@@ -296,14 +360,24 @@ def ranges(table, width="single", colours=None):
 
 
 def test_own_model_measure_and_figure(tmp_path):
-    """Three small files beside the study take part, on other processes, too; nothing of ours is edited."""
+    """Three small files beside the study take part, on other processes, too; nothing of ours is
+    edited."""
     for name, text in OWN.items():
         (tmp_path / name).write_text(text)
     path = written(
         tmp_path,
-        ('model = "extraction:FilterBank"', 'model = "my_model:Squares"\nparameters = { power = 3 }'),
-        ('measure = "analysis.alignment:cka"', 'measure = "my_measure:range_of"\nparameters = { factor = 2.0 }'),
-        ('figure = "accuracy"\nmeasures = ["accuracy"]', 'figure = "my_figure:ranges"\nmeasures = ["alignment"]'),
+        (
+            'model = "extraction:FilterBank"',
+            'model = "my_model:Squares"\nparameters = { power = 3 }',
+        ),
+        (
+            'measure = "analysis.measures.alignment:cka"',
+            'measure = "my_measure:range_of"\nparameters = { factor = 2.0 }',
+        ),
+        (
+            'figure = "accuracy"\nmeasures = ["accuracy"]',
+            'figure = "my_figure:ranges"\nmeasures = ["alignment"]',
+        ),
     )
     run_study(path, tmp_path / "out", jobs=2, progress=False)
     table = pd.read_csv(tmp_path / "out" / "tables" / "alignment.csv")
@@ -316,20 +390,31 @@ def test_own_model_measure_and_figure(tmp_path):
 def test_several_seeds(tmp_path):
     """Every cell is made for each seed; weights and units differ, images do not."""
     path = written(
-        tmp_path, ("units = 20", "units = 20\nseeds = [0, 1]"), ('models = ["pixels", "filters"]\nimages = ["shapes"]\n\n', 'images = ["digits"]\n\n')
+        tmp_path,
+        ("units = 20", "units = 20\nseeds = [0, 1]"),
+        ('models = ["pixels", "filters"]\nimages = ["shapes"]\n\n', 'images = ["digits"]\n\n'),
     )
     run_study(path, tmp_path / "out", jobs=1, progress=False)
     table = pd.read_csv(tmp_path / "out" / "tables" / "accuracy.csv")
     assert table.groupby("model")["seed"].apply(list).tolist() == [[0, 1], [0, 1]]
     assert "Student's t over 2 seeds" in (tmp_path / "out" / "figures" / "accuracy.txt").read_text()
-    models = [(tmp_path / "out" / "models" / f"linear-seed{seed}.npz").read_bytes() for seed in (0, 1)]
+    models = [
+        (tmp_path / "out" / "models" / f"linear-seed{seed}.npz").read_bytes() for seed in (0, 1)
+    ]
     assert models[0] != models[1]
-    assert "linear-seed1.npz" in json.loads((tmp_path / "out" / "manifest.json").read_text())["models"]["linear"]["1"]["made_from"]
+    assert (
+        "linear-seed1.npz"
+        in json.loads((tmp_path / "out" / "manifest.json").read_text())["models"]["linear"]["1"][
+            "made_from"
+        ]
+    )
 
 
 def test_interrupted_before_anything(tmp_path, monkeypatch):
     """Ctrl-C while images are read is told as such."""
-    monkeypatch.setattr("analysis.study.running.fingerprint", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        "analysis.study.running.fingerprint", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(Interrupted, match="before anything was computed"):
         run_study(written(tmp_path), tmp_path / "out", jobs=1, progress=False)
 
@@ -345,27 +430,34 @@ def reads(responses, table):
 
 
 def test_files_and_imported_modules_count(tmp_path):
-    """A cell is made again when a file in its parameters, or a module that its module imports, has changed; so it is in one process, too."""
+    """A cell is made again when a file in its parameters, or a module that its module imports, has
+    changed; so it is in one process, too."""
     (tmp_path / "reading_measure.py").write_text(READS)
     (tmp_path / "the_other.py").write_text("FACTOR = 1\n")
     (tmp_path / "number.txt").write_text("7")
     own = 'measure = "reading_measure:reads"\nparameters = { table = "number.txt" }'
-    path = written(tmp_path, ('measure = "analysis.alignment:cka"', own))
+    path = written(tmp_path, ('measure = "analysis.measures.alignment:cka"', own))
 
     def run(resume=True):
         done = run_study(path, tmp_path / "out", resume=resume, jobs=1, progress=False)
-        return done.n_made, pd.read_csv(tmp_path / "out" / "tables" / "alignment.csv")["value"].tolist()
+        return done.n_made, pd.read_csv(tmp_path / "out" / "tables" / "alignment.csv")[
+            "value"
+        ].tolist()
 
     assert run(False) == (6, [7.0, 7.0])
     (tmp_path / "number.txt").write_text("8")
     assert run() == (2, [8.0, 8.0])
     (tmp_path / "the_other.py").write_text("FACTOR = 10\n")
     assert run() == (2, [80.0, 80.0])
-    assert {path.name for path in (tmp_path / "out" / "code").iterdir()} == {"reading_measure.py", "the_other.py"}
+    assert {path.name for path in (tmp_path / "out" / "code").iterdir()} == {
+        "reading_measure.py",
+        "the_other.py",
+    }
 
 
 def test_what_an_index_says_counts(tmp_path):
-    """Angles are no pixels, but they are what a view is: changed in the index, the cell is made again."""
+    """Angles are no pixels, but they are what a view is: changed in the index, the cell is made
+    again."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -380,8 +472,17 @@ def test_what_an_index_says_counts(tmp_path):
     turned = 'views = { object = "label", angle = "angle" }'
     path = written(
         tmp_path,
-        ('source = "data.stimuli:fourier_shapes"\nparameters = { screen = [32, 32], n_shapes = 6, sizes = [16] }', 'source = "index.csv"'),
-        ('transformation = "data.transformations:shift"\nvalues = [-4, 0, 4]\nunit = "pixels"', turned),
+        (
+            (
+                'source = "data.stimuli:fourier_shapes"\nparameters = { screen = [32, 32], '
+                "n_shapes = 6, sizes = [16] }"
+            ),
+            'source = "index.csv"',
+        ),
+        (
+            'transformation = "data.transformations:shift"\nvalues = [-4, 0, 4]\nunit = "pixels"',
+            turned,
+        ),
     )
     index({0: 0, 30: 30, 60: 60})
     assert run_study(path, tmp_path / "out", jobs=1, progress=False).n_made == N_CELLS
@@ -389,13 +490,16 @@ def test_what_an_index_says_counts(tmp_path):
     index({0: 0, 30: 60, 60: 30})
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2 + 3
     after = pd.read_csv(tmp_path / "out" / "tables" / "similarity.csv")
-    assert after.loc[after["amount"] == 60, "value"].tolist() == pytest.approx(before.loc[before["amount"] == 30, "value"].tolist(), abs=1e-12)
+    assert after.loc[after["amount"] == 60, "value"].tolist() == pytest.approx(
+        before.loc[before["amount"] == 30, "value"].tolist(), abs=1e-12
+    )
 
 
 def test_responses_are_those_of_the_units_asked_for(tmp_path):
-    """What two measures share is collected once, and each gets its own units: the very responses that it would have got alone."""
+    """What two measures share is collected once, and each gets its own units: the very responses
+    that it would have got alone."""
     other = """[measures.other]
-measure = "analysis.invariance:separability"
+measure = "analysis.measures.invariance:separability"
 models = ["filters"]
 images = ["shapes"]
 transformations = ["position"]
@@ -407,7 +511,15 @@ units = "centre"
     done = run_study(path, tmp_path / "out", jobs=1, progress=False)
     assert done.n_made == N_CELLS + 1
     places = Places(tmp_path)
-    work = Work(study, places, tmp_path / "by_hand", {name: fingerprint(build_images(table, places), name) for name, table in study.images.items()})
+    work = Work(
+        study,
+        places,
+        tmp_path / "by_hand",
+        {
+            name: fingerprint(build_images(table, places), name)
+            for name, table in study.images.items()
+        },
+    )
     bench = Bench(work, "filters", 0)
     for cell in cells_of(study):
         if cell.models == ("filters",) and cell.transformation:
@@ -423,49 +535,92 @@ def test_damaged_files_are_made_again(tmp_path):
     path = written(tmp_path)
     run_study(path, tmp_path / "out", jobs=1, progress=False)
     kept = contents(tmp_path / "out")
-    for number, name in enumerate(sorted(name for name in kept if name.startswith("results/similarity"))):
+    for number, name in enumerate(
+        sorted(name for name in kept if name.startswith("results/similarity"))
+    ):
         damaged = bytearray(kept[name])
-        damaged[: 600 if number else len(damaged) // 2] = b"\0" * (600 if number else len(damaged) // 2)
+        damaged[: 600 if number else len(damaged) // 2] = b"\0" * (
+            600 if number else len(damaged) // 2
+        )
         (tmp_path / "out" / name).write_bytes(damaged)
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
     assert contents(tmp_path / "out") == kept
 
 
 def test_what_is_the_users_stays(tmp_path):
-    """Files that the study did not write are left alone, hidden ones too; another study's folder is not taken over."""
+    """Files that the study did not write are left alone, hidden ones too; another study's folder is
+    not taken over."""
     path = written(tmp_path)
     run_study(path, tmp_path / "out", jobs=1, progress=False)
-    mine = [tmp_path / "out" / name for name in ("tables/notes.csv", "figures/mine.png", ".git-blame-ignore-revs", "results/own.nc")]
+    mine = [
+        tmp_path / "out" / name
+        for name in (
+            "tables/notes.csv",
+            "figures/mine.png",
+            ".git-blame-ignore-revs",
+            "results/own.nc",
+        )
+    ]
     for file in mine:
         file.write_text("mine")
     for _ in range(2):
         run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False)
         assert all(file.read_text() == "mine" for file in mine)
-    renamed = [(f"[measures.{old}]", f"[measures.{new}]") for old, new in (("similarity", "a"), ("accuracy", "b"), ("alignment", "c"))]
-    drawn = [(f'measures = ["{old}"]', f'measures = ["{new}"]') for old, new in (("similarity", "a"), ("accuracy", "b"))]
+    renamed = [
+        (f"[measures.{old}]", f"[measures.{new}]")
+        for old, new in (("similarity", "a"), ("accuracy", "b"), ("alignment", "c"))
+    ]
+    drawn = [
+        (f'measures = ["{old}"]', f'measures = ["{new}"]')
+        for old, new in (("similarity", "a"), ("accuracy", "b"))
+    ]
     other = written(tmp_path, *renamed, *drawn, name="other.toml")
-    with pytest.raises(FileExistsError, match="holds another study: none of its cells is in this one"):
+    with pytest.raises(
+        FileExistsError, match="holds another study: none of its cells is in this one"
+    ):
         run_study(other, tmp_path / "out", resume=True, jobs=1, progress=False)
     assert (tmp_path / "out" / "results" / "similarity").is_dir()
 
 
 def test_test_images_are_not_learned_ones(tmp_path):
-    """Of a set with a split a model learns from the training images: readouts of the others keep what it has learned, and nobody is warned."""
+    """Of a set with a split a model learns from the training images: readouts of the others keep
+    what it has learned, and nobody is warned."""
     from PIL import Image
 
-    from data import digits
+    from hmax_cnn.data import digits
 
     pictures = digits().framed("stretch:16x16").subset(np.arange(60))
     for name, picture in zip(pictures.names, pictures.source, strict=True):
         Image.fromarray(np.asarray(picture)).save(tmp_path / f"{name}.png")
     sides = ["train", "test"] * 30
-    lines = [f"{name}.png,{label},{side}" for name, label, side in zip(pictures.names, pictures.labels, sides, strict=True)]
+    lines = [
+        f"{name}.png,{label},{side}"
+        for name, label, side in zip(pictures.names, pictures.labels, sides, strict=True)
+    ]
     (tmp_path / "index.csv").write_text("\n".join(["path,label,split", *lines]) + "\n")
-    given = '[images.all]\nsource = "index.csv"\n\n[images.unseen]\nsource = "index.csv"\nsplit = "test"\n\n[models.pixels]'
-    alignment = 'measure = "analysis.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = ["shapes"]'
-    retrieval = 'measure = "analysis.learning_curves:retrieval"\nmodels = ["linear"]\nimages = ["unseen"]'
-    shown = ('images = ["digits"]\nmodels = ["pixels", "linear"]', 'images = ["all"]\nmodels = ["linear"]')
-    path = written(tmp_path, ("[models.pixels]", given), ('learns_from = "digits"', 'learns_from = "all"'), shown, (alignment, retrieval))
+    given = (
+        '[images.all]\nsource = "index.csv"\n\n[images.unseen]\nsource = "index.csv"\nsplit = '
+        '"test"\n\n[models.pixels]'
+    )
+    alignment = (
+        'measure = "analysis.measures.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = '
+        '["shapes"]'
+    )
+    retrieval = (
+        'measure = "analysis.measures.learning_curves:retrieval"\nmodels = ["linear"]\nimages = '
+        '["unseen"]'
+    )
+    shown = (
+        'images = ["digits"]\nmodels = ["pixels", "linear"]',
+        'images = ["all"]\nmodels = ["linear"]',
+    )
+    path = written(
+        tmp_path,
+        ("[models.pixels]", given),
+        ('learns_from = "digits"', 'learns_from = "all"'),
+        shown,
+        (alignment, retrieval),
+    )
     done = run_study(path, tmp_path / "out", jobs=1, progress=False)
     assert not any("learned from" in warning for warning in done.warnings)
     accuracy = open_results(tmp_path / "out")["accuracy/linear/all/seed0"]
@@ -474,12 +629,25 @@ def test_test_images_are_not_learned_ones(tmp_path):
 
 
 def test_images_that_a_model_has_learned_from(tmp_path):
-    """Learned images under another name are learned images: readouts learn anew, and measures of responses with labels are warned of."""
-    same = '[images.again]\nsource = "digits"\nresize = "stretch:16x16"\nper_class = 3\n\n[models.pixels]'
-    alignment = 'measure = "analysis.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = ["shapes"]'
-    retrieval = 'measure = "analysis.learning_curves:retrieval"\nmodels = ["linear"]\nimages = ["again"]'
+    """Learned images under another name are learned images: readouts learn anew, and measures of
+    responses with labels are warned of."""
+    same = (
+        '[images.again]\nsource = "digits"\nresize = "stretch:16x16"\nper_class = '
+        "3\n\n[models.pixels]"
+    )
+    alignment = (
+        'measure = "analysis.measures.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = '
+        '["shapes"]'
+    )
+    retrieval = (
+        'measure = "analysis.measures.learning_curves:retrieval"\nmodels = ["linear"]\nimages = '
+        '["again"]'
+    )
     shown = ('images = ["digits"]\nmodels', 'images = ["again"]\nmodels')
     path = written(tmp_path, ("[models.pixels]", same), shown, (alignment, retrieval))
     done = run_study(path, tmp_path / "out", jobs=1, progress=False)
     assert open_results(tmp_path / "out")["accuracy/linear/again/seed0"].attrs["learned_anew"] == 1
-    assert any("'alignment' shows 'linear, learned' images of 'again' that it has learned from" in warning for warning in done.warnings)
+    assert any(
+        "'alignment' shows 'linear, learned' images of 'again' that it has learned from" in warning
+        for warning in done.warnings
+    )

@@ -1,0 +1,300 @@
+"""Features of many images, written for the programs that read them: .npz, .csv, .nc and
+.svmlight."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sklearn.datasets import dump_svmlight_file
+from tqdm.auto import tqdm
+
+from hmax_cnn.data import Dataset
+from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.files import read_npz, written_whole
+
+_AT_ONCE = 64  # images between two places where Ctrl-C keeps what is done
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features with everything that is known of their rows and columns.
+
+    Attributes
+    ----------
+    values : float32 array of shape (n_images, n_units)
+    images : sequence of str
+        Name of each image.
+    labels : array of str of shape (n_images,), or None
+    split : array of str of shape (n_images,), or None
+    units : pandas.DataFrame
+        One row per unit: `unit` (its name), layer, band, feature, y, x, field_size and labels.
+    attributes : dict
+        Model, parameters, how images were brought to size, versions.
+    """
+
+    values: np.ndarray
+    images: list[str]
+    labels: np.ndarray | None
+    split: np.ndarray | None
+    units: pd.DataFrame
+    attributes: dict[str, str]
+
+    def to_xarray(self) -> xr.DataArray:
+        """dims (image, unit) with plain one-dimensional coordinates."""
+        coords: dict[str, Any] = {"image": self.images}
+        coords |= {
+            name: ("image", column)
+            for name, column in (("label", self.labels), ("split", self.split))
+            if column is not None
+        }
+        coords |= {
+            str(name): (
+                "unit",
+                self.units[name].to_numpy(
+                    str if self.units[name].dtype.kind not in "iufb" else None
+                ),
+            )
+            for name in self.units
+        }
+        return xr.DataArray(
+            self.values,
+            dims=("image", "unit"),
+            coords=coords,
+            name="response",
+            attrs=self.attributes,
+        )
+
+
+class Interrupted(Exception):  # noqa: N818 - an event, not an error
+    """Work was interrupted; the text says what was kept and how to go on."""
+
+
+def extract(
+    model: FeatureExtractor, dataset: Dataset, output: Path, progress: bool | None = None
+) -> Features:
+    """Features of every image; what is learned, is learned from the training images where there is
+    a split.
+
+    Interrupted with Ctrl-C, finished blocks of 64 images are kept beside `output` and found again
+    by the same call, if the model, the files and their contents are the same.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C, after what is done was written.
+    """
+    attributes, partial, key = describe(model, dataset), partial_of(output), _key(model, dataset)
+    repeatable = model.get_params(deep=False).get("random_state", 0) is not None
+    if repeatable:
+        rows = _resumed(partial, key)
+    else:
+        rows = []
+    n_done = sum(map(len, rows))
+    learns = model.__sklearn_tags__().requires_fit
+    if dataset.split is not None:
+        in_training = np.flatnonzero(dataset.split == "train")
+    else:
+        in_training = np.arange(len(dataset))
+    learnt_from = dataset.subset(in_training if learns and len(in_training) else slice(1))
+    model.fit(learnt_from, learnt_from.labels)
+    with tqdm(
+        total=len(dataset),
+        initial=n_done,
+        unit="image",
+        desc="Extracting",
+        delay=2,
+        disable=None if progress is None else not progress,
+    ) as bar:
+        try:
+            while n_done < len(dataset):
+                some = dataset.subset(slice(n_done, n_done + _AT_ONCE))
+                rows.append(model.transform(some))
+                n_done += len(some)
+                bar.update(len(some))
+        except KeyboardInterrupt:
+            if not rows:
+                msg = "Interrupted before the first images were done; nothing was kept."
+                raise Interrupted(msg) from None
+            with written_whole(partial) as temporary, temporary.open("wb") as file:
+                np.savez(file, features=np.concatenate(rows), key=np.array(key))
+            msg = (
+                f"Interrupted: {n_done} of {len(dataset)} images are kept in {partial}. Run the "
+                "same command again to go on from there."
+            )
+            raise Interrupted(msg) from None
+    units = model.units(dataset[0].shape)
+    return Features(
+        np.concatenate(rows), list(dataset.names), dataset.labels, dataset.split, units, attributes
+    )
+
+
+def partial_of(output: Path) -> Path:
+    """Where an interrupted run keeps what is done."""
+    return output.with_name(f".{output.name}.partial.npz")
+
+
+def _key(model: FeatureExtractor, dataset: Dataset) -> str:
+    """What must be the same for an interrupted run to go on: parameters, files they name, and every
+    image's file as it is."""
+    parameters = {
+        name: value
+        for name, value in model.get_params(deep=False).items()
+        if name not in _WITHOUT_EFFECT
+    }
+    named = [
+        Path(value)
+        for value in parameters.values()
+        if isinstance(value, str | os.PathLike) and Path(value).is_file()
+    ]
+    digest = hashlib.sha256(
+        repr([describe(model, dataset), _content(parameters), list(dataset.names)]).encode()
+    )
+    for item in [*named, *dataset.source]:
+        if isinstance(item, Path):
+            state = item.stat()
+        else:
+            state = None
+        digest.update(
+            repr((item.resolve(), state.st_size, state.st_mtime_ns)).encode()
+            if state
+            else np.ascontiguousarray(item).tobytes()
+        )
+    return digest.hexdigest()
+
+
+def _content(parameters: dict[str, Any]) -> str:
+    """What is in the parameters, modules with their weights included; what cannot be told (a
+    lambda) is like nothing before."""
+    try:
+        return str(joblib.hash(parameters))
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return secrets.token_hex()
+
+
+def _resumed(partial: Path, key: str) -> list[np.ndarray]:
+    """What an interrupted run of the same model over the same images left."""
+    if not partial.is_file():
+        return []
+    kept = read_npz(partial)
+    if str(kept["key"]) == key:
+        return [kept["features"]]
+    return []
+
+
+def describe(model: FeatureExtractor, dataset: Dataset) -> dict[str, str]:
+    """What made the features, as text."""
+    parameters = {
+        name: repr(value)
+        for name, value in model.get_params(deep=False).items()
+        if value is not None and name not in _WITHOUT_EFFECT
+    }
+    return {
+        "model": model.path(),
+        "parameters": json.dumps(parameters),
+        "resize": dataset.framing.rule,
+        "background": dataset.background or "",
+        "resampling": "bicubic, antialiased (Pillow), before colour becomes luminance",
+        "skipped": json.dumps(dataset.skipped),
+        "versions": ", ".join(
+            f"{name} {version(name)}" for name in ("hmax-cnn", "numpy", "scipy", "pillow")
+        ),
+    }
+
+
+_WITHOUT_EFFECT = ("batch_memory", "n_threads", "progress", "device")
+
+
+def write(features: Features, output: Path) -> list[Path]:
+    """Write features by the ending of the name; returns what was written.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the ending is not one of these, or the file cannot be written; nothing half-written is
+        left.
+    """
+    with written_whole(output) as temporary:
+        WRITERS[ending(output)](features, temporary)
+    if ending(output) != ".svmlight":
+        return [output]
+    beside = output.with_name(f"{output.name}.csv")
+    with written_whole(beside) as temporary:
+        _rows(features).to_csv(temporary, index=False)
+    return [output, beside]
+
+
+def ending(output: Path) -> str:
+    """The ending of a name, if features can be written under it."""
+    if output.suffix not in WRITERS:
+        msg = f"--output must end in one of {', '.join(WRITERS)}, got {output.name!r}."
+        raise ValueError(msg)
+    return output.suffix
+
+
+def _rows(features: Features) -> pd.DataFrame:
+    table = pd.DataFrame({"image": features.images})
+    for name, column in (("label", features.labels), ("split", features.split)):
+        if column is not None:
+            table[name] = column
+    return table
+
+
+def _write_npz(features: Features, path: Path) -> None:
+    arrays: dict[str, Any] = {
+        "features": features.values,
+        "images": np.array(features.images),
+        "units": features.units["unit"].to_numpy(str),
+    }
+    arrays |= {
+        name: column
+        for name, column in (("labels", features.labels), ("split", features.split))
+        if column is not None
+    }
+    with path.open("wb") as file:
+        np.savez_compressed(file, attributes=np.array(json.dumps(features.attributes)), **arrays)
+
+
+def _write_csv(features: Features, path: Path) -> None:
+    table = pd.concat(
+        [_rows(features), pd.DataFrame(features.values, columns=features.units["unit"])], axis=1
+    )
+    table.to_csv(path, index=False, float_format="%.9g")
+
+
+def _write_nc(features: Features, path: Path) -> None:
+    path.write_bytes(
+        features.to_xarray().to_netcdf(engine="h5netcdf")
+    )  # made in memory: HDF5 cannot report a full disk cleanly
+
+
+def _write_svmlight(features: Features, path: Path) -> None:
+    if features.labels is not None:
+        classes, codes = np.unique(features.labels, return_inverse=True)
+    else:
+        classes, codes = ([], np.zeros(len(features.images), int))
+    comment = (
+        f"labels: {json.dumps({int(i): str(name) for i, name in enumerate(classes)})}\nunits: "
+        f"{' '.join(features.units['unit'])}"
+    )
+    dump_svmlight_file(features.values, codes, str(path), comment=comment)
+
+
+WRITERS: dict[str, Callable[[Features, Path], None]] = {
+    ".npz": _write_npz,
+    ".csv": _write_csv,
+    ".nc": _write_nc,
+    ".svmlight": _write_svmlight,
+}

@@ -1,0 +1,129 @@
+"""A training from images to weights, with its curves, and what it is worth on images not trained
+on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from .features import Interrupted
+from ..figures.curves import curves
+from ..figures.pictures import pictures
+from ..figures.style import save
+from hmax_cnn.cnn import Augmentation, DivergenceError
+from hmax_cnn.data import Dataset
+from hmax_cnn.extraction import FeatureExtractor
+
+
+@dataclass
+class Trained:
+    """What a training gave.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row: epochs, images, loss and accuracy on training images, accuracy on test images with
+        Wilson's 95 % interval.
+    written : list of Path
+    """
+
+    table: pd.DataFrame
+    written: list[Path]
+
+
+def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output: Path) -> Trained:
+    """Train on the training images of a dataset, test on the others, and write weights, curves and
+    an example of the augmentation.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, or the model's weights cannot be written.
+    Interrupted
+        After Ctrl-C; what is done is kept beside `output`.
+    """
+    if not hasattr(model, "write") or not hasattr(model, "predict"):
+        msg = f"{type(model).__name__} has no weights to write. Use --model cnn:CNN."
+        raise ValueError(msg)
+    if dataset.labels is None:
+        msg = (
+            "The dataset has no labels: give a folder per class, an index with a column `label`, "
+            "or a labelled set."
+        )
+        raise ValueError(msg)
+    training, test = _split(dataset, test)
+    checkpoint = output.with_name(f".{output.stem}.partial.safetensors")
+    if model.checkpoint is None:
+        model.set_params(checkpoint=checkpoint)
+    try:
+        model.fit(training, training.labels)
+    except KeyboardInterrupt:
+        kept = f"what was done is in {model.checkpoint}. The same command goes on from there."
+        msg = f"Interrupted: {kept if Path(model.checkpoint).exists() else 'nothing was done yet.'}"
+        raise Interrupted(msg) from None
+    except DivergenceError:
+        checkpoint.unlink(missing_ok=True)  # of no use: the remedy is another training
+        raise
+    if model.history_.empty:
+        msg = "Nothing was trained: `epochs` is 0. Set epochs to train, also from given weights."
+        raise ValueError(msg)
+    model.write(output)
+    checkpoint.unlink(missing_ok=True)
+    title = f"{model.architecture or 'lenet5'}, {len(training)} training images"
+    written = [
+        output,
+        *save(
+            curves(model.history_, title), output.with_name(f"{output.stem}_curves"), model.history_
+        ),
+    ]
+    if model.augmentation is not None:
+        written += _augmented(
+            training,
+            Augmentation.of(model.augmentation),
+            output.with_name(f"{output.stem}_augmentation"),
+        )
+    last = model.history_.iloc[-1]
+    row = {
+        "epochs": int(last["epoch"]),
+        "images": len(training),
+        "loss": round(last["loss"], 4),
+        "accuracy": round(last["accuracy"], 4),
+    }
+    if test is not None:
+        n_right = int((model.predict(test) == test.labels).sum())
+        low, high = binomtest(n_right, len(test)).proportion_ci(method="wilson")
+        row |= {
+            "n_test": len(test),
+            "test_accuracy": round(n_right / len(test), 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+        }
+    return Trained(pd.DataFrame([row]), written)
+
+
+def _split(dataset: Dataset, test: Dataset | None) -> tuple[Dataset, Dataset | None]:
+    """Images to train on, and images to test on where there are any."""
+    if dataset.split is None or set(dataset.split) != {"train", "test"}:
+        return dataset, test
+    training = dataset.subset(np.flatnonzero(dataset.split == "train"))
+    return training, test if test is not None else dataset.subset(
+        np.flatnonzero(dataset.split == "test")
+    )
+
+
+def _augmented(dataset: Dataset, augmentation: Augmentation, stem: Path) -> list[Path]:
+    """Six training images, each with five random changes."""
+    chosen = [
+        dataset[int(i)] for i in np.linspace(0, len(dataset) - 1, min(6, len(dataset))).astype(int)
+    ]
+    rng = np.random.default_rng(0)
+    changed = [np.clip(augmentation.apply(np.stack([image] * 5), rng), 0, 255) for image in chosen]
+    rows = [[image, *others] for image, others in zip(chosen, changed, strict=True)]
+    figure = pictures(
+        rows, title="Training images (left) and random changes of them", scale="row", width="single"
+    )
+    return save(figure, stem, pd.DataFrame([vars(augmentation)]))

@@ -1,0 +1,1 @@
+"""What is known from the literature: cortical areas, and the papers that are cited."""

@@ -1,0 +1,1 @@
+"""Measures: what is asked of models, one file for each kind."""

@@ -1,0 +1,213 @@
+"""Alignment of populations: centred kernel alignment and Procrustes similarity between layers.
+
+Intervals are by half-samples of images (drawn without replacement): a bootstrap would draw images
+twice, and an image is always like itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from scipy.spatial.distance import pdist, squareform
+from tqdm.auto import tqdm
+
+from ..results import DEFAULT, FLAT, Definition, Resampling, needs
+from ..responses import by_layer
+from ..statistics import half_samples
+
+KERNELS = ("linear", "rbf")
+
+
+@needs("no transformation")
+def cka(
+    a: xr.DataArray,
+    b: xr.DataArray,
+    kernel: str = "linear",
+    debiased: bool = True,
+    width: float = 1.0,
+    resampling: Resampling = DEFAULT,
+) -> xr.Dataset:
+    """Centred kernel alignment between every layer of one model and every layer of another.
+
+    Parameters
+    ----------
+    a, b : xarray.DataArray
+        Responses, dims (image, unit), to the same images in the same order; at least four.
+    kernel : {'linear', 'rbf'}
+    debiased : bool
+        Use the unbiased estimate of the dependence: 0 on average for independent responses, where
+        the usual one nears 1 when there are more units than images.
+    width : float
+        Of 'rbf', as a share of the median distance between images.
+    resampling : Resampling
+        Intervals are by half-samples of images; the biased form grows as images become fewer, so
+        its interval is for orientation only.
+
+    Returns
+    -------
+    xarray.Dataset
+        `value`, `low`, `high` of dims (layer_a, layer_b); undefined for layers that do not vary.
+
+    References
+    ----------
+    Kornblith, Norouzi, Lee & Hinton, "Similarity of neural network representations revisited", ICML
+    2019. Song, Smola, Gretton, Bedo & Borgwardt, "Feature selection via dependence maximization",
+    JMLR 2012 (HSIC_1).
+    """
+    if kernel not in KERNELS:
+        msg = f"`kernel` must be one of {', '.join(map(repr, KERNELS))}, got {kernel!r}."
+        raise ValueError(msg)
+    name = f"CKA, {kernel}, {'debiased' if debiased else 'biased'}"
+    formula = "HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L))" + (
+        ", HSIC_1 of Song et al." if debiased else ""
+    )
+    if debiased:
+        hsic = _hsic_unbiased
+    else:
+        hsic = _hsic_biased
+
+    def of(k: np.ndarray, m: np.ndarray) -> float:
+        own = hsic(k, k), hsic(m, m)
+        if min(own) > 0:
+            return hsic(k, m) / np.sqrt(own[0] * own[1])
+        return np.nan
+
+    return _aligned(
+        a,
+        b,
+        lambda values: _kernel(values, kernel, width),
+        of,
+        Definition(name, formula, "Kornblith et al., ICML 2019"),
+        resampling,
+    )
+
+
+@needs("no transformation")
+def procrustes(a: xr.DataArray, b: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
+    """How well one population can be rotated onto another, after both are centred and scaled to the
+    same size.
+
+    Parameters
+    ----------
+    a, b, resampling
+        As in `cka`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `value`, `low`, `high` of dims (layer_a, layer_b): the nuclear norm of X'Y, 1 for the same
+        up to a rotation. With more units than images it is high for independent responses as well:
+        compare with a control. The squared Procrustes distance is 2 (1 - value).
+
+    References
+    ----------
+    Williams, Kunz, Kornblith & Linderman, "Generalized shape metrics on neural representations",
+    NeurIPS 2021.
+    """
+
+    def of(k: np.ndarray, m: np.ndarray) -> float:
+        one, other = _root(_centred(k)), _root(_centred(m))
+        sizes = np.linalg.norm(one), np.linalg.norm(other)
+        if min(sizes) > 0:
+            return float(
+                np.linalg.svd(one.T @ other, compute_uv=False).sum() / (sizes[0] * sizes[1])
+            )
+        return np.nan
+
+    definition = Definition(
+        "Procrustes similarity",
+        "|X'Y|_* / (|X|_F |Y|_F), columns centred",
+        "Williams et al., NeurIPS 2021",
+    )
+    return _aligned(a, b, lambda values: _kernel(values, "linear", 1.0), of, definition, resampling)
+
+
+def _aligned(
+    a: xr.DataArray,
+    b: xr.DataArray,
+    kernel: Callable[[np.ndarray], np.ndarray],
+    of: Callable[[np.ndarray, np.ndarray], float],
+    definition: Definition,
+    resampling: Resampling,
+) -> xr.Dataset:
+    """A comparison of Gram matrices, for every pair of layers."""
+    for name, given in (("a", a), ("b", b)):
+        if given.dims != ("image", "unit") or len(given) < 4:
+            msg = (
+                f"`{name}` must have the dims (image, unit) and at least four images, got "
+                f"{dict(given.sizes)}."
+            )
+            raise ValueError(msg)
+    if len(a) != len(b):
+        msg = f"`a` and `b` must be responses to the same images, got {len(a)} and {len(b)}."
+        raise ValueError(msg)
+    ours, others = (
+        {name: kernel(given.values[:, units].astype(float)) for name, units in by_layer(given)}
+        for given in (a, b)
+    )
+    value, low, high = (np.full((len(ours), len(others)), np.nan) for _ in range(3))
+    for row, k in enumerate(
+        tqdm(ours.values(), desc=definition.name, unit="layer", delay=2, disable=None)
+    ):
+        for column, m in enumerate(others.values()):
+            value[row, column] = of(k, m)
+            low[row, column], high[row, column] = half_samples(
+                lambda drawn, k=k, m=m: of(k[np.ix_(drawn, drawn)], m[np.ix_(drawn, drawn)]),
+                len(k),
+                resampling.n_resamples,
+                resampling.level,
+                resampling.random_state,
+            )
+    dims = ("layer_a", "layer_b")
+    data = {"value": (dims, value), "low": (dims, low), "high": (dims, high)}
+    known = {
+        "model_a": a.attrs.get("model", ""),
+        "model_b": b.attrs.get("model", ""),
+        "n_images": len(a),
+    }
+    made = resampling.attributes() | {"resampled_over": "images, half-samples"}
+    return xr.Dataset(data, coords={"layer_a": list(ours), "layer_b": list(others)}).assign_attrs(
+        definition.attributes() | known | made
+    )
+
+
+def _kernel(values: np.ndarray, kernel: str, width: float) -> np.ndarray:
+    """Similarities of images; zeros where no unit varies."""
+    centred = values - values.mean(axis=0)
+    if np.abs(centred).max(initial=0) <= FLAT * np.abs(values).max(initial=0):
+        return np.zeros((len(values), len(values)))
+    if kernel == "linear":
+        return centred @ centred.T
+    squares = squareform(pdist(values, "sqeuclidean"))
+    reach = (width**2) * np.median(squares[np.triu_indices(len(values), 1)])
+    if reach > 0:
+        return np.exp(-squares / (2 * reach))
+    return np.zeros_like(squares)
+
+
+def _centred(kernel: np.ndarray) -> np.ndarray:
+    return kernel - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None] + kernel.mean()
+
+
+def _hsic_biased(k: np.ndarray, m: np.ndarray) -> float:
+    return float((_centred(k) * _centred(m)).sum())
+
+
+def _hsic_unbiased(k: np.ndarray, m: np.ndarray) -> float:
+    """Song et al. 2012, equation 5."""
+    n = len(k)
+    k, m = (values - np.diag(np.diag(values)) for values in (k, m))
+    product = (
+        (k * m).sum()
+        + k.sum() * m.sum() / ((n - 1) * (n - 2))
+        - 2 * (k.sum(axis=0) @ m.sum(axis=0)) / (n - 2)
+    )
+    return float(product / (n * (n - 3)))
+
+
+def _root(gram: np.ndarray) -> np.ndarray:
+    """X, up to a rotation, of X X'."""
+    values, vectors = np.linalg.eigh(gram)
+    return vectors * np.sqrt(np.maximum(values, 0))

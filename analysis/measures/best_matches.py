@@ -1,0 +1,88 @@
+"""HMAX's winners: which patch of which image a C2 unit answered to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..results import Definition, needs
+from hmax_cnn.extraction import FeatureExtractor
+
+
+@needs("no transformation")
+def best_matches(
+    model: FeatureExtractor, images: Any, n_images: int = 3, n_matches: int = 4
+) -> xr.Dataset:
+    """The patches of pictures that come closest to prototypes, one prototype of each size.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+        With winners: HMAX.
+    images : sequence
+        Of one size; the first `n_images` are looked at.
+    n_images, n_matches : int
+        Pictures, and prototypes in each: of every n-th size the one whose best match in this
+        picture is closest, as a share of the prototype's own length (blank prototypes fit
+        anywhere).
+
+    Returns
+    -------
+    xarray.Dataset
+        Along (picture, match) `unit`, `response`, and the rectangle `top`, `left`, `bottom`,
+        `right` in pixels, the last two one past the end; `luminance` of dims (picture, y, x).
+
+    Raises
+    ------
+    TypeError
+        If the model has no winners.
+    """
+    if not hasattr(model, "winners"):
+        msg = f"`model` must know which patch won, as hmax:HMAX does, got {model.path()}."
+        raise TypeError(msg)
+    shown = [np.asarray(images[index]) for index in range(min(n_images, len(images)))]
+    if hasattr(model, "prototypes_"):
+        fitted = model
+    else:
+        fitted = model.fit(shown[:1])
+    found, patches = fitted.winners(shown), fitted.prototypes_.patches
+    sizes = list(patches)[:: max(1, len(patches) // n_matches)][:n_matches]
+    rows = []
+    for picture in range(len(shown)):
+        for size in sizes:
+            names = [f"c2_p{size:02d}_{index:03d}" for index in range(len(patches[size]))]
+            lengths = np.linalg.norm(patches[size].reshape(len(names), -1), axis=1)
+            apart = found["response"].isel(image=picture).sel(unit=names).values / np.maximum(
+                lengths, 1e-3
+            )
+            if fitted.get_params()["tuning"] in (None, "distance"):
+                closest = apart.argmin()
+            else:
+                closest = apart.argmax()
+            rows.append(found.isel(image=picture).sel(unit=names[int(closest)]))
+    shape = (len(shown), len(sizes))
+    data: dict[str, Any] = {
+        name: (("picture", "match"), np.array([row[name].item() for row in rows]).reshape(shape))
+        for name in ("unit", "response", "top", "left", "bottom", "right")
+    }
+    luminance = np.stack(
+        [image @ np.array([0.299, 0.587, 0.114]) if image.ndim == 3 else image for image in shown]
+    ).astype(np.float32)
+    data["luminance"] = (("picture", "y", "x"), luminance)
+    names = [str(name) for name in getattr(images, "names", range(len(images)))[: len(shown)]]
+    coords = {
+        "picture": names,
+        "match": np.arange(len(sizes)),
+        "y": np.arange(luminance.shape[1]),
+        "x": np.arange(luminance.shape[2]),
+    }
+    definition = Definition(
+        "best matches",
+        "place of the C2 unit's best match in C1",
+        "Serre et al., PAMI 2007",
+        "pixels",
+    )
+    known = {"n_images": len(shown), "model": model.path(), "parameters": repr(model)}
+    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known)

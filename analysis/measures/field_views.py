@@ -1,0 +1,118 @@
+"""Receptive fields over the picture: of one unit of each layer what it claims to see, what moves
+it, and what a probe finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..results import Definition, Resampling, needs
+from .receptive_fields import central_units, claimed_fields, effective_fields, mapped_fields
+from hmax_cnn.extraction import FeatureExtractor
+
+
+@needs("no transformation")
+def field_views(
+    model: FeatureExtractor,
+    images: Any,
+    layers: Sequence[str] | None = None,
+    n_images: int = 8,
+    probe_size: int | None = None,
+    random_state: int = 0,
+) -> xr.Dataset:
+    """Claimed, effective and mapped field of a unit in the middle of each layer.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+        With gradients.
+    images : sequence
+        Of one size; effective fields are means over the first `n_images`, and the first is the
+        picture to draw over.
+    layers : sequence of str or None
+        None is all.
+    n_images : int
+    probe_size : int or None
+        Side of the light and dark squares of mapped fields, in pixels; None is a sixteenth of the
+        image.
+    random_state : int
+        Of the choice among units in the middle.
+
+    Returns
+    -------
+    xarray.Dataset
+        `weight` of dims (layer, way, y, x), ways 'effective' and 'mapped', each as a share of its
+        largest, undefined where nothing moves the unit; `top`, `left`, `bottom`, `right` of the
+        claimed field per layer, in pixels; `luminance` of dims (y, x), the picture; per layer
+        `unit`, `value`, `low` and `high` (the root of the area of the effective field, all three
+        the same).
+    """
+    shown = [np.asarray(images[index]) for index in range(min(n_images, len(images)))]
+    shape = tuple(int(n) for n in shown[0].shape[:2])
+    wanted = tuple(layers or model.layer_names)
+    units = central_units(model, shape, wanted, 1, random_state)
+    claimed = claimed_fields(model, shape, units).set_index("layer").loc[list(wanted)]
+    side = probe_size or max(1, min(shape) // 16)
+    ways = {
+        "effective": effective_fields(
+            model, shown, units, resampling=Resampling(0), progress=False
+        ),
+        "mapped": mapped_fields(model, shape, units, size=side, step=max(1, side // 2)),
+    }
+    rows = {str(layer): row for row, layer in enumerate(ways["effective"]["layer"].values)}
+    order = [rows[layer] for layer in wanted]
+    weight = np.stack(
+        [_on_pixels(found.isel(unit=order), shape) for found in ways.values()], axis=1
+    )
+    size = ways["effective"]["root_area"].values[order]
+    data: dict[str, Any] = {
+        "weight": (("layer", "way", "y", "x"), weight),
+        "luminance": (("y", "x"), _luminance(shown[0])),
+    }
+    data |= {
+        side: ("layer", claimed[side].to_numpy()) for side in ("top", "left", "bottom", "right")
+    }
+    data |= {
+        "unit": ("layer", claimed["unit"].to_numpy(str)),
+        "value": ("layer", size),
+        "low": ("layer", size),
+        "high": ("layer", size),
+    }
+    coords = {
+        "layer": list(wanted),
+        "way": list(ways),
+        "y": np.arange(shape[0]),
+        "x": np.arange(shape[1]),
+    }
+    definition = Definition(
+        "receptive fields three ways", "claimed: windows; effective: mean |gradient|; mapped: |response - blank|",
+        ("Araujo et al., Distill 2019; Luo et al., NeurIPS 2016; Jones & Palmer, J "
+"Neurophysiol 1987"), "pixels",
+    )  # fmt: skip
+    known = {
+        "n_images": len(shown),
+        "probe_size": side,
+        "model": model.path(),
+        "parameters": repr(model),
+    }
+    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known)
+
+
+def _on_pixels(found: xr.Dataset, shape: tuple[int, int]) -> np.ndarray:
+    """Fields on the grid of pixels, float32, each over its largest value."""
+    rows = np.abs(np.arange(shape[0])[:, None] - found["y"].values).argmin(axis=1)
+    columns = np.abs(np.arange(shape[1])[:, None] - found["x"].values).argmin(axis=1)
+    field = found["field"].values[:, rows][:, :, columns]
+    largest = field.max(axis=(1, 2), keepdims=True)
+    return np.where(largest > 0, field / np.where(largest > 0, largest, 1), np.nan).astype(
+        np.float32
+    )
+
+
+def _luminance(image: np.ndarray) -> np.ndarray:
+    return (image @ np.array([0.299, 0.587, 0.114]) if image.ndim == 3 else image).astype(
+        np.float32
+    )

@@ -1,0 +1,476 @@
+"""Tuning of single units to gratings: orientation, spatial frequency, phase, size, contrast and
+position.
+
+Every measure takes responses of dims (image, unit) to `data.stimuli`, as
+`analysis.responses.responses` labels them, and returns a dataset along `unit` with the median of
+each layer (`layer_<name>`, `_low`, `_high`; intervals over units). Where other parameters vary too,
+each unit's curve runs through its strongest response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.optimize import least_squares
+
+from .field_size import field_sizes
+from ..results import DEFAULT, FLAT, Definition, Resampling, described, needs, ratio, unit_coords
+from ..responses import by_layer, responses
+from ..statistics import interval, resampled
+from .tuning_curves import circular_width, curves_over, peak_of, responses_over, width_at
+from hmax_cnn.data.stimuli import Screen, gratings
+from hmax_cnn.extraction import FeatureExtractor
+
+_HALF, _ROOT = 0.5, 1 / np.sqrt(2)
+
+
+def grating_responses(
+    model: FeatureExtractor,
+    screen: Screen | Sequence[int],
+    layers: Sequence[str] | None = None,
+    units: Any = "centre",
+    n_orientations: int = 24,
+    frequencies: Sequence[float] | None = None,
+    n_phases: int = 8,
+) -> xr.DataArray:
+    """Responses to gratings that fill the screen, of every orientation, frequency and phase.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    screen : Screen or (int, int)
+    layers, units
+        As in `analysis.responses.choose_units`.
+    n_orientations : int
+        Evenly over 180 degrees.
+    frequencies : sequence of float or None
+        In cycles per pixel (or degree); None is 17 from 1/64 to 1/2.5 cycles per pixel.
+    n_phases : int
+        Evenly over 360 degrees.
+
+    Returns
+    -------
+    xarray.DataArray
+        dims (image, unit).
+    """
+    screen = Screen.of(screen)
+    if frequencies is None:
+        chosen = np.geomspace(1 / 64, 1 / 2.5, 17) / screen.pixel
+    else:
+        chosen = frequencies
+    angles = np.arange(n_orientations) * 180 / n_orientations
+    return responses(
+        model, gratings(screen, angles, chosen, np.arange(n_phases) * 360 / n_phases), layers, units
+    )
+
+
+@needs("no transformation")
+def orientation_tuning(
+    found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """Preferred orientation, bandwidths and circular variance.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of at least four evenly spaced orientations over 180 degrees.
+    phase : {'max', 'mean', 'f1'}
+        How phases become one number: the strongest response, their mean (F0), or the amplitude of
+        the first harmonic (F1).
+    baseline : float
+        The response that heights are measured from.
+    resampling : Resampling
+
+    Returns
+    -------
+    xarray.Dataset
+        `preferred` (degrees, of the vector sum), `bandwidth_half` and `bandwidth_071` (full width
+        at 1/2 and at 1/sqrt 2 of the height, degrees, linear interpolation; undefined where the
+        curve does not fall so low), `circular_variance`, and `curve` of dims (unit, orientation). A
+        unit whose curve is flat has no preferred orientation and no bandwidth, one whose vector sum
+        is zero no preferred orientation.
+
+    References
+    ----------
+    Ringach, Shapley & Hawken, "Orientation selectivity in macaque V1", J Neurosci 2002 (circular
+    variance, bandwidth at 1/sqrt 2). De Valois, Yund & Hepler, Vision Research 1982 (full width at
+    half height).
+    """
+    points, curves = curves_over(found, "orientation", phase)
+    spacing = np.diff(points)
+    if len(points) < 4 or not np.allclose(spacing, 180 / len(points)):
+        msg = (
+            "`found` must be to at least four orientations spaced evenly over 180 degrees, got "
+            f"{points.tolist()}."
+        )
+        raise ValueError(msg)
+    above = np.maximum(curves - baseline, 0)
+    flat = np.ptp(above, axis=1) <= FLAT * np.abs(curves).max(axis=1, initial=0)
+    vector = ratio(
+        (above * np.exp(2j * np.radians(points))).sum(axis=1), above.sum(axis=1).astype(complex)
+    )
+    values = {
+        "preferred": (
+            np.where(
+                flat | (np.abs(vector) <= FLAT), np.nan, np.degrees(np.angle(vector)) / 2 % 180
+            ),
+            "degrees",
+        ),
+        "bandwidth_half": (
+            np.array([circular_width(points, row, _HALF) for row in above]),
+            "degrees",
+        ),
+        "bandwidth_071": (
+            np.array([circular_width(points, row, _ROOT) for row in above]),
+            "degrees",
+        ),
+        "circular_variance": (np.where(np.isnan(vector), np.nan, 1 - np.abs(vector)), "1"),
+    }
+    definition = Definition(
+        "orientation tuning",
+        "1 - |sum r e^(2 i t)| / sum r; full widths at 1/2 and 1/sqrt 2",
+        "Ringach et al., J Neurosci 2002",
+    )
+    return _dataset(
+        found,
+        values,
+        definition,
+        resampling,
+        ("orientation", points, curves, "degrees"),
+        {"phase": phase, "baseline": baseline},
+    )
+
+
+@needs("no transformation")
+def frequency_tuning(
+    found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """Preferred spatial frequency, and the bandwidth in octaves.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of several frequencies.
+    phase, baseline, resampling
+        As in `orientation_tuning`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `preferred` (in the stimuli's unit, the peak of a parabola through the three highest points
+        in log frequency), `bandwidth_octaves`, log2(f_high / f_low) at half height (undefined where
+        one side does not fall so low), `curve`.
+
+    References
+    ----------
+    De Valois, Albrecht & Thorell, "Spatial frequency selectivity of cells in macaque visual
+    cortex", Vision Research 1982.
+    """
+    points, curves = curves_over(found, "frequency", phase)
+    units = str(found["stimulus_frequency"].attrs.get("units", "cycles per pixel"))
+    above = np.maximum(curves - baseline, 0)
+    octaves = np.log2(points)
+    values = {
+        "preferred": (np.array([2 ** peak_of(octaves, row) for row in above]), units),
+        "bandwidth_octaves": (
+            np.array([width_at(octaves, row, _HALF, int(row.argmax())) for row in above]),
+            "octaves",
+        ),
+    }
+    definition = Definition(
+        "spatial-frequency tuning",
+        "log2(f_high / f_low) at half height",
+        "De Valois et al., Vision Research 1982",
+    )
+    return _dataset(
+        found,
+        values,
+        definition,
+        resampling,
+        ("frequency", points, curves, units),
+        {"phase": phase, "baseline": baseline},
+    )
+
+
+@needs("no transformation")
+def phase_tuning(
+    found: xr.DataArray, rectified: bool = True, resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """F1 over F0 for a drifting grating: above 1 simple, below complex.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of at least three evenly spaced phases over 360 degrees.
+    rectified : bool
+        Whether negative responses count as silence, as those of a cell; where not, a response that
+        is symmetric about 0 has F0 = 0 and an infinite ratio.
+    resampling : Resampling
+
+    Returns
+    -------
+    xarray.Dataset
+        `f1`, `f0`, `f1_over_f0`, `simple` (1 or 0, NaN where undefined), `curve`. A half-rectified
+        sinusoid has pi / 2, a full-rectified one 0.
+
+    References
+    ----------
+    Skottun et al., "Classifying simple and complex cells on the basis of response modulation",
+    Vision Research 1991.
+    """
+    points, curves = curves_over(found, "phase", None)
+    if len(points) < 3 or not np.allclose(np.diff(points), 360 / len(points)):
+        msg = (
+            "`found` must be to at least three phases spaced evenly over 360 degrees, got "
+            f"{points.tolist()}."
+        )
+        raise ValueError(msg)
+    if rectified:
+        rates = np.maximum(curves, 0)
+    else:
+        rates = curves
+    f1 = 2 * np.abs((rates * np.exp(-1j * np.radians(points))).mean(axis=1))
+    f0 = rates.mean(axis=1)
+    size = FLAT * np.abs(curves).max(axis=1, initial=0)
+    f1, f0 = np.where(f1 > size, f1, 0.0), np.where(np.abs(f0) > size, f0, 0.0)
+    modulation = ratio(f1, np.abs(f0))
+    values = {
+        "f1": (f1, "response"),
+        "f0": (f0, "response"),
+        "f1_over_f0": (modulation, "1"),
+        "simple": (np.where(np.isnan(modulation), np.nan, modulation > 1), "1"),
+    }
+    definition = Definition(
+        "F1/F0",
+        "amplitude at the grating's temporal frequency over the mean",
+        "Skottun et al., Vision Research 1991",
+    )
+    return _dataset(
+        found,
+        values,
+        definition,
+        resampling,
+        ("phase", points, curves, "degrees"),
+        {"rectified": int(rectified)},
+    )
+
+
+@needs("no transformation")
+def size_tuning(
+    found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """Preferred diameter of a grating, and how far larger ones suppress.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of several diameters, centred on the units.
+    phase, resampling
+        As in `orientation_tuning`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `preferred` (the smallest diameter with at least 95 % of the strongest response),
+        `suppression` (1 - response to the largest over the strongest), `curve`.
+
+    References
+    ----------
+    Cavanaugh, Bair & Movshon, "Nature and interaction of signals from the receptive field center
+    and surround in macaque V1 neurons", J Neurophysiol 2002.
+    """
+    points, curves = curves_over(found, "diameter", phase)
+    units = str(found["stimulus_diameter"].attrs.get("units", "pixels"))
+    peaks = curves.max(axis=1)
+    driven = peaks > 0
+    values = {
+        "preferred": (
+            np.where(driven, points[(curves >= 0.95 * peaks[:, None]).argmax(axis=1)], np.nan),
+            units,
+        ),
+        "suppression": (
+            np.where(driven, 1 - curves[:, -1] / np.where(driven, peaks, 1), np.nan),
+            "1",
+        ),
+    }
+    definition = Definition(
+        "size tuning", "1 - r(largest) / r(strongest)", "Cavanaugh et al., J Neurophysiol 2002"
+    )
+    return _dataset(
+        found, values, definition, resampling, ("diameter", points, curves, units), {"phase": phase}
+    )
+
+
+@needs("no transformation")
+def contrast_tuning(
+    found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """Half-saturation contrast and steepness, from a fit of R c^n / (c^n + c50^n) + b.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to gratings of at least four contrasts.
+    phase, resampling
+        As in `orientation_tuning`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `c50`, `exponent`, `explained` (variance, of each curve), `curve`; undefined where the
+        response does not change with contrast, the fit ends at a bound, or half of its height is
+        reached beyond the contrasts shown.
+
+    References
+    ----------
+    Albrecht & Hamilton, "Striate cortex of monkey and cat: contrast response function", J
+    Neurophysiol 1982 (the hyperbolic ratio).
+    """
+    points, curves = curves_over(found, "contrast", phase)
+    if len(points) < 4:
+        msg = f"`found` must be to at least four contrasts, got {points.tolist()}."
+        raise ValueError(msg)
+    fits = np.array([_hyperbolic(points, row) for row in curves])
+    values = {name: (fits[:, i], "1") for i, name in enumerate(("c50", "exponent", "explained"))}
+    definition = Definition(
+        "contrast tuning", "R c^n / (c^n + c50^n) + b", "Albrecht & Hamilton, J Neurophysiol 1982"
+    )
+    return _dataset(
+        found, values, definition, resampling, ("contrast", points, curves, "1"), {"phase": phase}
+    )
+
+
+def _hyperbolic(contrast: np.ndarray, curve: np.ndarray) -> tuple[float, float, float]:
+    spread = np.ptp(curve)
+    if spread <= FLAT * np.abs(curve).max():
+        return np.nan, np.nan, np.nan
+    scaled = (curve - curve.min()) / spread
+
+    def hyperbola(
+        c: np.ndarray, top: float, half: float, exponent: float, floor: float
+    ) -> np.ndarray:
+        return top * c**exponent / (c**exponent + half**exponent) + floor
+
+    low, high = np.array([0, 1e-3, 0.1, -1]), np.array([20, 10, 20, 1])
+    found = least_squares(
+        lambda p: hyperbola(contrast, *p) - scaled,
+        (1, 0.3, 2, 0),
+        bounds=(low, high),
+        max_nfev=5000,
+    )
+    explained = float(1 - (found.fun**2).sum() / ((scaled - scaled.mean()) ** 2).sum())
+    half, exponent = found.x[1:3]
+    settled = (
+        found.success
+        and half <= contrast.max()
+        and (found.x[1:3] > 1.01 * low[1:3]).all()
+        and exponent < 0.99 * high[2]
+    )
+    if settled:
+        return (float(half), float(exponent), explained)
+    return (np.nan, np.nan, explained)
+
+
+@needs("no transformation")
+def position_tuning(
+    found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """Where on the screen a unit answers most, and how wide around it.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        Responses to the same stimuli at every place of a grid (`positions`).
+    phase, resampling
+        As in `orientation_tuning`.
+
+    Returns
+    -------
+    xarray.Dataset
+        `preferred_y`, `preferred_x`, and `width`, twice the root of the product of the standard
+        deviations of the response over places, above its least.
+    """
+    axes, grid = responses_over(found, ("y", "x"), phase)
+    units = str(found["stimulus_y"].attrs.get("units", "pixels"))
+    if min(map(len, axes)) < 2:
+        msg = (
+            f"`found` must be to at least two places down and two across, got {len(axes[0])} and "
+            f"{len(axes[1])}."
+        )
+        raise ValueError(msg)
+    if not all(np.allclose(np.diff(axis), np.diff(axis)[0]) for axis in axes):
+        msg = (
+            f"`found` must be to evenly spaced places, got y {axes[0].tolist()} and x "
+            f"{axes[1].tolist()}."
+        )
+        raise ValueError(msg)
+    pitch = float(np.diff(axes[0])[0]), float(np.diff(axes[1])[0])
+    sizes = [field_sizes(place - place.min(), pitch) for place in np.moveaxis(grid, -1, 0)]
+    best = grid.reshape(-1, grid.shape[-1]).argmax(axis=0)
+    flat = np.ptp(grid, axis=(0, 1)) <= FLAT * np.abs(grid).max(axis=(0, 1))
+    values = {
+        "preferred_y": (np.where(flat, np.nan, axes[0][best // grid.shape[1]]), units),
+        "preferred_x": (np.where(flat, np.nan, axes[1][best % grid.shape[1]]), units),
+        "width": (
+            np.where(
+                flat, np.nan, [2 * np.sqrt(size["sigma_y"] * size["sigma_x"]) for size in sizes]
+            ),
+            units,
+        ),
+    }
+    definition = Definition(
+        "position tuning", "2 sqrt(sigma_y sigma_x) of the response over places", "this package"
+    )
+    return _dataset(found, values, definition, resampling, None, {"phase": phase})
+
+
+def _dataset(
+    found: xr.DataArray,
+    values: Mapping[str, tuple[np.ndarray, str]],
+    definition: Definition,
+    resampling: Resampling,
+    curve: tuple[str, np.ndarray, np.ndarray, str] | None,
+    extra: Mapping[str, Any],
+) -> xr.Dataset:
+    """Values of units, the median of each layer with its interval over units, and the curves."""
+    data: dict[str, Any] = {
+        name: ("unit", value.astype(float), {"units": units})
+        for name, (value, units) in values.items()
+    }
+    layers = list(by_layer(found))
+    for name, (value, units) in values.items():
+        if name.startswith("preferred") and units == "degrees":  # angles have no median
+            continue
+        rows = []
+        for _, members in layers:
+            mine = value[members][np.isfinite(value[members])].astype(float)
+            if len(mine):
+                draws = resampled(
+                    lambda drawn, m=mine: np.median(m[drawn]),
+                    len(mine),
+                    resampling.n_resamples,
+                    resampling.random_state,
+                )
+            else:
+                draws = []
+            if len(draws):
+                low, high = interval(np.asarray(draws), resampling.level)
+            else:
+                low, high = (np.nan, np.nan)
+            rows.append(
+                (np.median(mine) if len(mine) else np.nan, float(low), float(high), len(mine))
+            )
+        for index, end in enumerate(("", "_low", "_high")):
+            data[f"layer_{name}{end}"] = ("layer", [row[index] for row in rows], {"units": units})
+        data[f"n_defined_{name}"] = ("layer", [row[3] for row in rows])
+    data["n_units"] = ("layer", [len(members) for _, members in layers])
+    coords = unit_coords(found)
+    if curve is not None:
+        axis, points, curves, units = curve
+        coords[f"stimulus_{axis}"] = (f"stimulus_{axis}", points, {"units": units})
+        data["curve"] = (("unit", f"stimulus_{axis}"), curves)
+    made = described(xr.Dataset(data, coords=coords), found, definition, resampling, extra)
+    return made.assign_attrs(resampled_over="units")

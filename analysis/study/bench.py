@@ -1,0 +1,502 @@
+"""The work of a study: fitting a model, collecting its responses once, and taking every measure of
+it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+import hmax_cnn.analysis.study.contract as asking
+from ..results import Resampling
+from ..naming import load
+from ..responses import choose_units, responses
+from .cells import Cell
+from .folder import KEY, Folder, digest, read_result, write_result
+from .fingerprints import Fingerprint, files_in, own_code
+from .building import OURS, Places, build_images, build_model, build_transformed, must_learn
+from .schema import Study
+from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.files import written_whole
+from hmax_cnn.hmax.prototypes import write_prototypes
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be made, and why."""
+
+    cell: Cell
+    text: str
+
+
+Wanted = tuple[
+    str, str, str | None
+]  # a model, images and a transformation whose responses are wanted
+_TAKEN = "taken_by_"  # which of the collected units a measure takes
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every process of a study knows.
+
+    Attributes
+    ----------
+    study : Study
+    places : Places
+    root : Path
+        The folder that results are written into.
+    fingerprints : dict from str to Fingerprint
+        Of the images, by name.
+    """
+
+    study: Study
+    places: Places
+    root: Path
+    fingerprints: dict[str, Fingerprint]
+
+    @property
+    def folder(self) -> Folder:
+        return Folder(self.root)
+
+    def path(self, cell: Cell) -> Path:
+        """Where a cell is kept."""
+        return self.folder.results / cell.path
+
+    def key(self, cell: Cell) -> str:
+        """All that a cell's numbers depend on, as a digest."""
+        study, measure = self.study, self.study.measures[cell.measure]
+        parts: list[Any] = [
+            version("hmax-cnn"),
+            study.units,
+            study.resamples,
+            study.level,
+            study.pixels_per_degree,
+            cell.seed,
+        ]
+        parts += [
+            measure.model_dump(include={"measure", "layers", "units", "parameters"}),
+            *self._behind(measure.measure, measure.parameters),
+        ]
+        parts += [part for model in cell.models for part in self.model_parts(model, cell.seed)]
+        return digest(*parts, *self.images_parts(cell.images, cell.transformation))
+
+    def model_parts(self, name: str, seed: int) -> list[Any]:
+        """All that a model depends on: parameters, the files that they name, what it learns from,
+        its code."""
+        table = self.study.models[name]
+        if table.learns_from:
+            taught = [self.fingerprints[table.learns_from].whole]
+        else:
+            taught = []
+        return [
+            table.model_dump(exclude={"label"}),
+            seed,
+            *taught,
+            *self._behind(table.model, table.parameters),
+        ]
+
+    def images_parts(self, images: str, change: str | None) -> list[Any]:
+        """All that what a model looks at depends on."""
+        if change is None:
+            table = None
+        else:
+            table = self.study.transformations[change]
+        if table is None or table.transformation is None:
+            behind = []
+        else:
+            behind = self._behind(table.transformation, table.parameters)
+        return [
+            self.fingerprints[images].whole,
+            None if table is None else table.model_dump(exclude={"label"}),
+            *behind,
+        ]
+
+    def _behind(self, path: str, parameters: dict[str, Any]) -> list[Path]:
+        """Files that parameters name, and modules of the user's own."""
+        return [*files_in(self.places.parameters(parameters)), *own_code(path, self.places)]
+
+    def layers(self, name: str) -> list[str] | None:
+        """All layers that any measure asks of a model; None is every one."""
+        table = self.study.models[name]
+        chosen = [
+            measure.layers.get(name) or table.layers
+            for measure in self.study.measures.values()
+            if measure.models is None or name in measure.models
+        ]
+        if None in chosen or not chosen:
+            return None
+        return list(dict.fromkeys(layer for layers in chosen for layer in layers or ()))
+
+    def has_learned(self, model: str, images: str) -> bool:
+        """Whether a model has learned from any of these images."""
+        teacher = self.study.models[model].learns_from
+        return teacher is not None and bool(
+            self.fingerprints[teacher].taught & self.fingerprints[images].every
+        )
+
+    def is_done(self, cell: Cell) -> bool:
+        """Whether a cell lies there, made of the same things."""
+        path = self.path(cell)
+        if not path.is_file():
+            return False
+        try:
+            return read_result(path).attrs.get(KEY) == self.key(cell)
+        except ValueError:
+            return False
+
+    def cells_done(self, cells: Iterable[Cell]) -> list[Cell]:
+        """Those of the cells that are done."""
+        return [cell for cell in cells if self.is_done(cell)]
+
+
+class Bench:
+    """One model with one seed, and what has been made of it: nothing is made before it is asked
+    for, and nothing twice.
+
+    Parameters
+    ----------
+    work : Work
+    name : str
+        Of the model.
+    seed : int
+    """
+
+    def __init__(self, work: Work, name: str, seed: int) -> None:
+        self.work, self.name, self.seed = work, name, seed
+        self.table, self.folder = work.study.models[name], work.folder
+        self.pictures: dict[tuple[str, str | None], Any] = {}
+
+    @cached_property
+    def unfitted(self) -> FeatureExtractor:
+        """The model as the file describes it: on one thread if that says no more, since sums over
+        threads differ in their last bits."""
+        model = build_model(self.table, self.work.places, self.seed)
+        takes = (
+            "n_threads" in model.get_params(deep=False) and "n_threads" not in self.table.parameters
+        )
+        if takes:
+            return model.set_params(n_threads=1)
+        return model
+
+    @cached_property
+    def model(self) -> FeatureExtractor:
+        """The model, fitted where it learns; what it learned is kept in `models/`, and where
+        training can go on, how far it is."""
+        if self.table.learns_from is None:
+            return self.unfitted
+        model, images = clone(self.unfitted), to_learn(self.images(self.table.learns_from))
+        if not must_learn(model, self.work.layers(self.name)):
+            return model.fit(images, images.labels)
+        self.folder.models.mkdir(exist_ok=True)
+        resumable = getattr(model, "checkpoint", "none") is None
+        made_from = digest(*self.work.model_parts(self.name, self.seed))[:16]
+        kept = self.folder.models / f".{self.name}.seed{self.seed}.{made_from}.checkpoint"
+        model.set_params(**({"checkpoint": kept} if resumable else {})).fit(images, images.labels)
+        model.set_params(**({"checkpoint": None} if resumable else {}))
+        self._keep(model)
+        return model
+
+    def _keep(self, model: FeatureExtractor) -> None:
+        """What was learned: weights that `weights` reads again, prototypes that `prototypes` does,
+        or plain arrays."""
+        stem = self.folder.models / f"{self.name}-seed{self.seed}"
+        if hasattr(model, "write"):
+            model.write(stem.with_name(f"{stem.name}.safetensors"))
+        elif hasattr(model, "prototypes_"):
+            write_prototypes(model.prototypes_, stem.with_name(f"{stem.name}.npz"))
+        else:
+            arrays = {
+                name: value
+                for name, value in vars(model).items()
+                if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype != object
+            }
+            arrays |= getattr(getattr(model, "learned_", None), "arrays", {})
+            with (
+                written_whole(stem.with_name(f"{stem.name}.npz")) as temporary,
+                temporary.open("wb") as file,
+            ):
+                np.savez(file, **arrays)
+
+    def images(self, name: str, change: str | None = None) -> Any:
+        """A set of images, as it is or transformed."""
+        if (name, change) not in self.pictures:
+            made = build_images(self.work.study.images[name], self.work.places)
+            if change is not None:
+                made = build_transformed(
+                    self.work.study.transformations[change], made, self.work.places
+                )
+            self.pictures[name, change] = made
+        return self.pictures[name, change]
+
+    def layers(self, measure: str) -> tuple[str, ...]:
+        """The layers that a measure is taken of."""
+        chosen = self.work.study.measures[measure].layers.get(self.name) or self.table.layers
+        return self.unfitted.wanted_layers(tuple(chosen or self.unfitted.layer_names))
+
+    def _units(self, measure: str, shape: Sequence[int]) -> dict[str, np.ndarray]:
+        units: Any = self.work.study.measures[measure].units or self.work.study.units
+        return choose_units(
+            self.model, shape, self.layers(measure), None if units == "all" else units, self.seed
+        )
+
+    def responses(self, cell: Cell) -> xr.DataArray:
+        """Responses of the units of a cell's measure, from those of the units of all measures on
+        these images, which are collected once."""
+        everything = self.collected(cell.images, cell.transformation)
+        return everything["response"].isel(
+            unit=np.flatnonzero(everything[f"{_TAKEN}{cell.measure}"].values)
+        )
+
+    def sharing(self, images: str, change: str | None) -> list[str]:
+        """The measures that take this model's responses to these images."""
+        found = []
+        for name, table in self.work.study.measures.items():
+            shares = (table.models is None or self.name in table.models) and (
+                table.images is None or images in table.images
+            )
+            if (
+                shares
+                and change in (table.transformations or [None])
+                and asking.wants_responses(load(table.measure))
+            ):
+                found.append(name)
+        return found
+
+    def union(
+        self, images: str, change: str | None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+        """Units that any measure needs of this model on these images, and those that each needs."""
+        shape = tuple(int(n) for n in self.images(images, change)[0].shape[:2])
+        each = {name: self._units(name, shape) for name in self.sharing(images, change)}
+        whole: dict[str, np.ndarray] = {}
+        for chosen in each.values():
+            for layer, units in chosen.items():
+                if layer in whole:
+                    whole[layer] = np.union1d(whole[layer], units)
+                else:
+                    whole[layer] = units
+        return {layer: whole[layer] for layer in self.unfitted.layer_names if layer in whole}, each
+
+    def collected(self, images: str, change: str | None) -> xr.Dataset:
+        """Responses to these images, from the folder where they are there, and which units each
+        measure takes."""
+        work, study = self.work, self.work.study
+        path = self.folder.responses / self.name / images / f"{change or '~'}.seed{self.seed}.nc"
+        asked = {
+            name: study.measures[name].model_dump(include={"layers", "units"})
+            for name in self.sharing(images, change)
+        }
+        key = digest(
+            version("hmax-cnn"),
+            asked,
+            study.units,
+            *work.model_parts(self.name, self.seed),
+            *work.images_parts(images, change),
+        )
+        kept = None
+        if path.is_file():
+            with suppress(ValueError):
+                kept = read_result(path)
+        if kept is None or kept.attrs.get(KEY) != key:
+            whole, each = self.union(images, change)
+            found = responses(self.model, self.images(images, change), units=whole)
+            found.attrs["parameters"] = self.described
+            taken = {
+                f"{_TAKEN}{name}": ("unit", _members(whole, chosen))
+                for name, chosen in each.items()
+            }
+            write_result(found.to_dataset().assign(taken).assign_attrs({KEY: key}), path)
+            kept = read_result(path)  # as it will be found by those who come later, to the last bit
+        return kept
+
+    @property
+    def described(self) -> str:
+        """The model's parameters as the file has them: full paths of a machine stay out of
+        results."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.table.parameters.items())
+
+
+def to_learn(images: Any) -> Any:
+    """The training images, where there is a split."""
+    split = getattr(images, "split", None)
+    if split is None:
+        return images
+    return images.subset(np.flatnonzero(split == "train"))
+
+
+def told(error: Exception) -> str:
+    """An error in one line, with its place where that is in a module of the user's own."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "site-packages" not in frame.filename
+    ]
+    ours = [
+        str(Path(found.__file__).parent)
+        for name in OURS
+        if (found := sys.modules.get(name)) is not None and found.__file__
+    ]
+    if frames and not frames[-1].filename.startswith(tuple(ours)):
+        place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+    else:
+        place = ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+def _members(whole: dict[str, np.ndarray], chosen: dict[str, np.ndarray]) -> np.ndarray:
+    """Which of all units are among the chosen ones."""
+    return np.concatenate(
+        [
+            np.isin(units, chosen[layer]) if layer in chosen else np.zeros(len(units), bool)
+            for layer, units in whole.items()
+        ]
+    )
+
+
+def run_cells(
+    work: Work, cells: Sequence[Cell], seed: int, collect: Sequence[Wanted] = ()
+) -> list[Failure]:
+    """Make the cells of one model (or of pairs) with one seed, each written when done; those that
+    fail are returned, the others are made.
+
+    `collect` are responses that pairs want later.
+    """
+    work.places.modules()
+    benches: dict[str, Bench] = {}
+    failures = []
+    for cell in cells:
+        started = perf_counter()
+        try:
+            with _noted() as said, threadpool_limits(1, "blas"):
+                for name in cell.models:
+                    benches.setdefault(name, Bench(work, name, seed))
+                result = _measured(work, cell, [benches[name] for name in cell.models])
+                write_result(result, work.path(cell))
+        except Exception as error:  # any measure of anyone: the other cells shall not be lost
+            failures.append(Failure(cell, told(error)))
+        else:
+            work.folder.note(
+                cell=str(cell), seconds=round(perf_counter() - started, 3), warnings=said
+            )
+    for name, images, change in collect:
+        with (
+            suppress(Exception),
+            _noted(),
+            threadpool_limits(1, "blas"),
+        ):  # what fails here, fails again and is told with its cell
+            benches.setdefault(name, Bench(work, name, seed)).collected(images, change)
+    return failures
+
+
+@contextmanager
+def _noted() -> Iterator[list[str]]:
+    """Warnings, as texts."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield said
+    said += sorted(
+        {
+            f"{warning.category.__name__}: {warning.message}"
+            for warning in caught
+            if not issubclass(warning.category, DeprecationWarning)
+        }
+    )
+
+
+def _measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
+    study, table = work.study, work.study.measures[cell.measure]
+    function = load(table.measure, "measure")
+    asked, bench, label = asking.asks(function), benches[0], cell.models[0]
+    given: dict[str, Any] = {
+        "resampling": Resampling(study.resamples, level=study.level, random_state=cell.seed),
+        "progress": False,
+    }
+    given |= {"random_state": cell.seed, "seed": cell.seed, "layers": bench.layers(cell.measure)}
+    if not (study.pixels_per_degree is None):
+        given |= {"pixels_per_degree": study.pixels_per_degree}
+    given |= {"refit": work.has_learned(cell.models[0], cell.images)}
+    if isinstance(table.units, int) and not asking.wants_responses(function):
+        given |= {"units": table.units}
+    if asking.is_pair(function):
+        given |= {"a": benches[0].responses(cell), "b": benches[-1].responses(cell)}
+    elif asked & set(asking.RESPONSES):
+        given |= dict.fromkeys(asking.RESPONSES, bench.responses(cell))
+    if asked & {"model", "models"}:
+        # what is learned anew in folds need not be learned before
+        if given["refit"] and "refit" in asked:
+            model = bench.unfitted
+        else:
+            model = bench.model
+        given |= {"model": model, "models": {label: model}}
+    images = bench.images(cell.images, cell.transformation)
+    given |= dict.fromkeys(asking.IMAGES, images)
+    if "image_shape" in asked:
+        given["image_shape"] = tuple(int(n) for n in images[0].shape[:2])
+    if "layers" in asked and asked & {"models"}:
+        given["layers"] = {label: given["layers"]}
+    looked = bool(asked & {*asking.RESPONSES, *asking.PAIR, *asking.IMAGES})
+    return _labelled(
+        asking.called(function, given, work.places.parameters(table.parameters)),
+        work,
+        cell,
+        bench,
+        looked,
+    )
+
+
+def _of_frame(frame: pd.DataFrame) -> xr.Dataset:
+    """A table as a dataset; what is neither number nor truth is kept as text."""
+    plain = frame.reset_index(drop=True).rename(columns=str)
+    for column in plain:
+        if not pd.api.types.is_numeric_dtype(plain[column]):
+            texts = [
+                "" if missing else str(value)
+                for value, missing in zip(plain[column], plain[column].isna(), strict=True)
+            ]
+            plain[column] = np.array(texts, dtype=object)
+    return xr.Dataset.from_dataframe(plain.rename_axis("row"))
+
+
+def _labelled(found: Any, work: Work, cell: Cell, bench: Bench, looked: bool) -> xr.Dataset:
+    """A result with what it is of; nothing that differs between machines or runs. `looked` is
+    whether it looked at the images."""
+    if isinstance(found, pd.DataFrame):
+        found = _of_frame(found)
+    if not isinstance(found, xr.Dataset):
+        msg = (
+            "a measure must return an xarray.Dataset or a pandas.DataFrame, got "
+            f"{type(found).__name__}."
+        )
+        raise TypeError(msg)
+    about: dict[str, Any] = {
+        "study_measure": cell.measure,
+        "study_model": cell.models[0],
+        "study_images": cell.images,
+        "study_seed": cell.seed,
+    }
+    if len(cell.models) > 1:
+        about |= {"study_model_b": cell.models[1]}
+    if not (cell.transformation is None):
+        about |= {"study_transformation": cell.transformation}
+    about |= {"measured_by": work.study.measures[cell.measure].measure, KEY: work.key(cell)}
+    if "parameters" in found.attrs:
+        about |= {"parameters": bench.described}
+    if "n_images" not in found.attrs and looked:
+        images = bench.images(cell.images, cell.transformation)
+        about["n_images"] = len(getattr(images, "names", images))
+    return found.assign_attrs(about)

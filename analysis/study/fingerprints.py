@@ -1,0 +1,130 @@
+"""What numbers depend on, as digests: images, files, modules of the user's own. A result is kept as
+long as its digest stays the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from modulefinder import ModuleFinder
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .building import OURS, Places
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Of a set of images.
+
+    Attributes
+    ----------
+    whole : str
+        Digest of images, names, labels, split and whatever else is known of each image.
+    every, taught : frozenset of str
+        Digest of each image, and of those that a model learns from: the training images, where
+        there is a split.
+    """
+
+    whole: str
+    every: frozenset[str]
+    taught: frozenset[str]
+
+
+def fingerprint(images: Any, name: str, progress: bool | None = None) -> Fingerprint:
+    """Reads every image, so that a bad one is known before anything runs."""
+    found, every = hashlib.sha256(), []
+    if progress is None:
+        shown = None
+    else:
+        shown = not progress
+    for index in tqdm(
+        range(len(images)),
+        desc=f"Reading {name}",
+        unit="image",
+        delay=2,
+        disable=shown,
+        leave=False,
+    ):
+        image = np.ascontiguousarray(images[index])
+        every.append(
+            hashlib.sha256(f"{image.shape}{image.dtype}".encode() + image.tobytes()).hexdigest()
+        )
+        found.update(every[-1].encode())
+    columns = dict(getattr(images, "columns", {})) | (
+        {} if not hasattr(images, "table") else dict(images.table)
+    )
+    for column in (
+        images.names,
+        getattr(images, "labels", None),
+        getattr(images, "split", None),
+        *columns,
+        *columns.values(),
+    ):
+        found.update(
+            repr(
+                column
+                if column is None or isinstance(column, str)
+                else [str(value) for value in column]
+            ).encode()
+        )
+    for known in (getattr(images, "units", None), getattr(images, "settings", None)):
+        found.update(repr(sorted(dict(known or {}).items())).encode())
+    split = getattr(images, "split", None)
+    if split is None:
+        taught = every
+    else:
+        taught = [one for one, side in zip(every, split, strict=True) if side == "train"]
+    return Fingerprint(found.hexdigest(), frozenset(every), frozenset(taught))
+
+
+def files_in(parameters: Any) -> Iterator[Path]:
+    """The files that parameters name, at any depth; texts are full paths by now."""
+    if isinstance(parameters, dict):
+        for value in parameters.values():
+            yield from files_in(value)
+    elif isinstance(parameters, list | tuple):
+        for value in parameters:
+            yield from files_in(value)
+    elif (
+        isinstance(parameters, str)
+        and ("/" in parameters or "\\" in parameters)
+        and os.path.isfile(parameters)
+    ):  # noqa: PTH113
+        yield Path(parameters)  # Path.is_file would raise on a text that is too long for a name
+
+
+def own_code(path: str, places: Places) -> list[Path]:
+    """Files of the user's own behind a path such as 'my_lab:mine': the module, and those of its
+    folder that it imports."""
+    module = path.partition(":")[0]
+    if module.partition(".")[0] in OURS:
+        return []
+    places.modules()
+    spec = find_spec(module)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return []
+    if "site-packages" in Path(spec.origin).parts:
+        return [Path(spec.origin)]
+    return _imported(
+        module, (str(places.beside), str(places.beside / "code"), str(Path.cwd())), spec.origin
+    )
+
+
+@lru_cache(maxsize=64)
+def _imported(module: str, roots: tuple[str, ...], origin: str) -> list[Path]:
+    finder = ModuleFinder(list(roots), excludes=list(OURS))
+    finder.import_hook(module)
+    found = [Path(one.__file__) for one in finder.modules.values() if one.__file__ is not None]
+    return sorted({Path(origin), *(file for file in found if "site-packages" not in file.parts)})
+
+
+def forget_code() -> None:
+    """Look again at what modules import: they may have been edited since."""
+    _imported.cache_clear()

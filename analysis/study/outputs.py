@@ -1,0 +1,375 @@
+"""Finishing a study's folder: tables, figures with captions, methods, manifest, report. Made from
+the results alone, so it can be done again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as FigureOf
+from tqdm.auto import tqdm
+
+import hmax_cnn.analysis.study.contract as asking
+from ..figures.style import colours_of, save
+from ..naming import load
+from .report import DOUBTFUL, write_report
+from .cells import Cell, cells_of
+from .wording import Made, caption, doubtful, methods
+from .folder import Folder, read_result, write_bytes, write_json, write_text
+from .fingerprints import own_code
+from .building import build_images
+from .reading import load_figure
+from .schema import Figure, Study
+from .bench import Work, told
+from ..figures.tables import LONGEST, MAIN, joined
+from hmax_cnn.extraction.files import written_whole
+
+_PACKAGES = (
+    "hmax-cnn",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "xarray",
+    "pandas",
+    "matplotlib",
+    "seaborn",
+    "pillow",
+    "h5netcdf",
+    "joblib",
+    "cupy-cuda12x",
+    "torch",
+)
+
+
+class FigureError(RuntimeError):
+    """A figure could not be drawn; results and tables are there."""
+
+
+def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str]:
+    """Write everything that follows from the results; returns the warnings that were given on the
+    way.
+
+    Raises
+    ------
+    FigureError
+        If a figure cannot be drawn.
+    """
+    study = work.study
+    made = [Made(cell, read_result(work.path(cell))) for cell in cells_of(study)]
+    for kind in (folder.tables, folder.figures):
+        kind.mkdir(exist_ok=True)
+    _keep_code(folder, work)
+    known = folder.written()
+    written = _tables(folder, study, made)
+    images = {name: build_images(table, work.places) for name, table in study.images.items()}
+    drawn_files, failed = _figures(folder, study, made, progress)
+    written += drawn_files
+    text, references = methods(study, work.places, made, images)
+    write_text(folder.methods, text)
+    write_text(folder.references, references)
+    for stale in known - set(written):
+        if stale.parent in (folder.tables, folder.figures):
+            stale.unlink(missing_ok=True)
+    if len(study.seeds) == 2:
+        few = [
+            (
+                "Two seeds give intervals with one degree of freedom, 12.7 standard errors: take "
+                "more."
+            )
+        ]
+    else:
+        few = []
+    warnings = sorted(
+        {*few}
+        | {warning for entry in _of_cells(work) for warning in entry.get("warnings", ())}
+        | set(_seen_before(work))
+    )
+    write_report(folder.root)
+    write_json(folder.manifest, _manifest(folder, work, images, warnings, written))
+    if failed:
+        raise FigureError(
+            "\n".join(
+                [
+                    *failed,
+                    "Everything else is there. Mend the study, and run it again with --resume.",
+                ]
+            )
+        )
+    return warnings
+
+
+def _keep_code(folder: Folder, work: Work) -> None:
+    """Copies of the modules of the user's own, so that the folder can be read, drawn from and run
+    again anywhere."""
+    roots = [work.places.beside / "code", work.places.beside, Path.cwd()]
+    for file in _own_files(work):
+        folder.code.mkdir(exist_ok=True)
+        inside = next(
+            (file.relative_to(root) for root in roots if file.is_relative_to(root)), Path(file.name)
+        )
+        (folder.code / inside).parent.mkdir(parents=True, exist_ok=True)
+        if (folder.code / inside).resolve() != file.resolve():
+            write_bytes(folder.code / inside, file.read_bytes())
+
+
+def _of_cells(work: Work) -> list[dict[str, Any]]:
+    """The last line of the log about each cell of the study."""
+    last = {entry["cell"]: entry for entry in work.folder.entries() if "cell" in entry}
+    return [last[str(cell)] for cell in cells_of(work.study) if str(cell) in last]
+
+
+def _seen_before(work: Work) -> Iterator[str]:
+    """Measures that need labels and show a model images that it has learned from, without teaching
+    it anew."""
+    for cell in cells_of(work.study):
+        function = load(work.study.measures[cell.measure].measure)
+        known = [model for model in cell.models if work.has_learned(model, cell.images)]
+        if known and "labels" in asking.needs(function) and "refit" not in asking.asks(function):
+            shows = (
+                f"{work.study.label('measures', cell.measure)!r} shows "
+                f"{work.study.label('models', known[0])!r} images of "
+            )
+            yield (
+                f"{shows}{work.study.label('images', cell.images)!r} that it has learned from: "
+                "use others, such as those of a test split."
+            )
+
+
+def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
+    """A CSV for each measure and kind of table, and one of what is in doubt."""
+    written, doubts = [], []
+    for measure in study.measures:
+        for name, table in tables_of(study, made, [measure]).items():
+            if len(table) > LONGEST or (name != MAIN and {"y", "x"} <= set(table)):
+                continue  # pixels stand beside the figures that show them, and in the results
+            if name == MAIN:
+                stem = measure
+            else:
+                stem = f"{measure}.{name.removesuffix('_table')}"
+            written.append(_csv(table, folder.tables / f"{stem}.csv"))
+            if name == MAIN:
+                doubts.append(doubtful(table))
+    columns = [
+        "measure",
+        "model",
+        "model_b",
+        "images",
+        "transformation",
+        "seed",
+        "layer",
+        "layer_a",
+        "layer_b",
+        "why",
+        "amount",
+        "unit_of_amount",
+        "value",
+        "low",
+        "high",
+    ]
+    if any(map(len, doubts)):
+        found = pd.concat([table for table in doubts if len(table)], ignore_index=True)
+    else:
+        found = pd.DataFrame(columns=["measure", "model", "why"])
+    return [
+        *written,
+        _csv(found[[column for column in columns if column in found]], folder.tables / DOUBTFUL),
+    ]
+
+
+def _csv(table: pd.DataFrame, path: Path) -> Path:
+    with written_whole(path) as temporary:
+        table.to_csv(temporary, index=False)
+    return path
+
+
+def tables_of(
+    study: Study, made: Sequence[Made], measures: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """The tidy tables of some measures, each row with what it is of, and the file that it is
+    from."""
+    return joined(
+        (
+            found.cell.columns(study) | {"file": f"results/{found.cell.path.as_posix()}"},
+            found.result.drop_vars("model", errors="ignore"),
+        )
+        for found in made
+        if found.cell.measure in measures
+    )
+
+
+def _figures(
+    folder: Folder, study: Study, made: Sequence[Made], progress: bool | None
+) -> tuple[list[Path], list[str]]:
+    """Files of the figures, and a sentence for each that cannot be drawn."""
+    written: list[Path] = []
+    failed: list[str] = []
+    if progress is None:
+        shown = None
+    else:
+        shown = not progress
+    for name, table in tqdm(
+        study.figures.items(), desc="Figures", unit="figure", delay=1, disable=shown
+    ):
+        mine = [found for found in made if is_chosen(found.cell, table)]
+        try:
+            figure, tables = drawn(study, name, mine)
+            files = save(figure, folder.figures / name, _slim(next(iter(tables.values()))))
+            files += [
+                _csv(_slim(other), folder.figures / f"{name}.{key.removesuffix('_table')}.csv")
+                for key, other in list(tables.items())[1:]
+            ]
+            files.append(
+                write_text(folder.figures / f"{name}.txt", caption(study, name, table, mine))
+            )
+        except Exception as error:  # any figure of anyone
+            failed.append(f"The figure {name!r} ({table.figure}) cannot be drawn: {told(error)}")
+            continue
+        written += files
+    return written, failed
+
+
+def _slim(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of pixels without what is the same, or said elsewhere, in each of its many rows."""
+    pixels = {"y", "x"} <= set(table)
+    if pixels:
+        return table.drop(columns=["file", "measure", "images"], errors="ignore")
+    return table
+
+
+def is_chosen(cell: Cell, table: Figure) -> bool:
+    """Whether a figure is of this cell."""
+    wanted = (
+        (table.models, cell.models),
+        (table.images, (cell.images,)),
+        (table.transformations, (cell.transformation,)),
+    )
+    return cell.measure in table.measures and all(
+        names is None or all(one in names for one in given) for names, given in wanted
+    )
+
+
+def drawn(
+    study: Study, name: str, made: Sequence[Made], width: str | float | None = None
+) -> tuple[Any, dict[str, pd.DataFrame]]:
+    """A figure of a study, and the tables that it is drawn from.
+
+    Raises
+    ------
+    ValueError
+        If the results have no such table.
+    """
+    table = study.figures[name]
+    function = load_figure(table.figure)
+    found = tables_of(study, made, table.measures)
+    tables = {}
+    for key in asking.tables_of(function):
+        if key not in found:
+            msg = (
+                f"it takes a {key!r}, but these measures have "
+                f"{', '.join(map(repr, found)) or 'no results'}."
+            )
+            raise ValueError(msg)
+        part = found[key]
+        for column in ("layer", "layer_a", "layer_b"):
+            if table.layers is not None and column in part:
+                part = part[part[column].isin(table.layers)]
+        tables[key] = part
+    colours = colours_of(study.label("models", model) for model in study.models)
+    given = {"colours": colours, "width": width or table.width, "level": study.level, **tables}
+    figure = asking.called(function, given, table.parameters)
+    if not isinstance(figure, FigureOf):
+        msg = f"it must return a matplotlib Figure, got {type(figure).__name__}."
+        raise TypeError(msg)
+    return figure, tables
+
+
+def _manifest(
+    folder: Folder, work: Work, images: dict[str, Any], warnings: list[str], written: Sequence[Path]
+) -> dict[str, Any]:
+    """What was used and when: the one file that differs between two runs."""
+    study, entries = work.study, _of_cells(work)
+    times = {entry["cell"]: entry["seconds"] for entry in entries}
+    return {
+        "title": study.title,
+        "versions": {"python": platform.python_version()}
+        | {name: found for name in _PACKAGES if (found := _version(name))},
+        "hardware": {
+            "platform": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+        "images": {
+            name: {
+                "n": len(found),
+                "shape": [int(n) for n in np.shape(found[0])],
+                "sha256": work.fingerprints[name].whole,
+            }
+            for name, found in images.items()
+        },
+        "models": {
+            name: {str(seed): {"made_from": _parts(work, name, seed)} for seed in study.seeds}
+            for name in study.models
+        },
+        "modules": {file.name: _sha256(file) for file in _own_files(work)},
+        "warnings": warnings,
+        "seconds": {
+            "all_cells": round(sum(times.values()), 3),
+            "cells": dict(sorted(times.items())),
+        },
+        "finished": max((entry["at"] for entry in entries), default=None),
+        "written": sorted(path.relative_to(folder.root).as_posix() for path in written),
+        "sha256": {
+            path.relative_to(folder.root).as_posix(): _sha256(path)
+            for path in folder.files()
+            if path != folder.manifest
+        },
+    }
+
+
+def _parts(work: Work, name: str, seed: int) -> dict[str, str]:
+    """Digests of what a model was read from, and of what it learned."""
+    files = [part for part in work.model_parts(name, seed) if isinstance(part, Path)]
+    learned = sorted(work.folder.models.glob(f"{name}-seed{seed}.*"))
+    return {path.name: _sha256(path) for path in [*files, *learned]}
+
+
+def _own_files(work: Work) -> list[Path]:
+    """The modules of the user's own that took part."""
+    study = work.study
+    paths = [table.model for table in study.models.values()] + [
+        table.measure for table in study.measures.values()
+    ]
+    paths += [
+        table.transformation for table in study.transformations.values() if table.transformation
+    ]
+    paths += [table.source for table in study.images.values() if table.is_function]
+    paths += [table.figure for table in study.figures.values() if ":" in table.figure]
+    return sorted({file for path in paths for file in own_code(path, work.places)})
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

@@ -1,0 +1,179 @@
+"""The page of a study: one file that needs no server and asks nothing of the network."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ..figures.tables import read_table
+from hmax_cnn.extraction.files import written_whole
+
+_LONGEST = 400  # rows of a table on the page; the file has all
+_RAW = 5000  # a table of more rows is named only: pixels, weights
+_LARGEST_SVG = 2 * 2**20  # bytes; what is larger is shown as PNG
+_FORMATS = (".pdf", ".svg", ".png", ".csv")
+DOUBTFUL = "not_significant_or_undefined.csv"
+_HIDDEN = ("measure", "file")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure as the page has it."""
+
+    name: str
+    source: str
+    caption: str
+    links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, and whether it holds numbers."""
+
+    name: str
+    number: bool
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as the page has it: `rows` of (text, value to sort by), with a link to the file that
+    each row is from."""
+
+    title: str
+    path: str
+    columns: list[Column]
+    rows: list[tuple[list[tuple[str, str]], str]]
+    n_rows: int
+
+
+def write_report(root: str | os.PathLike[str]) -> Path:
+    """Write `report.html` of a study's folder from the files in it.
+
+    Parameters
+    ----------
+    root : path
+        The folder that `hmax-cnn study run` left.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no study in it.
+    """
+    folder = Path(root)
+    if not (folder / "study.toml").is_file():
+        msg = (
+            f"{folder} holds no study: there is no study.toml in it. Give the folder that "
+            "`hmax-cnn study run` wrote."
+        )
+        raise FileNotFoundError(msg)
+    study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+    template = Environment(
+        loader=PackageLoader("analysis", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template("report.html.jinja")
+    doubtful = folder / "tables" / DOUBTFUL
+    page = template.render(
+        study=study,
+        labels={
+            kind: [table.get("label", name) for name, table in study.get(kind, {}).items()]
+            for kind in ("models", "images", "transformations", "measures")
+        },
+        figures=[
+            _figure(folder, name)
+            for name in study.get("figures", {})
+            if (folder / "figures" / f"{name}.svg").is_file()
+        ],
+        tables=[
+            _sheet(folder, path, table.get("label", name))
+            for name, table in study["measures"].items()
+            if (path := folder / "tables" / f"{name}.csv").is_file()
+        ],
+        doubtful=_sheet(folder, doubtful, "Not significant or undefined")
+        if doubtful.is_file()
+        else None,
+        methods=_text(folder / "methods.txt"),
+        references=_text(folder / "references.bib"),
+        longest=_LONGEST,
+    )
+    path = folder / "report.html"
+    with written_whole(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    return path
+
+
+def _text(path: Path) -> str:
+    if path.is_file():
+        return path.read_text(encoding="utf-8")
+    return ""
+
+
+def _figure(folder: Path, name: str) -> Shown:
+    stem = folder / "figures" / name
+    svg = stem.with_name(f"{name}.svg")
+    if svg.stat().st_size <= _LARGEST_SVG:
+        picture, kind = (svg, "svg+xml")
+    else:
+        picture, kind = (stem.with_name(f"{name}.png"), "png")
+    source = f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode()}"
+    files = [path for ending in _FORMATS if (path := stem.with_name(name + ending)).is_file()]
+    links = [(path.suffix[1:].upper(), _link(folder, path)) for path in files]
+    return Shown(name, source, _text(stem.with_name(f"{name}.txt")), links)
+
+
+def _link(folder: Path, path: Path) -> str:
+    return quote(path.relative_to(folder).as_posix())
+
+
+def _sheet(folder: Path, path: Path, title: str) -> Sheet:
+    table = read_table(path)
+    alike = [
+        name
+        for name in _HIDDEN
+        if name in table
+        and (name == "file" or (table[name].nunique() < 2 and path.name != DOUBTFUL))
+    ]
+    shown = table.drop(columns=alike)
+    columns = [
+        Column(
+            str(name),
+            bool(
+                pd.api.types.is_numeric_dtype(shown[name])
+                and not pd.api.types.is_bool_dtype(shown[name])
+            ),
+        )
+        for name in shown
+    ]
+    if "file" in table:
+        sources = table["file"].astype(str).map(quote)
+    else:
+        sources = pd.Series([""] * len(table))
+    values = shown.head(_LONGEST if len(table) <= _RAW else 0).itertuples(index=False, name=None)
+    rows = [
+        ([_cell(value, column.number) for value, column in zip(row, columns, strict=True)], source)
+        for row, source in zip(values, sources, strict=False)
+    ]
+    return Sheet(title, _link(folder, path), columns, rows, len(table))
+
+
+def _cell(value: Any, number: bool) -> tuple[str, str]:
+    """What a cell says, and what it is sorted by."""
+    if value is None or value is pd.NA or pd.isna(value):
+        return "undefined" if number else "", ""
+    return (
+        f"{value:.4g}" if isinstance(value, float) else str(value)
+    ), f"{float(value)!r}" if number else str(value)

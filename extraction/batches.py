@@ -1,0 +1,168 @@
+"""Batches through a model: how large they are, on which threads they run, and in which order."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .arrays import Array, device_namespace, n_cores, to_host
+from .images import Images, InputWarning, to_retina
+from .maps import Maps
+from .parallel import in_order
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from .layered import LayerBands, LayeredModel
+
+# Images in a batch: on the processor more of any size only leave the cache, unless they are small.
+LARGEST_BATCH = {"cpu": 4, "cuda": 256}
+_CACHED_BATCH = 4 * 2**20  # bytes: as many small images as stay in the cache
+
+
+def walked(model: LayeredModel, retina: Maps, wanted: Collection[str]) -> LayerBands:
+    """Run images upward until the highest layer that is wanted.
+
+    Parameters
+    ----------
+    model : LayeredModel
+    retina : Maps
+    wanted : collection of str
+
+    Returns
+    -------
+    dict from layer to list of Maps
+    """
+    found: LayerBands = {}
+    for name, bands, _ in model.walk(retina, wanted):
+        if name in wanted:
+            found[name] = list(bands)
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def stream(
+    model: LayeredModel, source: Images, wanted: Sequence[str]
+) -> Generator[tuple[int, LayerBands], None, None]:
+    """Batches through the model, in order.
+
+    Parameters
+    ----------
+    model : LayeredModel
+    source : Images
+    wanted : sequence of str
+
+    Yields
+    ------
+    first : int
+        Index of the first image of the batch.
+    layers : dict from layer to list of Maps
+        Their values on the host.
+    """
+    xp = device_namespace(model.device)
+    n_threads = threads_for(model, source) if xp is np else 1
+
+    def respond(batch: tuple[int, Array]) -> tuple[int, int, LayerBands]:
+        first, values = batch
+        layers = walked(model, Maps(to_retina(values, xp, model.n_channels)), wanted)
+        on_host = {
+            name: [replace(maps, values=to_host(maps.values)) for maps in bands]
+            for name, bands in layers.items()
+        }
+        return first, len(values), on_host
+
+    sizes = _BatchSizes(model, source, wanted, n_threads)
+    pieces = _checked(model, source.batches(sizes.size_for))
+    name, progress = type(model).__name__, model.progress
+    with progress_bar(total=len(source), name=name, unit="image", progress=progress) as bar:
+        for first, n_done, layers in in_order(respond, pieces, n_threads):
+            bar.update(n_done)
+            yield first, layers
+
+
+class _BatchSizes:
+    """How many images of a shape make a batch; worked out once for each shape."""
+
+    def __init__(
+        self, model: LayeredModel, source: Images, wanted: Sequence[str], n_threads: int
+    ) -> None:
+        self.model, self.wanted, self.n_threads = model, wanted, n_threads
+        self.fair = -(-len(source) // n_threads)  # so that every thread has some
+        self.on_processor = device_namespace(model.device) is np
+        self.known: dict[tuple[int, ...], int] = {}
+
+    def size_for(self, shape: tuple[int, ...]) -> int:
+        if shape not in self.known:
+            layers = self.model.geometry(shape, self.wanted)
+            bands = [maps for layer in layers.values() for maps in layer]
+            kept = 4 * sum(int(np.prod(maps.shape)) for maps in bands)
+            working = self.model.working_bytes(*shape[:2])
+            limit = LARGEST_BATCH["cuda"]
+            if self.on_processor:
+                limit = max(LARGEST_BATCH["cpu"], _CACHED_BATCH // working)
+            affordable = self.model.batch_memory * 2**20 // self.n_threads // (kept + working)
+            self.known[shape] = max(1, min(limit, self.fair, affordable))
+        return self.known[shape]
+
+
+def threads_for(model: LayeredModel, source: Images) -> int:
+    """Cores to use: no more than there are images, or than large images leave memory for.
+
+    Parameters
+    ----------
+    model : LayeredModel
+    source : Images
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If the model's `n_threads` is below 1.
+    """
+    if model.n_threads is not None and model.n_threads < 1:
+        msg = f"`n_threads` must be at least 1, or None for all cores, got {model.n_threads}."
+        raise ValueError(msg)
+    height, width = source[0].shape[:2]
+    affordable = model.batch_memory * 2**20 // max(1, model.working_bytes(height, width))
+    return max(1, min(model.n_threads or n_cores(), len(source), affordable))
+
+
+def _checked(
+    model: LayeredModel, pieces: Iterator[tuple[int, Array]]
+) -> Iterator[tuple[int, Array]]:
+    """The batches, with a warning if the first is clearly not in the range the model expects."""
+    expected = model.expected_range()
+    for first, batch in pieces:
+        if first == 0 and expected is not None:
+            _warn_of_range(batch, expected, type(model).__name__)
+        yield first, batch
+
+
+def _warn_of_range(batch: Array, expected: tuple[float, float], model: str) -> None:
+    lowest, highest = float(batch.min()), float(batch.max())
+    low, high = expected
+    if not np.isfinite(high - low):
+        return
+    below = lowest < low - 0.02 * (high - low) or (lowest < low and highest < 0.1 * high)
+    if below:
+        reason = (
+            "Negative values look like z-scores or a removed mean; the offset changes the responses"
+        )
+    elif high > 2 and low < highest <= 1:
+        reason = "They look like 0..1; multiply by 255"
+    elif highest > 2 * high:
+        reason = f"Divide by {highest / high:.3g}, or hand in uint8 images"
+    else:
+        return
+    msg = (
+        f"{model} expects pixel values from {low:g} to {high:g}, but `images` run from "
+        f"{lowest:.4g} to {highest:.4g}. {reason}."
+    )
+    warnings.warn(msg, InputWarning, stacklevel=2)

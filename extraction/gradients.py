@@ -1,0 +1,80 @@
+"""Image gradients of any model, from the pullbacks that its walk yields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .arrays import Array, device_namespace, to_host
+from .batches import LARGEST_BATCH
+from .images import Images, to_retina
+from .maps import Maps
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from .layered import BandsPullback, LayeredModel
+
+
+def gradient_of_units(
+    model: LayeredModel, source: Images, layer: str, numbers: Sequence[int]
+) -> np.ndarray:
+    """The gradient of each unit's response with respect to the pixels of each image.
+
+    Parameters
+    ----------
+    model : LayeredModel
+    source : Images
+        Of one size.
+    layer : str
+    numbers : sequence of int
+        Units of the layer, counted through its bands.
+
+    Returns
+    -------
+    array of shape (n_images, n_units, height, width[, 3]), float32
+
+    Raises
+    ------
+    TypeError
+        If the model's walk yields no pullback for this layer.
+    """
+    xp, found = device_namespace(model.device), []
+    for _, batch in source.batches(lambda _: LARGEST_BATCH["cpu"]):
+        retina = Maps(to_retina(batch, xp, model.n_channels), traced=True)
+        bands, pullback = _traced(model, retina, layer)
+        gradients = [to_host(pullback(_one_hot(bands, number, xp))) for number in numbers]
+        found.append(np.stack(gradients, axis=1))
+    gradient = np.moveaxis(np.concatenate(found), 2, -1)
+    if model.n_channels == 1:
+        return gradient[..., 0]
+    return gradient
+
+
+def _traced(model: LayeredModel, retina: Maps, layer: str) -> tuple[list[Array], BandsPullback]:
+    """Values of the layer's bands, and the way back."""
+    for name, bands, pullback in model.walk(retina, (layer,)):
+        if name != layer:
+            continue
+        if pullback is None:
+            break
+        return [maps.values for maps in bands], pullback
+    msg = (
+        f"{type(model).__name__} has no gradients: its `walk` yields no pullback for {layer!r}. "
+        "Use a model with pullbacks, such as hmax.HMAX or cnn.CNN."
+    )
+    raise TypeError(msg)
+
+
+def _one_hot(bands: Sequence[Array], number: int, xp: ModuleType) -> list[Array]:
+    """Gradients of the bands that are 1 at one unit, for every image, and 0 elsewhere."""
+    towards = [xp.zeros(tuple(band.shape), band.dtype) for band in bands]
+    for band in towards:
+        size = int(np.prod(band.shape[1:]))
+        if number < size:
+            band.reshape(len(band), -1)[:, number] = 1
+            break
+        number -= size
+    return towards

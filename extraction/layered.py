@@ -1,0 +1,272 @@
+"""LayeredModel: layers that images walk through, and what a model says about them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import validate_data
+
+from . import batches
+from .arrays import Array
+from .choices import check_choice
+from .images import Images, are_images
+from .maps import Maps
+
+BandsPullback = Callable[[Sequence[Array]], Array]  # gradients of a layer's bands -> of the retina
+LayerBands = dict[str, list[Maps]]
+
+
+class LayeredModel(BaseEstimator, ABC):
+    """Layers that images walk through; `FeatureExtractor` answers with them."""
+
+    n_channels: int = 1  # 1: the model sees luminance; 3: red, green and blue
+
+    layer: str | Sequence[str] | None
+    image_shape: Sequence[int] | None
+    device: str
+    batch_memory: int
+    n_threads: int | None
+    progress: bool | None
+
+    # What a model says about itself ---------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers, from the image upward."""
+
+    @abstractmethod
+    def walk(
+        self, retina: Maps, wanted: Collection[str]
+    ) -> Iterator[tuple[str, Sequence[Maps], BandsPullback | None]]:
+        """Run a batch of images through the layers: the forward pass, written once.
+
+        Responses, shapes, receptive fields, names of units and image gradients all come from it.
+
+        Parameters
+        ----------
+        retina : Maps
+            Images of shape (n_images, n_channels, height, width). A batch of no images runs
+            through, too: that is how shapes and fields are found. Where `retina.traced` is true,
+            gradients will be asked for; where it is false, nothing need be kept for them.
+        wanted : collection of str
+            Layers whose bands are used; those of any other layer may be left empty.
+
+        Yields
+        ------
+        name : str
+            Of each layer, from the image upward.
+        bands : sequence of Maps
+        pullback : callable or None
+            Carries gradients, one array for each band, back to the retina, as often as it is
+            called. None for a model without gradients.
+        """
+
+    @abstractmethod
+    def learn(self, images: Images, labels: Any) -> None:
+        """Derive what `fit` learns from the images, and check parameters.
+
+        Parameters
+        ----------
+        images : Images
+        labels : array of shape (n_images,) or None
+        """
+
+    def must_learn(self, layers: Collection[str]) -> bool:
+        """Whether these layers need a `fit`.
+
+        Parameters
+        ----------
+        layers : collection of str
+
+        Returns
+        -------
+        bool
+        """
+        return False
+
+    def has_learned(self) -> bool:
+        """Whether `fit` has derived what those layers need.
+
+        Returns
+        -------
+        bool
+        """
+        return hasattr(self, "image_shape_")
+
+    def working_bytes(self, height: int, width: int) -> int:
+        """About what the model holds of one image while it computes, besides the wanted layers.
+
+        Parameters
+        ----------
+        height, width : int
+            Of the image, in pixels.
+
+        Returns
+        -------
+        int
+        """
+        return 16 * height * width
+
+    def default_layer(self) -> str:
+        """The layer meant by layer=None.
+
+        Returns
+        -------
+        str
+        """
+        return self.layer_names[-1]
+
+    def intended_shape(self) -> tuple[int, int] | None:
+        """Height and width that the model was made for, in pixels; None where any will do.
+
+        Returns
+        -------
+        (int, int) or None
+        """
+        return None
+
+    def expected_range(self) -> tuple[float, float] | None:
+        """Lowest and highest pixel value that the model expects; None where it does not matter.
+
+        Returns
+        -------
+        (float, float) or None
+        """
+        return None
+
+    # What measures and commands use ---------------------------------------------------------------
+
+    def wanted_layers(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
+        """Layers by name, checked.
+
+        Parameters
+        ----------
+        layers : str, sequence of str or None
+            None is the parameter `layer`, or the model's own choice.
+
+        Returns
+        -------
+        tuple of str
+            From the bottom up.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or none is named.
+        """
+        asked = self.layer if layers is None else layers
+        if asked is None:
+            asked = self.default_layer()
+        asked = (asked,) if isinstance(asked, str) else tuple(asked)
+        if not asked:
+            msg = "`layer` must name at least one layer, got ()."
+            raise ValueError(msg)
+        for name in asked:
+            check_choice("layer", name, self.layer_names)
+        return tuple(name for name in self.layer_names if name in asked)
+
+    def geometry(self, image_shape: Sequence[int], layers: Collection[str]) -> LayerBands:
+        """Shapes, receptive fields and labels of layers, without the arithmetic on images.
+
+        Parameters
+        ----------
+        image_shape : (int, int)
+            Height and width of the images, in pixels.
+        layers : collection of str
+
+        Returns
+        -------
+        dict from layer to list of Maps
+            Of no images: the walk with an empty batch.
+
+        Raises
+        ------
+        ValueError
+            If this is no shape of an image.
+        """
+        whole = all(isinstance(n, int | np.integer) and n >= 1 for n in image_shape)
+        if len(image_shape) not in (2, 3) or not whole:
+            msg = f"`image_shape` must be (height, width) in pixels, got {image_shape!r}."
+            raise ValueError(msg)
+        height, width = image_shape[:2]
+        empty = Maps(np.empty((0, self.n_channels, height, width), np.float32))
+        return batches.walked(self, empty, layers)
+
+    def open_images(self, images: Any, *, reset: bool = False) -> Images:
+        """Images as users hand them in, checked; nothing is copied before a batch is read.
+
+        Parameters
+        ----------
+        images : array or sequence
+            As in `transform`.
+        reset : bool
+            Whether the number of values in flat rows is set, as in `fit`, or compared with that.
+
+        Returns
+        -------
+        Images
+
+        Raises
+        ------
+        TypeError
+            If they are not numbers.
+        ValueError
+            If they cannot be read as images.
+        """
+        if self.image_shape is None or are_images(images):
+            return Images(images)
+        flat = validate_data(self, images, reset=reset, dtype=[np.float32, np.float64, np.uint8])
+        try:
+            return Images(flat.reshape(len(flat), *self.image_shape), folded=True)
+        except ValueError as error:
+            msg = (
+                f"`image_shape` {tuple(self.image_shape)} does not fit rows of {flat.shape[1]} "
+                "values. Give height and width whose product this is."
+            )
+            raise ValueError(msg) from error
+
+    def stream(
+        self, images: Images, layers: Sequence[str]
+    ) -> Generator[tuple[int, LayerBands], None, None]:
+        """Batches of images through the model, in order, on as many threads as it may use.
+
+        Parameters
+        ----------
+        images : Images
+            From `open_images`.
+        layers : sequence of str
+
+        Yields
+        ------
+        first : int
+            Index of the first image of the batch.
+        layers : dict from layer to list of Maps
+            Their values on the host.
+        """
+        yield from batches.stream(self, images, layers)
+
+    def check_ready(self, layers: Collection[str]) -> None:
+        """Refuse layers that must be learned and are not.
+
+        Parameters
+        ----------
+        layers : collection of str
+
+        Raises
+        ------
+        NotFittedError
+            If one of these layers needs a `fit` first.
+        """
+        if self.must_learn(layers) and not self.has_learned():
+            needed = [layer for layer in layers if self.must_learn((layer,))]
+            msg = (
+                f"This {type(self).__name__} is not fitted yet: {', '.join(map(repr, needed))} "
+                f"must be learned. Call `fit` with layer={needed[-1]!r} first."
+            )
+            raise NotFittedError(msg)
