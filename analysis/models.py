@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
-from .naming import load, unknown_parameters
 from hmax_cnn.extraction import FeatureExtractor
 
-PACKAGES = ("extraction", "hmax", "cnn")
+from .naming import load, short_path, unknown_parameters
 
-
-def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
-    """Parameters from `key=value`: a value that reads as a Python literal is one, any other is
-    text.
-
-    Raises
-    ------
-    ValueError
-        If there is no '=' or a key comes twice.
-
-    Examples
-    --------
-    >>> parse_settings(["bands=4", "preset=georgetown", "phases=(0, 90)"])
-    {'bands': 4, 'preset': 'georgetown', 'phases': (0, 90)}
-    """
-    parsed: dict[str, Any] = {}
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key.strip():
-            msg = f"--set must be key=value, got {setting!r}."
-            raise ValueError(msg)
-        if key.strip() in parsed:
-            msg = f"--set names {key.strip()!r} twice. Keep one."
-            raise ValueError(msg)
-        try:
-            parsed[key.strip()] = ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError):
-            parsed[key.strip()] = text.strip()
-    return parsed
+PACKAGES = ("hmax_cnn.extraction", "hmax_cnn.hmax", "hmax_cnn.cnn")
 
 
 def load_model(name: str, settings: dict[str, Any] | None = None) -> FeatureExtractor:
@@ -68,7 +37,7 @@ def load_model(name: str, settings: dict[str, Any] | None = None) -> FeatureExtr
         msg = f"There is no model {name!r}. {error} `hmax-cnn models` lists what there is."
         raise ValueError(msg) from error
     if not (inspect.isclass(model_class) and issubclass(model_class, FeatureExtractor)):
-        msg = f"{name!r} is no model: it does not derive from extraction.FeatureExtractor."
+        msg = f"{name!r} is no model: it does not derive from hmax_cnn.FeatureExtractor."
         raise ValueError(msg)
     unknown = unknown_parameters(model_class, settings or {})
     if unknown:
@@ -85,10 +54,7 @@ def discover() -> list[type[FeatureExtractor]]:
     while pending:
         for model_class in pending.pop().__subclasses__():
             pending.append(model_class)
-            if (
-                not inspect.isabstract(model_class)
-                and model_class.__module__.partition(".")[0] in PACKAGES
-            ):
+            if not inspect.isabstract(model_class) and model_class.__module__.startswith(PACKAGES):
                 found.append(model_class)
     return sorted(found, key=lambda model_class: (model_class.__module__, model_class.__name__))
 
@@ -97,7 +63,7 @@ def table() -> pd.DataFrame:
     """Name, layers and one line about every model."""
     rows = [
         {
-            "model": model_class.path(),
+            "model": short_path(model_class.path()),
             "layers": " ".join(model_class().layer_names),
             "about": (inspect.getdoc(model_class) or "").partition("\n")[0],
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import sys
@@ -20,8 +21,66 @@ def importable(*folders: Path) -> None:
             sys.path.append(str(folder))
 
 
+# Our packages by their short names: 'hmax:HMAX' is short for 'hmax_cnn.hmax:HMAX'.
+OURS = ("extraction", "hmax", "cnn", "data", "analysis")
+
+
+def full_path(path: str) -> str:
+    """The path of an object, with our own packages by their full names.
+
+    Parameters
+    ----------
+    path : str
+        'package.module:name'.
+
+    Returns
+    -------
+    str
+        'hmax_cnn.hmax:HMAX' for 'hmax:HMAX'. Where our package has nothing of this name the path is
+        that of the user's own module: `data:mine` is `mine` in a file data.py.
+    """
+    module, _, name = path.partition(":")
+    if module.partition(".")[0] not in OURS:
+        return path
+    ours = f"hmax_cnn.{module}"
+    if _is_there(ours) and hasattr(importlib.import_module(ours), name):
+        return f"{ours}:{name}"
+    # Not ours: the user's, if there is such a module beside our packages.
+    importable()
+    found = importlib.util.find_spec(module.partition(".")[0])
+    is_ours = found is None or _beside_our_packages(found.origin)
+    return f"{ours}:{name}" if is_ours else path
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _beside_our_packages(origin: str | None) -> bool:
+    """Whether a file is one of ours, found from the root of a checkout."""
+    if origin is None:
+        return False
+    root = Path(__file__).resolve().parents[1]
+    return Path(origin).resolve().is_relative_to(root)
+
+
 def load(path: str, what: str = "object") -> Any:
-    """The object that a path names, 'package.module:name'.
+    """The object that a path names.
+
+    Parameters
+    ----------
+    path : str
+        'package.module:name': of our packages by their short names, such as 'hmax:HMAX', or of a
+        module of the user's own.
+    what : str
+        The parameter that has the path, for messages.
+
+    Returns
+    -------
+    object
 
     Raises
     ------
@@ -34,19 +93,21 @@ def load(path: str, what: str = "object") -> Any:
         msg = f"`{what}` must be a path such as 'package.module:name', got {path!r}."
         raise ValueError(msg)
     importable()
+    full = full_path(path).partition(":")[0]
     try:
-        module = importlib.import_module(module_name)
+        module = importlib.import_module(full)
     except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+        if error.name is None or not f"{full}.".startswith(f"{error.name}."):
             msg = (
-                f"`{what}` {path!r} cannot be imported: it needs the module {error.name!r}, "
-                "which is not there. Install it."
+                f"`{what}` {path!r} cannot be imported: it needs the module {error.name!r}, which "
+                "is not there. Install it."
             )
             raise ValueError(msg) from error
         meant = nearest(module_name, _modules())
+        missing = error.name.removeprefix("hmax_cnn.")
         msg = (
-            f"`{what}` {path!r}: there is no module {error.name!r}.{meant} A module of your own "
-            "lies beside the study."
+            f"`{what}` {path!r}: there is no module {missing!r}.{meant} A module of your own lies "
+            "beside the study."
         )
         raise ValueError(msg) from error
     except Exception as error:
@@ -56,22 +117,39 @@ def load(path: str, what: str = "object") -> Any:
         )
         raise ValueError(msg) from error
     if not hasattr(module, name):
-        msg = f"`{what}` {path!r}: {module_name} has no {name!r}.{nearest(name, vars(module))}"
+        known = [*vars(module), *getattr(module, "__all__", ())]
+        msg = f"`{what}` {path!r}: {module_name} has no {name!r}.{nearest(name, known)}"
         raise ValueError(msg)
     return getattr(module, name)
 
 
+def short_path(path: str) -> str:
+    """The short form of a path of ours: 'hmax:HMAX' for 'hmax_cnn.hmax:HMAX'.
+
+    Parameters
+    ----------
+    path : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> short_path("hmax_cnn.hmax:HMAX"), short_path("my_lab:Mine")
+    ('hmax:HMAX', 'my_lab:Mine')
+    """
+    return path.removeprefix("hmax_cnn.")
+
+
 def _modules() -> list[str]:
-    """Modules that may have been meant: ours."""
-    ours = [
-        importlib.import_module(name) for name in ("extraction", "hmax", "cnn", "data", "analysis")
-    ]
-    inside = [
-        found.name
-        for package in ours
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
-    ]
-    return [package.__name__ for package in ours] + inside
+    """Modules that may have been meant: ours, by their short names."""
+    names = []
+    for top in OURS:
+        package = importlib.import_module(f"hmax_cnn.{top}")
+        inside = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        names += [top, *(short_path(found.name) for found in inside)]
+    return names
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

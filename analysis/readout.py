@@ -19,10 +19,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from tqdm.auto import tqdm
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.progress import progress_bar
 
 READOUTS = ("svm", "logistic", "nearest")
 C_GRID = tuple(10.0**power for power in range(-6, 2))
@@ -256,11 +256,10 @@ def classify(
         features = model.transform(dataset)
     result = Readout(name, np.unique(dataset.labels))
     for number, (train, test) in enumerate(
-        tqdm(
+        progress_bar(
             folds,
-            desc=f"Folds of {name}",
-            delay=2,
-            disable=None if progress is None else not progress,
+            name=f"Folds of {name}",
+            progress=progress,
         )
     ):
         if learns:

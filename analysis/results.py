@@ -1,28 +1,18 @@
-"""Measures: a definition that can be cited, a number for every unit and layer, its interval and its
-control, in one dataset."""
+"""Results: a definition that can be cited, how intervals were made, and tables of a result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from tqdm.auto import tqdm
+
+from hmax_cnn.extraction.choices import check_choice
 
 from .responses import layers_of
-from .statistics import RESAMPLED, deviation_defined, mean_defined, normal_interval, resampled
-
-_BLOCK = 2**21  # responses worked on at a time
-_N_CONTROLS = 5  # ways in which images are exchanged
-FLAT = 1e-6  # of the largest response: differences below it are rounding of float32
-
-Measuring = TypeVar("Measuring", bound=Callable[..., Any])
-Statistic = Callable[
-    [np.ndarray, np.ndarray, slice], np.ndarray
-]  # (responses (image, value, unit), images to use, which units) -> (unit,)
+from .statistics import RESAMPLED
 
 
 @dataclass(frozen=True)
@@ -76,9 +66,7 @@ class Resampling:
     random_state: int = 0
 
     def __post_init__(self) -> None:
-        if self.over not in RESAMPLED:
-            msg = f"`over` must be one of {', '.join(map(repr, RESAMPLED))}, got {self.over!r}."
-            raise ValueError(msg)
+        check_choice("over", self.over, RESAMPLED)
         if self.n_resamples < 0 or not 0 < self.level < 1:
             msg = (
                 "`n_resamples` must not be negative and `level` lie between 0 and 1, got "
@@ -97,304 +85,6 @@ class Resampling:
 
 
 DEFAULT = Resampling()
-
-
-def needs(*what: str) -> Callable[[Measuring], Measuring]:
-    """Declare what a measure needs, so that a study without it is refused before it runs.
-
-    Parameters
-    ----------
-    what : {'transformation', 'no transformation', 'labels'}
-    """
-
-    def declared(function: Measuring) -> Measuring:
-        function.needs = what  # type: ignore[attr-defined]
-        return function
-
-    return declared
-
-
-def transformation_of(responses: xr.DataArray) -> tuple[str, int]:
-    """The dimension along which responses were transformed, and the index of its reference.
-
-    Raises
-    ------
-    ValueError
-        If the responses are not to a transformed set.
-    """
-    _check_responses(responses)
-    others = [str(dim) for dim in responses.dims if dim not in ("image", "unit")]
-    if (
-        len(others) != 1
-        or responses[others[0]].dims != (others[0],)
-        or "identity" not in responses.attrs
-        or set(responses.dims) != {"image", "unit", *others}
-    ):
-        msg = (
-            "`responses` must have the dims image, a transformation and unit, and the "
-            f"attribute identity, got dims {responses.dims}. "
-            "Make them with analysis.responses.responses of a `data.transformed.transformed` set."
-        )
-        raise ValueError(msg)
-    (name,) = others
-    found = np.flatnonzero(responses[name].values == responses.attrs["identity"])
-    if not len(found):
-        msg = (
-            f"`responses` lack the reference: {name} {responses.attrs['identity']!r} is not "
-            f"among {responses[name].values.tolist()}."
-        )
-        raise ValueError(msg)
-    return name, int(found[0])
-
-
-def _check_responses(responses: Any) -> None:
-    if not isinstance(responses, xr.DataArray):
-        msg = (
-            "`responses` must be an xarray.DataArray, as analysis.responses.responses returns "
-            f"it, got {type(responses).__name__}."
-        )
-        raise TypeError(msg)
-
-
-def largest_of(responses: xr.DataArray) -> np.ndarray:
-    """For every unit the largest response of its layer, by size: what rounding is measured
-    against."""
-    grid = grid_of(responses)
-    own = np.concatenate([np.abs(grid[:, :, part]).max(axis=(0, 1)) for part in blocks_of(grid)])
-    owner, _ = pd.factorize(layers_of(responses))
-    return np.array([own[owner == layer].max() for layer in range(owner.max() + 1)])[owner]
-
-
-def cleaned(block: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Responses (..., unit) in float64, without the rounding of units that do not vary by more than
-    it: those are constant, or silent.
-
-    A blank part of an image leaves such units a response of 1e-17, which would count like any
-    other.
-    """
-    values = block.astype(float)
-    axes = tuple(range(values.ndim - 1))
-    low, high = values.min(axis=axes), values.max(axis=axes)
-    steady = high - low <= FLAT * largest
-    level = np.where(np.maximum(np.abs(low), np.abs(high)) <= FLAT * largest, 0.0, low)
-    return np.where(steady, level, values)
-
-
-def blocks_of(grid: np.ndarray) -> list[slice]:
-    """Units of responses (image, value, unit), some at a time, so that work on them takes little
-    memory."""
-    step = max(1, _BLOCK // (grid.shape[0] * grid.shape[1]))
-    return [slice(first, first + step) for first in range(0, grid.shape[2], step)]
-
-
-def grid_of(responses: xr.DataArray) -> np.ndarray:
-    """The responses as (image, value, unit), with one value where nothing was transformed.
-
-    Raises
-    ------
-    ValueError
-        If the dims are others.
-    """
-    _check_responses(responses)
-    if "image" not in responses.dims or "unit" not in responses.dims or responses.ndim > 3:
-        msg = (
-            "`responses` must have the dims image and unit, and at most one more, got "
-            f"{responses.dims}."
-        )
-        raise ValueError(msg)
-    others = [dim for dim in responses.dims if dim not in ("image", "unit")]
-    values = responses.transpose("image", *others, "unit").values
-    if others:
-        return values
-    return values[:, None]
-
-
-def per_unit(
-    responses: xr.DataArray,
-    definition: Definition,
-    statistic: Statistic,
-    resampling: Resampling = DEFAULT,
-    control: bool = True,
-    best: float = 1.0,
-    extra: Mapping[str, Any] | None = None,
-) -> xr.Dataset:
-    """A measure of every unit, of every layer, with intervals, and of a control.
-
-    Parameters
-    ----------
-    responses : xarray.DataArray
-        dims (image, [transformation,] unit).
-    definition : Definition
-    statistic : callable
-        From responses of shape (image, value, unit), float64, the numbers of the images to use, and
-        which units these are (it is given some at a time), to a number per unit; NaN where it is
-        not defined.
-    resampling : Resampling
-    control : bool
-        Whether to measure again after images were exchanged at every value but the reference: what
-        a unit scores whose responses there say nothing about the image.
-    best : float
-        Share of each layer's defined units, from the highest value down, that the layer's number is
-        the mean of; which ones is settled once, with all images.
-    extra : mapping
-        Further attributes.
-
-    Returns
-    -------
-    xarray.Dataset
-        Per unit `value`, `low`, `high`, and `control`; per layer `layer_value`, `layer_low`,
-        `layer_high`, `layer_control`, `n_units` and `n_defined`. Attributes name the definition,
-        its formula and citation, n and how intervals were made.
-    """
-    grid = grid_of(responses)
-    owner, names = pd.factorize(layers_of(responses))
-    blocks = blocks_of(grid)
-    if control:
-        orders = _exchanged(responses, grid, resampling.random_state)
-    else:
-        orders = []
-    largest = largest_of(responses)
-    values, controls = _values(grid, blocks, largest, statistic, orders)
-    counted = _best(values, owner, best)
-    errors, by_images = _errors(
-        grid, blocks, largest, statistic, owner, counted, resampling, definition.name
-    )
-    low, high = normal_interval(values, errors, resampling.level)
-    rows = [
-        _layer(values, controls, owner == layer, counted, by_images[layer], resampling)
-        for layer in range(len(names))
-    ]
-    data: dict[str, Any] = {"value": ("unit", values), "low": ("unit", low), "high": ("unit", high)}
-    if control:
-        data |= {"control": ("unit", controls)}
-    data |= {
-        column: ("layer", [row[column] for row in rows])
-        for column in rows[0]
-        if control or column != "layer_control"
-    }
-    return described(
-        xr.Dataset(data, coords=unit_coords(responses)), responses, definition, resampling, extra
-    )
-
-
-def _values(
-    grid: np.ndarray,
-    blocks: list[slice],
-    largest: np.ndarray,
-    statistic: Statistic,
-    orders: list[np.ndarray],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of every unit, with all images; and the mean after they were exchanged."""
-    values, controls, images = (
-        np.empty(grid.shape[2]),
-        np.full(grid.shape[2], np.nan),
-        np.arange(len(grid)),
-    )
-    for part in blocks:
-        block = cleaned(grid[:, :, part], largest[part])
-        values[part] = statistic(block, images, part)
-        if orders:
-            exchanged = [
-                statistic(block[order, np.arange(grid.shape[1])], images, part) for order in orders
-            ]
-            controls[part] = mean_defined(np.array(exchanged), axis=0)
-    return values, controls
-
-
-def _errors(
-    grid: np.ndarray,
-    blocks: list[slice],
-    largest: np.ndarray,
-    statistic: Statistic,
-    owner: np.ndarray,
-    counted: np.ndarray,
-    resampling: Resampling,
-    name: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors over images: of every unit, and of the mean of those of each layer that
-    count."""
-    if resampling.over != "units":
-        n_draws = resampling.n_resamples
-    else:
-        n_draws = 0
-    errors, n_layers = np.full(grid.shape[2], np.nan), int(owner.max()) + 1
-    sums, counts = np.zeros((2, n_draws, n_layers))
-    for part in tqdm(
-        blocks if n_draws else (), desc=name.capitalize(), unit="block", delay=2, disable=None
-    ):
-        block = cleaned(grid[:, :, part], largest[part])
-        draws = resampled(
-            lambda drawn, b=block, p=part: statistic(b, drawn, p),
-            len(grid),
-            n_draws,
-            resampling.random_state,
-        )
-        errors[part] = deviation_defined(draws)
-        for layer in np.unique(owner[part]):
-            known = np.isfinite(draws) & counted[part] & (owner[part] == layer)
-            sums[:, layer] += np.where(known, draws, 0).sum(axis=1)
-            counts[:, layer] += known.sum(axis=1)
-    return errors, deviation_defined(
-        np.where(counts > 0, sums / np.where(counts > 0, counts, 1), np.nan)
-    )
-
-
-def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> list[np.ndarray]:
-    """Several tables of image numbers (image, value): as they are at the reference, every image
-    another at each other value."""
-    rng, n_images = np.random.default_rng(random_state), len(grid)
-    _, reference = transformation_of(responses)
-    orders = []
-    for _ in range(_N_CONTROLS if n_images > 1 else 0):
-        order = np.tile(np.arange(n_images)[:, None], grid.shape[1])
-        for value in range(grid.shape[1]):
-            if value != reference:
-                ring = rng.permutation(n_images)
-                order[ring, value] = np.roll(ring, int(rng.integers(1, n_images)))
-        orders.append(order)
-    return orders
-
-
-def _best(values: np.ndarray, owner: np.ndarray, best: float) -> np.ndarray:
-    """Which units the number of their layer is the mean of: the defined ones, or the best share of
-    them."""
-    counted = np.isfinite(values)
-    if best < 1:
-        for layer in np.unique(owner):
-            mine = np.flatnonzero(counted & (owner == layer))
-            counted[
-                mine[np.argsort(-values[mine], kind="stable")[max(1, round(best * len(mine))) :]]
-            ] = False
-    return counted
-
-
-def _layer(
-    values: np.ndarray,
-    controls: np.ndarray,
-    members: np.ndarray,
-    counted: np.ndarray,
-    by_images: float,
-    resampling: Resampling,
-) -> dict[str, Any]:
-    """Mean over the units of a layer that count, and the interval of that."""
-    mine = values[members & counted]
-    mean = mean_defined(mine)
-    if len(mine) > 1:
-        by_units = mine.std(ddof=1) / np.sqrt(len(mine))
-    else:
-        by_units = np.nan
-    error = {"images": by_images, "units": by_units, "both": np.hypot(by_images, by_units)}[
-        resampling.over
-    ]
-    low, high = normal_interval(mean, error, resampling.level)
-    return {
-        "layer_value": float(mean),
-        "layer_low": float(low),
-        "layer_high": float(high),
-        "layer_control": float(mean_defined(controls[members & counted])),
-        "n_units": int(members.sum()),
-        "n_defined": int(np.isfinite(values[members]).sum()),
-    }
 
 
 def described(
@@ -465,11 +155,3 @@ def unit_coords(responses: xr.DataArray) -> dict[str, Any]:
         if coord.dims == ("unit",) and name != "layer"
     }
     return units | {"layer": list(dict.fromkeys(layers.tolist())), "unit_layer": ("unit", layers)}
-
-
-def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Above over below; NaN where both are 0, infinite where only below is."""
-    safe = np.where(below != 0, below, 1.0)
-    return np.where(
-        below != 0, above / safe, np.where(above == 0, np.nan, np.where(above > 0, np.inf, -np.inf))
-    )

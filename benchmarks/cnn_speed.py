@@ -153,7 +153,7 @@ def ours(graph, weights, maker, arguments, images, classes, trains):
         weights.update(moved)
 
     def of_some(some: np.ndarray) -> np.ndarray:
-        return [maps.values for _, maps in graph.walk(Maps(some), weights, [head])][-1].reshape(
+        return [maps.values for _, maps, _ in graph.walk(Maps(some), weights, [head])][-1].reshape(
             len(some), -1
         )
 

@@ -30,9 +30,9 @@ from hmax_cnn.analysis import (
     tuning,
 )
 from hmax_cnn.analysis.measures.learning_curves import learning_curve, retrieval
-from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.analysis.responses import choose_units, responses
 from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
+from hmax_cnn.analysis.responses import choose_units, responses
+from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data import digits
 from hmax_cnn.data.stimuli import Stimuli, fourier_shapes
 from hmax_cnn.data.transformations import shift

@@ -20,12 +20,12 @@ import pandas as pd
 from hmax_cnn.analysis.controls import controls
 from hmax_cnn.analysis.figures.invariance import invariance
 from hmax_cnn.analysis.figures.style import save
-from hmax_cnn.analysis.measures.invariance import tolerance_range
-from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.analysis.measures.populations import decoding_generalisation, population_similarity
-from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.figures.tables import tables
+from hmax_cnn.analysis.measures.invariance import tolerance_range
+from hmax_cnn.analysis.measures.populations import decoding_generalisation, population_similarity
 from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.cnn import CNN, MultilayerPerceptron
 from hmax_cnn.data import read_folder, read_index
 from hmax_cnn.data.stimuli import paperclips
@@ -146,7 +146,7 @@ def main() -> None:
         "CNN untrained": ["relu3"],
     }
     for stem, results, label in (
-        ("similarity", similar, "Similarity to itself"),
+        ("similarity", similar, "Self-similarity"),
         ("decoding", decoded, "Nearest object: generalisation"),
     ):
         table = tables(results)["table"]

@@ -11,16 +11,16 @@ import time
 import numpy as np
 import pandas as pd
 
-from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.analysis.measures.receptive_fields import claimed_fields
-from hmax_cnn.analysis.responses import choose_units
+from hmax_cnn.analysis.measures.distance_to_v1 import distance_to_v1
+from hmax_cnn.analysis.measures.receptive_fields import theoretical_fields
 from hmax_cnn.analysis.measures.tuning import (
     frequency_tuning,
     grating_responses,
     orientation_tuning,
     phase_tuning,
 )
-from hmax_cnn.analysis.measures.distance_to_v1 import distance_to_v1
+from hmax_cnn.analysis.responses import choose_units
+from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data.stimuli import Screen
 from hmax_cnn.hmax import HMAX
 
@@ -53,7 +53,7 @@ def main() -> None:
             )
             modulation = phase_tuning(found, resampling=Resampling(200))
             alike = distance_to_v1(frequency, cells="simple" if response == "signed" else "complex")
-            fields = claimed_fields(
+            fields = theoretical_fields(
                 model, (160, 160), choose_units(model, (160, 160), ["s1", "c1"], "centre")
             ).groupby("layer")["size"]
             for layer in ("s1", "c1"):

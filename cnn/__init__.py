@@ -3,8 +3,9 @@
 from .architectures import build, names
 from .augmentation import Augmentation
 from .graph import Graph
+from .linear import LinearClassifier, MultilayerPerceptron
 from .model import CNN
-from .perceptron import LinearClassifier, MultilayerPerceptron, Perceptron
+from .perceptron import Perceptron
 from .training import DivergenceError
 
 __all__ = [

@@ -6,12 +6,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from .layers import Layer, Mode, Pullback, Weight
 from hmax_cnn.extraction import Maps
 from hmax_cnn.extraction.arrays import Array
+
+from .layers import Layer, LayerPullback, Mode, Output, Weight
 
 IMAGE = "image"  # what a node reads to see the image itself
 Weights = Mapping[str, Array]  # by name: 'conv1.weight'
@@ -140,16 +142,38 @@ class Graph:
             found.append(name)
         return found
 
-    # Upward ----------------------------------------------------------------------------------------------------------
+    # Upward, and back -----------------------------------------------------------------------------
 
     def walk(
         self, image: Maps, weights: Weights | None, wanted: Collection[str]
-    ) -> Iterator[tuple[str, Maps]]:
-        """Maps of the nodes that lead to the wanted ones, from the image upward; without weights
-        only for a batch of no images."""
+    ) -> Iterator[tuple[str, Maps, Callable[[Array], Array] | None]]:
+        """The nodes that lead to the wanted ones, from the image upward.
+
+        Parameters
+        ----------
+        image : Maps
+            Of shape (n_images, n_channels, height, width).
+        weights : mapping from name to array, or None
+            None only for a batch of no images.
+        wanted : collection of str
+
+        Yields
+        ------
+        name : str
+        maps : Maps
+        pullback : callable or None
+            Carries a gradient on the maps back to the image, where `image.traced`.
+        """
         mode = Mode(tuple(image.values.shape[2:]))
-        for name, maps, _ in self._run(image, weights, wanted, lambda _: mode):
-            yield name, maps
+        tape = None
+        if image.traced:
+            tape = _Tape(self, holders=set(), to_image=True)
+        for name, output in self._run(image, weights, wanted, lambda _: mode):
+            pullback = None
+            if tape is not None:
+                tape.add(name, output.pullback)
+                pullback = tape.to_image_from(name)
+            yield name, output.maps, pullback
 
     def _run(
         self,
@@ -158,9 +182,11 @@ class Graph:
         wanted: Collection[str],
         mode_of: Callable[[str], Mode],
         found: dict[str, Weight] | None = None,
-    ) -> Iterator[tuple[str, Maps, Pullback]]:
-        """Each needed node with its maps and pullback; maps that nobody reads any more are let go.
-        `found` collects what weights look like."""
+    ) -> Iterator[tuple[str, Output]]:
+        """Each needed node and its output; `found` collects what weights look like.
+
+        Maps that no node reads any more are let go, so that few of them are held at once.
+        """
         needed = self.below(wanted)
         nodes = [node for node in self.nodes.values() if node.name in needed]
         last_reader = {name: node.name for node in nodes for name in node.inputs}
@@ -170,14 +196,9 @@ class Graph:
             looks = node.layer.weights(*(one.shape for one in read))
             if found is not None:
                 found.update({f"{node.name}.{name}": look for name, look in looks.items()})
-            own = {
-                name: np.broadcast_to(np.float32(1), look.shape)
-                if weights is None
-                else weights[f"{node.name}.{name}"]
-                for name, look in looks.items()
-            }
+            own = _own_weights(node, looks, weights)
             try:
-                value, pullback = node.layer.run(read, own, mode_of(node.name))
+                output = node.layer.run(read, own, mode_of(node.name))
             except ValueError as error:
                 shapes = ", ".join(" x ".join(map(str, one.shape)) for one in read)
                 msg = (
@@ -185,34 +206,25 @@ class Graph:
                     f"columns): {error}"
                 )
                 raise ValueError(msg) from error
-            maps[node.name] = replace(
-                value,
-                n_parameters=sum(
-                    int(np.prod(look.shape)) for look in looks.values() if look.learned
-                ),
-            )
+            n_parameters = sum(int(np.prod(look.shape)) for look in looks.values() if look.learned)
+            maps[node.name] = replace(output.maps, n_parameters=n_parameters)
             for name in set(node.inputs):
                 if last_reader[name] == node.name:
                     del maps[name]
-            yield node.name, maps[node.name], pullback
-
-    # And back --------------------------------------------------------------------------------------------------------
+            yield node.name, replace(output, maps=maps[node.name])
 
     def forward(
         self,
         image: Array,
         weights: Weights,
         wanted: Sequence[str],
+        *,
         training: bool = False,
         seed: tuple[int, ...] = (0,),
         frozen: Collection[str] = (),
         to_image: bool = False,
-    ) -> tuple[
-        dict[str, Array],
-        Callable[[Mapping[str, Array]], tuple[dict[str, Array], Array | None]],
-        dict[str, Array],
-    ]:
-        """Maps of the wanted nodes, and the way back.
+    ) -> Pass:
+        """Maps of the wanted nodes, and the way back to the weights.
 
         Parameters
         ----------
@@ -224,67 +236,96 @@ class Graph:
         seed : tuple of int
             Of dropout.
         frozen : collection of str
-            Nodes whose weights are not asked about.
+            Nodes whose weights get no gradient.
         to_image : bool
-            Whether the gradient of the image is asked for.
+            Whether the image gets one.
 
         Returns
         -------
-        values : dict from wanted node to array
-        pullback : callable
-            Takes gradients by wanted node; returns gradients of the weights by name, and of the
-            image or None.
-        statistics : dict from name to array
-            Running statistics, moved on by this batch.
+        Pass
         """
         holders = {name.rpartition(".")[0] for name in weights} - set(frozen)
-        # nodes with anything below, or in them, whose gradient is asked for
-        if to_image:
-            followed = {IMAGE}
-        else:
-            followed = set()
-        for node in self.nodes.values():
-            if node.name in holders or not followed.isdisjoint(node.inputs):
-                followed.add(node.name)
-        modes: dict[str, Mode] = {}
+        tape = _Tape(self, holders, to_image=to_image)
 
         def mode_of(name: str) -> Mode:
-            goes_on = not followed.isdisjoint(self.nodes[name].inputs)
-            modes[name] = Mode(
+            return Mode(
                 tuple(image.shape[2:]),
                 training and name not in frozen,
                 (*seed, zlib.crc32(name.encode())),
-                goes_on,
+                tape.goes_below(name),
             )
-            return modes[name]
 
         values: dict[str, Array] = {}
-        tape: list[tuple[str, Pullback]] = []
-        for name, maps, back in self._run(Maps(image), weights, wanted, mode_of):
-            if name in followed:
-                tape.append((name, back))
+        statistics: dict[str, Array] = {}
+        for name, output in self._run(Maps(image), weights, wanted, mode_of):
+            tape.add(name, output.pullback)
+            statistics |= {f"{name}.{key}": array for key, array in output.statistics.items()}
             if name in wanted:
-                values[name] = maps.values
-        statistics = {
-            f"{name}.{key}": array
-            for name, mode in modes.items()
-            for key, array in mode.statistics.items()
-        }
+                values[name] = output.maps.values
+        return Pass(values, tape.back, statistics)
 
-        def pullback(gradients: Mapping[str, Array]) -> tuple[dict[str, Array], Array | None]:
-            pending, to_weights = dict(gradients), {}
-            for name, back in reversed(tape):
-                if name not in pending:
-                    continue
-                to_inputs, to_own = back(pending.pop(name))
-                if name in holders:
-                    to_weights.update({f"{name}.{key}": array for key, array in to_own.items()})
-                for below, gradient in zip(self.nodes[name].inputs, to_inputs, strict=True):
-                    if below in followed:
-                        if below in pending:
-                            pending[below] = pending[below] + gradient
-                        else:
-                            pending[below] = gradient
-            return to_weights, pending.get(IMAGE)
 
-        return values, pullback, statistics
+class Pass(NamedTuple):
+    """A forward pass through a graph.
+
+    Attributes
+    ----------
+    values : dict from wanted node to array
+    pullback : callable
+        Takes gradients by wanted node; returns gradients of the weights by name, and of the image
+        or None.
+    statistics : dict from name to array
+        Running statistics, moved on by this batch.
+    """
+
+    values: dict[str, Array]
+    pullback: Callable[[Mapping[str, Array]], tuple[dict[str, Array], Array | None]]
+    statistics: dict[str, Array]
+
+
+def _own_weights(node: Node, looks: Mapping[str, Weight], weights: Weights | None) -> Weights:
+    """A layer's weights by their short names; ones that take no memory where there are none yet."""
+    if weights is None:
+        return {name: np.broadcast_to(np.float32(1), look.shape) for name, look in looks.items()}
+    return {name: weights[f"{node.name}.{name}"] for name in looks}
+
+
+class _Tape:
+    """The pullbacks of a pass, in order, and the way back through them.
+
+    Only nodes with anything below, or in them, whose gradient is wanted are followed.
+    """
+
+    def __init__(self, graph: Graph, holders: set[str], *, to_image: bool) -> None:
+        self.graph, self.holders = graph, holders
+        self.followed = {IMAGE} if to_image else set()
+        for node in graph.nodes.values():
+            if node.name in holders or not self.followed.isdisjoint(node.inputs):
+                self.followed.add(node.name)
+        self.entries: list[tuple[str, LayerPullback]] = []
+
+    def goes_below(self, name: str) -> bool:
+        return not self.followed.isdisjoint(self.graph.nodes[name].inputs)
+
+    def add(self, name: str, pullback: LayerPullback) -> None:
+        if name in self.followed:
+            self.entries.append((name, pullback))
+
+    def back(self, gradients: Mapping[str, Array]) -> tuple[dict[str, Array], Array | None]:
+        """Gradients of the weights by name, and of the image where it is followed."""
+        pending, to_weights = dict(gradients), {}
+        for name, pullback in reversed(self.entries):
+            if name not in pending:
+                continue
+            to_inputs, to_own = pullback(pending.pop(name))
+            if name in self.holders:
+                to_weights.update({f"{name}.{key}": array for key, array in to_own.items()})
+            for below, gradient in zip(self.graph.nodes[name].inputs, to_inputs, strict=True):
+                if below in pending:
+                    pending[below] = pending[below] + gradient
+                elif below in self.followed:
+                    pending[below] = gradient
+        return to_weights, pending.get(IMAGE)
+
+    def to_image_from(self, name: str) -> Callable[[Array], Array]:
+        return lambda gradient: self.back({name: gradient})[1]

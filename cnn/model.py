@@ -14,13 +14,15 @@ from typing import Any, final
 
 import numpy as np
 
+from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.maps import Maps
+
 from .architectures import build, names
 from .augmentation import Augmentation
 from .graph import Graph
-from .network import Network, looks
+from .graph_model import looks
+from .network import Network
 from .weights import IMAGENET, Learned, head_size, per_channel, read_about, read_weights, stamp
-from hmax_cnn.extraction.images import Images
-from hmax_cnn.extraction.maps import Maps
 
 UNTRAINED = "untrained"
 
@@ -32,7 +34,7 @@ class CNN(Network):
     Parameters
     ----------
     architecture : str, callable or None
-        Such as 'lenet5' or 'resnet18' (`cnn.architectures.names()` lists all),
+        Such as 'lenet5' or 'resnet18' (`hmax_cnn.cnn.architectures.names()` lists all),
         'package.module:function', or a function that returns a Graph. None is what the file of
         weights says, and 'lenet5' without one.
     layer : str, sequence of str or None
@@ -238,7 +240,7 @@ class CNN(Network):
             None if about else head_size(self.weights, self._build(None, None)), None
         )
 
-    def _is_given(self) -> bool:
+    def is_given(self) -> bool:
         return self._n_epochs() == 0
 
     def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
@@ -378,7 +380,9 @@ class CNN(Network):
         else:
             about = {}
         empty = Maps(np.empty((0, graph.n_channels, *graph.image_shape), np.float32))
-        n_classes = dict(graph.walk(empty, None, graph.nodes))[next(iter(graph.outputs))].shape[0]
+        head = next(iter(graph.outputs))
+        shapes = {name: maps.shape for name, maps, _ in graph.walk(empty, None, graph.nodes)}
+        n_classes = shapes[head][0]
         own = {
             "n_channels": graph.n_channels,
             "image_shape": graph.image_shape,
@@ -402,7 +406,7 @@ def _name(architecture: str | Callable[..., Graph]) -> str:
             "module and name it 'module:function'."
         )
         raise ValueError(msg)
-    if module.startswith("cnn.architectures."):
+    if module.startswith("hmax_cnn.cnn.architectures."):
         return name
     return f"{module}:{name}"
 

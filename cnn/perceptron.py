@@ -1,9 +1,9 @@
-"""Perceptrons: Rosenblatt's, linear classifiers, and perceptrons of many layers."""
+"""Rosenblatt's perceptron."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, final
 
@@ -11,262 +11,20 @@ import numpy as np
 from scipy.optimize import linprog
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from tqdm.auto import tqdm
 
-from .graph import Graph
-from .layers import Activation, Dense, Dropout
-from .losses import LOSSES
-from .network import Network, encoded, reader
-from .training import Lesson, State, train
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import Field
 from hmax_cnn.extraction.images import Images, to_retina
+from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 from hmax_cnn.extraction.operations import step
+from hmax_cnn.extraction.progress import progress_bar
 
-_LARGEST_PROGRAM = 4_000_000  # values: of more, whether a plane separates them is not worked out
+from .samples import encoded, reader
 
-
-@final
-class LinearClassifier(Network):
-    """One weighted sum of all pixels per class.
-
-    Parameters
-    ----------
-    loss : {'softmax', 'logistic', 'squared'}
-        Cross-entropy of the softmax, one cross-entropy per class, or squared distance to 1 for the
-        right class and -1 for others.
-    search : {'gradient', 'random'}
-        How weights are found: by gradient descent, or the best of `n_tries` drawn at random, the
-        baseline of every course.
-    n_tries : int
-        Of the random search.
-    epochs : int
-        How many times `fit` sees every image; the random search ignores it.
-    layer, image_shape, device, batch_memory, n_threads, progress
-        As in `FeatureExtractor`; the only layer is 'scores'. Flat rows are images of one row.
-    batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay,
-    validation_fraction, patience, random_state
-        As in `cnn.CNN`.
-
-    Attributes
-    ----------
-    classes_, learned_, history_
-        As in `cnn.CNN`; `learned_.arrays` are 'scores.weight' (n_classes, n_pixels) and
-        'scores.bias'. After a random search `history_` has a row for each try that was better than
-        all before.
-
-    Examples
-    --------
-    >>> images = np.repeat([[[0.0, 1.0]], [[1.0, 0.0]]], 8, axis=0)
-    >>> LinearClassifier(epochs=5).fit(images, np.repeat(["right", "left"], 8)).predict([[[0.0, 2.0]]])
-    array(['right'], dtype='<U5')
-    """
-
-    def __init__(
-        self,
-        loss: str = "softmax",
-        *,
-        search: str = "gradient",
-        n_tries: int = 1000,
-        epochs: int = 50,
-        layer: str | Sequence[str] = "scores",
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        schedule: str = "cosine",
-        optimiser: str = "sgd",
-        momentum: float = 0.9,
-        nesterov: bool = False,
-        weight_decay: float = 1e-4,
-        validation_fraction: float = 0.0,
-        patience: int | None = None,
-        random_state: int = 0,
-        image_shape: Sequence[int] | None = (1, -1),
-        device: str = "cpu",
-        batch_memory: int = 256,
-        n_threads: int | None = None,
-        progress: bool | None = None,
-    ) -> None:
-        self.loss = loss
-        self.search = search
-        self.n_tries = n_tries
-        self.epochs = epochs
-        self.layer = layer
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.optimiser = optimiser
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.random_state = random_state
-        self.image_shape = image_shape
-        self.device = device
-        self.batch_memory = batch_memory
-        self.n_threads = n_threads
-        self.progress = progress
-
-    def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
-        graph = Graph(1, image_shape or (1, 1))
-        graph.outputs[graph.add("scores", Dense(n_classes or 2, initial="glorot"))] = 1.0
-        return graph
-
-    def _train(self, lesson: Lesson, state: State, keep: Callable[[State], None] | None) -> State:
-        if self.search == "gradient":
-            return train(lesson, state, keep, self.progress)
-        if self.search != "random" or self.n_tries < 1:
-            msg = (
-                "`search` must be 'gradient' or 'random' and `n_tries` at least 1, got "
-                f"{self.search!r} and {self.n_tries}."
-            )
-            raise ValueError(msg)
-        return _search(lesson, state, self.n_tries, self.progress)
-
-
-def _shown(steps: Iterable[int], name: str, unit: str, progress: bool | None) -> Iterable[int]:
-    """Steps with a progress bar for work of over two seconds."""
-    return tqdm(
-        steps, desc=name, unit=unit, delay=2, disable=None if progress is None else not progress
-    )
-
-
-def _search(lesson: Lesson, state: State, n_tries: int, progress: bool | None) -> State:
-    """The weights of the lowest loss among some drawn at random."""
-    everything = np.arange(len(lesson.classes))
-    images, right = lesson.prepare(lesson.read(everything)), lesson.xp.asarray(lesson.classes)
-    looks, best = lesson.graph.weights(lesson.graph.image_shape), np.inf
-    for number in _shown(range(n_tries + 1), "Random search", "try", progress):
-        rng = np.random.default_rng([lesson.course.random_state, state.epoch, number])
-        if number:
-            drawn = {name: lesson.xp.asarray(look.draw(rng)) for name, look in looks.items()}
-        else:
-            drawn = state.weights
-        values, _, _ = lesson.graph.forward(images, drawn, ["scores"])
-        scores = values["scores"].reshape(len(everything), -1)
-        loss = LOSSES[lesson.course.loss](scores, right)[0]
-        if loss < best:
-            best, accuracy = loss, float((scores.argmax(axis=1) == right).mean())
-            state.weights = drawn
-            state.history.append({"epoch": number, "loss": loss, "accuracy": accuracy})
-    state.epoch += 1
-    return state
-
-
-@final
-class MultilayerPerceptron(Network):
-    """Layers of units that each see all of the layer below.
-
-    Parameters
-    ----------
-    hidden : int or sequence of int
-        Units of each hidden layer, from below.
-    activation : {'relu', 'leaky_relu', 'elu', 'sigmoid', 'tanh', 'softplus'}
-    dropout : float
-        Share of each hidden layer that is silenced while training.
-    loss : {'softmax', 'logistic', 'squared'}
-    epochs : int
-        How many times `fit` sees every image.
-    layer : str, sequence of str or None
-        Of 'hidden1', 'hidden1_active', ..., 'scores'; None is the uppermost hidden one.
-    image_shape, device, batch_memory, n_threads, progress
-        As in `FeatureExtractor`. Flat rows are images of one row.
-    batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay,
-    validation_fraction, patience, random_state
-        As in `cnn.CNN`.
-
-    Attributes
-    ----------
-    classes_, learned_, history_
-        As in `cnn.CNN`.
-
-    References
-    ----------
-    Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors", Nature
-    1986.
-
-    Examples
-    --------
-    >>> corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    >>> MultilayerPerceptron(16, epochs=200, learning_rate=0.1).fit(corners, [0, 1, 1, 0]).predict(corners)
-    array([0, 1, 1, 0])
-    """
-
-    def __init__(
-        self,
-        hidden: int | Sequence[int] = (100,),
-        *,
-        activation: str = "relu",
-        dropout: float = 0.0,
-        loss: str = "softmax",
-        epochs: int = 50,
-        layer: str | Sequence[str] | None = None,
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        schedule: str = "cosine",
-        optimiser: str = "sgd",
-        momentum: float = 0.9,
-        nesterov: bool = False,
-        weight_decay: float = 1e-4,
-        validation_fraction: float = 0.0,
-        patience: int | None = None,
-        random_state: int = 0,
-        image_shape: Sequence[int] | None = (1, -1),
-        device: str = "cpu",
-        batch_memory: int = 256,
-        n_threads: int | None = None,
-        progress: bool | None = None,
-    ) -> None:
-        self.hidden = hidden
-        self.activation = activation
-        self.dropout = dropout
-        self.loss = loss
-        self.epochs = epochs
-        self.layer = layer
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.optimiser = optimiser
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.random_state = random_state
-        self.image_shape = image_shape
-        self.device = device
-        self.batch_memory = batch_memory
-        self.n_threads = n_threads
-        self.progress = progress
-
-    def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
-        graph = Graph(1, image_shape or (1, 1))
-        if isinstance(self.hidden, int | np.integer):
-            sizes = (self.hidden,)
-        else:
-            sizes = tuple(self.hidden)
-        if any(
-            isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1
-            for size in sizes
-        ):
-            msg = (
-                "`hidden` must hold the number of units of each hidden layer, at least 1 each, "
-                f"got {self.hidden!r}."
-            )
-            raise ValueError(msg)
-        if self.activation in ("relu", "leaky_relu", "elu", "softplus"):
-            initial = "he"
-        else:
-            initial = "glorot"
-        for number, size in enumerate(sizes, start=1):
-            graph.add(f"hidden{number}", Dense(size, initial=initial))
-            graph.add(f"hidden{number}_active", Activation(self.activation))
-            if self.dropout:
-                graph.add(f"hidden{number}_dropped", Dropout(self.dropout))
-        graph.outputs[graph.add("scores", Dense(n_classes or 2, initial="glorot"))] = 1.0
-        return graph
+# Values in a data set; of more, whether a plane separates the classes is not worked out.
+_LARGEST_PROGRAM = 4_000_000
 
 
 @final
@@ -348,52 +106,61 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
     def has_learned(self) -> bool:
         return hasattr(self, "weights_")
 
-    def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
+    def walk(
+        self, retina: Maps, wanted: Collection[str]
+    ) -> Iterator[tuple[str, list[Maps], BandsPullback]]:
+        """The weighted sums, and their steps; see `FeatureExtractor.walk`.
+
+        Parameters
+        ----------
+        retina : Maps
+        wanted : collection of str
+
+        Yields
+        ------
+        (str, list of Maps, callable)
+
+        Raises
+        ------
+        ValueError
+            If the images have not the pixels of those learned from.
+        """
         xp, values = namespace(retina.values), retina.values
         n_values = int(np.prod(values.shape[1:]))
-        if self.has_learned():
-            n_units = len(self.weights_)
-        else:
-            n_units = 1
-        whole = Maps(
-            xp.zeros((len(values), n_units, 1, 1), values.dtype), Field.whole(*values.shape[2:])
-        )
-        features = [f"c{index:02d}" for index in range(n_units)]
+        n_units = len(self.weights_) if self.has_learned() else 1
+        sums = xp.zeros((len(values), n_units), values.dtype)
         if len(values):
-            if self.weights_.shape[1] != 1 + n_values:
-                msg = (
-                    f"`images` must have the {self.weights_.shape[1] - 1} pixels of those "
-                    f"learned from, got {n_values}. Resize them."
-                )
-                raise ValueError(msg)
-            weights = xp.asarray(self.weights_)
-            sums = (
-                values.reshape(len(values), n_values).astype(xp.float64) @ weights[:, 1:].T
-                + weights[:, 0]
-            )
-            whole = replace(whole, values=sums.astype(values.dtype)[..., None, None])
-        whole = replace(
-            whole,
-            features=features,
+            sums = self._sums(values.reshape(len(values), n_values)).astype(values.dtype)
+        whole = Maps(
+            sums[..., None, None],
+            Field.whole(*values.shape[2:]),
+            features=[f"c{index:02d}" for index in range(n_units)],
             n_parameters=n_units * (1 + n_values),
             n_multiply_adds=n_units * n_values,
         )
-        yield "sum", [whole]
-        yield (
-            "step",
-            [replace(whole, values=step(whole.values)[0], n_parameters=0, n_multiply_adds=0)],
-        )
 
-    def _traced(
-        self, retina: Maps, layer: str
-    ) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
-        (maps,) = self._walk(retina, (layer,))[layer]
-        weights = namespace(maps.values).asarray(self.weights_[:, 1:].astype(np.float32)) * (
-            layer == "sum"
-        )
-        return [maps.values], lambda gradients: (
-            gradients[0].reshape(len(maps.values), -1) @ weights
-        ).reshape(retina.values.shape)
+        def pullback(gradients: Sequence[Array]) -> Array:
+            weights = xp.asarray(self.weights_[:, 1:].astype(np.float32))
+            return (gradients[0].reshape(len(values), -1) @ weights).reshape(values.shape)
+
+        def flat(gradients: Sequence[Array]) -> Array:
+            return xp.zeros_like(values)  # a step has no slope
+
+        yield "sum", [whole], pullback
+        steps = step(whole.values)[0]
+        yield "step", [replace(whole, values=steps, n_parameters=0, n_multiply_adds=0)], flat
+
+    def _sums(self, pixels: Array) -> Array:
+        """Weighted sums in double precision, of shape (n_images, n_units)."""
+        xp = namespace(pixels)
+        weights = xp.asarray(self.weights_)
+        if weights.shape[1] != 1 + pixels.shape[1]:
+            msg = (
+                f"`images` must have the {weights.shape[1] - 1} pixels of those learned from, got "
+                f"{pixels.shape[1]}. Resize them."
+            )
+            raise ValueError(msg)
+        return pixels.astype(xp.float64) @ weights[:, 1:].T + weights[:, 0]
 
     def learn(self, images: Images, labels: Any) -> None:
         if (
@@ -415,7 +182,9 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
             np.zeros(len(signs), int),
         )
         self.converged_, self.n_epochs_ = False, 0
-        for _ in _shown(range(self.epochs), "Perceptron", "epoch", self.progress):
+        for _ in progress_bar(
+            range(self.epochs), name="Perceptron", unit="epoch", progress=self.progress
+        ):
             corrections = self._one_epoch(inputs, signs, weights, self.n_epochs_)
             self.n_updates_ += corrections
             self.n_epochs_ += 1

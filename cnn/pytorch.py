@@ -3,11 +3,7 @@ networks, Siamese pairs (needs torch)."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from fractions import Fraction
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Sequence
 from os import PathLike
 from threading import RLock
 from typing import Any, final
@@ -15,15 +11,30 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .torch_fields import followed, followed_class, load_torch, tensors_in
-from .weights import per_channel, read_tensors, stamp
 from hmax_cnn.extraction.arrays import Array, to_host
 from hmax_cnn.extraction.extractor import FeatureExtractor
-from hmax_cnn.extraction.fields import Field, Span
+from hmax_cnn.extraction.fields import Field
 from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
-MEASURED = "measured"  # of a field: where gradients of noise images reach, since the graph could not be followed
+from .torch_fields import followed, load_torch, tensors_in
+from .torch_modules import (
+    N_NOISE,
+    as_maps,
+    at_rest,
+    called_plainly,
+    copied_tensor,
+    described_parts,
+    made_module,
+    measured_field,
+    own_parameters,
+    place_of,
+    reached_pixels,
+    two_units,
+)
+from .weights import per_channel, stamp
+
 _LOCK = RLock()  # hooks of two threads on one module would hear each other
 _KNOWN: WeakKeyDictionary[Any, dict[Any, Any]] = (
     WeakKeyDictionary()
@@ -146,74 +157,79 @@ class TorchExtractor(FeatureExtractor):
     def learn(self, images: Images, labels: Any) -> None:
         self.geometry(images[0].shape, self.wanted_layers())
 
-    def _forward(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps]]]:
+    def walk(
+        self, retina: Maps, wanted: Collection[str]
+    ) -> Iterator[tuple[str, list[Maps], BandsPullback | None]]:
+        """What the submodules return; see `FeatureExtractor.walk`.
+
+        Parameters
+        ----------
+        retina : Maps
+        wanted : collection of str
+
+        Yields
+        ------
+        (str, list of Maps, callable or None)
+            A pullback, by PyTorch's own gradients, only where `retina.traced`.
+        """
         known = self._known(tuple(retina.values.shape[2:]))
-        found: Mapping[str, Mapping[str, Any]] = {}
-        if len(retina.values):
-            with load_torch().no_grad():
-                found = self._recorded(self._tensor(retina.values), wanted)
-        if not len(retina.values):
-            counts = _parameters(self._built())
-        else:
-            counts = {}
+        counts = {} if len(retina.values) else own_parameters(self._built())
+        image, found = self._passed(retina, wanted)
         for name, bands in known.items():
             if name not in wanted:
-                yield name, []
+                yield name, [], None
                 continue
             maps = []
             for number, (band, (shape, field)) in enumerate(bands.items()):
+                values = np.empty((0, *shape), np.float32)
                 if found:
-                    values = _as_maps(found[name][band], len(retina.values)).float().cpu().numpy()
-                else:
-                    values = np.empty((0, *shape), np.float32)
-                features = [
-                    f"c{index:0{max(2, len(str(shape[0] - 1)))}d}" for index in range(shape[0])
-                ]
-                maps.append(
-                    Maps(
-                        values,
-                        field,
-                        band,
-                        features,
-                        n_parameters=0 if number else counts.get(name, 0),
-                    )
-                )
-            yield name, maps
+                    values = found[name][band].detach().float().cpu().numpy()
+                n_digits = max(2, len(str(shape[0] - 1)))
+                features = [f"c{index:0{n_digits}d}" for index in range(shape[0])]
+                n_parameters = 0 if number else counts.get(name, 0)
+                maps.append(Maps(values, field, band, features, n_parameters=n_parameters))
+            pullback = None
+            if retina.traced and found:
+                pullback = self._pullback(image, list(found[name].values()))
+            yield name, maps, pullback
 
-    def _traced(
-        self, retina: Maps, layer: str
-    ) -> tuple[list[Array], Callable[[Sequence[Array]], Array]]:
+    def _passed(self, retina: Maps, wanted: Collection[str]) -> tuple[Any, dict[str, Any]]:
+        """The image as the module sees it, and what the wanted submodules return, as maps."""
         torch = load_torch()
-        image = self._tensor(retina.values).requires_grad_()
-        n_images = len(retina.values)
-        with torch.enable_grad():
-            bands = [
-                _as_maps(value, n_images)
-                for value in self._recorded(image, (layer,))[layer].values()
-            ]
+        if not len(retina.values):
+            return None, {}
+        image = self._tensor(retina.values)
+        if retina.traced:
+            image.requires_grad_()
+        with torch.set_grad_enabled(retina.traced):
+            recorded = self._recorded(image, wanted)
+            found = {
+                name: {part: as_maps(value, len(image)) for part, value in parts.items()}
+                for name, parts in recorded.items()
+            }
+        return image, found
+
+    def _pullback(self, image: Any, bands: Sequence[Any]) -> BandsPullback:
+        torch = load_torch()
         deviation = np.asarray(self._standard()[1], np.float32).reshape(-1, 1, 1)
 
         def pullback(gradients: Sequence[Array]) -> Array:
-            towards = [
-                torch.as_tensor(np.array(to_host(g)), device=band.device, dtype=band.dtype)
-                for g, band in zip(gradients, bands, strict=True)
-            ]
-            moving = [
-                (band, toward)
-                for band, toward in zip(bands, towards, strict=True)
-                if band.requires_grad
-            ]
-            if not moving:
-                return np.zeros(retina.values.shape, np.float32)
-            values, along = zip(*moving, strict=True)
-            (gradient,) = torch.autograd.grad(
-                values, image, along, retain_graph=True, allow_unused=True
+            values, towards = [], []
+            for gradient, band in zip(gradients, bands, strict=True):
+                if band.requires_grad:
+                    values.append(band)
+                    host = np.array(to_host(gradient))
+                    towards.append(torch.as_tensor(host, device=band.device, dtype=band.dtype))
+            if not values:
+                return np.zeros(tuple(image.shape), np.float32)
+            (to_image,) = torch.autograd.grad(
+                values, image, towards, retain_graph=True, allow_unused=True
             )
-            if gradient is None:
-                return np.zeros(retina.values.shape, np.float32)
-            return gradient.cpu().numpy() / deviation
+            if to_image is None:
+                return np.zeros(tuple(image.shape), np.float32)
+            return to_image.cpu().numpy() / deviation
 
-        return [band.detach().cpu().numpy() for band in bands], pullback
+        return pullback
 
     # The module ------------------------------------------------------------------------------------------------------
 
@@ -221,7 +237,7 @@ class TorchExtractor(FeatureExtractor):
         """The module itself."""
         torch = load_torch()
         if isinstance(self.module, str):
-            return _made(
+            return made_module(
                 self.module,
                 None if self.weights is None else stamp(self.weights),
                 self.random_state,
@@ -249,7 +265,7 @@ class TorchExtractor(FeatureExtractor):
         mean, deviation = (
             np.asarray(part, np.float32).reshape(-1, 1, 1) for part in self._standard()
         )
-        return torch.as_tensor((to_host(values) - mean) / deviation).to(**_place(module))
+        return torch.as_tensor((to_host(values) - mean) / deviation).to(**place_of(module))
 
     def _recorded(self, image: Any, wanted: Collection[str] | None) -> dict[str, dict[str, Any]]:
         """What the wanted submodules (None is all) return, copied at once: {name: {part of the
@@ -264,17 +280,19 @@ class TorchExtractor(FeatureExtractor):
                 else:
                     call = f"{name}:{calls[name]}"
                 if wanted is None or call in wanted:
-                    found[call] = {part: _copied(tensor) for part, tensor in tensors_in(output)}
+                    found[call] = {
+                        part: copied_tensor(tensor) for part, tensor in tensors_in(output)
+                    }
 
             return hook
 
-        with _LOCK, _at_rest(module):
+        with _LOCK, at_rest(module):
             hooks = [
                 one.register_forward_hook(record(name or "output"))
                 for name, one in module.named_modules()
             ]
             try:
-                (self.call or _plainly)(module, image)
+                (self.call or called_plainly)(module, image)
             finally:
                 for hook in hooks:
                     hook.remove()
@@ -289,11 +307,13 @@ class TorchExtractor(FeatureExtractor):
         about = _KNOWN.setdefault(module, {})
         if key not in about:
             noise = torch.Generator().manual_seed(0)
-            image = torch.randn((1, self.channels, *shape), generator=noise).to(**_place(module))
+            image = torch.randn((1, self.channels, *shape), generator=noise).to(**place_of(module))
             with torch.no_grad(), _LOCK:
                 seen = self._recorded(followed(image), None)
             about[key] = {
-                name: bands for name, parts in seen.items() if (bands := _described(parts, shape))
+                name: bands
+                for name, parts in seen.items()
+                if (bands := described_parts(parts, shape))
             }
             self._measure(about[key], image)
         return about[key]
@@ -311,7 +331,7 @@ class TorchExtractor(FeatureExtractor):
             return
         torch = load_torch()
         reach: dict[tuple[str, str], np.ndarray] = {}
-        for seed in range(_N_NOISE):
+        for seed in range(N_NOISE):
             generator = torch.Generator().manual_seed(seed)
             noise = torch.randn(image.shape, generator=generator).to(image).requires_grad_()
             with torch.enable_grad():
@@ -319,187 +339,11 @@ class TorchExtractor(FeatureExtractor):
             for name in unknown:
                 for part, (shape, field) in known[name].items():
                     if field is None:
-                        maps = _as_maps(found[name][part], 1)
+                        maps = as_maps(found[name][part], 1)
                         reach[name, part] = reach.get((name, part), 0) + np.stack(
-                            [_reach(maps, noise, *unit) for unit in _two_units(shape)]
+                            [reached_pixels(maps, noise, *unit) for unit in two_units(shape)]
                         )
         sides = tuple(image.shape[2:])
         for (name, part), total in reach.items():
             shape = known[name][part][0]
-            known[name][part] = (shape, _measured_field(total > 0, shape, sides))
-
-
-_N_NOISE = 4  # noise images that a field is measured with
-
-
-def _place(module: Any) -> dict[str, Any]:
-    """Where a module computes, and in what precision."""
-    torch = load_torch()
-    one = next((p for p in module.parameters() if p.dtype.is_floating_point), torch.empty(0))
-    return {"device": one.device, "dtype": one.dtype}
-
-
-def _plainly(module: Any, image: Any) -> Any:
-    return module(image)
-
-
-@lru_cache(maxsize=4)
-def _made(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
-    """A module from the function that makes it, with these weights."""
-    torch, (package, _, name) = load_torch(), where.partition(":")
-    try:
-        function = getattr(importlib.import_module(package), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        msg = (
-            "`module` must be 'package.module:function', such as 'torchvision.models:resnet18', "
-            f"got {where!r} ({error})."
-        )
-        raise ValueError(msg) from error
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = function()
-    if not isinstance(module, torch.nn.Module):
-        msg = f"`module` {where!r} must make a torch.nn.Module, got {type(module).__name__}."
-        raise TypeError(msg)
-    if weights is not None:
-        try:
-            module.load_state_dict(
-                {key: torch.as_tensor(array) for key, array in read_tensors(weights[0]).items()}
-            )
-        except RuntimeError as error:
-            msg = f"{weights[0]} does not fit {where!r}: {error}"
-            raise ValueError(msg) from error
-    return module
-
-
-@contextmanager
-def _at_rest(module: Any) -> Iterator[None]:
-    """Evaluation mode, and every submodule's own mode again afterwards."""
-    modes = [(one, one.training) for one in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for one, mode in modes:
-            one.training = mode
-
-
-def _copied(tensor: Any) -> Any:
-    """The tensor as it is now, with its field."""
-    copy = tensor.clone()
-    if isinstance(tensor, followed_class()):
-        copy.field = tensor.field
-    return copy
-
-
-def _as_maps(tensor: Any, n_images: int) -> Any:
-    """A tensor as (image, feature, y, x): tokens lie along y."""
-    if tensor.ndim == 0 or tensor.shape[0] != n_images:
-        if tensor.ndim and tensor.shape[0] % n_images == 0:
-            tensor = tensor.reshape(n_images, -1)
-        else:
-            tensor = tensor.expand(n_images, *tensor.shape)
-    if tensor.ndim == 4:
-        return tensor
-    if tensor.ndim == 3:
-        return tensor.transpose(1, 2)[..., None]
-    return tensor.reshape(n_images, -1, 1, 1)
-
-
-def _parameters(module: Any) -> dict[str, int]:
-    """Parameters that each submodule holds itself, not in others below it."""
-    return {
-        name or "output": sum(p.numel() for p in one.parameters(recurse=False))
-        for name, one in module.named_modules()
-    }
-
-
-def _described(
-    parts: Mapping[str, Any], shape: tuple[int, int]
-) -> dict[str, tuple[tuple[int, int, int], Field | None]]:
-    """Shape and field of each part of an output; None where the field could not be followed."""
-    found = {}
-    for part, tensor in parts.items():
-        if not tensor.dtype.is_floating_point:
-            continue
-        maps = tuple(_as_maps(tensor, 1).shape[1:])
-        field = getattr(tensor, "field", None)
-        if tensor.ndim != 4 or maps[1:] == (1, 1):
-            if field is None or tensor.ndim != 4:
-                field = Field.whole(*shape)
-        found[part] = (maps, field)
-    return found
-
-
-def _two_units(shape: tuple[int, int, int]) -> list[tuple[int, int]]:
-    """Places of two units in a map, a third in from its opposite corners."""
-    return [tuple(n // 3 for n in shape[1:]), tuple(n - 1 - n // 3 for n in shape[1:])]
-
-
-def _reach(maps: Any, image: Any, y: int, x: int) -> np.ndarray:
-    """Where in the image a unit, all features together, has a gradient."""
-    torch = load_torch()
-    if not maps.requires_grad:
-        return np.ones(image.shape[2:])
-    unit = maps[0, :, y, x]
-    weights = torch.randn(unit.shape, generator=torch.Generator().manual_seed(1)).to(unit)
-    (gradient,) = torch.autograd.grad(
-        (unit * weights).sum(), image, retain_graph=True, allow_unused=True
-    )
-    if gradient is None:
-        return np.zeros(image.shape[2:])
-    return gradient.float().abs().sum(dim=(0, 1)).cpu().numpy()
-
-
-def _measured_field(
-    reached: np.ndarray, shape: tuple[int, int, int], sides: tuple[int, int]
-) -> Field:
-    """The field of a map whose two units reach there: wide enough for both, its step from the
-    distance of their centres.
-
-    Where a unit reaches the border its centre says nothing: then units are taken to lie evenly over
-    the image.
-    """
-    spans = []
-    for axis, (n, side) in enumerate(zip(shape[1:], sides, strict=True)):
-        boxes = [np.flatnonzero(unit.any(axis=1 - axis)) for unit in reached]
-        (low, high), (low2, high2) = (
-            (int(box[0]), int(box[-1])) if len(box) else (0, side - 1) for box in boxes
-        )
-        first, second = n // 3, n - 1 - n // 3
-        inside = min(low, low2) > 0 and max(high, high2) < side - 1
-        even = Fraction(side, n)
-        apart = Fraction(low2 + high2 - low - high, 2)
-        if inside and second > first:
-            step = _plain_step(apart / (second - first), second - first)
-        else:
-            step = even
-        if inside:
-            middle = Fraction(low + high, 2) - first * step
-        else:
-            middle = (even - 1) / 2
-        if inside:
-            missed = abs(apart - step * (second - first))
-        else:
-            missed = 0
-        spans.append(Span(max(high - low, high2 - low2) + 1 + 2 * missed, step, middle))
-    if all(span.size >= side for span, side in zip(spans, sides, strict=True)) or any(
-        span.step <= 0 for span in spans
-    ):
-        return Field.whole(*sides)
-    return Field(*spans, MEASURED)
-
-
-def _plain_step(step: Fraction, n_steps: int) -> Fraction:
-    """The whole number, or one over one, that a measured step stands for, where it is within a
-    pixel over the way."""
-    if step >= Fraction(3, 4):
-        plain = Fraction(round(step))
-    else:
-        if step > 0:
-            plain = Fraction(1, max(1, round(1 / step)))
-        else:
-            plain = step
-    if abs(plain - step) * n_steps <= 1:
-        return plain
-    return step
+            known[name][part] = (shape, measured_field(total > 0, shape, sides))

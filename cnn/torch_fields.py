@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .layers import AdaptivePool, Mode
 from hmax_cnn.extraction.fields import WHOLE_IMAGE, Field, Window, join
 from hmax_cnn.extraction.maps import Maps
+
+from .layers import AdaptivePool, Mode
 
 
 def load_torch() -> Any:
@@ -145,7 +146,7 @@ def _field_after(
     if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
         grid = tuple(result.shape[2:])
         empty = Maps(np.empty((0, shape[1], *shape[2:]), np.float32), field)
-        return AdaptivePool("average", grid).run([empty], {}, Mode(sides))[0].field
+        return AdaptivePool("average", grid).run([empty], {}, Mode(sides)).maps.field
     same_places = all(
         len(one_shape) == 4 and one_shape[2:] == tuple(result.shape[2:])
         for _, one_shape, _ in inputs

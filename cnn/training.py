@@ -3,33 +3,29 @@ the epoch and the batch."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
+
+from hmax_cnn.extraction.arrays import Array
+from hmax_cnn.extraction.parallel import workers
+from hmax_cnn.extraction.progress import progress_bar
 
 from .augmentation import Augmentation
 from .graph import Graph
 from .losses import LOSSES
 from .optimisers import OPTIMISERS, SCHEDULES, Optimiser, rate_factor
-from .weights import read_about, read_tensors, write_tensors
-from hmax_cnn.extraction.arrays import Array, to_host
-from hmax_cnn.extraction.parallel import workers
 
 _SAVE_EVERY = 60  # seconds between checkpoints within an epoch
 _DIVERGED = 1e3  # times the first loss
-_BEST = "best "  # before the names of the best weights in a checkpoint
 
 
 class DivergenceError(RuntimeError):
@@ -288,10 +284,14 @@ def train(
     course, (learnt_from, held_out) = lesson.course, lesson.split()
     n_batches = _n_batches(len(learnt_from), course.batch_size)
     saved = time.monotonic()
-    bar = tqdm(
-        total=course.epochs * n_batches, initial=min(state.n_updates, course.epochs * n_batches), unit="update", delay=2,
-        disable=None if show is None else not show,
-    )  # fmt: skip
+    n_updates = course.epochs * n_batches
+    bar = progress_bar(
+        name="Training",
+        unit="update",
+        progress=show,
+        total=n_updates,
+        initial=min(state.n_updates, n_updates),
+    )
     with (
         workers(lesson.n_threads),
         _whole_updates() as interrupted,
@@ -403,62 +403,3 @@ def _whole_updates() -> Iterator[threading.Event]:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-# Checkpoints ---------------------------------------------------------------------------------------------------------
-
-
-def write_checkpoint(path: str | os.PathLike[str], state: State, about: Mapping[str, Any]) -> None:
-    """All of a state into a safetensors file, whole or not at all; `about` tells what training it
-    belongs to."""
-    arrays = (
-        state.weights | state.memory | {_BEST + name: array for name, array in state.best.items()}
-    )
-    write_tensors(
-        path,
-        {name: to_host(array) for name, array in arrays.items()},
-        {"state": state.about(), "training": dict(about)},
-    )
-
-
-def read_checkpoint(
-    path: str | os.PathLike[str], fresh: State, about: Mapping[str, Any], xp: ModuleType
-) -> State:
-    """The state in a checkpoint, if it belongs to this training.
-
-    Raises
-    ------
-    ValueError
-        If it belongs to another: what differs is named.
-    """
-    header = read_about(path)
-    belongs, kept = header.get("training", {}), header.get("state", {})
-    differs = [
-        name for name, value in json.loads(json.dumps(about)).items() if belongs.get(name) != value
-    ]
-    arrays = read_tensors(path)
-    expected: Sequence[str] = [*fresh.weights, *fresh.memory]
-    if differs or not kept or not set(expected) <= set(arrays):
-        if differs:
-            what = f"its {differs[0]} is {belongs.get(differs[0])!r}, not {about[differs[0]]!r}"
-        else:
-            what = "it lacks weights of this network"
-        msg = (
-            f"The checkpoint {Path(path)} belongs to another training: {what}. Remove it, or "
-            "choose another `checkpoint`."
-        )
-        raise ValueError(msg)
-    if kept["best_loss"] is None:
-        best_loss = math.inf
-    else:
-        best_loss = kept["best_loss"]
-    return State(
-        **(kept | {"best_loss": best_loss}),
-        weights={name: xp.asarray(arrays[name]) for name in fresh.weights},
-        memory={name: xp.asarray(arrays[name]) for name in fresh.memory},
-        best={
-            name: xp.asarray(arrays[_BEST + name])
-            for name in fresh.weights
-            if _BEST + name in arrays
-        },
-    )

@@ -15,10 +15,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .graph import Graph
-from .layers import Weight
 from hmax_cnn.extraction.arrays import Array
 from hmax_cnn.extraction.files import LARGEST_ARCHIVE, written_whole
+
+from .graph import Graph
+from .layers import Weight
 
 FORMAT = "hmax-cnn 1"  # the only key of our headers, so that equal weights give equal bytes
 IMAGENET = (

@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageColor
 from sklearn.datasets import load_digits, load_sample_images
-from tqdm.auto import tqdm
+
+from hmax_cnn.extraction.progress import progress_bar
 
 from .images import AS_IT_IS, SUFFIXES, Framing, ImageError, read_image
 
@@ -165,12 +166,11 @@ class Dataset:
         if isinstance(self.source, np.ndarray):
             return self
         good, bad = [], []
-        for index in tqdm(
+        for index in progress_bar(
             range(len(self)),
-            desc="Checking",
+            name="Checking",
             unit="image",
-            delay=2,
-            disable=None if progress is None else not progress,
+            progress=progress,
         ):
             try:
                 self[index]

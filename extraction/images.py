@@ -201,6 +201,27 @@ def _finite(batch: Array, first: int) -> Array:
     raise ValueError(msg)
 
 
+def luminance(image: np.ndarray) -> np.ndarray:
+    """Luminance of one image: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601).
+
+    Parameters
+    ----------
+    image : array of shape (height, width) or (height, width, 3)
+
+    Returns
+    -------
+    array of shape (height, width), float32
+
+    Examples
+    --------
+    >>> luminance(np.full((1, 1, 3), 10.0)).round(3)
+    array([[10.]], dtype=float32)
+    """
+    if image.ndim == 3:
+        image = image @ np.array(LUMINANCE)
+    return image.astype(np.float32)
+
+
 def to_retina(batch: Array, xp: ModuleType, n_channels: int) -> Array:
     """A batch on a device as float32 of shape (n, channels, height, width): luminance, or red,
     green and blue.

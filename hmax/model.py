@@ -352,9 +352,9 @@ class HMAX(FeatureExtractor):
         source, anatomy = self.open_images(images), self._anatomy()
         dictionary = self._dictionary(anatomy).patches
         parts = []
-        for first, layers in self.stream(source, ("c1",)):
+        for first, layers in self.stream(source, ("c1", "c2")):
             shape = source[first].shape[:2]
-            parts.append(located_winners(layers["c1"], dictionary, anatomy, shape))
+            parts.append(located_winners(layers["c1"], layers["c2"], dictionary, anatomy, shape))
         found = xr.concat(parts, dim="image")
         names = list(getattr(images, "names", range(len(source))))
         return found.assign_coords(image=names)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from hmax_cnn.extraction.fields import Field, Window
 from hmax_cnn.extraction.files import read_npz, written_whole
+
 from .matlab import read_cells, write_cells
 
 OURS = "photographs"

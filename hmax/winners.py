@@ -12,11 +12,12 @@ from hmax_cnn.extraction.maps import Maps
 
 from .cells import best_anywhere, window_of_prototypes
 from .presets import Anatomy
-from .stages import of_prototypes, places, sharpness_of
+from .stages import places, sharpness_of
 
 
 def located_winners(
     c1: Sequence[Maps],
+    c2: Sequence[Maps],
     prototypes: Mapping[int, np.ndarray],
     anatomy: Anatomy,
     image_shape: tuple[int, ...],
@@ -26,6 +27,8 @@ def located_winners(
     Parameters
     ----------
     c1 : sequence of Maps
+    c2 : sequence of Maps
+        The responses, in the order of the prototypes' sizes.
     prototypes : mapping from int to array of shape (n_prototypes, n_features, size, size)
     anatomy : Anatomy
     image_shape : (int, int)
@@ -38,10 +41,10 @@ def located_winners(
         see `HMAX.winners`.
     """
     partial, parts = anatomy.partial_windows, []
-    for size, patches in prototypes.items():
+    for maps, (size, patches) in zip(c2, prototypes.items(), strict=True):
         window = window_of_prototypes(size, partial)
         bands = places(c1, size, partial)
-        maps, winner, place, _ = best_anywhere(bands, patches, partial, sharpness_of(anatomy))
+        _, winner, place, _ = best_anywhere(bands, patches, partial, sharpness_of(anatomy))
         fields = [band.field.through(window) for band in bands]
         widths = np.array([window.count(*band.shape[1:])[1] for band in bands])
         row, column = np.divmod(place, widths[winner])
@@ -53,7 +56,6 @@ def located_winners(
             "column": column,
         }
         columns |= _rectangles(fields, winner, row, column, image_shape)
-        maps = of_prototypes(maps, size)
         units = [f"c2_{maps.band}_{feature}" for feature in maps.feature_names]
         data = {name: (("image", "unit"), values) for name, values in columns.items()}
         parts.append(xr.Dataset(data, {"unit": units}))

@@ -38,14 +38,14 @@ values = [-4, 0, 4]
 unit = "pixels"
 
 [measures.similarity]
-label = "similarity to itself"
+label = "self-similarity under transformation"
 measure = "analysis.measures.populations:population_similarity"
 models = ["pixels", "filters"]
 images = ["shapes"]
 transformations = ["position"]
 
 [measures.accuracy]
-measure = "analysis.measures.decoding:classification"
+measure = "analysis.measures.classification:classification"
 images = ["digits"]
 models = ["pixels", "linear"]
 parameters = { n_folds = 2, readout = "nearest" }

@@ -19,11 +19,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from sklearn.datasets import dump_svmlight_file
-from tqdm.auto import tqdm
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.files import read_npz, written_whole
+from hmax_cnn.extraction.progress import progress_bar
+
+from ..interrupted import Interrupted
 
 _AT_ONCE = 64  # images between two places where Ctrl-C keeps what is done
 
@@ -78,10 +80,6 @@ class Features:
         )
 
 
-class Interrupted(Exception):  # noqa: N818 - an event, not an error
-    """Work was interrupted; the text says what was kept and how to go on."""
-
-
 def extract(
     model: FeatureExtractor, dataset: Dataset, output: Path, progress: bool | None = None
 ) -> Features:
@@ -110,13 +108,12 @@ def extract(
         in_training = np.arange(len(dataset))
     learnt_from = dataset.subset(in_training if learns and len(in_training) else slice(1))
     model.fit(learnt_from, learnt_from.labels)
-    with tqdm(
+    with progress_bar(
         total=len(dataset),
         initial=n_done,
         unit="image",
-        desc="Extracting",
-        delay=2,
-        disable=None if progress is None else not progress,
+        name="Extracting",
+        progress=progress,
     ) as bar:
         try:
             while n_done < len(dataset):

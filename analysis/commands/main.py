@@ -14,12 +14,14 @@ import click
 import pandas as pd
 from sklearn.exceptions import NotFittedError
 
-from .features import Interrupted, describe, ending, extract, partial_of, write
-from ..models import load_model, parse_settings, table
 from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.extraction import FeatureExtractor, Pixels
 from hmax_cnn.extraction.arrays import device_namespace
 from hmax_cnn.extraction.files import writable, written_whole
+
+from ..interrupted import Interrupted
+from ..models import load_model, parse_settings, table
+from .features import describe, ending, extract, partial_of, write
 
 _EXPECTED = (ValueError, TypeError, OSError, RuntimeError, NotFittedError, MemoryError)
 _INTERRUPTED = 130

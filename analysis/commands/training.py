@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from .features import Interrupted
-from ..figures.curves import curves
-from ..figures.pictures import pictures
-from ..figures.style import save
 from hmax_cnn.cnn import Augmentation, DivergenceError
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+
+from ..figures.curves import curves
+from ..figures.pictures import pictures
+from ..figures.style import save
+from ..interrupted import Interrupted
 
 
 @dataclass

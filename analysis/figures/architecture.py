@@ -10,11 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..contract import figure
 from .style import PALETTE, checked, colours_of, in_width, of_first, sheet, wrapped
 
 _MOST = 8  # layers of a model in a row
 
 
+@figure(draws="table", seeds="first")
 def architecture(
     table: pd.DataFrame,
     n_layers: int = _MOST,

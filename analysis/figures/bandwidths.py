@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..contract import figure
 from ..literature.cortex import V1_BANDWIDTHS
 from .style import (
     PALETTE,
@@ -31,6 +32,7 @@ NAMES = {
 }
 
 
+@figure(draws="unit_table", seeds="first")
 def bandwidths(
     unit_table: pd.DataFrame,
     value: str = "bandwidth_half",

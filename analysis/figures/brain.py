@@ -8,10 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..contract import figure
 from .style import PALETTE, checked, colours_of, distinct, sheet, without_curves, wrapped
 from .tables import over_seeds
 
 
+@figure(draws="table", seeds="mean", given=("colours", "width", "level"))
 def brain(
     table: pd.DataFrame,
     label: str = "Similarity of RDMs, mean over subjects",

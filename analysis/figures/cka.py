@@ -7,10 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..contract import figure
 from .style import checked, distinct, sheet
 from .tables import over_seeds
 
 
+@figure(draws="table", seeds="mean", given=("width",))
 def cka(
     table: pd.DataFrame,
     label: str | None = None,

@@ -8,9 +8,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..contract import figure
 from .style import checked, one_panel, sheet, titled, wrapped
 
 
+@figure(draws="layer_label_predicted_table", seeds="sum", given=("width",))
 def confusion(
     layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None
 ) -> Figure:

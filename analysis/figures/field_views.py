@@ -1,137 +1,98 @@
-"""Receptive fields over the picture: claimed, effective and mapped."""
+"""Receptive fields over the picture: theoretical, effective and mapped."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from .style import PALETTE, checked, in_width, of_first, sheet, wrapped
+from ..contract import figure
+from .style import PALETTE, checked_results, in_width, sheet, wrapped
 
 _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
 
 
-def field_views(
-    layer_way_y_x_table: pd.DataFrame,
-    y_x_table: pd.DataFrame,
-    table: pd.DataFrame,
-    width: str | float = "double",
-) -> Figure:
-    """What one unit of each layer claims to see of the picture (box), what moves it (colour), and
-    where a probe drives it (outline).
+@figure(draws="results", seeds="first", given=("width",))
+def field_views(results: Mapping[str, xr.Dataset], width: str | float = "double") -> Figure:
+    """Receptive fields of one unit of each layer: theoretical (box), effective (colour) and mapped
+    (outline).
 
     Parameters
     ----------
-    layer_way_y_x_table : pandas.DataFrame
-        Of `analysis.measures.field_views.field_views`: columns model, layer, way, y, x, weight.
-    y_x_table : pandas.DataFrame
-        Columns model, y, x, luminance: the picture.
-    table : pandas.DataFrame
-        Columns model, layer, top, left, bottom, right.
+    results : mapping from str to xarray.Dataset
+        By model: of `analysis.measures.field_views.field_views`.
     width : str or float
+
+    Returns
+    -------
+    matplotlib Figure
 
     Raises
     ------
     ValueError
-        If a column is missing.
+        If a result has no such fields.
     """
-    weights = checked(layer_way_y_x_table, "model", "layer", "way", "y", "x", "weight")
-    pixels, boxes = (
-        checked(y_x_table, "model", "y", "x", "luminance"),
-        checked(table, "model", "layer", "top", "left", "bottom", "right"),
-    )
-    weights, pixels, boxes = (
-        of_first(found, "seed", "images") for found in (weights, pixels, boxes)
-    )
-    models = list(dict.fromkeys(boxes["model"]))
-    most = max(boxes.groupby("model").size())
+    checked_results(results, "weight", "luminance", "top", "left", "bottom", "right")
+    most = max(found.sizes["layer"] for found in results.values())
     n_columns = min(most, in_width(width, 6, 4))
-    n_rows = sum(-(-int((boxes["model"] == model).sum()) // n_columns) for model in models)
+    n_rows = sum(-(-found.sizes["layer"] // n_columns) for found in results.values())
+    height, across = next(iter(results.values()))["luminance"].shape
     with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
-        first = pixels[pixels["model"] == models[0]]
-        ratio = first["y"].nunique() / first["x"].nunique()
-        figure.set_figheight(n_rows * (figure.get_figwidth() / n_columns * ratio + 0.28) + 0.3)
+        side = figure.get_figwidth() / n_columns
+        figure.set_figheight(n_rows * (side * height / across + 0.28) + 0.3)
         figure.get_layout_engine().set(h_pad=0.06)
         row = 0
-        for model in models:
-            picture = (
-                pixels[pixels["model"] == model]
-                .pivot_table(index="y", columns="x", values="luminance")
-                .to_numpy()
-            )
-            mine = boxes[boxes["model"] == model]
-            for index, box in enumerate(mine.itertuples()):
+        for model, found in results.items():
+            for index, layer in enumerate(found["layer"].values):
                 axes = panels[row + index // n_columns, index % n_columns]
-                axes.imshow(picture, cmap="gray", interpolation="antialiased", alpha=0.75)
-                own = weights[(weights["model"] == model) & (weights["layer"] == box.layer)]
-                ways = {
-                    way: part.pivot_table(
-                        index="y", columns="x", values="weight", dropna=False
-                    ).to_numpy(float)
-                    for way, part in own.groupby("way")
-                }
-                _draw(axes, ways, (box.top, box.left, box.bottom, box.right), picture.shape)
-                axes.set_title(
-                    wrapped(str(box.layer), figure.get_figwidth() / n_columns, 7),
-                    fontsize=7,
-                    loc="left",
-                )
-                if index == 0:
-                    axes.annotate(
-                        model,
-                        (0, 1),
-                        (0, 14),
-                        xycoords="axes fraction",
-                        textcoords="offset points",
-                        fontsize=7.5,
-                    )
-            row += -(-len(mine) // n_columns)
+                _draw(axes, found.sel(layer=layer))
+                axes.set_title(wrapped(str(layer), side, 7), fontsize=7, loc="left")
+            above = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 7.5}
+            panels[row, 0].annotate(model, (0, 1), (0, 14), **above)
+            row += -(-found.sizes["layer"] // n_columns)
         for axes in panels.flat:
             axes.axis("off")
-        handles = [
-            Line2D([], [], color=PALETTE["sky"], linewidth=1.2, label="claimed"),
-            Patch(facecolor=PALETTE["orange"], alpha=0.8, label="effective, share of its largest"),
-            Line2D(
-                [],
-                [],
-                color=PALETTE["yellow"],
-                linewidth=0.9,
-                label=f"mapped, {_MAPPED:g} of its largest",
-            ),
-        ]
-        figure.legend(
-            handles=handles,
-            loc="outside lower center",
-            ncols=3 if figure.get_figwidth() > 4 else 1,
-            frameon=False,
-        )
+        n_legend = 3 if figure.get_figwidth() > 4 else 1
+        figure.legend(handles=_legend(), loc="outside lower center", ncols=n_legend, frameon=False)
     return figure
 
 
-def _draw(
-    axes: object, ways: dict[str, np.ndarray], box: tuple[float, ...], shape: tuple[int, ...]
-) -> None:
-    top, left, bottom, right = box
-    effective, mapped = ways.get("effective"), ways.get("mapped")
-    if effective is not None and np.isfinite(effective).any():
-        colour = [int(PALETTE["orange"][i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        veil = np.zeros((*effective.shape, 4))
-        veil[..., :3], veil[..., 3] = colour, 0.9 * np.sqrt(np.nan_to_num(effective))
-        axes.imshow(veil, interpolation="nearest")  # type: ignore[attr-defined]
-    if mapped is not None and np.nanmax(np.nan_to_num(mapped)) > 0:
-        padded = np.pad(np.nan_to_num(mapped), 1)
-        at = np.arange(-1, shape[1] + 1), np.arange(-1, shape[0] + 1)
-        axes.contour(*at, padded, [_MAPPED], colors=PALETTE["yellow"], linewidths=0.9)  # type: ignore[attr-defined]
-    inside = max(top, 0), max(left, 0), min(bottom, shape[0]), min(right, shape[1])
-    rectangle = Rectangle(
-        (inside[1] - 0.5, inside[0] - 0.5),
-        inside[3] - inside[1],
-        inside[2] - inside[0],
-        fill=False,
-        edgecolor=PALETTE["sky"],
-        linewidth=1.2,
+def _legend() -> list[Line2D | Patch]:
+    mapped = f"mapped, {_MAPPED:g} of its largest"
+    return [
+        Line2D([], [], color=PALETTE["sky"], linewidth=1.2, label="theoretical"),
+        Patch(facecolor=PALETTE["orange"], alpha=0.8, label="effective, share of its largest"),
+        Line2D([], [], color=PALETTE["yellow"], linewidth=0.9, label=mapped),
+    ]
+
+
+def _draw(axes: Axes, found: xr.Dataset) -> None:
+    """The picture, and over it the fields of one unit."""
+    axes.imshow(found["luminance"].values, cmap="gray", interpolation="antialiased", alpha=0.75)
+    height, width = found["luminance"].shape
+    effective = np.nan_to_num(found["weight"].sel(way="effective").values.astype(float))
+    if effective.any():
+        veil = np.zeros((height, width, 4))
+        veil[..., :3] = [int(PALETTE["orange"][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        # The root lets the tails of the field be seen beside its peak.
+        veil[..., 3] = 0.9 * np.sqrt(effective)
+        axes.imshow(veil, interpolation="nearest")
+    mapped = np.nan_to_num(found["weight"].sel(way="mapped").values.astype(float))
+    if mapped.max() > 0:
+        # A rim of zeros closes outlines at the picture's border.
+        x, y = np.arange(-1, width + 1), np.arange(-1, height + 1)
+        colour = PALETTE["yellow"]
+        axes.contour(x, y, np.pad(mapped, 1), [_MAPPED], colors=colour, linewidths=0.9)
+    top, left = max(int(found["top"]), 0), max(int(found["left"]), 0)
+    bottom, right = min(int(found["bottom"]), height), min(int(found["right"]), width)
+    corner = (left - 0.5, top - 0.5)
+    colour = PALETTE["sky"]
+    axes.add_patch(
+        Rectangle(corner, right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.2)
     )
-    axes.add_patch(rectangle)  # type: ignore[attr-defined]
-    axes.set(xlim=(-0.5, shape[1] - 0.5), ylim=(shape[0] - 0.5, -0.5))  # type: ignore[attr-defined]
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))

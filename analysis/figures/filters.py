@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import pandas as pd
+import xarray as xr
 from matplotlib.figure import Figure
 
-from .style import checked, in_width, of_first, sheet
+from ..contract import figure
+from .style import checked_results, in_width, sheet
 
 _MOST = 48  # filters of a model
 
 
-def filters(table: pd.DataFrame, width: str | float = "double") -> Figure:
-    """The filters through which each model looks at the image first, each on its own scale, zero in
-    middle grey.
+@figure(draws="results", seeds="first", given=("width",))
+def filters(results: Mapping[str, xr.Dataset], width: str | float = "double") -> Figure:
+    """The filters of each model's first layer, each on its own scale, zero in middle grey.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Of `analysis.measures.first_filters.first_filters`: columns model, group, filter, side, y,
-        x, channel, value.
+    results : mapping from str to xarray.Dataset
+        By model: of `analysis.measures.first_filters.first_filters`.
     width : str or float
+
+    Returns
+    -------
+    matplotlib Figure
 
     Raises
     ------
     ValueError
-        If a column is missing.
+        If there are no weights in a result.
     """
-    table = checked(table, "model", "group", "filter", "side", "y", "x", "channel", "value")
-    table = of_first(table)
-    models = list(dict.fromkeys(table["model"]))
+    checked_results(results, "weight", "group")
+    models = list(results)
     n_columns = min(len(models), in_width(width, 4, 2))
     n_rows = -(-len(models) // n_columns)
     with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
         figure.set_figheight(n_rows * (figure.get_figwidth() / n_columns + 0.3))
-        for axes, model in zip(panels.flat, models, strict=False):
-            mine = table[table["model"] == model]
-            mosaic, sides = _mosaic(mine)
+        for axes, (model, found) in zip(panels.flat, results.items(), strict=False):
+            mosaic, sides = _mosaic(found)
             axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            if len(set(sides)) == 1:
-                span = f"{min(sides)}"
-            else:
-                span = f"{min(sides)} to {max(sides)}"
+            span = f"{min(sides)}"
+            if len(set(sides)) > 1:
+                span += f" to {max(sides)}"
             axes.set_title(f"{model}\n{len(sides)} filters, {span} pixels", fontsize=7)
         for axes in panels.flat:
             axes.axis("off")
@@ -49,26 +52,24 @@ def filters(table: pd.DataFrame, width: str | float = "double") -> Figure:
     return figure
 
 
-def _mosaic(table: pd.DataFrame) -> tuple[np.ndarray, list[int]]:
+def _mosaic(found: xr.Dataset) -> tuple[np.ndarray, list[int]]:
     """Filters in a square of cells as large as the largest, white between them; and their sides."""
-    found = [_picture(part) for _, part in table.groupby(["group", "filter"], sort=False)][:_MOST]
-    height, width = (max(picture.shape[axis] for picture in found) for axis in (0, 1))
+    shown = [_picture(found.isel(filter=index)) for index in range(found.sizes["filter"])][:_MOST]
+    height, width = (max(picture.shape[axis] for picture in shown) for axis in (0, 1))
     gap = max(1, round(0.06 * max(height, width)))
-    n_columns = int(np.ceil(np.sqrt(len(found))))
-    n_rows = -(-len(found) // n_columns)
-    sheet_ = np.ones((n_rows * (height + gap) - gap, n_columns * (width + gap) - gap, 3))
-    for index, picture in enumerate(found):
+    n_columns = int(np.ceil(np.sqrt(len(shown))))
+    n_rows = -(-len(shown) // n_columns)
+    mosaic = np.ones((n_rows * (height + gap) - gap, n_columns * (width + gap) - gap, 3))
+    for index, picture in enumerate(shown):
         top = index // n_columns * (height + gap) + (height - picture.shape[0]) // 2
         left = index % n_columns * (width + gap) + (width - picture.shape[1]) // 2
-        sheet_[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return sheet_, [max(picture.shape[:2]) for picture in found]
+        mosaic[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return mosaic, [max(picture.shape[:2]) for picture in shown]
 
 
-def _picture(part: pd.DataFrame) -> np.ndarray:
+def _picture(found: xr.Dataset) -> np.ndarray:
     """A filter as red, green and blue from 0 to 1."""
-    shape = int(part["y"].max()) + 1, int(part["x"].max()) + 1
-    channels = list(dict.fromkeys(part["channel"]))
-    values = np.zeros((*shape, len(channels)))
-    values[part["y"], part["x"], part["channel"].map(channels.index)] = part["value"]
+    height, width = int(found["height"]), int(found["width"])
+    values = found["weight"].values[:height, :width].astype(float)
     reach = max(np.abs(values).max(), 1e-12)
-    return np.broadcast_to(0.5 + values / (2 * reach), (*shape, 3))
+    return np.broadcast_to(0.5 + values / (2 * reach), (height, width, 3))

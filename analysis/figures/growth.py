@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
+from ..contract import figure
 from ..literature.cortex import field_sizes_at
 from .style import PALETTE, checked, colours_of, sheet
 from .tables import over_seeds
@@ -19,9 +20,10 @@ UNITS = {
     "fraction": "Receptive field, share of the image",
     "degrees": "Receptive field, degrees",
 }
-_LINES = {"claimed": ("-", "o"), "effective": ("--", "s"), "mapped": (":", "^")}
+_LINES = {"theoretical": ("-", "o"), "effective": ("--", "s"), "mapped": (":", "^")}
 
 
+@figure(draws="table", seeds="mean", given=("colours", "width", "level"))
 def growth(
     table: pd.DataFrame,
     units: str = "pixels",

@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..contract import figure
 from .style import PALETTE, checked, colours_of, distinct, markers_of, one_panel, sheet
 from .tables import over_seeds
 
 _CROWDED = 8  # curves in a panel
 
 
+@figure(draws="table", seeds="mean", given=("colours", "width", "level"))
 def invariance(
     table: pd.DataFrame,
     value: str = "value",

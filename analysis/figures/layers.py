@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..contract import figure
 from .style import (
     PALETTE,
     checked,
@@ -24,6 +25,7 @@ from .style import (
 from .tables import over_seeds
 
 
+@figure(draws="table", seeds="mean", given=("colours", "width", "level"))
 def layers(
     table: pd.DataFrame,
     value: str = "value",

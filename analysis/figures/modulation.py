@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..contract import figure
 from .style import (
     PALETTE,
     checked,
@@ -22,6 +23,7 @@ from .style import (
 )
 
 
+@figure(draws="unit_table", seeds="first")
 def modulation(
     unit_table: pd.DataFrame,
     colours: Mapping[str, str] | None = None,

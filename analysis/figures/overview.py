@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..contract import figure
 from .style import PALETTE, checked, colours_of, in_width, sheet
 from .tables import over_seeds
 
 _MOST = 12  # panels
 
 
+@figure(draws="table", seeds="mean", given=("colours", "width", "level"))
 def overview(
     table: pd.DataFrame,
     level: float = 0.95,

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..contract import figure
 from .style import checked, colours_of, in_width, of_first, sheet, titled, wrapped
 from .tuning_curves import relative
 
 
+@figure(draws="curve_table", seeds="first")
 def polar(
     curve_table: pd.DataFrame,
     n_units: int = 8,

@@ -7,9 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
+from ..contract import figure
 from .style import checked, in_width, of_first, sheet, titled, wrapped
 
 
+@figure(draws="layer_pair_table", seeds="first", given=("width",))
 def rdms(
     layer_pair_table: pd.DataFrame, ranks: bool = True, width: str | float = "double"
 ) -> Figure:

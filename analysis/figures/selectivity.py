@@ -9,9 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from ..contract import figure
 from .style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
 
 
+@figure(draws="unit_table", seeds="first")
 def selectivity(
     unit_table: pd.DataFrame,
     colours: Mapping[str, str] | None = None,

@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -253,6 +254,41 @@ def checked(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
         msg = "`table` must hold at least one row, got none."
         raise ValueError(msg)
     return table
+
+
+def checked_results(results: Mapping[str, xr.Dataset], *names: str) -> None:
+    """Refuse what is no mapping from models to datasets with these variables.
+
+    Parameters
+    ----------
+    results : mapping from str to xarray.Dataset
+    *names : str
+        Of variables or coordinates.
+
+    Raises
+    ------
+    TypeError
+        If it is no mapping of datasets.
+    ValueError
+        If there is none, or a dataset lacks a variable.
+    """
+    if not isinstance(results, Mapping):
+        msg = (
+            "`results` must be a mapping from a model's label to its dataset, such as "
+            f"{{'HMAX': result}}, got {type(results).__name__}."
+        )
+        raise TypeError(msg)
+    if not results:
+        msg = "`results` must hold at least one result, got none."
+        raise ValueError(msg)
+    for model, found in results.items():
+        lacking = [name for name in names if name not in found.variables]
+        if lacking:
+            msg = (
+                f"`results` of {model!r} must have {lacking[0]!r}, got "
+                f"{', '.join(map(repr, found.variables))}. Is it of another measure?"
+            )
+            raise ValueError(msg)
 
 
 def save(

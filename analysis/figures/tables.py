@@ -42,20 +42,6 @@ FIRST = (
     "amount",
     "unit_of_amount",
 )
-_DESIGN = (
-    *FIRST,
-    "changed",
-    "n_train",
-    "n_features",
-    "depth",
-    "first",
-    "second",
-    "unit",
-    "filter",
-    "y",
-    "x",
-    "chance",
-)
 
 
 def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
@@ -81,52 +67,78 @@ def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
     >>> {name: list(table.columns) for name, table in tidy(result).items()}
     {'unit_table': ['unit', 'value'], 'table': ['layer', 'value']}
     """
-    change = str(result.attrs.get("transformation", ""))
-    over = next(
-        (str(dim) for dim in result.dims if dim == change or str(dim).startswith("stimulus_")), None
-    )
-    if over is None:
-        unit = ""
-    else:
-        unit = str(result[over].attrs.get("units", ""))
-    if not (over is None):
-        result = result.rename({over: "amount"})
+    result, over, unit = _with_amount(result)
     groups = _groups(result)
     scalars = {name: result[name].item() for name in groups.pop((), [])}
     main = _main(groups)
     tables: dict[str, pd.DataFrame] = {}
     for dims, names in groups.items():
+        if {"y", "x"} <= set(dims):
+            continue  # a picture is never one row per pixel
         part = _long(result, dims, names)
+        is_curve = dims == ("unit", "amount")
         if "amount" in dims:
             part["unit_of_amount"] = unit
             if "identity" in result.attrs:
                 part["changed"] = part["amount"] != result.attrs["identity"]
-            part = (
-                part.assign(stimulus=str(over).removeprefix("stimulus_"))
-                if dims == ("unit", "amount")
-                else part
-            )
+        if is_curve:
+            part["stimulus"] = over.removeprefix("stimulus_")
+        if dims == main or dims == ("layer",):
+            part = _unprefixed(part)
+        name = "_".join((*dims, "table"))
         if dims == main:
             name = MAIN
-        else:
-            name = "curve_table" if dims == ("unit", "amount") else "_".join((*dims, "table"))
-        if dims == main or dims == ("layer",):
-            tables[name] = _unprefixed(part)
-        else:
-            tables[name] = part
-    if "layer_table" in tables and MAIN in tables and "layer" in tables[MAIN]:
-        extra = tables.pop("layer_table")
-        tables[MAIN] = tables[MAIN].merge(
-            extra[["layer", *[column for column in extra if column not in tables[MAIN]]]],
-            on="layer",
-            how="left",
-        )
-    if scalars:
-        if MAIN in tables:
-            tables[MAIN] = tables[MAIN].assign(**scalars)
-        else:
-            tables[MAIN] = pd.DataFrame([scalars])
-    return tables
+        elif is_curve:
+            name = "curve_table"
+        tables[name] = part
+    return _with_scalars(_with_layers(tables), scalars)
+
+
+def _with_amount(result: xr.Dataset) -> tuple[xr.Dataset, str, str]:
+    """The result with its transformation, or parameter of stimuli, as `amount`; and its unit."""
+    change = str(result.attrs.get("transformation", ""))
+    for dim in map(str, result.dims):
+        if dim == change or dim.startswith("stimulus_"):
+            unit = str(result[dim].attrs.get("units", ""))
+            return result.rename({dim: "amount"}), dim, unit
+    return result, "", ""
+
+
+def _with_layers(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """What is known of each layer, beside the main table's rows of it."""
+    main = tables.get(MAIN)
+    if "layer_table" not in tables or main is None or "layer" not in main:
+        return tables
+    extra = tables.pop("layer_table")
+    new = ["layer", *(column for column in extra if column not in main)]
+    return tables | {MAIN: main.merge(extra[new], on="layer", how="left")}
+
+
+def _with_scalars(
+    tables: dict[str, pd.DataFrame], scalars: dict[str, Any]
+) -> dict[str, pd.DataFrame]:
+    if not scalars:
+        return tables
+    main = pd.DataFrame([scalars])
+    if MAIN in tables:
+        main = tables[MAIN].assign(**scalars)
+    return tables | {MAIN: main}
+
+
+def design_of(result: xr.Dataset) -> list[str]:
+    """Columns of a result's tables that say what a row is of, and are not measured.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+
+    Returns
+    -------
+    list of str
+        Its dimensions and coordinates, and what its attribute `design` names.
+    """
+    coords = [str(name) for name in (*result.dims, *result.coords)]
+    return [*coords, *str(result.attrs.get("design", "")).split()]
 
 
 def _groups(result: xr.Dataset) -> dict[tuple[str, ...], list[str]]:
@@ -195,19 +207,7 @@ def tables(
         return joined([({}, results)])
     if isinstance(results, xr.DataTree):
         leaves = [leaf.to_dataset() for leaf in results.leaves if leaf.has_data]
-        return joined(
-            [
-                (
-                    {
-                        str(k).removeprefix("study_"): v
-                        for k, v in leaf.attrs.items()
-                        if str(k).startswith("study_")
-                    },
-                    leaf,
-                )
-                for leaf in leaves
-            ]
-        )
+        return joined((study_columns(leaf), leaf) for leaf in leaves)
     if not isinstance(results, Mapping):
         msg = (
             "`results` must be a dataset, a mapping from model to datasets, or what "
@@ -217,17 +217,31 @@ def tables(
     found: list[tuple[dict[str, Any], xr.Dataset]] = []
     for model, given in results.items():
         if isinstance(given, xr.Dataset):
-            by_change = {None: given}
-        else:
-            by_change = given
-        found += [
-            ({"model": model} | ({} if change is None else {"transformation": change}), result)
-            for change, result in by_change.items()
-        ]
+            found.append(({"model": model}, given))
+            continue
+        for change, result in given.items():
+            found.append(({"model": model, "transformation": change}, result))
     if not found:
         msg = "`results` must hold at least one result, got none."
         raise ValueError(msg)
     return joined(found)
+
+
+def study_columns(result: xr.Dataset) -> dict[str, Any]:
+    """What a result of a study is of, from its attributes.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+
+    Returns
+    -------
+    dict from column to value
+        Such as model, images, transformation and seed; empty for a result that is of no study.
+    """
+    names = {str(name): value for name, value in result.attrs.items()}
+    known = {name: value for name, value in names.items() if name.startswith("study_")}
+    return {name.removeprefix("study_"): value for name, value in known.items()}
 
 
 def joined(results: Iterable[tuple[dict[str, Any], xr.Dataset]]) -> dict[str, pd.DataFrame]:
@@ -239,24 +253,22 @@ def joined(results: Iterable[tuple[dict[str, Any], xr.Dataset]]) -> dict[str, pd
         The first has the columns that are put in front, such as model, images and seed.
     """
     parts: dict[str, list[pd.DataFrame]] = {}
+    design: dict[str, None] = dict.fromkeys((*FIRST, "changed"))
     for about, result in results:
-        named = (
-            about
-            if "measure" in about
-            else {"measure": result.attrs.get("definition", "")} | about
-            if "definition" in result.attrs
-            else about
-        )
+        if "measure" not in about and "definition" in result.attrs:
+            about = {"measure": result.attrs["definition"]} | about
+        design |= dict.fromkeys(design_of(result))
         for name, part in tidy(result).items():
-            new = {column: value for column, value in named.items() if column not in part}
-            parts.setdefault(name, []).append(
-                pd.concat([pd.DataFrame(new, index=part.index), part], axis=1)
-            )
-    whole = {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
-    return {
-        name: table[[c for c in FIRST if c in table] + [c for c in table if c not in FIRST]]
-        for name, table in whole.items()
-    }
+            new = {column: value for column, value in about.items() if column not in part}
+            front = pd.DataFrame(new, index=part.index)
+            parts.setdefault(name, []).append(pd.concat([front, part], axis=1))
+    whole = {}
+    for name, found in parts.items():
+        table = pd.concat(found, ignore_index=True)
+        first = [column for column in FIRST if column in table]
+        whole[name] = table[[*first, *(column for column in table if column not in FIRST)]]
+        whole[name].attrs["design"] = list(design)
+    return whole
 
 
 def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -> pd.DataFrame:
@@ -288,7 +300,9 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     others = [
         str(column) for column in table if column not in ("seed", "file", value, "low", "high")
     ]
-    keys = [column for column in others if column in _DESIGN or _is_text(table[column])]
+    # A table read from a file has lost its design: what it can be is then found below.
+    design = table.attrs.get("design", FIRST)
+    keys = [column for column in others if column in design or _is_text(table[column])]
     for column in [column for column in others if column not in keys]:
         if table.duplicated(["seed", *keys]).any() and _is_design(table, column):
             keys.append(column)

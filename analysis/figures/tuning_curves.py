@@ -9,11 +9,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..contract import figure
 from .style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
 
 _MOST = 60  # thin lines in a panel
 
 
+@figure(draws="curve_table", seeds="first")
 def tuning_curves(
     curve_table: pd.DataFrame,
     aligned: bool = True,

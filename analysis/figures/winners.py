@@ -1,81 +1,73 @@
-"""HMAX's winners over the pictures: which patch of which image answered."""
+"""HMAX's winners over the pictures: which patch of which image matched a prototype best."""
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Mapping
+
+import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .style import PALETTE, checked, in_width, of_first, sheet
+from ..contract import figure
+from .style import PALETTE, checked_results, in_width, sheet
 
 _COLOURS = ("orange", "sky", "yellow", "green", "pink")
 
 
-def winners(
-    picture_match_table: pd.DataFrame,
-    picture_y_x_table: pd.DataFrame,
-    width: str | float = "double",
-) -> Figure:
-    """The patches of pictures that come closest to prototypes of C2, one of each size, boxed and
-    named.
+@figure(draws="results", seeds="first", given=("width",))
+def winners(results: Mapping[str, xr.Dataset], width: str | float = "double") -> Figure:
+    """The patches of pictures that match prototypes of C2 best, one of each size, boxed and named.
 
     Parameters
     ----------
-    picture_match_table : pandas.DataFrame
-        Of `analysis.measures.best_matches.best_matches`: columns model, picture, match, unit, top,
-        left, bottom, right.
-    picture_y_x_table : pandas.DataFrame
-        Columns model, picture, y, x, luminance.
+    results : mapping from str to xarray.Dataset
+        By model: of `analysis.measures.best_matches.best_matches`.
     width : str or float
+
+    Returns
+    -------
+    matplotlib Figure
 
     Raises
     ------
     ValueError
-        If a column is missing.
+        If a result has no best matches.
     """
-    matches = checked(
-        picture_match_table, "model", "picture", "match", "unit", "top", "left", "bottom", "right"
-    )
-    pixels = checked(picture_y_x_table, "model", "picture", "y", "x", "luminance")
-    matches, pixels = (of_first(found, "seed", "images") for found in (matches, pixels))
-    groups = list(matches.groupby(["model", "picture"], sort=False))
-    n_columns = min(in_width(width, 3, 2), len(groups))
-    n_rows = -(-len(groups) // n_columns)
-    first = pixels[(pixels["model"] == groups[0][0][0]) & (pixels["picture"] == groups[0][0][1])]
+    checked_results(results, "unit", "top", "left", "bottom", "right", "luminance")
+    panels_of = [
+        (f"{model}: {found['picture'].values[number]}", found.isel(picture=number))
+        for model, found in results.items()
+        for number in range(found.sizes["picture"])
+    ]
+    n_columns = min(in_width(width, 3, 2), len(panels_of))
+    n_rows = -(-len(panels_of) // n_columns)
+    height, across = panels_of[0][1]["luminance"].shape
     with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
-        figure.set_figheight(
-            n_rows
-            * (
-                figure.get_figwidth() / n_columns * first["y"].nunique() / first["x"].nunique()
-                + 0.2
-            )
-        )
-        for axes, ((model, name), found) in zip(panels.flat, groups, strict=False):
-            own = pixels[(pixels["model"] == model) & (pixels["picture"] == name)]
-            picture = own.pivot_table(index="y", columns="x", values="luminance").to_numpy()
-            axes.imshow(picture, cmap="gray", interpolation="antialiased")
-            for rank, match in enumerate(found.sort_values("match", ascending=False).itertuples()):
-                colour = PALETTE[_COLOURS[int(match.match) % len(_COLOURS)]]
-                box = Rectangle(
-                    (match.left - 0.5, match.top - 0.5),
-                    match.right - match.left,
-                    match.bottom - match.top,
-                    fill=False,
-                    edgecolor=colour,
-                    linewidth=1.3,
-                )
-                axes.add_patch(box)
-                shade = {"facecolor": "black", "alpha": 0.65, "pad": 0.8, "linewidth": 0}
-                axes.text(
-                    0.02,
-                    0.03 + 0.09 * rank,
-                    str(match.unit).removeprefix("c2_"),
-                    color=colour,
-                    fontsize=6,
-                    bbox=shade,
-                    transform=axes.transAxes,
-                )
-            axes.set_title(f"{model}: {name}", fontsize=7)
+        side = figure.get_figwidth() / n_columns
+        figure.set_figheight(n_rows * (side * height / across + 0.2))
+        for axes, (title, found) in zip(panels.flat, panels_of, strict=False):
+            axes.imshow(found["luminance"].values, cmap="gray", interpolation="antialiased")
+            _boxes(axes, found)
+            axes.set_title(title, fontsize=7)
         for axes in panels.flat:
             axes.axis("off")
     return figure
+
+
+def _boxes(axes: Axes, found: xr.Dataset) -> None:
+    """A rectangle for each match, and its unit's name in the same colour."""
+    for rank, match in enumerate(reversed(range(found.sizes["match"]))):
+        one = found.isel(match=match)
+        colour = PALETTE[_COLOURS[match % len(_COLOURS)]]
+        top, left, bottom, right = (int(one[edge]) for edge in ("top", "left", "bottom", "right"))
+        # Pixels are drawn around whole numbers: a box starts half a pixel before its first.
+        corner = (left - 0.5, top - 0.5)
+        box = Rectangle(
+            corner, right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.3
+        )
+        axes.add_patch(box)
+        shade = {"facecolor": "black", "alpha": 0.65, "pad": 0.8, "linewidth": 0}
+        name = str(one["unit"].values).removeprefix("c2_")
+        place = (0.02, 0.03 + 0.09 * rank)
+        axes.text(*place, name, color=colour, fontsize=6, bbox=shade, transform=axes.transAxes)

@@ -11,16 +11,19 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 from scipy.spatial.distance import pdist, squareform
-from tqdm.auto import tqdm
 
-from ..results import DEFAULT, FLAT, Definition, Resampling, needs
+from hmax_cnn.extraction.progress import progress_bar
+
+from ..contract import measure
+from ..per_unit import FLAT
 from ..responses import by_layer
+from ..results import DEFAULT, Definition, Resampling
 from ..statistics import half_samples
 
 KERNELS = ("linear", "rbf")
 
 
-@needs("no transformation")
+@measure(takes="pair", needs=("no transformation",), given=("resampling", "progress"))
 def cka(
     a: xr.DataArray,
     b: xr.DataArray,
@@ -28,6 +31,7 @@ def cka(
     debiased: bool = True,
     width: float = 1.0,
     resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     """Centred kernel alignment between every layer of one model and every layer of another.
 
@@ -44,6 +48,8 @@ def cka(
     resampling : Resampling
         Intervals are by half-samples of images; the biased form grows as images become fewer, so
         its interval is for orientation only.
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
 
     Returns
     -------
@@ -81,11 +87,14 @@ def cka(
         of,
         Definition(name, formula, "Kornblith et al., ICML 2019"),
         resampling,
+        progress,
     )
 
 
-@needs("no transformation")
-def procrustes(a: xr.DataArray, b: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
+@measure(takes="pair", needs=("no transformation",), given=("resampling", "progress"))
+def procrustes(
+    a: xr.DataArray, b: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
+) -> xr.Dataset:
     """How well one population can be rotated onto another, after both are centred and scaled to the
     same size.
 
@@ -93,6 +102,8 @@ def procrustes(a: xr.DataArray, b: xr.DataArray, resampling: Resampling = DEFAUL
     ----------
     a, b, resampling
         As in `cka`.
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
 
     Returns
     -------
@@ -121,7 +132,9 @@ def procrustes(a: xr.DataArray, b: xr.DataArray, resampling: Resampling = DEFAUL
         "|X'Y|_* / (|X|_F |Y|_F), columns centred",
         "Williams et al., NeurIPS 2021",
     )
-    return _aligned(a, b, lambda values: _kernel(values, "linear", 1.0), of, definition, resampling)
+    return _aligned(
+        a, b, lambda values: _kernel(values, "linear", 1.0), of, definition, resampling, progress
+    )
 
 
 def _aligned(
@@ -131,6 +144,7 @@ def _aligned(
     of: Callable[[np.ndarray, np.ndarray], float],
     definition: Definition,
     resampling: Resampling,
+    progress: bool | None,
 ) -> xr.Dataset:
     """A comparison of Gram matrices, for every pair of layers."""
     for name, given in (("a", a), ("b", b)):
@@ -149,7 +163,7 @@ def _aligned(
     )
     value, low, high = (np.full((len(ours), len(others)), np.nan) for _ in range(3))
     for row, k in enumerate(
-        tqdm(ours.values(), desc=definition.name, unit="layer", delay=2, disable=None)
+        progress_bar(ours.values(), name=definition.name, unit="layer", progress=progress)
     ):
         for column, m in enumerate(others.values()):
             value[row, column] = of(k, m)

@@ -7,11 +7,17 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from ..results import Definition, needs
 from hmax_cnn.extraction import FeatureExtractor
 
+from ..contract import measure
+from ..results import Definition
 
-@needs("no transformation")
+
+@measure(
+    takes="model",
+    needs=("no transformation",),
+    given=("image_shape", "layers", "pixels_per_degree"),
+)
 def architecture(
     model: FeatureExtractor,
     image_shape: Sequence[int],

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..results import Definition, needs
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.images import luminance
+
+from ..contract import measure
+from ..results import Definition
 
 
-@needs("no transformation")
+@measure(takes="model", needs=("no transformation",), given=("images",))
 def best_matches(
     model: FeatureExtractor, images: Any, n_images: int = 3, n_matches: int = 4
 ) -> xr.Dataset:
@@ -67,16 +70,14 @@ def best_matches(
         name: (("picture", "match"), np.array([row[name].item() for row in rows]).reshape(shape))
         for name in ("unit", "response", "top", "left", "bottom", "right")
     }
-    luminance = np.stack(
-        [image @ np.array([0.299, 0.587, 0.114]) if image.ndim == 3 else image for image in shown]
-    ).astype(np.float32)
-    data["luminance"] = (("picture", "y", "x"), luminance)
+    pictures = np.stack([luminance(image) for image in shown])
+    data["luminance"] = (("picture", "y", "x"), pictures)
     names = [str(name) for name in getattr(images, "names", range(len(images)))[: len(shown)]]
     coords = {
         "picture": names,
         "match": np.arange(len(sizes)),
-        "y": np.arange(luminance.shape[1]),
-        "x": np.arange(luminance.shape[2]),
+        "y": np.arange(pictures.shape[1]),
+        "x": np.arange(pictures.shape[2]),
     }
     definition = Definition(
         "best matches",

@@ -1,188 +1,241 @@
-"""Classification: how well a readout of each layer tells classes apart on images that nothing was
-learned from."""
+"""Decoding under transformation: classes learned at the reference, read out at other values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from sklearn.base import clone
+from scipy.stats import binomtest
+from sklearn.model_selection import StratifiedKFold
 
-from ..results import Definition, needs
-from ..readout import Readout, fitted_classifier, splits
-from ..responses import by_layer, responses
-from hmax_cnn.data import Dataset
-from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.progress import progress_bar
+
+from ..contract import measure
+from ..per_unit import grid_of
+from ..readout import fitted_classifier
+from ..responses import by_layer
+from ..results import DEFAULT, Definition, Resampling
+from ..statistics import interval, resampled
+from .populations import checked, curves
 
 
-@needs("labels", "no transformation")
-def classification(
-    model: FeatureExtractor,
-    dataset: Dataset,
-    layers: Sequence[str] | None = None,
+@measure(takes="responses", needs=("transformation", "labels"), given=("resampling", "progress"))
+def decoding_generalisation(
+    responses: xr.DataArray,
+    labels: Any = None,
     readout: str = "svm",
     n_folds: int = 5,
-    units: int | None = None,
-    refit: bool = True,
-    random_state: int = 0,
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
 ) -> xr.Dataset:
-    """Accuracy of a readout of each layer: over the given split, or over stratified folds.
+    """How well classes learned at the reference are told apart at other values of the
+    transformation.
 
     Parameters
     ----------
-    model : FeatureExtractor
-        One that learns is fitted anew on the training images of each fold.
-    dataset : Dataset
-        With labels.
-    layers : sequence of str or None
-        None is all.
+    responses : xarray.DataArray
+        dims (image, <transformation>, unit).
+    labels : sequence of shape (n_images,) or None
+        Classes; None takes the coordinate `label`.
     readout : {'svm', 'logistic', 'nearest'}
-        As in `analysis.readout.classifier`.
+        As in `analysis.readout.classifier`; scaling and all parameters are learned from the
+        training images at the reference only.
     n_folds : int
-        Where there is no split.
-    units : int or None
-        At most so many units of each layer, drawn at random; None is all.
-    refit : bool
-        False keeps what the model has learned: from other images than these.
-    random_state : int
-        Of folds and units.
+        Images are trained on in all folds but one and tested in that, at every value. Where every
+        class has one image (each object is its own class), the readout is trained on all images at
+        the reference, and accuracy there says nothing; `held_out` is then 0.
+    resampling : Resampling
+        Over images.
+    progress : bool or None
 
     Returns
     -------
     xarray.Dataset
-        Per layer `layer_value` (accuracy), `layer_low`, `layer_high` (Wilson's 95 % interval),
-        `n_units`; `correct` of dims (layer, image); `n_pictures` of dims (layer, label, predicted),
-        the confusion matrix. Attributes have chance and n.
+        `value`: (accuracy_t - chance) / (accuracy_0 - chance), undefined where the reference is at
+        chance; `accuracy` with `accuracy_low` and `accuracy_high` (Wilson's interval, which does
+        not close on 1 where all are right); and `predicted` of dims (layer, image,
+        <transformation>). Chance is one over the number of classes.
 
     Raises
     ------
     ValueError
-        If there are no labels, or too few images of a class; see `analysis.readout.splits`.
+        If there are no labels, fewer than two classes, or a class with more than one but fewer
+        images than folds.
     """
-    folds = list(splits(dataset, n_folds, random_state))
-    wanted = model.wanted_layers(tuple(layers or model.layer_names))
-    learns = (
-        refit
-        and model.__sklearn_tags__().requires_fit
-        and model.must_learn(wanted)
-        and not clone(model).has_learned()
-    )
-    labels, done = (
-        np.asarray(dataset.labels).astype(str),
-        {layer: Readout(layer, np.unique(dataset.labels)) for layer in wanted},
-    )
-    if learns:
-        fixed = None
-    else:
-        fixed = responses(model, dataset, wanted, units, random_state)
-    sizes: dict[str, int] = {}
-    for number, (train, test) in enumerate(folds):
-        if fixed is not None:
-            answers = fixed
-        else:
-            answers = _learned(model, dataset, train, wanted, units, random_state)
-        for layer, members in by_layer(answers):
-            values = answers.values[:, members]
-            fitted = fitted_classifier(readout, values[train], labels[train], random_state)
-            rows = {
-                "image": [dataset.names[i] for i in test],
-                "fold": number,
-                "label": labels[test],
-                "predicted": fitted.predict(values[test]),
-            }
-            if number:
-                done[layer].table = pd.concat(
-                    [done[layer].table, pd.DataFrame(rows)], ignore_index=True
+    name, reference = checked(responses)
+    grid, classes = grid_of(responses), _labels(responses, labels)
+    folds = list(_folds(classes, n_folds, resampling.random_state))
+    layers = list(by_layer(responses))
+    predicted = np.empty((len(layers), *grid.shape[:2]), classes.dtype)
+    with progress_bar(
+        total=len(layers) * len(folds), name="Decoding", unit="fit", progress=progress
+    ) as bar:
+        for row, (_, units) in enumerate(layers):
+            for train, test in folds:
+                fitted = fitted_classifier(
+                    readout,
+                    grid[train, reference][:, units],
+                    classes[train],
+                    resampling.random_state,
                 )
-            else:
-                done[layer].table = pd.DataFrame(rows)
-            sizes[layer] = len(members)
-    known = {
-        "readout": readout,
-        "n_folds": len(folds),
-        "learned_anew": int(learns),
-        "random_state": random_state,
-        "model": model.path(),
-        "parameters": repr(model),
+                flat = grid[test][:, :, units].reshape(-1, len(units))
+                predicted[row, test] = fitted.predict(flat).reshape(len(test), -1)
+                bar.update()
+    right = (predicted == classes[:, None]).astype(float)
+    chance = 1 / len(np.unique(classes))
+
+    def of(images: np.ndarray) -> np.ndarray:
+        accuracy = right[:, images].mean(axis=1)
+        above = accuracy - chance
+        room = above[:, reference : reference + 1]
+        return np.stack([np.where(room > 0, above / np.where(room > 0, room, 1), np.nan), accuracy])
+
+    value, accuracy = of(np.arange(len(grid)))
+    low, high = (bound[0] for bound in _interval(of, len(grid), resampling))
+    wilson = [
+        binomtest(int(n), len(grid)).proportion_ci(resampling.level, method="wilson")
+        for n in right.sum(axis=1).ravel()
+    ]
+    bounds = np.array([(bound.low, bound.high) for bound in wilson]).reshape(*accuracy.shape, 2)
+    data = {
+        "value": value,
+        "low": low,
+        "high": high,
+        "accuracy": accuracy,
+        "accuracy_low": bounds[..., 0],
+        "accuracy_high": bounds[..., 1],
     }
-    return _dataset(done, sizes, known)
-
-
-def _learned(
-    model: FeatureExtractor,
-    dataset: Dataset,
-    train: np.ndarray,
-    layers: Sequence[str],
-    units: int | None,
-    seed: int,
-) -> xr.DataArray:
-    """Responses to all images of a model that has learned from the training images only."""
-    some = dataset.subset(train)
-    return responses(clone(model).fit(some, some.labels), dataset, layers, units, seed)
-
-
-def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, Any]) -> xr.Dataset:
-    first = next(iter(done.values()))
-    names = first.table["image"].to_numpy(str)
-    intervals = np.array([found.interval() for found in done.values()])
-    data: dict[str, Any] = {
-        "layer_value": ("layer", [found.accuracy for found in done.values()]),
-        "layer_low": ("layer", intervals[:, 0]),
-        "layer_high": ("layer", intervals[:, 1]),
-        "n_units": ("layer", [sizes[layer] for layer in done]),
-        "correct": (
-            ("layer", "image"),
-            np.stack(
-                [
-                    (found.table["label"] == found.table["predicted"]).to_numpy()
-                    for found in done.values()
-                ]
-            ),
-        ),
-        "n_pictures": (
-            ("layer", "label", "predicted"),
-            np.stack([found.confusion().to_numpy() for found in done.values()]),
-        ),
-    }
-    data["chance"] = ((), 1 / len(first.classes))
-    coords = {
-        "layer": list(done),
-        "image": names,
-        "label": first.classes.astype(str),
-        "predicted": first.classes.astype(str),
-    }
-    reader = {
-        "svm": "linear SVM, C chosen among training images",
-        "logistic": "logistic regression",
-        "nearest": "nearest neighbour",
-    }[known["readout"]]
-    if known["n_folds"] == 1:
-        folds = "the given split"
-    else:
-        folds = f"{known['n_folds']} stratified folds"
-    if known["learned_anew"]:
-        again = "; what the model learns is learned anew from the training images"
-    else:
-        again = ""
     definition = Definition(
-        "accuracy",
-        (
-            f"share of test images told right by a readout of all units asked for ({reader}; "
-            f"{folds}{again})"
-        ),
+        "decoding generalisation",
+        "(accuracy_t - chance) / (accuracy_0 - chance), trained at the reference",
         "this package",
     )
-    attributes = (
-        definition.attributes()
-        | known
-        | {
-            "chance": 1 / len(first.classes),
-            "n_images": len(names),
-            "intervals": "Wilson's",
-            "interval_citation": "Wilson, JASA 1927",
-        }
+    extra = {
+        "readout": readout,
+        "chance": chance,
+        "held_out": int(len(folds) > 1),
+        "n_folds": len(folds),
+    }
+    result = curves(responses, name, data, definition, resampling, extra)
+    return result.assign(predicted=(("layer", "image", name), predicted)).assign_coords(
+        label=("image", classes)
     )
-    return xr.Dataset(data, coords=coords).assign_attrs(attributes | {"level": 0.95})
+
+
+def shift_consistency(
+    predicted: xr.DataArray, labels: Any = None, resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """How often the same class is given to two versions of an image, and how often it is right: a
+    classifier that always says the same is consistent.
+
+    Parameters
+    ----------
+    predicted : xarray.DataArray
+        Classes given, of dims (image, <transformation>), and (layer) where known: `predicted` of
+        `decoding_generalisation`, or what a network itself predicts.
+    labels : sequence of shape (n_images,) or None
+        True classes; None takes the coordinate `label`.
+    resampling : Resampling
+        Over images.
+
+    Returns
+    -------
+    xarray.Dataset
+        `layer_value`, `layer_low`, `layer_high`: share of pairs of different values at which the
+        prediction agrees; `accuracy`, `accuracy_low`, `accuracy_high` beside it.
+
+    References
+    ----------
+    Zhang, "Making convolutional networks shift-invariant again", ICML 2019.
+    """
+    if "layer" in predicted.dims:
+        stacked = predicted
+    else:
+        stacked = predicted.expand_dims(layer=["all"])
+    others = [str(dim) for dim in stacked.dims if dim not in ("layer", "image")]
+    if len(others) != 1 or "image" not in stacked.dims or stacked.sizes[others[0]] < 2:
+        msg = (
+            "`predicted` must have the dims image and a transformation of at least two values, "
+            f"got {dict(predicted.sizes)}."
+        )
+        raise ValueError(msg)
+    values, truth = (
+        stacked.transpose("layer", "image", others[0]).values.astype(str),
+        _labels(predicted, labels),
+    )
+    n_values = values.shape[2]
+    agree = sum(
+        (values[:, :, a] == values[:, :, b]).astype(float)
+        for a in range(n_values)
+        for b in range(a)
+    ) / (n_values * (n_values - 1) / 2)
+    right = (values == truth[:, None]).mean(axis=2)
+
+    def of(images: np.ndarray) -> np.ndarray:
+        return np.stack([agree[:, images].mean(axis=1), right[:, images].mean(axis=1)])
+
+    whole, (low, high) = of(np.arange(values.shape[1])), _interval(of, values.shape[1], resampling)
+    definition = Definition(
+        "shift consistency",
+        "P[argmax f(t_a x) = argmax f(t_b x)], accuracy beside it",
+        "Zhang, ICML 2019",
+    )
+    columns = {"layer_value": whole[0], "layer_low": low[0], "layer_high": high[0]}
+    columns |= {"accuracy": whole[1], "accuracy_low": low[1], "accuracy_high": high[1]}
+    data = xr.Dataset(
+        {key: ("layer", column) for key, column in columns.items()},
+        coords={"layer": stacked["layer"].values},
+    )
+    counts = {"n_images": values.shape[1], "n_values": n_values, "transformation": others[0]}
+    return data.assign_attrs(definition.attributes() | counts | resampling.attributes())
+
+
+def _labels(responses: xr.DataArray, labels: Any) -> np.ndarray:
+    if labels is None and "label" not in responses.coords:
+        msg = "`labels` are needed: these responses have no coordinate label."
+        raise ValueError(msg)
+    classes = np.asarray(responses["label"].values if labels is None else labels).astype(str)
+    if classes.shape != (responses.sizes["image"],) or len(np.unique(classes)) < 2:
+        msg = (
+            "`labels` must name at least two classes, one for each of the "
+            f"{responses.sizes['image']} images, got shape {classes.shape}."
+        )
+        raise ValueError(msg)
+    return classes
+
+
+def _folds(
+    classes: np.ndarray, n_folds: int, random_state: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    counts = np.unique(classes, return_counts=True)[1]
+    if counts.max() == 1:
+        yield np.arange(len(classes)), np.arange(len(classes))
+        return
+    if counts.min() == 1:
+        msg = (
+            "`labels` must have one image of every class, or several of every class: add images, "
+            "or leave out the classes of one."
+        )
+        raise ValueError(msg)
+    if n_folds < 2 or counts.min() < n_folds:
+        msg = (
+            f"`n_folds` must lie between 2 and {counts.min()}, the images of the smallest class, "
+            f"got {n_folds}."
+        )
+        raise ValueError(msg)
+    yield from StratifiedKFold(n_folds, shuffle=True, random_state=random_state).split(
+        classes, classes
+    )
+
+
+def _interval(
+    statistic: Callable[[np.ndarray], np.ndarray], n: int, resampling: Resampling
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of a statistic of images, each of its shape."""
+    if not resampling.n_resamples:
+        return (np.full_like(statistic(np.arange(n)), np.nan),) * 2
+    return interval(
+        resampled(statistic, n, resampling.n_resamples, resampling.random_state), resampling.level
+    )

@@ -1,4 +1,4 @@
-"""Growth of receptive fields with depth, for several models on one scale."""
+"""Growth of receptive fields with depth, by stated definitions of their size."""
 
 from __future__ import annotations
 
@@ -9,138 +9,155 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..results import DEFAULT, Definition, Resampling, needs
-from .receptive_fields import central_units, claimed_fields, effective_fields, mapped_fields
-from ..statistics import interval, mean_defined, resampled
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.images import Images
 
-WAYS = ("claimed", "effective", "mapped")
+from ..contract import Cost, measure
+from ..results import DEFAULT, Definition, Resampling
+from ..statistics import interval, mean_defined, resampled
+from .mapped_fields import mapped_fields
+from .receptive_fields import central_units, effective_fields, theoretical_fields
+
+WAYS = ("theoretical", "effective", "mapped")
 
 
-@needs("no transformation")
-def growth(
-    models: Mapping[str, FeatureExtractor],
+def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
+    return Cost(gradients=n_images * int(parameters.get("n_units", 8)))
+
+
+@measure(
+    takes="model",
+    needs=("no transformation",),
+    given=("images", "layers", "pixels_per_degree", "resampling", "progress"),
+    design=("depth",),
+    cost=_cost,
+)
+def field_growth(
+    model: FeatureExtractor,
     images: Any,
-    layers: Mapping[str, Sequence[str]] | None = None,
+    layers: Sequence[str] | None = None,
     n_units: int = 8,
     pixels_per_degree: float | None = None,
-    ways: Sequence[str] = ("claimed", "effective"),
+    ways: Sequence[str] = ("theoretical", "effective"),
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How fields grow with depth, for several models, on one scale.
+    """How receptive fields grow with depth.
 
     Parameters
     ----------
-    models : mapping from str to FeatureExtractor
+    model : FeatureExtractor
     images : array or sequence
-        Of one size: what effective fields are averaged over.
-    layers : mapping from model to layers, or None
-        None is all of each model.
+        Of one size: what effective receptive fields are averaged over.
+    layers : sequence of str or None
+        None is all.
     n_units : int
         Of each layer, drawn from those in the middle of the image, whose fields are cut by the
         border least.
     pixels_per_degree : float or None
         Adds sizes in degrees of visual angle.
-    ways : sequence of {'claimed', 'effective', 'mapped'}
-        Effective fields are the root of the area; mapped ones too, with spots of a sixteenth of the
-        image.
+    ways : sequence of {'theoretical', 'effective', 'mapped'}
+        The size of a theoretical field is its full extent, that of the others the root of the
+        area; mapped ones are found with spots of a sixteenth of the image.
     resampling : Resampling
         Intervals are over units.
     progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
 
     Returns
     -------
     xarray.Dataset
-        One row for each model, layer and way: `model`, `layer`, `way`, `depth` (0 for the lowest
-        layer to 1 for the highest), `pixels`, `low`, `high` (the mean over units and its interval),
-        `smallest`, `largest`, `fraction` (of the image's shorter side), `value` (`pixels` again),
-        `n_units`, `n_defined` and `size_definition`; with `pixels_per_degree` also `degrees`,
-        `degrees_low`, `degrees_high`.
+        One row for each layer and way: `layer`, `way`, `depth` (0 for the lowest layer to 1 for the
+        highest), `pixels`, `low`, `high` (the mean over units and its interval), `smallest`,
+        `largest`, `fraction` (of the image's shorter side), `value` (`pixels` again), `n_units`,
+        `n_defined` and `size_definition`; with `pixels_per_degree` also `degrees`, `degrees_low`,
+        `degrees_high`.
 
     Raises
     ------
     ValueError
         If there is no such way.
+
+    References
+    ----------
+    Araujo et al., Distill 2019 (theoretical). Luo et al., NeurIPS 2016 (effective).
     """
-    if not ways or set(ways) - set(WAYS):
-        msg = f"`ways` must be some of {', '.join(map(repr, WAYS))}, got {tuple(ways)!r}."
-        raise ValueError(msg)
-    if not isinstance(models, Mapping):
-        msg = (
-            f"`models` must be a mapping from name to model, such as {{'HMAX': model}}, got "
-            f"{type(models).__name__}."
-        )
-        raise TypeError(msg)
+    for way in ways:
+        check_choice("ways", way, WAYS)
     source = Images(images)
     shape = tuple(int(n) for n in source[0].shape[:2])
+    wanted = model.wanted_layers(layers or model.layer_names)
+    units = central_units(model, shape, wanted, n_units, resampling.random_state)
+    sizes = _sizes(model, source, units, ways, progress)
     rows = []
-    for name, model in models.items():
-        wanted = model.wanted_layers((layers or {}).get(name, model.layer_names))
-        units = central_units(model, shape, wanted, n_units, resampling.random_state)
-        found = {"claimed": claimed_fields(model, shape, units).set_index("layer")["size"]}
-        if "effective" in ways:
-            found["effective"] = _by_layer(
-                effective_fields(model, source, units, resampling=Resampling(0), progress=progress)
-            )
-        if "mapped" in ways:
-            found["mapped"] = _by_layer(
-                mapped_fields(model, shape, units, size=max(1, min(shape) // 16))
-            )
-        for way in ways:
-            for layer in wanted:
-                sizes = np.atleast_1d(np.asarray(found[way].loc[layer], dtype=float))
-                draws = resampled(
-                    lambda drawn, s=sizes: mean_defined(s[drawn]),
-                    len(sizes),
-                    resampling.n_resamples,
-                    resampling.random_state,
-                )
-                low, high = interval(draws, resampling.level)
-                defined = sizes[np.isfinite(sizes)]
-                rows.append(
-                    {
-                        "model": name,
-                        "layer": layer,
-                        "way": way,
-                        "depth": wanted.index(layer) / max(1, len(wanted) - 1),
-                        "pixels": float(mean_defined(sizes)),
-                        "low": float(low),
-                        "high": float(high),
-                        "smallest": float(defined.min(initial=np.inf)) if len(defined) else np.nan,
-                        "largest": float(defined.max(initial=0)) if len(defined) else np.nan,
-                        "n_units": len(sizes),
-                        "n_defined": len(defined),
-                        "size_definition": "full extent" if way == "claimed" else "root area",
-                    }
-                )
+    for way in ways:
+        for depth, layer in enumerate(wanted):
+            found = np.atleast_1d(np.asarray(sizes[way].loc[layer], dtype=float))
+            about = {"layer": layer, "way": way, "depth": depth / max(1, len(wanted) - 1)}
+            rows.append(about | _row(found, resampling) | {"size_definition": _DEFINITIONS[way]})
     table = pd.DataFrame(rows)
     table["value"], table["fraction"] = table["pixels"], table["pixels"] / min(shape)
+    known = {"n_images": len(source), "height": shape[0], "width": shape[1]}
+    known |= resampling.attributes() | {"resampled_over": "units"}
     if pixels_per_degree is not None:
-        table = table.assign(
-            **{
-                f"degrees{end}": table[f"pixels{end}" if not end else end[1:]] / pixels_per_degree
-                for end in ("", "_low", "_high")
-            }
-        )
+        table["degrees"] = table["pixels"] / pixels_per_degree
+        table["degrees_low"] = table["low"] / pixels_per_degree
+        table["degrees_high"] = table["high"] / pixels_per_degree
+        known |= {"pixels_per_degree": pixels_per_degree}
     definition = Definition(
         "growth of receptive fields with depth",
         "size by layer",
         "Araujo et al., Distill 2019; Luo et al., NeurIPS 2016",
         "pixels",
     )
-    known = (
-        {"n_images": len(source), "height": shape[0], "width": shape[1]}
-        | resampling.attributes()
-        | {"resampled_over": "units"}
-    )
-    if not (pixels_per_degree is None):
-        known |= {"pixels_per_degree": pixels_per_degree}
-    return xr.Dataset.from_dataframe(table.rename_axis("row")).assign_attrs(
-        definition.attributes() | known
-    )
+    dataset = xr.Dataset.from_dataframe(table.rename_axis("row"))
+    return dataset.assign_attrs(definition.attributes() | known)
+
+
+_DEFINITIONS = {"theoretical": "full extent", "effective": "root area", "mapped": "root area"}
+
+
+def _sizes(
+    model: FeatureExtractor,
+    source: Images,
+    units: Mapping[str, Sequence[int]],
+    ways: Sequence[str],
+    progress: bool | None,
+) -> dict[str, pd.Series]:
+    """Size of every unit's receptive field in pixels, by way, indexed by layer."""
+    shape = tuple(int(n) for n in source[0].shape[:2])
+    found = {"theoretical": theoretical_fields(model, shape, units).set_index("layer")["size"]}
+    if "effective" in ways:
+        fields = effective_fields(model, source, units, resampling=Resampling(0), progress=progress)
+        found["effective"] = _by_layer(fields)
+    if "mapped" in ways:
+        found["mapped"] = _by_layer(
+            mapped_fields(model, shape, units, size=max(1, min(shape) // 16))
+        )
+    return found
 
 
 def _by_layer(dataset: xr.Dataset) -> pd.Series:
     return pd.Series(dataset["root_area"].values, index=dataset["layer"].values)
+
+
+def _row(sizes: np.ndarray, resampling: Resampling) -> dict[str, Any]:
+    """Mean, interval and range of the sizes of a layer's units; some may be undefined."""
+    draws = resampled(
+        lambda drawn: mean_defined(sizes[drawn]),
+        len(sizes),
+        resampling.n_resamples,
+        resampling.random_state,
+    )
+    low, high = interval(draws, resampling.level)
+    defined = sizes[np.isfinite(sizes)]
+    return {
+        "pixels": float(mean_defined(sizes)),
+        "low": float(low),
+        "high": float(high),
+        "smallest": float(defined.min()) if len(defined) else np.nan,
+        "largest": float(defined.max()) if len(defined) else np.nan,
+        "n_units": len(sizes),
+        "n_defined": len(defined),
+    }

@@ -3,18 +3,30 @@ it, and what a probe finds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from ..results import Definition, Resampling, needs
-from .receptive_fields import central_units, claimed_fields, effective_fields, mapped_fields
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.images import luminance
+
+from ..contract import Cost, measure
+from ..results import Definition, Resampling
+from .receptive_fields import central_units, effective_fields, mapped_fields, theoretical_fields
 
 
-@needs("no transformation")
+def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
+    return Cost(gradients=min(n_images, int(parameters.get("n_images", 8))))
+
+
+@measure(
+    takes="model",
+    needs=("no transformation",),
+    given=("images", "layers", "random_state"),
+    cost=_cost,
+)
 def field_views(
     model: FeatureExtractor,
     images: Any,
@@ -23,7 +35,7 @@ def field_views(
     probe_size: int | None = None,
     random_state: int = 0,
 ) -> xr.Dataset:
-    """Claimed, effective and mapped field of a unit in the middle of each layer.
+    """Theoretical, effective and mapped field of a unit in the middle of each layer.
 
     Parameters
     ----------
@@ -46,7 +58,7 @@ def field_views(
     xarray.Dataset
         `weight` of dims (layer, way, y, x), ways 'effective' and 'mapped', each as a share of its
         largest, undefined where nothing moves the unit; `top`, `left`, `bottom`, `right` of the
-        claimed field per layer, in pixels; `luminance` of dims (y, x), the picture; per layer
+        theoretical field per layer, in pixels; `luminance` of dims (y, x), the picture; per layer
         `unit`, `value`, `low` and `high` (the root of the area of the effective field, all three
         the same).
     """
@@ -54,7 +66,7 @@ def field_views(
     shape = tuple(int(n) for n in shown[0].shape[:2])
     wanted = tuple(layers or model.layer_names)
     units = central_units(model, shape, wanted, 1, random_state)
-    claimed = claimed_fields(model, shape, units).set_index("layer").loc[list(wanted)]
+    theoretical = theoretical_fields(model, shape, units).set_index("layer").loc[list(wanted)]
     side = probe_size or max(1, min(shape) // 16)
     ways = {
         "effective": effective_fields(
@@ -70,13 +82,13 @@ def field_views(
     size = ways["effective"]["root_area"].values[order]
     data: dict[str, Any] = {
         "weight": (("layer", "way", "y", "x"), weight),
-        "luminance": (("y", "x"), _luminance(shown[0])),
+        "luminance": (("y", "x"), luminance(shown[0])),
     }
     data |= {
-        side: ("layer", claimed[side].to_numpy()) for side in ("top", "left", "bottom", "right")
+        side: ("layer", theoretical[side].to_numpy()) for side in ("top", "left", "bottom", "right")
     }
     data |= {
-        "unit": ("layer", claimed["unit"].to_numpy(str)),
+        "unit": ("layer", theoretical["unit"].to_numpy(str)),
         "value": ("layer", size),
         "low": ("layer", size),
         "high": ("layer", size),
@@ -88,10 +100,12 @@ def field_views(
         "x": np.arange(shape[1]),
     }
     definition = Definition(
-        "receptive fields three ways", "claimed: windows; effective: mean |gradient|; mapped: |response - blank|",
-        ("Araujo et al., Distill 2019; Luo et al., NeurIPS 2016; Jones & Palmer, J "
-"Neurophysiol 1987"), "pixels",
-    )  # fmt: skip
+        "receptive fields three ways",
+        "theoretical: windows; effective: mean |gradient|; mapped: |response - blank|",
+        "Araujo et al., Distill 2019; Luo et al., NeurIPS 2016; Jones & Palmer, J Neurophysiol "
+        "1987",
+        "pixels",
+    )
     known = {
         "n_images": len(shown),
         "probe_size": side,
@@ -108,11 +122,5 @@ def _on_pixels(found: xr.Dataset, shape: tuple[int, int]) -> np.ndarray:
     field = found["field"].values[:, rows][:, :, columns]
     largest = field.max(axis=(1, 2), keepdims=True)
     return np.where(largest > 0, field / np.where(largest > 0, largest, 1), np.nan).astype(
-        np.float32
-    )
-
-
-def _luminance(image: np.ndarray) -> np.ndarray:
-    return (image @ np.array([0.299, 0.587, 0.114]) if image.ndim == 3 else image).astype(
         np.float32
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
+import xarray as xr
 
-from ..results import needs
 from hmax_cnn.extraction import FeatureExtractor
 
+from ..contract import measure
 
-@needs("no transformation")
+
+@measure(takes="model", needs=("no transformation",), given=("random_state",))
 def first_filters(
     model: FeatureExtractor, n_filters: int = 24, random_state: int = 0
-) -> pd.DataFrame:
+) -> xr.Dataset:
     """Weights of the filters that a model's lowest layer lays over the image.
 
     Parameters
@@ -25,31 +26,41 @@ def first_filters(
 
     Returns
     -------
-    pandas.DataFrame
-        One row per weight: group, filter, side (of the filter, in pixels), y, x, channel ('grey',
-        or 'red', 'green', 'blue') and value.
+    xarray.Dataset
+        `weight` of dims (filter, y, x, channel), NaN beyond smaller filters; along `filter` the
+        coordinates `group` and `number`, and `height` and `width` in pixels, `lowest` and `highest`
+        weight. Channels are 'grey', or 'red', 'green' and 'blue'.
 
     Raises
     ------
     TypeError
         If the model has no filters on the image.
     """
-    parts = []
+    banks, groups, numbers = [], [], []
     for group, bank in model.first_filters().items():
-        kept = np.sort(np.random.default_rng(random_state).permutation(len(bank))[:n_filters])
-        if bank.ndim == 3:
-            channels = ("grey",)
-        else:
-            channels = ("red", "green", "blue")
-        values = bank[kept].reshape(len(kept), *bank.shape[1:3], -1)
-        number, y, x, channel = (index.ravel() for index in np.indices(values.shape))
-        columns = {
-            "filter": kept[number],
-            "side": bank.shape[1],
-            "y": y,
-            "x": x,
-            "channel": np.array(channels)[channel],
-            "value": values.ravel(),
-        }
-        parts.append(pd.DataFrame({"group": group} | columns))
-    return pd.concat(parts, ignore_index=True)
+        order = np.random.default_rng(random_state).permutation(len(bank))
+        kept = np.sort(order[:n_filters])
+        banks += [filter_[..., None] if filter_.ndim == 2 else filter_ for filter_ in bank[kept]]
+        groups += [group] * len(kept)
+        numbers += kept.tolist()
+    shape = np.max([filter_.shape for filter_ in banks], axis=0)
+    weight = np.full((len(banks), *shape), np.nan, np.float32)
+    for row, filter_ in enumerate(banks):
+        weight[row, : filter_.shape[0], : filter_.shape[1]] = filter_
+    sides = {
+        "height": ("filter", [filter_.shape[0] for filter_ in banks]),
+        "width": ("filter", [filter_.shape[1] for filter_ in banks]),
+        "lowest": ("filter", [float(filter_.min()) for filter_ in banks]),
+        "highest": ("filter", [float(filter_.max()) for filter_ in banks]),
+    }
+    coords = {
+        "filter": np.arange(len(banks)),
+        "group": ("filter", groups),
+        "number": ("filter", numbers),
+        "y": np.arange(shape[0]),
+        "x": np.arange(shape[1]),
+        "channel": ["grey"] if shape[2] == 1 else ["red", "green", "blue"],
+    }
+    known = {"definition": "first filters", "model": model.path(), "parameters": repr(model)}
+    data = {"weight": (("filter", "y", "x", "channel"), weight)} | sides
+    return xr.Dataset(data, coords=coords, attrs=known)

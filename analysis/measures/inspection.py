@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.ndimage import gaussian_filter
-from tqdm.auto import tqdm
 
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.progress import progress_bar
 
 
 def strongest_patches(
@@ -251,12 +251,11 @@ def preferred_input(
     sign, reader, responses = -1.0 if lowest else 1.0, _one_layer(model, layer), []
     number = model.unit_numbers(layer, unit, image_shape)[0]
     best = image
-    for _ in tqdm(
+    for _ in progress_bar(
         range(n_steps),
-        desc="Preferred input",
+        name="Preferred input",
         unit="step",
-        delay=2,
-        disable=None if progress is None else not progress,
+        progress=progress,
     ):
         responses.append(float(reader.transform(image[None])[0, number]))
         if sign * responses[-1] >= sign * max(responses, key=lambda r: sign * r):

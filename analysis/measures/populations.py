@@ -7,39 +7,38 @@ Each measure takes responses of dims (image, <transformation>, unit) and returns
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.stats import binomtest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
-from tqdm.auto import tqdm
 
-from ..results import (
-    DEFAULT,
-    FLAT,
-    Definition,
-    Resampling,
-    described,
-    grid_of,
-    needs,
-    ratio,
-    transformation_of,
-)
-from ..readout import fitted_classifier
+from hmax_cnn.extraction.progress import progress_bar
+
+from ..contract import measure
+from ..per_unit import FLAT, grid_of, ratio, transformation_of
 from ..responses import by_layer
+from ..results import DEFAULT, Definition, Resampling, described
 from ..statistics import deviation_defined, interval, normal_interval, resampled
 
 SIMILARITIES = ("correlation", "cosine")
 
 
-@needs("transformation")
+@measure(
+    takes="responses",
+    needs=("transformation",),
+    given=("resampling", "progress"),
+    design=("chance",),
+)
 def population_similarity(
-    responses: xr.DataArray, similarity: str = "correlation", resampling: Resampling = DEFAULT
+    responses: xr.DataArray,
+    similarity: str = "correlation",
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     """Similarity of a layer's response to an image and to its transformed version, above that to
     other images.
@@ -52,6 +51,8 @@ def population_similarity(
         Of the vectors of responses of all units of a layer.
     resampling : Resampling
         Over images, units or both.
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def population_similarity(
             f"`similarity` must be one of {', '.join(map(repr, SIMILARITIES))}, got {similarity!r}."
         )
         raise ValueError(msg)
-    name, reference = _checked(responses)
+    name, reference = checked(responses)
     grid = grid_of(responses)
 
     def of(vectors: np.ndarray, images: np.ndarray) -> np.ndarray:
@@ -98,8 +99,8 @@ def population_similarity(
             draws.append(of(vectors, images))
         return whole, np.array(draws).reshape(-1, *whole.shape)
 
-    layers = tqdm(
-        list(by_layer(responses)), desc="Population similarity", unit="layer", delay=2, disable=None
+    layers = progress_bar(
+        list(by_layer(responses)), name="Population similarity", unit="layer", progress=progress
     )
     rows = [curves(units) for _, units in layers]
     same, different = (np.stack([whole[i] for whole, _ in rows]) for i in (0, 1))
@@ -119,7 +120,7 @@ def population_similarity(
         "different": different,
         "margin": same - different,
     }
-    made = _curves(responses, name, data, definition, resampling, {"similarity": similarity})
+    made = curves(responses, name, data, definition, resampling, {"similarity": similarity})
     return made.assign(chance=0.0)  # as far from itself as from other images
 
 
@@ -140,7 +141,7 @@ def _index(same: np.ndarray, different: np.ndarray) -> np.ndarray:
     )
 
 
-@needs("transformation")
+@measure(takes="responses", needs=("transformation",), given=("resampling", "progress"))
 def equivariance(
     responses: xr.DataArray,
     n_components: int = 50,
@@ -184,7 +185,7 @@ def equivariance(
     Lenc & Vedaldi, "Understanding image representations by measuring their equivariance and
     equivalence", CVPR 2015.
     """
-    name, reference = _checked(responses)
+    name, reference = checked(responses)
     grid = grid_of(responses)
     if not 2 <= n_folds <= len(grid) // 2:
         msg = f"`n_folds` must lie between 2 and half of the {len(grid)} images, got {n_folds}."
@@ -195,12 +196,10 @@ def equivariance(
     values = {
         key: np.full(shape, np.nan) for key in ("value", "low", "high", "identity_value", "control")
     }
-    if progress is None:
-        shown = None
-    else:
-        shown = not progress
     for row, (_, units) in enumerate(
-        tqdm(list(by_layer(responses)), desc="Equivariance", unit="layer", delay=2, disable=shown)
+        progress_bar(
+            list(by_layer(responses)), name="Equivariance", unit="layer", progress=progress
+        )
     ):
         for column in range(grid.shape[1]):
             here, there = (
@@ -253,7 +252,7 @@ def equivariance(
         "held-out variance explained by phi(t x) ~ A phi(x) + b",
         "Lenc & Vedaldi, CVPR 2015",
     )
-    return _curves(
+    return curves(
         responses,
         name,
         values,
@@ -284,182 +283,7 @@ def _linear_map(
     )
 
 
-@needs("transformation", "labels")
-def decoding_generalisation(
-    responses: xr.DataArray,
-    labels: Any = None,
-    readout: str = "svm",
-    n_folds: int = 5,
-    resampling: Resampling = DEFAULT,
-    progress: bool | None = None,
-) -> xr.Dataset:
-    """How well classes learned at the reference are told apart at other values of the
-    transformation.
-
-    Parameters
-    ----------
-    responses : xarray.DataArray
-        dims (image, <transformation>, unit).
-    labels : sequence of shape (n_images,) or None
-        Classes; None takes the coordinate `label`.
-    readout : {'svm', 'logistic', 'nearest'}
-        As in `analysis.readout.classifier`; scaling and all parameters are learned from the
-        training images at the reference only.
-    n_folds : int
-        Images are trained on in all folds but one and tested in that, at every value. Where every
-        class has one image (each object is its own class), the readout is trained on all images at
-        the reference, and accuracy there says nothing; `held_out` is then 0.
-    resampling : Resampling
-        Over images.
-    progress : bool or None
-
-    Returns
-    -------
-    xarray.Dataset
-        `value`: (accuracy_t - chance) / (accuracy_0 - chance), undefined where the reference is at
-        chance; `accuracy` with `accuracy_low` and `accuracy_high` (Wilson's interval, which does
-        not close on 1 where all are right); and `predicted` of dims (layer, image,
-        <transformation>). Chance is one over the number of classes.
-
-    Raises
-    ------
-    ValueError
-        If there are no labels, fewer than two classes, or a class with more than one but fewer
-        images than folds.
-    """
-    name, reference = _checked(responses)
-    grid, classes = grid_of(responses), _labels(responses, labels)
-    folds = list(_folds(classes, n_folds, resampling.random_state))
-    layers = list(by_layer(responses))
-    predicted = np.empty((len(layers), *grid.shape[:2]), classes.dtype)
-    if progress is None:
-        shown = None
-    else:
-        shown = not progress
-    with tqdm(
-        total=len(layers) * len(folds), desc="Decoding", unit="fit", delay=2, disable=shown
-    ) as bar:
-        for row, (_, units) in enumerate(layers):
-            for train, test in folds:
-                fitted = fitted_classifier(
-                    readout,
-                    grid[train, reference][:, units],
-                    classes[train],
-                    resampling.random_state,
-                )
-                flat = grid[test][:, :, units].reshape(-1, len(units))
-                predicted[row, test] = fitted.predict(flat).reshape(len(test), -1)
-                bar.update()
-    right = (predicted == classes[:, None]).astype(float)
-    chance = 1 / len(np.unique(classes))
-
-    def of(images: np.ndarray) -> np.ndarray:
-        accuracy = right[:, images].mean(axis=1)
-        above = accuracy - chance
-        room = above[:, reference : reference + 1]
-        return np.stack([np.where(room > 0, above / np.where(room > 0, room, 1), np.nan), accuracy])
-
-    value, accuracy = of(np.arange(len(grid)))
-    low, high = (bound[0] for bound in _interval(of, len(grid), resampling))
-    wilson = [
-        binomtest(int(n), len(grid)).proportion_ci(resampling.level, method="wilson")
-        for n in right.sum(axis=1).ravel()
-    ]
-    bounds = np.array([(bound.low, bound.high) for bound in wilson]).reshape(*accuracy.shape, 2)
-    data = {
-        "value": value,
-        "low": low,
-        "high": high,
-        "accuracy": accuracy,
-        "accuracy_low": bounds[..., 0],
-        "accuracy_high": bounds[..., 1],
-    }
-    definition = Definition(
-        "decoding generalisation",
-        "(accuracy_t - chance) / (accuracy_0 - chance), trained at the reference",
-        "this package",
-    )
-    extra = {
-        "readout": readout,
-        "chance": chance,
-        "held_out": int(len(folds) > 1),
-        "n_folds": len(folds),
-    }
-    result = _curves(responses, name, data, definition, resampling, extra)
-    return result.assign(predicted=(("layer", "image", name), predicted)).assign_coords(
-        label=("image", classes)
-    )
-
-
-def shift_consistency(
-    predicted: xr.DataArray, labels: Any = None, resampling: Resampling = DEFAULT
-) -> xr.Dataset:
-    """How often the same class is given to two versions of an image, and how often it is right: a
-    classifier that always says the same is consistent.
-
-    Parameters
-    ----------
-    predicted : xarray.DataArray
-        Classes given, of dims (image, <transformation>), and (layer) where known: `predicted` of
-        `decoding_generalisation`, or what a network itself predicts.
-    labels : sequence of shape (n_images,) or None
-        True classes; None takes the coordinate `label`.
-    resampling : Resampling
-        Over images.
-
-    Returns
-    -------
-    xarray.Dataset
-        `layer_value`, `layer_low`, `layer_high`: share of pairs of different values at which the
-        prediction agrees; `accuracy`, `accuracy_low`, `accuracy_high` beside it.
-
-    References
-    ----------
-    Zhang, "Making convolutional networks shift-invariant again", ICML 2019.
-    """
-    if "layer" in predicted.dims:
-        stacked = predicted
-    else:
-        stacked = predicted.expand_dims(layer=["all"])
-    others = [str(dim) for dim in stacked.dims if dim not in ("layer", "image")]
-    if len(others) != 1 or "image" not in stacked.dims or stacked.sizes[others[0]] < 2:
-        msg = (
-            "`predicted` must have the dims image and a transformation of at least two values, "
-            f"got {dict(predicted.sizes)}."
-        )
-        raise ValueError(msg)
-    values, truth = (
-        stacked.transpose("layer", "image", others[0]).values.astype(str),
-        _labels(predicted, labels),
-    )
-    n_values = values.shape[2]
-    agree = sum(
-        (values[:, :, a] == values[:, :, b]).astype(float)
-        for a in range(n_values)
-        for b in range(a)
-    ) / (n_values * (n_values - 1) / 2)
-    right = (values == truth[:, None]).mean(axis=2)
-
-    def of(images: np.ndarray) -> np.ndarray:
-        return np.stack([agree[:, images].mean(axis=1), right[:, images].mean(axis=1)])
-
-    whole, (low, high) = of(np.arange(values.shape[1])), _interval(of, values.shape[1], resampling)
-    definition = Definition(
-        "shift consistency",
-        "P[argmax f(t_a x) = argmax f(t_b x)], accuracy beside it",
-        "Zhang, ICML 2019",
-    )
-    columns = {"layer_value": whole[0], "layer_low": low[0], "layer_high": high[0]}
-    columns |= {"accuracy": whole[1], "accuracy_low": low[1], "accuracy_high": high[1]}
-    data = xr.Dataset(
-        {key: ("layer", column) for key, column in columns.items()},
-        coords={"layer": stacked["layer"].values},
-    )
-    counts = {"n_images": values.shape[1], "n_values": n_values, "transformation": others[0]}
-    return data.assign_attrs(definition.attributes() | counts | resampling.attributes())
-
-
-def _checked(responses: xr.DataArray) -> tuple[str, int]:
+def checked(responses: xr.DataArray) -> tuple[str, int]:
     name, reference = transformation_of(responses)
     if responses.sizes["image"] < 2:
         msg = "`responses` must be to at least two images, got 1."
@@ -467,56 +291,7 @@ def _checked(responses: xr.DataArray) -> tuple[str, int]:
     return name, reference
 
 
-def _labels(responses: xr.DataArray, labels: Any) -> np.ndarray:
-    if labels is None and "label" not in responses.coords:
-        msg = "`labels` are needed: these responses have no coordinate label."
-        raise ValueError(msg)
-    classes = np.asarray(responses["label"].values if labels is None else labels).astype(str)
-    if classes.shape != (responses.sizes["image"],) or len(np.unique(classes)) < 2:
-        msg = (
-            "`labels` must name at least two classes, one for each of the "
-            f"{responses.sizes['image']} images, got shape {classes.shape}."
-        )
-        raise ValueError(msg)
-    return classes
-
-
-def _folds(
-    classes: np.ndarray, n_folds: int, random_state: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    counts = np.unique(classes, return_counts=True)[1]
-    if counts.max() == 1:
-        yield np.arange(len(classes)), np.arange(len(classes))
-        return
-    if counts.min() == 1:
-        msg = (
-            "`labels` must have one image of every class, or several of every class: add images, "
-            "or leave out the classes of one."
-        )
-        raise ValueError(msg)
-    if n_folds < 2 or counts.min() < n_folds:
-        msg = (
-            f"`n_folds` must lie between 2 and {counts.min()}, the images of the smallest class, "
-            f"got {n_folds}."
-        )
-        raise ValueError(msg)
-    yield from StratifiedKFold(n_folds, shuffle=True, random_state=random_state).split(
-        classes, classes
-    )
-
-
-def _interval(
-    statistic: Callable[[np.ndarray], np.ndarray], n: int, resampling: Resampling
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of a statistic of images, each of its shape."""
-    if not resampling.n_resamples:
-        return (np.full_like(statistic(np.arange(n)), np.nan),) * 2
-    return interval(
-        resampled(statistic, n, resampling.n_resamples, resampling.random_state), resampling.level
-    )
-
-
-def _curves(
+def curves(
     responses: xr.DataArray,
     name: str,
     data: dict[str, np.ndarray],

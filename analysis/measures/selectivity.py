@@ -8,17 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..results import (
-    DEFAULT,
-    Definition,
-    Resampling,
-    described,
-    needs,
-    per_unit,
-    ratio,
-    unit_coords,
-)
+from ..contract import measure
+from ..per_unit import per_unit, ratio
 from ..responses import by_layer
+from ..results import DEFAULT, Definition, Resampling, described, unit_coords
 from ..statistics import half_samples, interval, mean_defined, resampled
 
 _SPARSENESS = "(1 - (mean r)^2 / mean r^2) / (1 - 1 / n)"
@@ -60,8 +53,10 @@ def sparseness(responses: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(activity), np.nan, np.clip((1 - activity) / (1 - 1 / n), 0, 1))
 
 
-@needs()
-def lifetime_sparseness(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
+@measure(takes="responses", given=("resampling", "progress"))
+def lifetime_sparseness(
+    responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
+) -> xr.Dataset:
     """Sparseness of each unit over images.
 
     Parameters
@@ -69,6 +64,8 @@ def lifetime_sparseness(responses: xr.DataArray, resampling: Resampling = DEFAUL
     responses : xarray.DataArray
         dims (image, unit), at least 0.
     resampling : Resampling
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
 
     Returns
     -------
@@ -87,10 +84,11 @@ def lifetime_sparseness(responses: xr.DataArray, resampling: Resampling = DEFAUL
         lambda block, images, _: sparseness(block[images, 0]),
         resampling,
         control=False,
+        progress=progress,
     )
 
 
-@needs("no transformation")
+@measure(takes="responses", needs=("no transformation",), given=("resampling",))
 def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Sparseness of each image's responses over the units of a layer.
 
@@ -124,7 +122,7 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
     )
 
 
-@needs("no transformation")
+@measure(takes="responses", needs=("no transformation",), given=("resampling",))
 def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Over how many directions the responses of a layer spread: the participation ratio of the
     eigenvalues of their covariance.

@@ -9,18 +9,18 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from scipy import stats
-from scipy.spatial.distance import pdist, squareform
-from tqdm.auto import tqdm
+from scipy.spatial.distance import pdist
 
-from ..results import DEFAULT, FLAT, Definition, Resampling, described, needs
+from ..contract import measure
+from ..per_unit import FLAT
 from ..responses import by_layer
-from ..statistics import corrected, half_samples
+from ..results import Definition, described
 
 DISSIMILARITIES = ("correlation", "euclidean", "squared euclidean", "crossnobis")
 COMPARISONS = ("spearman", "pearson", "cosine", "kendall")
 
 
-@needs("no transformation")
+@measure(takes="responses", needs=("no transformation",))
 def rdms(
     responses: xr.DataArray,
     dissimilarity: str = "correlation",
@@ -289,190 +289,3 @@ def _comparable(rdm: np.ndarray, comparison: str) -> np.ndarray:
     if comparison == "pearson":
         return (rdm - np.nanmean(rdm)) / np.nanstd(rdm)
     return rdm / np.sqrt(np.nansum(rdm**2))
-
-
-def brain_similarity(
-    models: xr.Dataset,
-    subjects: np.ndarray,
-    comparison: str = "spearman",
-    n_permutations: int = 1000,
-    correction: str = "holm",
-    resampling: Resampling = DEFAULT,
-) -> xr.Dataset:
-    """Similarity of every layer's RDM to those of subjects, between the bounds of what is possible.
-
-    Parameters
-    ----------
-    models : xarray.Dataset
-        From `rdms`.
-    subjects : array of shape (n_subjects, n_pairs)
-        RDMs of the same images in the same order; one row where there is one animal, or a mean.
-    comparison : {'spearman', 'pearson', 'cosine', 'kendall'}
-    n_permutations : int
-        Of the images of the model, for p: the share of permutations, the real order included, that
-        are at least as similar.
-    correction : {'holm', 'bonferroni', 'fdr'}
-        Over layers.
-    resampling : Resampling
-        Intervals are by half-samples of images.
-
-    Returns
-    -------
-    xarray.Dataset
-        Per layer `layer_value` (mean over subjects), `layer_low`, `layer_high`, `p`, `p_corrected`,
-        and `value` of dims (layer, subject); `ceiling_low` and `ceiling_high`, undefined for a
-        single subject.
-
-    Raises
-    ------
-    ValueError
-        If pairs differ.
-
-    References
-    ----------
-    Nili et al., PLoS Comput Biol 2014.
-    """
-    table = np.atleast_2d(np.asarray(subjects, dtype=float))
-    layers, n_pairs = models["rdm"].values, models.sizes["pair"]
-    if table.ndim != 2 or table.shape[1] != n_pairs:
-        msg = (
-            f"`subjects` must have shape (n_subjects, {n_pairs}), the pairs of the model, got "
-            f"{np.shape(subjects)}."
-        )
-        raise ValueError(msg)
-    n_images = round((1 + np.sqrt(1 + 8 * n_pairs)) / 2)
-    squares, theirs = (
-        [squareform(row, checks=False) for row in layers],
-        [squareform(row, checks=False) for row in table],
-    )
-    upper = np.triu_indices(n_images, 1)
-
-    def alike(mine: np.ndarray, images: np.ndarray, others: np.ndarray) -> np.ndarray:
-        pairs = np.triu_indices(len(images), 1)
-        part = mine[np.ix_(images, images)][pairs]
-        return np.array(
-            [
-                compare_rdms(part, brain[np.ix_(others, others)][pairs], comparison)
-                for brain in theirs
-            ]
-        )
-
-    everything = np.arange(n_images)
-    value = np.stack([alike(mine, everything, everything) for mine in squares])
-    bounds = [
-        half_samples(
-            lambda drawn, m=mine: alike(m, drawn, drawn).mean(),
-            n_images,
-            resampling.n_resamples,
-            resampling.level,
-            resampling.random_state,
-        )
-        for mine in tqdm(squares, desc="Intervals", unit="layer", delay=2, disable=None)
-    ]
-    p = [
-        _permuted(
-            mine[upper],
-            mine,
-            theirs,
-            row.mean(),
-            comparison,
-            n_permutations,
-            resampling.random_state,
-        )
-        for mine, row in zip(
-            tqdm(squares, desc="Permutations", unit="layer", delay=2, disable=None),
-            value,
-            strict=True,
-        )
-    ]
-    if len(table) > 1:
-        low, high = noise_ceiling(table, comparison)
-    else:
-        low, high = (np.nan, np.nan)
-    data = {
-        "value": (("layer", "subject"), value),
-        "layer_value": ("layer", value.mean(axis=1)),
-        "layer_low": ("layer", [float(bound[0]) for bound in bounds]),
-        "layer_high": ("layer", [float(bound[1]) for bound in bounds]),
-        "p": ("layer", p),
-        "p_corrected": ("layer", corrected(p, correction)),
-        "ceiling_low": low,
-        "ceiling_high": high,
-    }
-    definition = Definition(
-        "brain similarity",
-        f"mean over subjects of {comparison} between RDMs",
-        "Nili et al., PLoS Comput Biol 2014",
-    )
-    known = {
-        "n_images": n_images,
-        "n_subjects": len(table),
-        "n_permutations": n_permutations,
-        "correction": correction,
-        "comparison": comparison,
-        "rdm": models.attrs["definition"],
-    }
-    made = resampling.attributes() | {"resampled_over": "images, half-samples"}
-    return xr.Dataset(data, coords={"layer": models["layer"].values}).assign_attrs(
-        definition.attributes() | known | made
-    )
-
-
-def _permuted(
-    pairs: np.ndarray,
-    mine: np.ndarray,
-    theirs: list[np.ndarray],
-    seen: float,
-    comparison: str,
-    n_permutations: int,
-    random_state: int,
-) -> float:
-    """p of a similarity, from permutations of the model's images; ranks are taken once."""
-    if not n_permutations or not np.isfinite(seen):
-        return np.nan
-    rng, n_images = np.random.default_rng(random_state), len(mine)
-    upper = np.triu_indices(n_images, 1)
-    fast = (
-        comparison != "kendall"
-        and np.isfinite(pairs).all()
-        and all(np.isfinite(brain[upper]).all() for brain in theirs)
-    )
-    if not fast:
-        return _slowly_permuted(mine, theirs, seen, comparison, n_permutations, rng)
-    targets = np.mean([_direction(brain[upper], comparison) for brain in theirs], axis=0)
-    ordered = squareform(_direction(pairs, comparison), checks=False)
-    count = 1
-    for _ in range(n_permutations):
-        order = rng.permutation(n_images)
-        count += ordered[np.ix_(order, order)][upper] @ targets >= seen - 1e-12
-    return count / (n_permutations + 1)
-
-
-def _slowly_permuted(
-    mine: np.ndarray,
-    theirs: list[np.ndarray],
-    seen: float,
-    comparison: str,
-    n: int,
-    rng: np.random.Generator,
-) -> float:
-    upper, count = np.triu_indices(len(mine), 1), 1
-    for _ in range(n):
-        order = rng.permutation(len(mine))
-        part = mine[np.ix_(order, order)][upper]
-        count += (
-            np.mean([compare_rdms(part, brain[upper], comparison) for brain in theirs])
-            >= seen - 1e-12
-        )
-    return count / (n + 1)
-
-
-def _direction(rdm: np.ndarray, comparison: str) -> np.ndarray:
-    """A vector of length 1 whose products are the comparison."""
-    if comparison == "spearman":
-        values = stats.rankdata(rdm)
-    else:
-        values = rdm
-    if not (comparison == "cosine"):
-        values = values - values.mean()
-    return values / np.linalg.norm(values)

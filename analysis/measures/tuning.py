@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import least_squares
 
-from .field_size import field_sizes
-from ..results import DEFAULT, FLAT, Definition, Resampling, described, needs, ratio, unit_coords
-from ..responses import by_layer, responses
-from ..statistics import interval, resampled
-from .tuning_curves import circular_width, curves_over, peak_of, responses_over, width_at
 from hmax_cnn.data.stimuli import Screen, gratings
 from hmax_cnn.extraction import FeatureExtractor
+
+from ..contract import measure
+from ..per_unit import FLAT, ratio
+from ..responses import by_layer, responses
+from ..results import DEFAULT, Definition, Resampling, described, unit_coords
+from ..statistics import interval, resampled
+from .tuning_curves import circular_width, curves_over, peak_of, width_at
 
 _HALF, _ROOT = 0.5, 1 / np.sqrt(2)
 
@@ -67,7 +68,7 @@ def grating_responses(
     )
 
 
-@needs("no transformation")
+@measure(takes="responses", needs=("no transformation",), given=("resampling",))
 def orientation_tuning(
     found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -134,7 +135,7 @@ def orientation_tuning(
         "1 - |sum r e^(2 i t)| / sum r; full widths at 1/2 and 1/sqrt 2",
         "Ringach et al., J Neurosci 2002",
     )
-    return _dataset(
+    return dataset(
         found,
         values,
         definition,
@@ -144,7 +145,7 @@ def orientation_tuning(
     )
 
 
-@needs("no transformation")
+@measure(takes="responses", needs=("no transformation",), given=("resampling",))
 def frequency_tuning(
     found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -185,7 +186,7 @@ def frequency_tuning(
         "log2(f_high / f_low) at half height",
         "De Valois et al., Vision Research 1982",
     )
-    return _dataset(
+    return dataset(
         found,
         values,
         definition,
@@ -195,7 +196,7 @@ def frequency_tuning(
     )
 
 
-@needs("no transformation")
+@measure(takes="responses", needs=("no transformation",), given=("resampling",))
 def phase_tuning(
     found: xr.DataArray, rectified: bool = True, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -248,7 +249,7 @@ def phase_tuning(
         "amplitude at the grating's temporal frequency over the mean",
         "Skottun et al., Vision Research 1991",
     )
-    return _dataset(
+    return dataset(
         found,
         values,
         definition,
@@ -258,176 +259,7 @@ def phase_tuning(
     )
 
 
-@needs("no transformation")
-def size_tuning(
-    found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
-) -> xr.Dataset:
-    """Preferred diameter of a grating, and how far larger ones suppress.
-
-    Parameters
-    ----------
-    found : xarray.DataArray
-        Responses to gratings of several diameters, centred on the units.
-    phase, resampling
-        As in `orientation_tuning`.
-
-    Returns
-    -------
-    xarray.Dataset
-        `preferred` (the smallest diameter with at least 95 % of the strongest response),
-        `suppression` (1 - response to the largest over the strongest), `curve`.
-
-    References
-    ----------
-    Cavanaugh, Bair & Movshon, "Nature and interaction of signals from the receptive field center
-    and surround in macaque V1 neurons", J Neurophysiol 2002.
-    """
-    points, curves = curves_over(found, "diameter", phase)
-    units = str(found["stimulus_diameter"].attrs.get("units", "pixels"))
-    peaks = curves.max(axis=1)
-    driven = peaks > 0
-    values = {
-        "preferred": (
-            np.where(driven, points[(curves >= 0.95 * peaks[:, None]).argmax(axis=1)], np.nan),
-            units,
-        ),
-        "suppression": (
-            np.where(driven, 1 - curves[:, -1] / np.where(driven, peaks, 1), np.nan),
-            "1",
-        ),
-    }
-    definition = Definition(
-        "size tuning", "1 - r(largest) / r(strongest)", "Cavanaugh et al., J Neurophysiol 2002"
-    )
-    return _dataset(
-        found, values, definition, resampling, ("diameter", points, curves, units), {"phase": phase}
-    )
-
-
-@needs("no transformation")
-def contrast_tuning(
-    found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
-) -> xr.Dataset:
-    """Half-saturation contrast and steepness, from a fit of R c^n / (c^n + c50^n) + b.
-
-    Parameters
-    ----------
-    found : xarray.DataArray
-        Responses to gratings of at least four contrasts.
-    phase, resampling
-        As in `orientation_tuning`.
-
-    Returns
-    -------
-    xarray.Dataset
-        `c50`, `exponent`, `explained` (variance, of each curve), `curve`; undefined where the
-        response does not change with contrast, the fit ends at a bound, or half of its height is
-        reached beyond the contrasts shown.
-
-    References
-    ----------
-    Albrecht & Hamilton, "Striate cortex of monkey and cat: contrast response function", J
-    Neurophysiol 1982 (the hyperbolic ratio).
-    """
-    points, curves = curves_over(found, "contrast", phase)
-    if len(points) < 4:
-        msg = f"`found` must be to at least four contrasts, got {points.tolist()}."
-        raise ValueError(msg)
-    fits = np.array([_hyperbolic(points, row) for row in curves])
-    values = {name: (fits[:, i], "1") for i, name in enumerate(("c50", "exponent", "explained"))}
-    definition = Definition(
-        "contrast tuning", "R c^n / (c^n + c50^n) + b", "Albrecht & Hamilton, J Neurophysiol 1982"
-    )
-    return _dataset(
-        found, values, definition, resampling, ("contrast", points, curves, "1"), {"phase": phase}
-    )
-
-
-def _hyperbolic(contrast: np.ndarray, curve: np.ndarray) -> tuple[float, float, float]:
-    spread = np.ptp(curve)
-    if spread <= FLAT * np.abs(curve).max():
-        return np.nan, np.nan, np.nan
-    scaled = (curve - curve.min()) / spread
-
-    def hyperbola(
-        c: np.ndarray, top: float, half: float, exponent: float, floor: float
-    ) -> np.ndarray:
-        return top * c**exponent / (c**exponent + half**exponent) + floor
-
-    low, high = np.array([0, 1e-3, 0.1, -1]), np.array([20, 10, 20, 1])
-    found = least_squares(
-        lambda p: hyperbola(contrast, *p) - scaled,
-        (1, 0.3, 2, 0),
-        bounds=(low, high),
-        max_nfev=5000,
-    )
-    explained = float(1 - (found.fun**2).sum() / ((scaled - scaled.mean()) ** 2).sum())
-    half, exponent = found.x[1:3]
-    settled = (
-        found.success
-        and half <= contrast.max()
-        and (found.x[1:3] > 1.01 * low[1:3]).all()
-        and exponent < 0.99 * high[2]
-    )
-    if settled:
-        return (float(half), float(exponent), explained)
-    return (np.nan, np.nan, explained)
-
-
-@needs("no transformation")
-def position_tuning(
-    found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
-) -> xr.Dataset:
-    """Where on the screen a unit answers most, and how wide around it.
-
-    Parameters
-    ----------
-    found : xarray.DataArray
-        Responses to the same stimuli at every place of a grid (`positions`).
-    phase, resampling
-        As in `orientation_tuning`.
-
-    Returns
-    -------
-    xarray.Dataset
-        `preferred_y`, `preferred_x`, and `width`, twice the root of the product of the standard
-        deviations of the response over places, above its least.
-    """
-    axes, grid = responses_over(found, ("y", "x"), phase)
-    units = str(found["stimulus_y"].attrs.get("units", "pixels"))
-    if min(map(len, axes)) < 2:
-        msg = (
-            f"`found` must be to at least two places down and two across, got {len(axes[0])} and "
-            f"{len(axes[1])}."
-        )
-        raise ValueError(msg)
-    if not all(np.allclose(np.diff(axis), np.diff(axis)[0]) for axis in axes):
-        msg = (
-            f"`found` must be to evenly spaced places, got y {axes[0].tolist()} and x "
-            f"{axes[1].tolist()}."
-        )
-        raise ValueError(msg)
-    pitch = float(np.diff(axes[0])[0]), float(np.diff(axes[1])[0])
-    sizes = [field_sizes(place - place.min(), pitch) for place in np.moveaxis(grid, -1, 0)]
-    best = grid.reshape(-1, grid.shape[-1]).argmax(axis=0)
-    flat = np.ptp(grid, axis=(0, 1)) <= FLAT * np.abs(grid).max(axis=(0, 1))
-    values = {
-        "preferred_y": (np.where(flat, np.nan, axes[0][best // grid.shape[1]]), units),
-        "preferred_x": (np.where(flat, np.nan, axes[1][best % grid.shape[1]]), units),
-        "width": (
-            np.where(
-                flat, np.nan, [2 * np.sqrt(size["sigma_y"] * size["sigma_x"]) for size in sizes]
-            ),
-            units,
-        ),
-    }
-    definition = Definition(
-        "position tuning", "2 sqrt(sigma_y sigma_x) of the response over places", "this package"
-    )
-    return _dataset(found, values, definition, resampling, None, {"phase": phase})
-
-
-def _dataset(
+def dataset(
     found: xr.DataArray,
     values: Mapping[str, tuple[np.ndarray, str]],
     definition: Definition,

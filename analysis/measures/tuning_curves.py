@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ..results import FLAT, cleaned, largest_of
+from ..per_unit import FLAT, cleaned, largest_of
 
 PHASES = ("max", "mean", "f1")
 

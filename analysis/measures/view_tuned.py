@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from ..results import grid_of, transformation_of
+from ..per_unit import grid_of, transformation_of
 from ..responses import by_layer
 
 _BLOCK = 2**24

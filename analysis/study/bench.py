@@ -22,17 +22,18 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 import hmax_cnn.analysis.study.contract as asking
-from ..results import Resampling
-from ..naming import load
-from ..responses import choose_units, responses
-from .cells import Cell
-from .folder import KEY, Folder, digest, read_result, write_result
-from .fingerprints import Fingerprint, files_in, own_code
-from .building import OURS, Places, build_images, build_model, build_transformed, must_learn
-from .schema import Study
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.hmax.prototypes import write_prototypes
+
+from ..naming import load
+from ..responses import choose_units, responses
+from ..results import Resampling
+from .building import OURS, Places, build_images, build_model, build_transformed, must_learn
+from .cells import Cell
+from .fingerprints import Fingerprint, files_in, own_code
+from .folder import KEY, Folder, digest, read_result, write_result
+from .schema import Study
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 import hmax_cnn.analysis.study.schema as schema
-from ..models import load_model
-from ..naming import importable, load, nearest, unknown_parameters
 from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.data.datasets import NAMED
 from hmax_cnn.data.stimuli import Screen, Stimuli
 from hmax_cnn.data.transformed import Transformation, Transformed, transformed, views
 from hmax_cnn.extraction import FeatureExtractor
+
+from ..models import load_model
+from ..naming import importable, load, nearest, unknown_parameters
 
 OURS = ("extraction", "hmax", "cnn", "data", "analysis")
 ROOT = "HMAX_CNN_DATA"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hmax_cnn.analysis.study.contract as asking
+
 from ..naming import load
 from .schema import Study
 

@@ -10,17 +10,18 @@ from typing import Any
 import pandas as pd
 
 import hmax_cnn.analysis.study.contract as asking
+from hmax_cnn.extraction.files import writable
+
 from ..figures import figure_names
 from ..figures.style import save, width_in_mm
+from ..figures.tables import joined, read_table
 from ..naming import importable, nearest
 from .cells import cells_of
-from .wording import Made, caption, first_sentence
-from .outputs import drawn, is_chosen
 from .folder import Folder, read_result, write_text
+from .outputs import drawn, is_chosen
 from .reading import load_figure
 from .schema import Figure, Study
-from ..figures.tables import joined, read_table
-from hmax_cnn.extraction.files import writable
+from .wording import Made, caption, first_sentence
 
 
 def listing() -> pd.DataFrame:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
+
+from hmax_cnn.extraction.progress import progress_bar
 
 from .building import OURS, Places
 
@@ -40,16 +41,11 @@ class Fingerprint:
 def fingerprint(images: Any, name: str, progress: bool | None = None) -> Fingerprint:
     """Reads every image, so that a bad one is known before anything runs."""
     found, every = hashlib.sha256(), []
-    if progress is None:
-        shown = None
-    else:
-        shown = not progress
-    for index in tqdm(
+    for index in progress_bar(
         range(len(images)),
-        desc=f"Reading {name}",
+        name=f"Reading {name}",
         unit="image",
-        delay=2,
-        disable=shown,
+        progress=progress,
         leave=False,
     ):
         image = np.ascontiguousarray(images[index])

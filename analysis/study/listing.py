@@ -8,9 +8,6 @@ from importlib import import_module
 
 import pandas as pd
 
-import hmax_cnn.analysis
-import hmax_cnn.data.stimuli
-import hmax_cnn.data.transformations
 from .wording import first_sentence
 
 

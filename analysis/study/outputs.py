@@ -15,22 +15,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as FigureOf
-from tqdm.auto import tqdm
 
 import hmax_cnn.analysis.study.contract as asking
-from ..figures.style import colours_of, save
-from ..naming import load
-from .report import DOUBTFUL, write_report
-from .cells import Cell, cells_of
-from .wording import Made, caption, doubtful, methods
-from .folder import Folder, read_result, write_bytes, write_json, write_text
-from .fingerprints import own_code
-from .building import build_images
-from .reading import load_figure
-from .schema import Figure, Study
-from .bench import Work, told
-from ..figures.tables import LONGEST, MAIN, joined
 from hmax_cnn.extraction.files import written_whole
+from hmax_cnn.extraction.progress import progress_bar
+
+from ..figures.style import colours_of, save
+from ..figures.tables import LONGEST, MAIN, joined
+from ..naming import load
+from .bench import Work, told
+from .building import build_images
+from .cells import Cell, cells_of
+from .fingerprints import own_code
+from .folder import Folder, read_result, write_bytes, write_json, write_text
+from .reading import load_figure
+from .report import DOUBTFUL, write_report
+from .schema import Figure, Study
+from .wording import Made, caption, doubtful, methods
 
 _PACKAGES = (
     "hmax-cnn",
@@ -211,12 +212,8 @@ def _figures(
     """Files of the figures, and a sentence for each that cannot be drawn."""
     written: list[Path] = []
     failed: list[str] = []
-    if progress is None:
-        shown = None
-    else:
-        shown = not progress
-    for name, table in tqdm(
-        study.figures.items(), desc="Figures", unit="figure", delay=1, disable=shown
+    for name, table in progress_bar(
+        study.figures.items(), name="Figures", unit="figure", progress=progress
     ):
         mine = [found for found in made if is_chosen(found.cell, table)]
         try:

@@ -15,14 +15,15 @@ import pandas as pd
 from sklearn.base import clone
 
 import hmax_cnn.analysis.study.contract as asking
+from hmax_cnn.extraction import FeatureExtractor
+
 from ..naming import load
+from .bench import Bench, Work, to_learn
+from .building import Places
 from .cells import Cell, cells_of
 from .fingerprints import Fingerprint
-from .building import Places
 from .reading import read_study
 from .schema import Study
-from .bench import Bench, Work, to_learn
-from hmax_cnn.extraction import FeatureExtractor
 
 _PROBED = 3  # images that a model is timed on
 _TAUGHT = 40  # images that a copy of it learns from

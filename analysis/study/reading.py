@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 import hmax_cnn.analysis.study.contract as asking
 import hmax_cnn.analysis.study.schema as schema
+
 from ..naming import load, nearest
-from .building import Places, build_images, build_model, build_transformed, must_learn
 from .bench import Work, to_learn
+from .building import Places, build_images, build_model, build_transformed, must_learn
 
 _LARGEST = 2**20  # bytes
 _EXPECTED = (

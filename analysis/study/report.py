@@ -13,8 +13,9 @@ from urllib.parse import quote
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ..figures.tables import read_table
 from hmax_cnn.extraction.files import written_whole
+
+from ..figures.tables import read_table
 
 _LONGEST = 400  # rows of a table on the page; the file has all
 _RAW = 5000  # a table of more rows is named only: pixels, weights

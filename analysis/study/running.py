@@ -15,18 +15,19 @@ from typing import Any
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
-from tqdm.auto import tqdm
 
-from ..commands.features import Interrupted
-from .cells import Cell, cells_of
-from .outputs import finish
-from .folder import Folder
-from .fingerprints import fingerprint, forget_code
+from hmax_cnn.extraction.files import written_whole
+from hmax_cnn.extraction.progress import progress_bar
+
+from ..interrupted import Interrupted
+from .bench import Failure, Wanted, Work, run_cells
 from .building import Places, build_images
+from .cells import Cell, cells_of
+from .fingerprints import fingerprint, forget_code
+from .folder import Folder
+from .outputs import finish
 from .reading import read_study
 from .toml_writing import as_toml
-from .bench import Failure, Wanted, Work, run_cells
-from hmax_cnn.extraction.files import written_whole
 
 _LOOK = 0.3  # seconds between two looks at what is done
 
@@ -236,12 +237,8 @@ def _bar(work: Work, todo: Sequence[Cell], n_done: int, progress: bool | None) -
         work.path(cell): work.path(cell).stat().st_mtime_ns if work.path(cell).exists() else 0
         for cell in todo
     }
-    if progress is None:
-        shown = None
-    else:
-        shown = not progress
-    with tqdm(
-        total=n_done + len(todo), initial=n_done, desc="Study", unit="cell", delay=1, disable=shown
+    with progress_bar(
+        total=n_done + len(todo), initial=n_done, name="Study", unit="cell", progress=progress
     ) as bar:
 
         def watch() -> None:

@@ -15,13 +15,14 @@ import pandas as pd
 import xarray as xr
 
 import hmax_cnn.analysis.study.contract as asking
+
 from ..literature.bibliography import TOOLS, bibtex, keys_in, named, unknown_in
 from ..naming import load
-from .cells import Cell
+from .bench import to_learn
 from .building import Places, build_model
+from .cells import Cell
 from .reading import load_figure
 from .schema import Figure, Study
-from .bench import to_learn
 
 ALPHA = 0.05
 

@@ -8,10 +8,11 @@ from typing import Any, final
 
 import numpy as np
 
-from .layer import Gradients, Layer, Mode, Pullback, Shape, Weight, checked_start
 from hmax_cnn.extraction import Field, Maps, Window
 from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import Array, namespace
+
+from .layer import Gradients, Layer, Mode, Output, Shape, Weight, checked_start
 
 
 @final
@@ -83,9 +84,7 @@ class Conv(Layer):
             return wanted
         return wanted | {"bias": Weight((self.n_filters,), fill=self.bias)}
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         maps, window = inputs[0], Window(self.window, self.stride, self.padding, self.dilation)
         filters, to_links = self._filters(weights["weight"], maps.shape[0])
         values, padding, unborder = maps.values, window.padding, None
@@ -107,9 +106,9 @@ class Conv(Layer):
             }
 
         n_places = matches.shape[2] * matches.shape[3]
-        return Maps(
-            matches, maps.field.through(window), n_multiply_adds=n_places * weights["weight"].size
-        ), pullback
+        n_multiply_adds = n_places * weights["weight"].size
+        found = Maps(matches, maps.field.through(window), n_multiply_adds=n_multiply_adds)
+        return Output(found, pullback)
 
     def _filters(self, weight: Array, n_features: int) -> tuple[Array, Callable[[Array], Array]]:
         """Filters over all features, and the way back to those that are there."""
@@ -151,9 +150,7 @@ class Dense(Layer):
             return wanted
         return wanted | {"bias": Weight((self.n_units,), fill=self.bias)}
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         sums, back = ops.dense(inputs[0].values, weights["weight"], mode.to_inputs)
         if self.bias is not None:
             sums += weights["bias"]
@@ -166,7 +163,8 @@ class Dense(Layer):
             )
 
         whole = Field.whole(*mode.image_shape)
-        return Maps(sums[..., None, None], whole, n_multiply_adds=weights["weight"].size), pullback
+        maps = Maps(sums[..., None, None], whole, n_multiply_adds=weights["weight"].size)
+        return Output(maps, pullback)
 
 
 @final
@@ -178,16 +176,14 @@ class Scale(Layer):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"weight": Weight(inputs[0][:1], fill=1), "bias": Weight(inputs[0][:1])}
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         moved, back = ops.scale_and_shift(inputs[0].values, weights["weight"], weights["bias"])
 
         def pullback(gradient: Array) -> Gradients:
             to_values, to_scale, to_shift = back(gradient)
             return [to_values], {"weight": to_scale, "bias": to_shift}
 
-        return Maps(moved, inputs[0].field), pullback
+        return Output(Maps(moved, inputs[0].field), pullback)
 
 
 @final
@@ -207,9 +203,7 @@ class RadialBasis(Layer):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return {"codes": Weight((self.n_units, int(np.prod(inputs[0]))), "signs", learned=False)}
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         values, codes = inputs[0].values, weights["codes"]
         away = values.reshape(len(values), 1, codes.shape[1]) - codes
         scores = -(away * away).sum(axis=2)
@@ -219,6 +213,6 @@ class RadialBasis(Layer):
                 (-2 * gradient.reshape(*scores.shape, 1) * away).sum(axis=1).reshape(values.shape)
             ], {}
 
-        return Maps(
-            scores[..., None, None], Field.whole(*mode.image_shape), n_multiply_adds=codes.size
-        ), pullback
+        whole = Field.whole(*mode.image_shape)
+        maps = Maps(scores[..., None, None], whole, n_multiply_adds=codes.size)
+        return Output(maps, pullback)

@@ -9,9 +9,10 @@ from typing import final
 
 import numpy as np
 
-from .layer import Gradients, Layer, Mode, Pullback, plain
 from hmax_cnn.extraction import Field, Maps, join
 from hmax_cnn.extraction.arrays import Array, namespace
+
+from .layer import Gradients, Layer, Mode, Output, plain
 
 
 @final
@@ -19,9 +20,7 @@ from hmax_cnn.extraction.arrays import Array, namespace
 class Flatten(Layer):
     """All values of an image as features of a single place."""
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         values = inputs[0].values
         flat = values.reshape(len(values), int(np.prod(values.shape[1:])), 1, 1)
         return plain(
@@ -34,9 +33,7 @@ class Flatten(Layer):
 class Add(Layer):
     """The sum of several maps of one shape."""
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         if len({maps.shape for maps in inputs}) > 1:
             msg = (
                 "The maps to add must have one shape, got "
@@ -46,10 +43,8 @@ class Add(Layer):
         total = inputs[0].values
         for maps in inputs[1:]:
             total = total + maps.values
-        return Maps(total, join(maps.field for maps in inputs)), lambda gradient: (
-            [gradient] * len(inputs),
-            {},
-        )
+        maps = Maps(total, join(maps.field for maps in inputs))
+        return Output(maps, lambda gradient: ([gradient] * len(inputs), {}))
 
 
 @final
@@ -57,9 +52,7 @@ class Add(Layer):
 class Concatenate(Layer):
     """The features of several maps, one after the other."""
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         if len({maps.shape[1:] for maps in inputs}) > 1:
             msg = (
                 "The maps to concatenate must have one height and width, got "
@@ -72,7 +65,5 @@ class Concatenate(Layer):
         def pullback(gradient: Array) -> Gradients:
             return [gradient[:, first:last] for first, last in pairwise(edges)], {}
 
-        return Maps(
-            xp.concatenate([maps.values for maps in inputs], axis=1),
-            join(maps.field for maps in inputs),
-        ), pullback
+        values = xp.concatenate([maps.values for maps in inputs], axis=1)
+        return Output(Maps(values, join(maps.field for maps in inputs)), pullback)

@@ -15,7 +15,7 @@ Shape = tuple[int, int, int]  # features, rows, columns
 Gradients = tuple[
     Sequence[Array | None], dict[str, Array]
 ]  # of the inputs, and of the weights by name
-Pullback = Callable[[Array], Gradients]
+LayerPullback = Callable[[Array], Gradients]
 STARTS = ("he", "glorot", "lecun")
 
 
@@ -65,7 +65,7 @@ class Weight:
         return rng.standard_normal(self.shape, np.float32) * np.float32(deviation)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Mode:
     """How a network runs.
 
@@ -79,15 +79,30 @@ class Mode:
         Of dropout.
     to_inputs : bool
         Whether the gradient of a layer's inputs is asked for.
-    statistics : dict
-        Where batch normalisation leaves its running statistics, by name.
     """
 
     image_shape: tuple[int, int]
     training: bool = False
     seed: tuple[int, ...] = (0,)
     to_inputs: bool = True
-    statistics: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a layer makes of its inputs.
+
+    Attributes
+    ----------
+    maps : Maps
+    pullback : callable
+        Carries a gradient on the maps back to inputs and weights.
+    statistics : mapping from str to array
+        Running statistics of batch normalisation, moved on by this batch, by name.
+    """
+
+    maps: Maps
+    pullback: LayerPullback
+    statistics: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,20 +114,16 @@ class Layer(ABC):
         return {}
 
     @abstractmethod
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         """Its maps, and what carries a gradient on them back to inputs and weights."""
 
 
 def plain(
     value: Array, seen: Field, pullback: Callable[[Array], Array], n_multiply_adds: int = 0
-) -> tuple[Maps, Pullback]:
+) -> Output:
     """The answer of a layer with one input and no weights."""
-    return Maps(value, seen, n_multiply_adds=n_multiply_adds), lambda gradient: (
-        [pullback(gradient)],
-        {},
-    )
+    maps = Maps(value, seen, n_multiply_adds=n_multiply_adds)
+    return Output(maps, lambda gradient: ([pullback(gradient)], {}))
 
 
 def checked_start(start: str | float) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
 
-from .layer import Layer, Mode, Pullback, plain
 from hmax_cnn.extraction import Field, Maps, Span, Window
 from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import Array
 from hmax_cnn.extraction.fields import LARGEST_PATH
 from hmax_cnn.extraction.operations.adaptive import bins
+
+from .layer import Layer, Mode, Output, plain
 
 _POOLS = {"max": ops.max_pool, "average": ops.average_pool, "l2": ops.l2_pool}
 
@@ -47,9 +48,7 @@ class Pool(Layer):
             msg = f"`kind` must be one of {', '.join(map(repr, _POOLS))}, got {self.kind!r}."
             raise ValueError(msg)
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         maps = inputs[0]
         window = Window(
             self.window, self.window if self.stride is None else self.stride, self.padding
@@ -100,9 +99,7 @@ class AdaptivePool(Layer):
             msg = f"`kind` must be 'average' or 'max', got {self.kind!r}."
             raise ValueError(msg)
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         maps = inputs[0]
         pooled, back = (
             ops.adaptive_average_pool if self.kind == "average" else ops.adaptive_max_pool

@@ -9,11 +9,12 @@ from typing import Any, final
 
 import numpy as np
 
-from .layer import Gradients, Layer, Mode, Pullback, Shape, Weight, plain
 from hmax_cnn.extraction import Maps, Window
 from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.fields import LARGEST_PATH
+
+from .layer import Gradients, Layer, Mode, Output, Shape, Weight, plain
 
 _ACTIVATIONS = {
     "relu": ops.relu, "leaky_relu": ops.leaky_relu, "elu": ops.elu, "maxout": ops.maxout, "sigmoid": ops.sigmoid, "tanh": ops.tanh,
@@ -48,9 +49,7 @@ class Activation(Layer):
             )
             raise ValueError(msg)
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         active, back = _ACTIVATIONS[self.kind](inputs[0].values, **self.options)
         return plain(active, inputs[0].field, back)
 
@@ -65,9 +64,7 @@ class LocalResponse(Layer):
     power: float = 0.75
     offset: float = 2.0
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         normalised, back = ops.local_response_normalisation(
             inputs[0].values, self.size, self.scale, self.power, self.offset
         )
@@ -86,9 +83,7 @@ class LocalContrast(Layer):
     window: int = 9
     sigma: float = 1.591
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         normalised, back = ops.local_contrast_normalisation(
             inputs[0].values, self.window, self.sigma
         )
@@ -125,9 +120,7 @@ class BatchNorm(Layer):
             "running_var": Weight(shape, fill=1, learned=False),
         }
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         values, scale, shift = inputs[0].values, weights["weight"], weights["bias"]
         if not mode.training:
             return self._at_rest(inputs[0], weights)
@@ -136,16 +129,18 @@ class BatchNorm(Layer):
         )
         n_values = values.size // values.shape[1]
         measured = {"running_mean": mean, "running_var": variance * (n_values / (n_values - 1))}
-        for name, new in measured.items():
-            mode.statistics[name] = (1 - self.momentum) * weights[name] + self.momentum * new
+        statistics = {
+            name: (1 - self.momentum) * weights[name] + self.momentum * new
+            for name, new in measured.items()
+        }
 
         def pullback(gradient: Array) -> Gradients:
             to_values, to_scale, to_shift = back(gradient)
             return [to_values], {"weight": to_scale, "bias": to_shift}
 
-        return Maps(normalised, inputs[0].field), pullback
+        return Output(Maps(normalised, inputs[0].field), pullback, statistics)
 
-    def _at_rest(self, maps: Maps, weights: Mapping[str, Array]) -> tuple[Maps, Pullback]:
+    def _at_rest(self, maps: Maps, weights: Mapping[str, Array]) -> Output:
         over = 1 / namespace(maps.values).sqrt(weights["running_var"] + self.epsilon)
         scale = weights["weight"] * over
         moved, back = ops.scale_and_shift(
@@ -159,7 +154,7 @@ class BatchNorm(Layer):
                 "bias": to_shift,
             }
 
-        return Maps(moved, maps.field), pullback
+        return Output(Maps(moved, maps.field), pullback)
 
 
 @final
@@ -179,9 +174,7 @@ class Dropout(Layer):
             msg = f"`rate` must be at least 0 and below 1, got {self.rate!r}."
             raise ValueError(msg)
 
-    def run(
-        self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode
-    ) -> tuple[Maps, Pullback]:
+    def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         values = inputs[0].values
         if not mode.training or self.rate == 0:
             return plain(values, inputs[0].field, lambda gradient: gradient)

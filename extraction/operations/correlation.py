@@ -12,10 +12,10 @@ import scipy.fft
 
 from ..arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
 from ..fields import Window
+from ..parallel import each, n_workers, shares
 from .small_maps import are_small, correlate_small, values_of_small, weights_of_small
 from .windows import Pullback, look, padded, spread, window_of
 from .winograd import correlate_3x3, gradient_3x3, many_tiles, suits
-from ..parallel import each, n_workers, shares
 
 _FEWEST_COLUMNS = 768  # fewer make matrix products slow
 _CACHED_PIXELS = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..arrays import Array, namespace
-from .windows import Pullback
 from ..parallel import each, shares
+from .windows import Pullback
 
 
 def dense(values: Array, weights: Array, to_values: bool = True) -> tuple[Array, Pullback]:

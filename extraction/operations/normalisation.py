@@ -9,10 +9,10 @@ import numpy as np
 
 from ..arrays import Array, namespace, step_bytes
 from ..fields import Window
+from ..parallel import each, shares
 from .correlation import correlate
 from .pooling import box_sum, spread_sum
 from .windows import Pullback
-from ..parallel import each, shares
 
 
 def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[Array, Pullback]:

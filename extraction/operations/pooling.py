@@ -7,8 +7,8 @@ from typing import Any
 
 from ..arrays import Array, namespace, step_bytes
 from ..fields import Window
-from .windows import Pullback, padded, part, spread
 from ..parallel import each, shares
+from .windows import Pullback, padded, part, spread
 
 
 def max_pool(

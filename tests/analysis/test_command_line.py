@@ -21,7 +21,7 @@ from sklearn.datasets import load_svmlight_file
 
 from hmax_cnn.analysis.commands.main import main
 
-HMAX_CNN = [sys.executable, "-m", "analysis.commands.main"]
+HMAX_CNN = [sys.executable, "-m", "hmax_cnn.analysis.commands.main"]
 SMALL = ["--set", "prototypes=photographs", "--set", "bands=2", "--set", "n_prototypes=4"]
 
 

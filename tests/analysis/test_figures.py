@@ -14,30 +14,30 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from synthetic import VALUES, grid
 
+from hmax_cnn.analysis.figures import figure_names
+from hmax_cnn.analysis.figures.style import PALETTE, colours_of, save, sheet, width_in_mm
+from hmax_cnn.analysis.figures.tables import tables
 from hmax_cnn.analysis.measures.alignment import cka as cka_measure
 from hmax_cnn.analysis.measures.architecture import architecture as architecture_measure
 from hmax_cnn.analysis.measures.best_matches import best_matches
-from hmax_cnn.analysis.measures.decoding import classification
+from hmax_cnn.analysis.measures.classification import classification
+from hmax_cnn.analysis.measures.field_growth import field_growth as growth_measure
 from hmax_cnn.analysis.measures.field_views import field_views as views_measure
-from hmax_cnn.analysis.figures import figure_names
-from hmax_cnn.analysis.figures.style import PALETTE, colours_of, save, sheet, width_in_mm
 from hmax_cnn.analysis.measures.first_filters import first_filters
-from hmax_cnn.analysis.measures.field_growth import growth as growth_measure
 from hmax_cnn.analysis.measures.invariance import selectivity_and_tolerance, tolerance_range
 from hmax_cnn.analysis.measures.learning_curves import learning_curve
-from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.measures.populations import population_similarity
 from hmax_cnn.analysis.measures.similarity import brain_similarity
 from hmax_cnn.analysis.measures.similarity import rdms as rdms_measure
-from hmax_cnn.analysis.study import asking
-from hmax_cnn.analysis.study.reading import load_figure
-from hmax_cnn.analysis.figures.tables import tables
 from hmax_cnn.analysis.measures.tuning import (
     frequency_tuning,
     grating_responses,
     orientation_tuning,
     phase_tuning,
 )
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.study import asking
+from hmax_cnn.analysis.study.reading import load_figure
 from hmax_cnn.cnn import CNN
 from hmax_cnn.data import digits
 from hmax_cnn.data.stimuli import fourier_shapes
@@ -559,7 +559,7 @@ def test_brain_similarity_between_its_bounds():
 
 
 def test_field_views_show_the_claimed_box(made):
-    """The box is where the field is claimed, cut at the image's edge."""
+    """The box is where the field is theoretical, cut at the image's edge."""
     figure = drawn(made, "field_views")
     boxes = made("field_views")["table"]
     first = boxes.iloc[0]

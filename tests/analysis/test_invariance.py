@@ -13,9 +13,9 @@ from hmax_cnn.analysis.measures.invariance import (
     separability,
     tolerance_range,
 )
-from hmax_cnn.analysis.results import Resampling, layer_table, unit_table
-from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.results import Resampling, layer_table, unit_table
 from hmax_cnn.data.transformations import shift
 from hmax_cnn.data.transformed import transformed
 from hmax_cnn.extraction import Pixels

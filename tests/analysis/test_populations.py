@@ -8,7 +8,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from synthetic import VALUES, grid
 
-from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.measures.populations import (
     decoding_generalisation,
     equivariance,
@@ -16,6 +15,7 @@ from hmax_cnn.analysis.measures.populations import (
     shift_consistency,
 )
 from hmax_cnn.analysis.readout import classifier
+from hmax_cnn.analysis.results import Resampling
 
 FEW = Resampling(30)
 

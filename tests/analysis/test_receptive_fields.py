@@ -1,4 +1,4 @@
-"""Receptive fields: effective and mapped ones lie within the claimed one, and have the size that
+"""Receptive fields: effective and mapped ones lie within the theoretical one, and have the size that
 theory gives."""
 
 import numpy as np
@@ -6,16 +6,16 @@ import pandas as pd
 import pytest
 
 from hmax_cnn.analysis.literature.cortex import field_sizes_at
+from hmax_cnn.analysis.measures.field_growth import field_growth
 from hmax_cnn.analysis.measures.field_size import field_sizes
-from hmax_cnn.analysis.measures.field_growth import growth
-from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.measures.receptive_fields import (
     central_units,
-    claimed_fields,
+    theoretical_fields,
     effective_fields,
     mapped_fields,
 )
 from hmax_cnn.analysis.responses import choose_units
+from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.cnn import CNN, Graph
 from hmax_cnn.cnn.architectures import build
 from hmax_cnn.cnn.layers import Activation, Add, Conv, Pool
@@ -72,11 +72,11 @@ def test_a_field_that_is_claimed_too_small_is_found():
     units = choose_units(model, (32, 32), ["c3"], 4)
     images = np.random.default_rng(0).integers(0, 256, (1, side, side)).astype(np.float32)
     found = effective_fields(model, images, units, resampling=NONE)
-    claimed = claimed_fields(model, (32, 32), units).assign(left=lambda table: table["left"] + 1)
+    theoretical = theoretical_fields(model, (32, 32), units).assign(left=lambda table: table["left"] + 1)
     from hmax_cnn.analysis.measures.receptive_fields import _contained
 
     boxes = found[["top", "left", "bottom", "right"]].to_dataframe()
-    assert not _contained(boxes, claimed).any()
+    assert not _contained(boxes, theoretical).any()
 
 
 @pytest.mark.parametrize(("n_layers", "kernel"), [(5, 3), (10, 3), (20, 3), (5, 5)])
@@ -102,7 +102,7 @@ def test_stacks_of_uniform_kernels_have_the_width_of_theory(n_layers, kernel):
     expected = np.sqrt(n_layers * (kernel**2 - 1) / 12)
     assert found["sigma_y"].item() == pytest.approx(expected, rel=0.02)
     assert found["moments"].item() == pytest.approx(4 * expected, rel=0.02)
-    assert found["full_support"].item() <= found["claimed"].item() == n_layers * (kernel - 1) + 1
+    assert found["full_support"].item() <= found["theoretical"].item() == n_layers * (kernel - 1) + 1
 
 
 @pytest.mark.parametrize("probe", ["spots", "sparse noise", "bars", "gratings"])
@@ -176,39 +176,39 @@ def test_growth_of_two_models():
     found = growth(
         models, images, layers, n_units=4, pixels_per_degree=8, resampling=Resampling(20)
     ).to_dataframe()
-    claimed = found[found["way"] == "claimed"].set_index(["model", "layer"])
-    assert claimed["pixels"]["trained"].tolist() == [5, 6, 14]
-    assert claimed["degrees"]["trained"].tolist() == [5 / 8, 6 / 8, 14 / 8]
-    assert claimed["fraction"]["pixels"].tolist() == [0.25]
-    assert claimed["depth"]["trained"].tolist() == [0, 0.5, 1]
+    theoretical = found[found["way"] == "theoretical"].set_index(["model", "layer"])
+    assert theoretical["pixels"]["trained"].tolist() == [5, 6, 14]
+    assert theoretical["degrees"]["trained"].tolist() == [5 / 8, 6 / 8, 14 / 8]
+    assert theoretical["fraction"]["pixels"].tolist() == [0.25]
+    assert theoretical["depth"]["trained"].tolist() == [0, 0.5, 1]
     effective = found[found["way"] == "effective"].set_index(["model", "layer"])
-    assert (effective["pixels"] <= claimed["pixels"] + 1e-9).all()
+    assert (effective["pixels"] <= theoretical["pixels"] + 1e-9).all()
     several = effective[effective["n_units"] > 1]
     assert ((several["low"] <= several["pixels"]) & (several["pixels"] <= several["high"])).all()
-    with pytest.raises(ValueError, match="`ways` must be some of 'claimed', 'effective', 'mapped'"):
+    with pytest.raises(ValueError, match="`ways` must be some of 'theoretical', 'effective', 'mapped'"):
         growth(models, images, ways=("seen",))
 
 
 def test_central_units_are_few_and_in_the_middle():
     units = central_units(MODELS["LeNet-5"][0], (32, 32), ["c1", "c3"], 3)
-    claimed = claimed_fields(MODELS["LeNet-5"][0], (32, 32), units)
-    assert claimed.groupby("layer").size().tolist() == [3, 3]
-    assert (abs((claimed["left"] + claimed["right"]) / 2 - 16) <= 1.5).all()
+    theoretical = theoretical_fields(MODELS["LeNet-5"][0], (32, 32), units)
+    assert theoretical.groupby("layer").size().tolist() == [3, 3]
+    assert (abs((theoretical["left"] + theoretical["right"]) / 2 - 16) <= 1.5).all()
 
 
 def test_central_units_are_of_all_bands():
     """Eight of C1's four bands: two of each; so a layer's mean does not hang on the draw."""
-    claimed = claimed_fields(
+    theoretical = theoretical_fields(
         HMAX(bands=4), (96, 96), central_units(HMAX(bands=4), (96, 96), ["c1"], 8)
     )
-    assert claimed["band"].value_counts().to_dict() == {"b1": 2, "b2": 2, "b3": 2, "b4": 2}
+    assert theoretical["band"].value_counts().to_dict() == {"b1": 2, "b2": 2, "b3": 2, "b4": 2}
 
 
-def test_claimed_fields_are_the_models_own():
+def test_theoretical_fields_are_the_models_own():
     """Against the table of fields, for a band of HMAX: first unit at its start."""
     model = HMAX(bands=2)
     table = model.fields((64, 64), ["c1"]).iloc[0]
-    first = claimed_fields(model, (64, 64), {"c1": [0]}).iloc[0]
+    first = theoretical_fields(model, (64, 64), {"c1": [0]}).iloc[0]
     assert (first["size"], first["left"]) == (
         table["size_x"],
         table["start_x"] - (table["size_x"] - 1) / 2,

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from small_study import written
 
-from hmax_cnn.analysis.study.report import write_report
 from hmax_cnn.analysis.study import run_study
+from hmax_cnn.analysis.study.report import write_report
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 in_browser = pytest.mark.skipif(

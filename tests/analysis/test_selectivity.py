@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.measures.selectivity import (
     dimensionality,
     lifetime_sparseness,
     population_sparseness,
     sparseness,
 )
+from hmax_cnn.analysis.results import Resampling
 
 FEW = Resampling(30)
 

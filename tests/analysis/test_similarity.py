@@ -10,14 +10,14 @@ from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
 
 from hmax_cnn.analysis.measures.alignment import cka, procrustes
-from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.measures.similarity import (
     brain_similarity,
     compare_rdms,
     noise_ceiling,
     rdms,
 )
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data import open_dataset
 from hmax_cnn.extraction import Pixels
 

@@ -12,12 +12,12 @@ from sklearn.preprocessing import StandardScaler
 from hmax_cnn.analysis.measures.architecture import architecture
 from hmax_cnn.analysis.measures.best_matches import best_matches
 from hmax_cnn.analysis.measures.brain import similarity_to_brain
-from hmax_cnn.analysis.measures.decoding import classification
+from hmax_cnn.analysis.measures.classification import classification
 from hmax_cnn.analysis.measures.field_views import field_views
 from hmax_cnn.analysis.measures.first_filters import first_filters
-from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.measures.similarity import brain_similarity, rdms
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
 from hmax_cnn.data import digits, photographs
 from hmax_cnn.data.stimuli import fourier_shapes
@@ -143,7 +143,7 @@ def test_linear_filters_are_gradients():
 
 def test_field_views_lie_in_the_claimed_box():
     """What moves a unit, and what the probe finds up to its own reach, lies where the field is
-    claimed."""
+    theoretical."""
     shapes = fourier_shapes((32, 32), n_shapes=2, sizes=(16,))
     found = field_views(CNN("lenet5", weights="untrained"), shapes, ["c1", "s2", "c3"], n_images=2)
     assert found["weight"].dims == ("layer", "way", "y", "x")

@@ -7,10 +7,10 @@ import xarray as xr
 from synthetic import VALUES, grid
 
 from hmax_cnn.analysis import invariance, populations, selectivity, similarity
+from hmax_cnn.analysis.figures.tables import over_seeds, read_table, tables, tidy
 from hmax_cnn.analysis.measures.alignment import cka
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.study.wording import doubtful
-from hmax_cnn.analysis.figures.tables import over_seeds, read_table, tables, tidy
 
 FEW = Resampling(5)
 LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.measures.distance_to_v1 import distance_to_v1
 from hmax_cnn.analysis.measures.tuning import (
     contrast_tuning,
     frequency_tuning,
@@ -16,7 +15,8 @@ from hmax_cnn.analysis.measures.tuning import (
     position_tuning,
     size_tuning,
 )
-from hmax_cnn.analysis.measures.distance_to_v1 import distance_to_v1
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data.stimuli import Screen, digits, gabors, gratings
 from hmax_cnn.extraction import Pixels
 from hmax_cnn.hmax import HMAX

@@ -37,11 +37,8 @@ FIELDS = {  # size, and step where published
 
 
 def maps_of(graph):
-    return dict(
-        graph.walk(
-            Maps(np.empty((0, graph.n_channels, *graph.image_shape), np.float32)), None, graph.nodes
-        )
-    )
+    image = Maps(np.empty((0, graph.n_channels, *graph.image_shape), np.float32))
+    return {name: maps for name, maps, _ in graph.walk(image, None, graph.nodes)}
 
 
 def n_parameters(graph):
@@ -163,7 +160,7 @@ def test_hmax_shaped_has_the_geometry_of_hmax():
 
     for band, shape in ((1, (128, 128)), (3, (101, 90))):
         graph = build("hmax_shaped", {"band": band, "image_shape": shape})
-        found = dict(graph.walk(Maps(np.empty((0, 1, *shape), np.float32)), None, graph.nodes))
+        found = maps_of(graph)
         model = HMAX(bands=(band,), prototype_sizes=(4,), n_prototypes=250)
         for layer in ("c1", "s2"):
             (maps,) = model.geometry(shape, (layer,))[layer]

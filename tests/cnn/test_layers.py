@@ -189,11 +189,11 @@ def test_gradient_is_a_convolution_with_flipped_filters(padding):
 
 def directly(values, weights, window):
     """The same by windows as columns."""
-    with mock.patch("extraction.operations.correlation.suits", return_value=False):
+    with mock.patch("hmax_cnn.extraction.operations.correlation.suits", return_value=False):
         matches, pullback = correlate(values, weights, padding=window.padding)
 
     def back(gradient):
-        with mock.patch("extraction.operations.correlation.suits", return_value=False):
+        with mock.patch("hmax_cnn.extraction.operations.correlation.suits", return_value=False):
             return pullback(gradient)
 
     return matches, back
@@ -294,7 +294,8 @@ def test_dropout_drops_only_in_training():
     ways = ((False, (0,)), (True, (0,)), (True, (0,)), (True, (1,)))
     ways = ((False, (0,)), (True, (0,)), (True, (0,)), (True, (1,)))
     at_rest, trained, again, other = (
-        graph.forward(images, {}, ["n0"], training, seed)[0]["n0"] for training, seed in ways
+        graph.forward(images, {}, ["n0"], training=training, seed=seed).values["n0"]
+        for training, seed in ways
     )
     np.testing.assert_array_equal(at_rest, images)
     np.testing.assert_array_equal(trained, again)
@@ -332,7 +333,9 @@ def test_misaligned_branches_say_so():
     graph.add("misaligned", Concatenate(), one, shifted)
     seen = {
         name: maps.field
-        for name, maps in graph.walk(Maps(np.empty((0, 1, 16, 16), np.float32)), None, graph.nodes)
+        for name, maps, _ in graph.walk(
+            Maps(np.empty((0, 1, 16, 16), np.float32)), None, graph.nodes
+        )
     }
     assert (seen["aligned"].status, seen["aligned"].y.size) == ("exact", 3)
     assert (seen["misaligned"].status, seen["misaligned"].y.size) == ("largest path", 4)
@@ -341,14 +344,14 @@ def test_misaligned_branches_say_so():
 def test_only_what_leads_to_the_wanted_is_run():
     graph = branches()
     image = Maps(RNG.standard_normal((1, 2, 8, 9)).astype(np.float32))
-    assert [name for name, _ in graph.walk(image, graph.draw(0), ["other"])] == ["other"]
+    assert [name for name, *_ in graph.walk(image, graph.draw(0), ["other"])] == ["other"]
 
 
 def test_adaptive_fields():
     graph = graph_of(AdaptivePool("average", (3, 3)), channels=1, shape=(9, 12))
-    ((_, maps),) = graph.walk(Maps(np.empty((0, 1, 9, 12), np.float32)), None, ["n0"])
+    ((_, maps, _),) = graph.walk(Maps(np.empty((0, 1, 9, 12), np.float32)), None, ["n0"])
     assert maps.field == Field().through(Window((3, 4), stride=(3, 4)))
-    ((_, uneven),) = graph.walk(Maps(np.empty((0, 1, 10, 12), np.float32)), None, ["n0"])
+    ((_, uneven, _),) = graph.walk(Maps(np.empty((0, 1, 10, 12), np.float32)), None, ["n0"])
     assert uneven.field.status == "largest path"
 
 

@@ -294,7 +294,7 @@ def test_paperclips_turn():
 def test_paperclips_are_shaded_round():
     """Against the same wire made of many small steps of a ball: light on covered pixels to 0.02 on
     average (seen 0.005), also for steep segments."""
-    module = importlib.import_module("data.stimuli.paperclips")
+    module = importlib.import_module("hmax_cnn.data.stimuli.paperclips")
     screen = Screen(48, 48)
     corners = np.array([[10.0, 12, -8], [30, 20, 12], [31, 21, -12], [40, 40, 0]])
     light, cover = module._rendered(screen, corners, 3.0)

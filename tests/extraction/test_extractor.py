@@ -152,14 +152,14 @@ def test_stops_at_the_highest_layer_asked_for(model_class, images):
     model = default(model_class).fit(images, LABELS)
     lowest = model.layer_names[0]
     reached = []
-    walk = model._forward
+    walk = model.walk
 
     def watched(retina, wanted):
-        for name, bands in walk(retina, wanted):
+        for name, bands, pullback in walk(retina, wanted):
             reached.append(name)
-            yield name, bands
+            yield name, bands, pullback
 
-    model._forward = watched
+    model.walk = watched
     model.activations(images, [lowest])
     assert set(reached) == {lowest}
 
@@ -196,7 +196,7 @@ def test_geometry_agrees_with_activations(model_class, images):
 
 @MODELS
 def test_noise_outside_a_field_changes_nothing(model_class, images):
-    """For random units of every layer, the whole image outside the claimed field replaced by noise;
+    """For random units of every layer, the whole image outside the theoretical field replaced by noise;
     to 1e-5 of rounding (seen: 4e-7)."""
     rng = np.random.default_rng(3)
     model = small(model_class).fit(images, LABELS)
@@ -421,18 +421,11 @@ def test_a_model_of_ones_own_needs_few_lines(images):
         def learn(self, images, labels):
             pass
 
-        def _forward(self, retina, wanted):
+        def walk(self, retina, wanted):
             from hmax_cnn.extraction import Field, Maps
 
-            yield (
-                "mean",
-                [
-                    Maps(
-                        retina.values.mean(axis=(2, 3), keepdims=True),
-                        Field.whole(*retina.values.shape[2:]),
-                    )
-                ],
-            )
+            means = retina.values.mean(axis=(2, 3), keepdims=True)
+            yield "mean", [Maps(means, Field.whole(*retina.values.shape[2:]))], None
 
     np.testing.assert_allclose(
         Mean().fit_transform(images)[:, 0], images.mean(axis=(1, 2)), rtol=1e-5

@@ -19,7 +19,7 @@ WINDOWS = st.builds(
 @given(st.lists(WINDOWS, max_size=4), st.integers(0, 3))
 def test_field_is_what_reaches_a_unit(windows, crop):
     """Push sets of pixels through the same windows: the pixels that reach a unit span exactly its
-    claimed field."""
+    theoretical field."""
     n = 90
     reach = [frozenset([i]) for i in range(n)]
     field = Field()

@@ -14,15 +14,15 @@ import pytest
 import xarray as xr
 from small_study import contents, written
 
-from hmax_cnn.analysis.commands.features import Interrupted
+from hmax_cnn.analysis.interrupted import Interrupted
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.study import open_results, read_study, run_study
-from hmax_cnn.analysis.study.cells import cells_of
-from hmax_cnn.analysis.study.outputs import FigureError
-from hmax_cnn.analysis.study.fingerprints import fingerprint
-from hmax_cnn.analysis.study.building import Places, build_images
-from hmax_cnn.analysis.study.running import FailedCellsError
 from hmax_cnn.analysis.study.bench import Bench, Work
+from hmax_cnn.analysis.study.building import Places, build_images
+from hmax_cnn.analysis.study.cells import cells_of
+from hmax_cnn.analysis.study.fingerprints import fingerprint
+from hmax_cnn.analysis.study.outputs import FigureError
+from hmax_cnn.analysis.study.running import FailedCellsError
 
 N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
 SLOW = '''
@@ -159,7 +159,7 @@ per_class = 2
     command = [
         sys.executable,
         "-m",
-        "analysis.commands.main",
+        "hmax_cnn.analysis.commands.main",
         "study",
         "run",
         str(path),
@@ -204,7 +204,7 @@ def test_interrupted_by_hand(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "analysis.commands.main",
+        "hmax_cnn.analysis.commands.main",
         "study",
         "run",
         str(path),
@@ -413,7 +413,8 @@ def test_several_seeds(tmp_path):
 def test_interrupted_before_anything(tmp_path, monkeypatch):
     """Ctrl-C while images are read is told as such."""
     monkeypatch.setattr(
-        "analysis.study.running.fingerprint", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        "hmax_cnn.analysis.study.running.fingerprint",
+        lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
     )
     with pytest.raises(Interrupted, match="before anything was computed"):
         run_study(written(tmp_path), tmp_path / "out", jobs=1, progress=False)
@@ -607,7 +608,7 @@ def test_test_images_are_not_learned_ones(tmp_path):
         '["shapes"]'
     )
     retrieval = (
-        'measure = "analysis.measures.learning_curves:retrieval"\nmodels = ["linear"]\nimages = '
+        'measure = "analysis.measures.retrieval:retrieval"\nmodels = ["linear"]\nimages = '
         '["unseen"]'
     )
     shown = (
@@ -640,7 +641,7 @@ def test_images_that_a_model_has_learned_from(tmp_path):
         '["shapes"]'
     )
     retrieval = (
-        'measure = "analysis.measures.learning_curves:retrieval"\nmodels = ["linear"]\nimages = '
+        'measure = "analysis.measures.retrieval:retrieval"\nmodels = ["linear"]\nimages = '
         '["again"]'
     )
     shown = ('images = ["digits"]\nmodels', 'images = ["again"]\nmodels')

@@ -1,0 +1,286 @@
+"""Tolerance of units: the range over which they prefer their image, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+from scipy.stats import spearmanr
+
+from ..contract import measure
+from ..per_unit import (
+    FLAT,
+    blocks_of,
+    cleaned,
+    grid_of,
+    largest_of,
+    per_unit,
+    ratio,
+)
+from ..responses import by_layer
+from ..results import DEFAULT, Definition, Resampling, described, unit_coords
+from ..statistics import interval, resampled
+from .invariance import transformed
+from .selectivity import sparseness
+
+
+@measure(takes="responses", needs=("transformation",), given=("resampling", "progress"))
+def tolerance_range(
+    responses: xr.DataArray,
+    targets: Sequence[int] | None = None,
+    same_value: bool = False,
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """The contiguous range of the transformation over which a unit answers more to its preferred
+    image than to any other.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        dims (image, <transformation>, unit), the values of the transformation in rising order.
+        Units that measure a distance must be turned round first (`-responses`): the strongest
+        response is the highest.
+    targets : sequence of int or None
+        The preferred image of each unit; None is the one with the strongest response at the
+        reference.
+    same_value : bool
+        Whether the others are seen transformed alike, instead of at the reference.
+    resampling : Resampling
+        Intervals are over units whatever it says: the best of the other images is an extreme, which
+        a bootstrap of images underestimates.
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
+
+    Returns
+    -------
+    xarray.Dataset
+        `value` is the width, in the units of the transformation (in octaves for a scale in times),
+        and beside it `lowest` and `highest` value of the range, and `censored`: whether it reaches
+        the end of what was shown. Undefined where another image does as well at the reference
+        already.
+
+    References
+    ----------
+    Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience
+    1999; AI Memo 2004-017.
+    """
+    name, reference = transformed(responses)
+    points = responses[name].values.astype(float)
+    if (np.diff(points) <= 0).any():
+        msg = (
+            f"`responses` must have rising values of {name}, got {points.tolist()}. Use "
+            f"responses.sortby({name!r})."
+        )
+        raise ValueError(msg)
+    grid = grid_of(responses)
+    if targets is None:
+        chosen = grid[:, reference].argmax(axis=0)
+    else:
+        chosen = np.asarray(targets, dtype=int)
+    if chosen.shape != (grid.shape[2],) or (
+        len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(grid)
+    ):
+        msg = (
+            f"`targets` must be an image number below {len(grid)} for each of the "
+            f"{grid.shape[2]} units, got {targets!r}."
+        )
+        raise ValueError(msg)
+    units = str(responses[name].attrs.get("units", ""))
+    octaves = units == "times"
+    if octaves:
+        position = np.log2(points)
+    else:
+        position = points
+    definition = Definition(
+        "tolerance range",
+        (
+            "width of the contiguous range in which the response to the preferred image exceeds "
+            "that to every other"
+        ),
+        "Riesenhuber & Poggio, Nature Neuroscience 1999",
+        "octaves" if octaves else units or "1",
+    )
+
+    def ends(
+        block: np.ndarray, images: np.ndarray, units: slice
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """First and last index of the range, and whether there is one."""
+        target = chosen[units]
+        preferred = block[target, :, np.arange(len(target))].T
+        if same_value:
+            others = block[images]
+        else:
+            others = block[images, reference][:, None]
+        wins = preferred > np.where(images[:, None, None] != target, others, -np.inf).max(axis=0)
+        first, last = np.full(len(target), reference), np.full(len(target), reference)
+        for index in range(reference - 1, -1, -1):
+            first = np.where(wins[index] & (first == index + 1), index, first)
+        for index in range(reference + 1, len(points)):
+            last = np.where(wins[index] & (last == index - 1), index, last)
+        return first, last, wins[reference] & (images[:, None] != target).any(axis=0)
+
+    def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
+        first, last, defined = ends(block, images, units)
+        return np.where(defined, position[last] - position[first], np.nan)
+
+    resampling = replace(resampling, over="units")
+    result = per_unit(
+        responses,
+        definition,
+        statistic,
+        resampling,
+        extra={"others_at": "the same value" if same_value else "the reference"},
+        progress=progress,
+    )
+    largest, (first, last, defined) = largest_of(responses), np.empty((3, grid.shape[2]), int)
+    for part in blocks_of(grid):
+        first[part], last[part], defined[part] = ends(
+            cleaned(grid[:, :, part], largest[part]), np.arange(len(grid)), part
+        )
+    defined = defined.astype(bool)
+    return result.assign(
+        lowest=("unit", np.where(defined, points[first], np.nan), {"units": units}),
+        highest=("unit", np.where(defined, points[last], np.nan), {"units": units}),
+        censored=("unit", defined & ((first == 0) | (last == len(points) - 1))),
+    )
+
+
+def border_share(
+    responses: xr.DataArray,
+    border_responses: xr.DataArray,
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """How much of a response's change comes from what the transformation brought in from beyond the
+    border.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        To a transformed set: dims (image, <transformation>, unit).
+    border_responses : xarray.DataArray
+        Of the same units to the same set made with `border_only=True`: images that stay where they
+        are but for what came in.
+    resampling : Resampling
+
+    Returns
+    -------
+    xarray.Dataset
+        Mean absolute change to the border alone over mean absolute change to the transformation;
+        undefined where nothing changes.
+
+    Raises
+    ------
+    ValueError
+        If the two do not belong together.
+    """
+    _, reference = transformed(responses)
+    if responses.shape != border_responses.shape or not int(
+        border_responses.attrs.get("border_only", 0)
+    ):
+        msg = (
+            f"`border_responses` must be responses of shape {responses.shape} to the same "
+            "set made with border_only=True, "
+            f"got shape {border_responses.shape}."
+        )
+        raise ValueError(msg)
+    definition = Definition(
+        "border share",
+        "mean_x,t |a(border of t x) - a(x)| / mean_x,t |a(t x) - a(x)|",
+        "this package",
+    )
+    side_effect = grid_of(border_responses)
+
+    def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
+        parts = side_effect[:, :, units][images].astype(float), block[images]
+        changes = [
+            np.delete(np.abs(part - part[:, reference : reference + 1]), reference, axis=1).mean(
+                axis=(0, 1)
+            )
+            for part in parts
+        ]
+        tiny = FLAT * np.abs(block).max(axis=(0, 1))
+        return ratio(*(np.where(change > tiny, change, 0.0) for change in changes))
+
+    return per_unit(
+        responses,
+        definition,
+        statistic,
+        resampling,
+        control=False,
+        extra={"border": responses.attrs.get("border", "")},
+        progress=progress,
+    )
+
+
+@measure(takes="responses", needs=("transformation",), given=("resampling",))
+def selectivity_and_tolerance(
+    responses: xr.DataArray, resampling: Resampling = DEFAULT
+) -> xr.Dataset:
+    """Selectivity among images against tolerance to the transformation, unit by unit, and their
+    correlation in each layer.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        dims (image, <transformation>, unit); responses of at least 0.
+    resampling : Resampling
+        Intervals of the correlation are over units.
+
+    Returns
+    -------
+    xarray.Dataset
+        Per unit `selectivity` (lifetime sparseness at the reference) and `tolerance` (mean response
+        to the preferred image over the values other than the reference, as a share of that at the
+        reference); per layer `layer_value` (Spearman's correlation) with its interval.
+
+    References
+    ----------
+    Zoccolan, Kouh, Poggio & DiCarlo, "Trade-off between object selectivity and tolerance in monkey
+    inferotemporal cortex", J Neurosci 2007.
+    """
+    _, reference = transformed(responses)
+    grid = cleaned(grid_of(responses), largest_of(responses))
+    selectivity = sparseness(grid[:, reference])
+    preferred = np.take_along_axis(grid, grid[:, reference].argmax(axis=0)[None, None], axis=0)[0]
+    tolerance = ratio(np.delete(preferred, reference, axis=0).mean(axis=0), preferred[reference])
+    rows = []
+    for _, units in by_layer(responses):
+        pairs = np.stack([selectivity[units], tolerance[units]])
+        pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
+
+        def correlation(drawn: np.ndarray, pairs: np.ndarray = pairs) -> float:
+            first, second = pairs[:, drawn]
+            if np.ptp(first) == 0 or np.ptp(second) == 0:
+                return np.nan
+            return float(spearmanr(first, second).statistic)
+
+        n_pairs = pairs.shape[1]
+        if n_pairs > 2:
+            whole = correlation(np.arange(n_pairs))
+        else:
+            whole = np.nan
+        if n_pairs > 2 and resampling.n_resamples:
+            draws = resampled(correlation, n_pairs, resampling.n_resamples, resampling.random_state)
+        else:
+            draws = [np.nan]
+        low, high = interval(np.asarray(draws), resampling.level)
+        rows.append((whole, float(low), float(high), n_pairs, len(units)))
+    layers = {
+        column: ("layer", [row[i] for row in rows])
+        for i, column in enumerate(
+            ("layer_value", "layer_low", "layer_high", "n_defined", "n_units")
+        )
+    }
+    definition = Definition(
+        "selectivity against tolerance",
+        "Spearman's rho over units",
+        "Zoccolan et al., J Neurosci 2007",
+    )
+    units = {"selectivity": ("unit", selectivity), "tolerance": ("unit", tolerance)}
+    return described(
+        xr.Dataset(units | layers, coords=unit_coords(responses)), responses, definition, resampling
+    )
