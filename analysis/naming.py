@@ -48,8 +48,9 @@ def full_path(path: str) -> str:
     # Not ours: the user's, if there is such a module beside our packages.
     importable()
     found = importlib.util.find_spec(module.partition(".")[0])
-    is_ours = found is None or _beside_our_packages(found.origin)
-    return f"{ours}:{name}" if is_ours else path
+    if found is None or found.origin is None or is_ours(Path(found.origin)):
+        return f"{ours}:{name}"
+    return path
 
 
 def _is_there(module: str) -> bool:
@@ -59,12 +60,19 @@ def _is_there(module: str) -> bool:
         return False
 
 
-def _beside_our_packages(origin: str | None) -> bool:
-    """Whether a file is one of ours, found from the root of a checkout."""
-    if origin is None:
-        return False
-    root = Path(__file__).resolve().parents[1]
-    return Path(origin).resolve().is_relative_to(root)
+def is_ours(file: Path) -> bool:
+    """Whether a file belongs to this package.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    bool
+    """
+    homes = [Path(importlib.import_module(f"hmax_cnn.{top}").__file__ or "").parent for top in OURS]
+    return any(file.resolve().is_relative_to(home.resolve()) for home in homes)
 
 
 def load(path: str, what: str = "object") -> Any:

@@ -18,7 +18,7 @@ from ..readout import fitted_classifier
 from ..responses import by_layer
 from ..results import DEFAULT, Definition, Resampling
 from ..statistics import interval, resampled
-from .populations import checked, curves
+from .populations import checked, layer_curves
 
 
 @measure(takes="responses", needs=("transformation", "labels"), given=("resampling", "progress"))
@@ -118,7 +118,7 @@ def decoding_generalisation(
         "held_out": int(len(folds) > 1),
         "n_folds": len(folds),
     }
-    result = curves(responses, name, data, definition, resampling, extra)
+    result = layer_curves(responses, name, data, definition, resampling, extra)
     return result.assign(predicted=(("layer", "image", name), predicted)).assign_coords(
         label=("image", classes)
     )

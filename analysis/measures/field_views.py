@@ -14,7 +14,8 @@ from hmax_cnn.extraction.images import luminance
 
 from ..contract import Cost, measure
 from ..results import Definition, Resampling
-from .receptive_fields import central_units, effective_fields, mapped_fields, theoretical_fields
+from .mapped_fields import mapped_fields
+from .receptive_fields import central_units, effective_fields, theoretical_fields
 
 
 def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:

@@ -120,7 +120,7 @@ def population_similarity(
         "different": different,
         "margin": same - different,
     }
-    made = curves(responses, name, data, definition, resampling, {"similarity": similarity})
+    made = layer_curves(responses, name, data, definition, resampling, {"similarity": similarity})
     return made.assign(chance=0.0)  # as far from itself as from other images
 
 
@@ -252,7 +252,7 @@ def equivariance(
         "held-out variance explained by phi(t x) ~ A phi(x) + b",
         "Lenc & Vedaldi, CVPR 2015",
     )
-    return curves(
+    return layer_curves(
         responses,
         name,
         values,
@@ -291,7 +291,7 @@ def checked(responses: xr.DataArray) -> tuple[str, int]:
     return name, reference
 
 
-def curves(
+def layer_curves(
     responses: xr.DataArray,
     name: str,
     data: dict[str, np.ndarray],

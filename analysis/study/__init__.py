@@ -2,7 +2,8 @@
 folder."""
 
 from .folder import open_results
-from .reading import StudyError, read_study
+from .problems import StudyError
+from .reading import read_study
 from .running import run_study
 
 __all__ = ["StudyError", "open_results", "read_study", "run_study"]

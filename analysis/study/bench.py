@@ -3,46 +3,29 @@ it."""
 
 from __future__ import annotations
 
-import sys
-import traceback
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits
 
-import hmax_cnn.analysis.study.contract as asking
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.hmax.prototypes import write_prototypes
 
-from ..naming import load
 from ..responses import choose_units, responses
-from ..results import Resampling
-from .building import OURS, Places, build_images, build_model, build_transformed, must_learn
+from .building import Places, build_images, build_model, build_transformed, must_learn
 from .cells import Cell
+from .contract import load_measure
 from .fingerprints import Fingerprint, files_in, own_code
 from .folder import KEY, Folder, digest, read_result, write_result
 from .schema import Study
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A cell that could not be made, and why."""
-
-    cell: Cell
-    text: str
-
 
 Wanted = tuple[
     str, str, str | None
@@ -243,6 +226,11 @@ class Bench:
             self.pictures[name, change] = made
         return self.pictures[name, change]
 
+    def image_shape(self, images: str, change: str | None = None) -> tuple[int, int]:
+        """Height and width of a set of images, in pixels."""
+        height, width = self.images(images, change)[0].shape[:2]
+        return int(height), int(width)
+
     def layers(self, measure: str) -> tuple[str, ...]:
         """The layers that a measure is taken of."""
         chosen = self.work.study.measures[measure].layers.get(self.name) or self.table.layers
@@ -272,7 +260,7 @@ class Bench:
             if (
                 shares
                 and change in (table.transformations or [None])
-                and asking.wants_responses(load(table.measure))
+                and load_measure(table.measure)[1].takes_responses
             ):
                 found.append(name)
         return found
@@ -339,25 +327,6 @@ def to_learn(images: Any) -> Any:
     return images.subset(np.flatnonzero(split == "train"))
 
 
-def told(error: Exception) -> str:
-    """An error in one line, with its place where that is in a module of the user's own."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "site-packages" not in frame.filename
-    ]
-    ours = [
-        str(Path(found.__file__).parent)
-        for name in OURS
-        if (found := sys.modules.get(name)) is not None and found.__file__
-    ]
-    if frames and not frames[-1].filename.startswith(tuple(ours)):
-        place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
-    else:
-        place = ""
-    return f"{type(error).__name__}: {error}{place}"
-
-
 def _members(whole: dict[str, np.ndarray], chosen: dict[str, np.ndarray]) -> np.ndarray:
     """Which of all units are among the chosen ones."""
     return np.concatenate(
@@ -366,138 +335,3 @@ def _members(whole: dict[str, np.ndarray], chosen: dict[str, np.ndarray]) -> np.
             for layer, units in whole.items()
         ]
     )
-
-
-def run_cells(
-    work: Work, cells: Sequence[Cell], seed: int, collect: Sequence[Wanted] = ()
-) -> list[Failure]:
-    """Make the cells of one model (or of pairs) with one seed, each written when done; those that
-    fail are returned, the others are made.
-
-    `collect` are responses that pairs want later.
-    """
-    work.places.modules()
-    benches: dict[str, Bench] = {}
-    failures = []
-    for cell in cells:
-        started = perf_counter()
-        try:
-            with _noted() as said, threadpool_limits(1, "blas"):
-                for name in cell.models:
-                    benches.setdefault(name, Bench(work, name, seed))
-                result = _measured(work, cell, [benches[name] for name in cell.models])
-                write_result(result, work.path(cell))
-        except Exception as error:  # any measure of anyone: the other cells shall not be lost
-            failures.append(Failure(cell, told(error)))
-        else:
-            work.folder.note(
-                cell=str(cell), seconds=round(perf_counter() - started, 3), warnings=said
-            )
-    for name, images, change in collect:
-        with (
-            suppress(Exception),
-            _noted(),
-            threadpool_limits(1, "blas"),
-        ):  # what fails here, fails again and is told with its cell
-            benches.setdefault(name, Bench(work, name, seed)).collected(images, change)
-    return failures
-
-
-@contextmanager
-def _noted() -> Iterator[list[str]]:
-    """Warnings, as texts."""
-    said: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield said
-    said += sorted(
-        {
-            f"{warning.category.__name__}: {warning.message}"
-            for warning in caught
-            if not issubclass(warning.category, DeprecationWarning)
-        }
-    )
-
-
-def _measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
-    study, table = work.study, work.study.measures[cell.measure]
-    function = load(table.measure, "measure")
-    asked, bench, label = asking.asks(function), benches[0], cell.models[0]
-    given: dict[str, Any] = {
-        "resampling": Resampling(study.resamples, level=study.level, random_state=cell.seed),
-        "progress": False,
-    }
-    given |= {"random_state": cell.seed, "seed": cell.seed, "layers": bench.layers(cell.measure)}
-    if not (study.pixels_per_degree is None):
-        given |= {"pixels_per_degree": study.pixels_per_degree}
-    given |= {"refit": work.has_learned(cell.models[0], cell.images)}
-    if isinstance(table.units, int) and not asking.wants_responses(function):
-        given |= {"units": table.units}
-    if asking.is_pair(function):
-        given |= {"a": benches[0].responses(cell), "b": benches[-1].responses(cell)}
-    elif asked & set(asking.RESPONSES):
-        given |= dict.fromkeys(asking.RESPONSES, bench.responses(cell))
-    if asked & {"model", "models"}:
-        # what is learned anew in folds need not be learned before
-        if given["refit"] and "refit" in asked:
-            model = bench.unfitted
-        else:
-            model = bench.model
-        given |= {"model": model, "models": {label: model}}
-    images = bench.images(cell.images, cell.transformation)
-    given |= dict.fromkeys(asking.IMAGES, images)
-    if "image_shape" in asked:
-        given["image_shape"] = tuple(int(n) for n in images[0].shape[:2])
-    if "layers" in asked and asked & {"models"}:
-        given["layers"] = {label: given["layers"]}
-    looked = bool(asked & {*asking.RESPONSES, *asking.PAIR, *asking.IMAGES})
-    return _labelled(
-        asking.called(function, given, work.places.parameters(table.parameters)),
-        work,
-        cell,
-        bench,
-        looked,
-    )
-
-
-def _of_frame(frame: pd.DataFrame) -> xr.Dataset:
-    """A table as a dataset; what is neither number nor truth is kept as text."""
-    plain = frame.reset_index(drop=True).rename(columns=str)
-    for column in plain:
-        if not pd.api.types.is_numeric_dtype(plain[column]):
-            texts = [
-                "" if missing else str(value)
-                for value, missing in zip(plain[column], plain[column].isna(), strict=True)
-            ]
-            plain[column] = np.array(texts, dtype=object)
-    return xr.Dataset.from_dataframe(plain.rename_axis("row"))
-
-
-def _labelled(found: Any, work: Work, cell: Cell, bench: Bench, looked: bool) -> xr.Dataset:
-    """A result with what it is of; nothing that differs between machines or runs. `looked` is
-    whether it looked at the images."""
-    if isinstance(found, pd.DataFrame):
-        found = _of_frame(found)
-    if not isinstance(found, xr.Dataset):
-        msg = (
-            "a measure must return an xarray.Dataset or a pandas.DataFrame, got "
-            f"{type(found).__name__}."
-        )
-        raise TypeError(msg)
-    about: dict[str, Any] = {
-        "study_measure": cell.measure,
-        "study_model": cell.models[0],
-        "study_images": cell.images,
-        "study_seed": cell.seed,
-    }
-    if len(cell.models) > 1:
-        about |= {"study_model_b": cell.models[1]}
-    if not (cell.transformation is None):
-        about |= {"study_transformation": cell.transformation}
-    about |= {"measured_by": work.study.measures[cell.measure].measure, KEY: work.key(cell)}
-    if "parameters" in found.attrs:
-        about |= {"parameters": bench.described}
-    if "n_images" not in found.attrs and looked:
-        images = bench.images(cell.images, cell.transformation)
-        about["n_images"] = len(getattr(images, "names", images))
-    return found.assign_attrs(about)

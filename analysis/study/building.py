@@ -23,7 +23,6 @@ from hmax_cnn.extraction import FeatureExtractor
 from ..models import load_model
 from ..naming import importable, load, nearest, unknown_parameters
 
-OURS = ("extraction", "hmax", "cnn", "data", "analysis")
 ROOT = "HMAX_CNN_DATA"
 _LONGEST_PATH = 255
 _LISTED = 16  # names in an error
@@ -53,7 +52,7 @@ class Places:
             top = name.partition(".")[0]
             if (
                 not file
-                or top in (*OURS, "__main__")
+                or top in ("hmax_cnn", "__main__")
                 or top in sys.stdlib_module_names
                 or not Path(file).resolve().is_relative_to(self.beside)
             ):

@@ -9,9 +9,7 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
-import hmax_cnn.analysis.study.contract as asking
-
-from ..naming import load
+from .contract import load_measure
 from .schema import Study
 
 
@@ -71,7 +69,7 @@ def cells_of(study: Study) -> list[Cell]:
 def _of_measure(study: Study, measure: str) -> Iterator[Cell]:
     table = study.measures[measure]
     models = list(table.models or study.models)
-    pairs = asking.is_pair(load(table.measure, "measure"))
+    pairs = load_measure(table.measure)[1].takes == "pair"
     if pairs:
         groups = list(combinations_with_replacement(models, 2))
     else:

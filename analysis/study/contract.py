@@ -1,155 +1,158 @@
-"""What a function of a study gets: whatever it asks for by the names of its parameters, and the
-rest from the file.
-
-A measure is any function that returns an xarray.Dataset or a pandas.DataFrame. It may ask for
-
-responses (or found)
-    xarray.DataArray of dims (image, unit), or (image, <transformation>, unit): of one model to one
-    set of images.
-a, b
-    Responses of two models to the same images; the measure is then taken for every pair, a model
-    with itself included.
-model, models
-    The fitted model, or a mapping from its label to it.
-images (or dataset)
-    What it looks at: a `Dataset`, `Stimuli`, or `Transformed`.
-layers, image_shape, refit
-    The layers that are measured, (height, width), and whether what the model learned must be
-    learned again from training images only: true where it learns from these very images.
-resampling, random_state (or seed), pixels_per_degree, progress
-    From the study: its number of resamples and level, the seed, and so on.
-
-units
-    Of a measure that asks for no responses: what its table says, where it is a number.
-
-A figure is any function that returns a matplotlib Figure. It asks for tables: `table` is the tidy
-table of its measures, by layer; `unit_table`, `unit_orientation_table`, `layer_pair_table` and so
-on are those by unit, by unit and orientation, as CSV files in `tables/` are called. It may ask for
-`colours` (a mapping from the labels of models), `width`, and the `level` of intervals over seeds.
-"""
+"""What a study asks of a measure or a figure: its contract, and nothing else."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..naming import nearest, unknown_parameters
-
-RESPONSES = ("responses", "found")
-PAIR = ("a", "b")
-FROM_MODEL = ("model", "models", "layers", "image_shape", "refit")
-IMAGES = ("images", "dataset")
-FROM_STUDY = ("resampling", "random_state", "seed", "pixels_per_degree", "progress")
-GIVEN = (*RESPONSES, *PAIR, *FROM_MODEL, *IMAGES, *FROM_STUDY)
-FOR_FIGURES = ("colours", "width", "level")
+from ..contract import FigureContract, MeasureContract, figure_contract, measure_contract
+from ..figures import figure_names
+from ..naming import load, nearest, unknown_parameters
 
 
-def asks(function: Callable[..., Any]) -> set[str]:
-    """The names of its parameters."""
-    return set(inspect.signature(function).parameters)
+def load_measure(path: str) -> tuple[Callable[..., Any], MeasureContract]:
+    """A measure and its contract.
+
+    Parameters
+    ----------
+    path : str
+        'package.module:function'.
+
+    Returns
+    -------
+    function : callable
+    contract : MeasureContract
+
+    Raises
+    ------
+    TypeError
+        If it is no measure.
+    ValueError
+        If there is nothing of this name.
+    """
+    function = load(path, "measure")
+    return function, measure_contract(function, path)
 
 
-def is_pair(function: Callable[..., Any]) -> bool:
-    """Whether it compares two models."""
-    return asks(function) >= set(PAIR)
+def load_figure(name: str) -> tuple[Callable[..., Any], FigureContract]:
+    """A figure and its contract.
 
+    Parameters
+    ----------
+    name : str
+        One of ours, or a path.
 
-def wants_responses(function: Callable[..., Any]) -> bool:
-    """Whether it is given responses."""
-    return is_pair(function) or bool(asks(function) & set(RESPONSES))
+    Returns
+    -------
+    function : callable
+    contract : FigureContract
 
-
-def needs(function: Callable[..., Any]) -> tuple[str, ...]:
-    """What `analysis.results.needs` declares of it."""
-    return tuple(getattr(function, "needs", ()))
+    Raises
+    ------
+    TypeError
+        If it is no figure.
+    ValueError
+        If there is nothing of this name.
+    """
+    path = name
+    if ":" not in name:
+        if name not in figure_names():
+            known = ", ".join(figure_names())
+            msg = (
+                f"`figure` must be one of {known}, or a path such as 'my_figures:mine', got "
+                f"{name!r}.{nearest(name, figure_names())}"
+            )
+            raise ValueError(msg)
+        path = f"analysis.figures.{name}:{name}"
+    function = load(path, "figure")
+    return function, figure_contract(function, name)
 
 
 def called(
-    function: Callable[..., Any], given: Mapping[str, Any], parameters: Mapping[str, Any]
+    function: Callable[..., Any],
+    first: Sequence[Any],
+    given: Mapping[str, Any],
+    parameters: Mapping[str, Any],
 ) -> Any:
-    """Call it with what it asks for; what the file says comes first."""
-    wanted = asks(function)
-    return function(
-        **{
-            name: value
-            for name, value in given.items()
-            if name in wanted and name not in parameters
-        },
-        **parameters,
-    )
+    """Call a measure or figure; what the file says comes before what the study fills in.
+
+    Parameters
+    ----------
+    function : callable
+    first : sequence
+        What it takes or draws.
+    given : mapping from str to object
+        What its contract lets the study fill in.
+    parameters : mapping from str to object
+        Of the file.
+
+    Returns
+    -------
+    object
+    """
+    return function(*first, **{**given, **parameters})
 
 
 def measure_problems(
-    function: Callable[..., Any], parameters: Mapping[str, Any], pixels_per_degree: float | None
-) -> list[str]:
-    """What is wrong with a measure and its parameters, a sentence each."""
-    found = unknown_parameters(function, parameters)
-    taken = [name for name in parameters if name in (*RESPONSES, *PAIR, "model", "models", *IMAGES)]
-    found += [f"`parameters` cannot give {name!r}: the study does." for name in taken]
-    given = set(GIVEN) - (set() if pixels_per_degree is not None else {"pixels_per_degree"})
-    found += [
-        f"it needs {name!r}, which is neither in `parameters` nor something that a study gives."
-        + (
-            " Give pixels_per_degree at the top of the file."
-            if name == "pixels_per_degree"
-            else nearest(name, GIVEN)
-        )
-        for name in _required(function)
-        if name not in given and name not in parameters
-    ]
-    if not asks(function) & {*RESPONSES, *PAIR, "model", "models"}:
-        found.append(
-            (
-                "it asks for neither `responses`, `model`, nor `a` and `b`, so there is nothing "
-                "to measure."
-            )
-        )
-    return found
+    path: str, parameters: Mapping[str, Any], pixels_per_degree: float | None
+) -> Iterator[str]:
+    """What is wrong with the parameters of a measure.
+
+    Parameters
+    ----------
+    path : str
+    parameters : mapping from str to object
+        Of the file.
+    pixels_per_degree : float or None
+        Of the study.
+
+    Yields
+    ------
+    str
+        A sentence each.
+    """
+    function, contract = load_measure(path)
+    yield from unknown_parameters(function, parameters)
+    n_first = 2 if contract.takes == "pair" else 1
+    first = list(inspect.signature(function).parameters)[:n_first]
+    for name in parameters:
+        if name in (*first, "images"):
+            yield f"`parameters` cannot give {name!r}: the study does."
+    filled = set(contract.given)
+    if pixels_per_degree is None:
+        filled.discard("pixels_per_degree")
+    for name in _required(function)[n_first:]:
+        if name in filled or name in parameters:
+            continue
+        text = f"it needs {name!r}, which is neither in `parameters` nor filled in by the study."
+        if name == "pixels_per_degree":
+            text += " Give pixels_per_degree at the top of the file."
+        yield text
 
 
-def figure_problems(function: Callable[..., Any], parameters: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a figure and its parameters."""
-    found = unknown_parameters(function, parameters)
-    if not tables_of(function):
-        found.append(
-            "it must ask for a table, in a parameter called `table`, or such as `unit_table`."
-        )
-    found += [
-        f"it needs {name!r}, which is not in `parameters`." for name in _required(function)
-        if name not in parameters and name not in FOR_FIGURES and not name.endswith("table")
-    ]  # fmt: skip
-    return found
+def figure_problems(name: str, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the parameters of a figure.
 
+    Parameters
+    ----------
+    name : str
+    parameters : mapping from str to object
+        Of the file.
 
-def tables_of(function: Callable[..., Any]) -> list[str]:
-    """The names of the tables that a figure asks for."""
-    return [
-        name
-        for name in inspect.signature(function).parameters
-        if name == "table" or name.endswith("_table")
-    ]
-
-
-def draws_intervals(function: Callable[..., Any]) -> bool:
-    """Whether a figure draws intervals over seeds, and so asks for their level."""
-    return "level" in asks(function)
-
-
-def shows_first_seed(function: Callable[..., Any]) -> bool:
-    """Whether a figure of ours is of units or pictures, of which several seeds are no larger
-    sample."""
-    return (
-        function.__module__.startswith("analysis.figures.")
-        and not draws_intervals(function)
-        and function.__name__ not in ("confusion", "cka")
-    )
+    Yields
+    ------
+    str
+        A sentence each.
+    """
+    function, contract = load_figure(name)
+    yield from unknown_parameters(function, parameters)
+    for needed in _required(function)[len(contract.draws) :]:
+        if needed not in parameters and needed not in contract.given:
+            yield f"it needs {needed!r}, which is not in `parameters`."
 
 
 def _required(function: Callable[..., Any]) -> list[str]:
     signature = inspect.signature(function).parameters.values()
-    return [
-        p.name
-        for p in signature
-        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in signature if p.default is p.empty and p.kind not in several]

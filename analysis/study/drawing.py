@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-import hmax_cnn.analysis.study.contract as asking
 from hmax_cnn.extraction.files import writable
 
+from ..contract import FigureContract
 from ..figures import figure_names
 from ..figures.style import save, width_in_mm
-from ..figures.tables import joined, read_table
+from ..figures.tables import joined, read_table, study_columns
 from ..naming import importable, nearest
 from .cells import cells_of
+from .contract import called, load_figure
 from .folder import Folder, read_result, write_text
-from .outputs import drawn, is_chosen
-from .reading import load_figure
+from .outputs import RESULTS, drawn, is_chosen
 from .schema import Figure, Study
 from .wording import Made, caption, first_sentence
 
 
 def listing() -> pd.DataFrame:
-    """Our figures: name, the tables that each takes, and what it shows."""
-    functions = {name: load_figure(name) for name in figure_names()}
-    rows = [
-        (name, " ".join(asking.tables_of(function)), first_sentence(function))
-        for name, function in functions.items()
-    ]
-    return pd.DataFrame(rows, columns=["figure", "takes", "shows"])
+    """Our figures.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns figure, draws (tables or results) and shows.
+    """
+    rows = []
+    for name in figure_names():
+        function, contract = load_figure(name)
+        rows.append((name, " ".join(contract.draws), first_sentence(function)))
+    return pd.DataFrame(rows, columns=["figure", "draws", "shows"])
 
 
 def draw(
@@ -122,8 +127,8 @@ def _study(root: Path) -> Study:
 
 
 def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, pd.DataFrame]]:
-    function = load_figure(name)
-    asked = asking.tables_of(function)
+    """A figure of a table or a result, and what is written beside it."""
+    function, contract = load_figure(name)
     if not path.is_file():
         msg = (
             f"There is no file or folder {path}. Give a study's folder, a table (.csv) or a "
@@ -131,34 +136,43 @@ def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, p
         )
         raise FileNotFoundError(msg)
     if path.suffix == ".csv":
-        if len(asked) != 1:
-            msg = (
-                f"The figure {name!r} takes {len(asked)} tables ({', '.join(asked)}): give a "
-                "study's folder, or a result (.nc)."
-            )
-            raise ValueError(msg)
-        found = {asked[0]: read_table(path)}
+        found, first = _from_csv(name, path, contract)
     elif path.suffix == ".nc":
-        result = read_result(path)
-        kept = {
-            str(key).removeprefix("study_"): value
-            for key, value in result.attrs.items()
-            if str(key).startswith("study_")
-        }
-        whole = joined([(kept or {"model": str(result.attrs.get("model", "model"))}, result)])
-        lacking = [table for table in asked if table not in whole]
-        if lacking:
-            msg = (
-                f"The figure {name!r} takes a {lacking[0]!r}, but {path} has "
-                f"{', '.join(map(repr, whole))}. Give another figure or result."
-            )
-            raise ValueError(msg)
-        found = {table: whole[table] for table in asked}
+        found, first = _from_netcdf(name, path, contract)
     else:
         msg = f"RESULTS must be a folder, a .csv or a .nc, got {path}."
         raise ValueError(msg)
-    return _drawn(function, found, width), found
+    given = {} if width is None else {"width": width}
+    return called(function, first, given, {}), found
 
 
-def _drawn(function: Callable[..., Any], found: dict[str, pd.DataFrame], width: str | None) -> Any:
-    return asking.called(function, found | ({} if width is None else {"width": width}), {})
+def _from_csv(
+    name: str, path: Path, contract: FigureContract
+) -> tuple[dict[str, pd.DataFrame], list[Any]]:
+    if len(contract.draws) != 1 or contract.draws == (RESULTS,):
+        msg = (
+            f"The figure {name!r} draws {', '.join(contract.draws)}: give a study's folder, or a "
+            "result (.nc)."
+        )
+        raise ValueError(msg)
+    table = read_table(path)
+    return {contract.draws[0]: table}, [table]
+
+
+def _from_netcdf(
+    name: str, path: Path, contract: FigureContract
+) -> tuple[dict[str, pd.DataFrame], list[Any]]:
+    result = read_result(path)
+    about = study_columns(result) or {"model": str(result.attrs.get("model", "model"))}
+    whole = joined([(about, result)])
+    if contract.draws == (RESULTS,):
+        return whole, [{str(about["model"]): result}]
+    lacking = [table for table in contract.draws if table not in whole]
+    if lacking:
+        msg = (
+            f"The figure {name!r} draws a {lacking[0]!r}, but {path} has "
+            f"{', '.join(map(repr, whole))}. Give another figure or result."
+        )
+        raise ValueError(msg)
+    found = {table: whole[table] for table in contract.draws}
+    return found, list(found.values())

@@ -17,7 +17,8 @@ import numpy as np
 
 from hmax_cnn.extraction.progress import progress_bar
 
-from .building import OURS, Places
+from ..naming import full_path
+from .building import Places
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,10 @@ def files_in(parameters: Any) -> Iterator[Path]:
 def own_code(path: str, places: Places) -> list[Path]:
     """Files of the user's own behind a path such as 'my_lab:mine': the module, and those of its
     folder that it imports."""
-    module = path.partition(":")[0]
-    if module.partition(".")[0] in OURS:
-        return []
     places.modules()
+    module = full_path(path).partition(":")[0]
+    if module.partition(".")[0] == "hmax_cnn":
+        return []
     spec = find_spec(module)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return []
@@ -115,7 +116,7 @@ def own_code(path: str, places: Places) -> list[Path]:
 
 @lru_cache(maxsize=64)
 def _imported(module: str, roots: tuple[str, ...], origin: str) -> list[Path]:
-    finder = ModuleFinder(list(roots), excludes=list(OURS))
+    finder = ModuleFinder(list(roots), excludes=["hmax_cnn"])
     finder.import_hook(module)
     found = [Path(one.__file__) for one in finder.modules.values() if one.__file__ is not None]
     return sorted({Path(origin), *(file for file in found if "site-packages" not in file.parts)})

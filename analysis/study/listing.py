@@ -4,48 +4,51 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import pandas as pd
 
+from hmax_cnn.data import stimuli, transformations
+
+from .. import measures
+from ..contract import MeasureContract
+from ..naming import short_path
 from .wording import first_sentence
 
 
 def parts() -> pd.DataFrame:
-    """Columns kind, path, needs and about; models and figures have lists of their own (`hmax-cnn
-    models`, `hmax-cnn figure --list`)."""
-    stimuli = [
-        (f"data.stimuli:{name}", getattr(data.stimuli, name))
-        for name in data.stimuli.__all__
-        if name[0].islower()
-    ]
-    changes = inspect.getmembers(data.transformations, inspect.isfunction)
-    own = [
-        (f"data.transformations:{name}", function)
-        for name, function in changes
-        if function.__module__ == data.transformations.__name__
-    ]
-    rows = [("stimuli", path, "", first_sentence(function)) for path, function in stimuli]
-    rows += [
-        ("transformations", path, "", first_sentence(function))
-        for path, function in own
-        if not path.partition(":")[2].startswith("_")
-    ]
-    for found in pkgutil.iter_modules(analysis.__path__, "analysis."):
-        if not found.ispkg:
-            members = inspect.getmembers(import_module(found.name), inspect.isfunction)
-            measures = [
-                (name, function)
-                for name, function in members
-                if hasattr(function, "needs") and function.__module__ == found.name
-            ]
-            rows += [
-                (
-                    "measures",
-                    f"{found.name}:{name}",
-                    ", ".join(function.needs),
-                    first_sentence(function),
-                )
-                for name, function in measures
-            ]
+    """Stimuli, transformations and measures that ship with the package.
+
+    Models and figures have lists of their own (`hmax-cnn models`, `hmax-cnn figure --list`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns kind, path, needs and about.
+    """
+    rows = []
+    for name in stimuli.__all__:
+        if name[0].islower():
+            about = first_sentence(getattr(stimuli, name))
+            rows.append(("stimuli", f"data.stimuli:{name}", "", about))
+    for name, function in _functions(transformations):
+        rows.append(
+            ("transformations", f"data.transformations:{name}", "", first_sentence(function))
+        )
+    for found in pkgutil.iter_modules(measures.__path__, f"{measures.__name__}."):
+        for name, function in _functions(import_module(found.name)):
+            contract = getattr(function, "contract", None)
+            if isinstance(contract, MeasureContract):
+                path = short_path(f"{found.name}:{name}")
+                needs = ", ".join(contract.needs)
+                rows.append(("measures", path, needs, first_sentence(function)))
     return pd.DataFrame(rows, columns=["kind", "path", "needs", "about"])
+
+
+def _functions(module: Any) -> Iterator[tuple[str, Any]]:
+    """The public functions that a module defines."""
+    for name, function in inspect.getmembers(module, inspect.isfunction):
+        if function.__module__ == module.__name__ and not name.startswith("_"):
+            yield name, function

@@ -7,28 +7,28 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.figure import Figure as FigureOf
 
-import hmax_cnn.analysis.study.contract as asking
 from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..figures.style import colours_of, save
 from ..figures.tables import LONGEST, MAIN, joined
-from ..naming import load
-from .bench import Work, told
+from .bench import Work
 from .building import build_images
 from .cells import Cell, cells_of
+from .contract import called, load_figure, load_measure
 from .fingerprints import own_code
 from .folder import Folder, read_result, write_bytes, write_json, write_text
-from .reading import load_figure
+from .measuring import told
 from .report import DOUBTFUL, write_report
 from .schema import Figure, Study
 from .wording import Made, caption, doubtful, methods
@@ -131,9 +131,9 @@ def _seen_before(work: Work) -> Iterator[str]:
     """Measures that need labels and show a model images that it has learned from, without teaching
     it anew."""
     for cell in cells_of(work.study):
-        function = load(work.study.measures[cell.measure].measure)
+        _, contract = load_measure(work.study.measures[cell.measure].measure)
         known = [model for model in cell.models if work.has_learned(model, cell.images)]
-        if known and "labels" in asking.needs(function) and "refit" not in asking.asks(function):
+        if known and "labels" in contract.needs and "refit" not in contract.given:
             shows = (
                 f"{work.study.label('measures', cell.measure)!r} shows "
                 f"{work.study.label('models', known[0])!r} images of "
@@ -149,8 +149,8 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
     written, doubts = [], []
     for measure in study.measures:
         for name, table in tables_of(study, made, [measure]).items():
-            if len(table) > LONGEST or (name != MAIN and {"y", "x"} <= set(table)):
-                continue  # pixels stand beside the figures that show them, and in the results
+            if len(table) > LONGEST:
+                continue  # it stays in the results only
             if name == MAIN:
                 stem = measure
             else:
@@ -199,7 +199,7 @@ def tables_of(
     return joined(
         (
             found.cell.columns(study) | {"file": f"results/{found.cell.path.as_posix()}"},
-            found.result.drop_vars("model", errors="ignore"),
+            found.result,
         )
         for found in made
         if found.cell.measure in measures
@@ -218,27 +218,18 @@ def _figures(
         mine = [found for found in made if is_chosen(found.cell, table)]
         try:
             figure, tables = drawn(study, name, mine)
-            files = save(figure, folder.figures / name, _slim(next(iter(tables.values()))))
-            files += [
-                _csv(_slim(other), folder.figures / f"{name}.{key.removesuffix('_table')}.csv")
-                for key, other in list(tables.items())[1:]
-            ]
-            files.append(
-                write_text(folder.figures / f"{name}.txt", caption(study, name, table, mine))
-            )
+            (main, table_behind), *others = tables.items()
+            files = save(figure, folder.figures / name, table_behind)
+            for key, other in others:
+                path = folder.figures / f"{name}.{key.removesuffix('_table')}.csv"
+                files.append(_csv(other, path))
+            text = caption(study, name, table, mine)
+            files.append(write_text(folder.figures / f"{name}.txt", text))
         except Exception as error:  # any figure of anyone
             failed.append(f"The figure {name!r} ({table.figure}) cannot be drawn: {told(error)}")
             continue
         written += files
     return written, failed
-
-
-def _slim(table: pd.DataFrame) -> pd.DataFrame:
-    """A table of pixels without what is the same, or said elsewhere, in each of its many rows."""
-    pixels = {"y", "x"} <= set(table)
-    if pixels:
-        return table.drop(columns=["file", "measure", "images"], errors="ignore")
-    return table
 
 
 def is_chosen(cell: Cell, table: Figure) -> bool:
@@ -264,28 +255,54 @@ def drawn(
         If the results have no such table.
     """
     table = study.figures[name]
-    function = load_figure(table.figure)
+    function, contract = load_figure(table.figure)
     found = tables_of(study, made, table.measures)
-    tables = {}
-    for key in asking.tables_of(function):
-        if key not in found:
-            msg = (
-                f"it takes a {key!r}, but these measures have "
-                f"{', '.join(map(repr, found)) or 'no results'}."
-            )
-            raise ValueError(msg)
-        part = found[key]
-        for column in ("layer", "layer_a", "layer_b"):
-            if table.layers is not None and column in part:
-                part = part[part[column].isin(table.layers)]
-        tables[key] = part
+    if contract.draws == (RESULTS,):
+        first: list[Any] = [_by_model(study, made, table)]
+        tables = found
+    else:
+        tables = {key: _of_layers(_table(found, key), table.layers) for key in contract.draws}
+        first = list(tables.values())
     colours = colours_of(study.label("models", model) for model in study.models)
-    given = {"colours": colours, "width": width or table.width, "level": study.level, **tables}
-    figure = asking.called(function, given, table.parameters)
+    known = {"colours": colours, "width": width or table.width, "level": study.level}
+    given = {key: known[key] for key in contract.given}
+    figure = called(function, first, given, table.parameters)
     if not isinstance(figure, FigureOf):
         msg = f"it must return a matplotlib Figure, got {type(figure).__name__}."
         raise TypeError(msg)
     return figure, tables
+
+
+RESULTS = "results"  # what a figure of pictures draws: labelled datasets, by model
+
+
+def _table(found: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame:
+    if key not in found:
+        known = ", ".join(map(repr, found)) or "no results"
+        msg = f"it takes a {key!r}, but these measures have {known}."
+        raise ValueError(msg)
+    return found[key]
+
+
+def _of_layers(table: pd.DataFrame, layers: Sequence[str] | None) -> pd.DataFrame:
+    """The rows of these layers."""
+    if layers is None:
+        return table
+    for column in ("layer", "layer_a", "layer_b"):
+        if column in table:
+            table = table[table[column].isin(layers)]
+    return table
+
+
+def _by_model(study: Study, made: Sequence[Made], table: Figure) -> dict[str, xr.Dataset]:
+    """The result of each model by its label: of the first images and the first seed."""
+    chosen: dict[str, xr.Dataset] = {}
+    for found in made:
+        result = found.result
+        if table.layers is not None and "layer" in result.dims:
+            result = result.sel(layer=[name for name in table.layers if name in result["layer"]])
+        chosen.setdefault(study.label("models", found.cell.models[0]), result)
+    return chosen
 
 
 def _manifest(

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-import hmax_cnn.analysis.study.contract as asking
 from hmax_cnn.extraction import FeatureExtractor
 
-from ..naming import load
+from ..contract import MeasureContract
 from .bench import Bench, Work, to_learn
 from .building import Places
 from .cells import Cell, cells_of
+from .contract import load_measure
 from .fingerprints import Fingerprint
 from .reading import read_study
 from .schema import Study
@@ -144,8 +144,8 @@ class _Probe:
 
 def _asks_to_learn(study: Study, cell: Cell) -> bool:
     """Whether a cell needs the fitted model, beside those that a readout fits in its folds."""
-    function = load(study.measures[cell.measure].measure)
-    return asking.wants_responses(function) or bool(asking.asks(function) & {"model", "models"})
+    _, contract = load_measure(study.measures[cell.measure].measure)
+    return contract.takes_responses or contract.takes == "model"
 
 
 def _probe(bench: Bench) -> _Probe:
@@ -208,17 +208,17 @@ def _row(
 ) -> dict[str, Any]:
     pictures = bench.images(images, change)
     each, count = _seconds_per_image(bench, probe, pictures), len(pictures)
-    functions = {cell: load(bench.work.study.measures[cell.measure].measure) for cell in cells}
-    shares = [cell for cell, function in functions.items() if asking.wants_responses(function)]
+    contracts = {
+        cell: load_measure(bench.work.study.measures[cell.measure].measure)[1] for cell in cells
+    }
+    shares = [cell for cell, contract in contracts.items() if contract.takes_responses]
+    seconds = _LEAST * len(cells)
     if shares:
-        seconds = count * each * (1 + _MEASURES * len(shares)) + _LEAST * len(cells)
-    else:
-        seconds = _LEAST * len(cells)
-    seconds += sum(
-        _on_its_own(bench, probe, cell, functions[cell], each, count)
-        for cell in cells
-        if cell not in shares
-    )
+        # Responses are collected once; each measure of them costs a share of that.
+        seconds += count * each * (1 + _MEASURES * len(shares))
+    for cell, contract in contracts.items():
+        if not contract.takes_responses:
+            seconds += _on_its_own(bench, probe, cell, contract, each, count)
     shape = tuple(int(n) for n in pictures[0].shape[:2])
     if shares:
         n_units = sum(map(len, bench.union(images, change)[0].values()))
@@ -236,31 +236,28 @@ def _row(
 
 
 def _on_its_own(
-    bench: Bench, probe: _Probe, cell: Cell, function: Any, each: float, count: int
+    bench: Bench,
+    probe: _Probe,
+    cell: Cell,
+    contract: MeasureContract,
+    each: float,
+    count: int,
 ) -> float:
-    """Seconds of a measure that asks for the model itself: a readout over folds, gradients of
-    units, or little."""
-    given, asked = bench.work.study.measures[cell.measure].parameters, asking.asks(function)
+    """Seconds of a measure of the model itself, by the cost that its contract tells."""
+    table = bench.work.study.measures[cell.measure]
+    parameters = dict(table.parameters)
+    if isinstance(table.units, int):
+        parameters.setdefault("units", table.units)
+    cost = contract.cost(parameters, count)
     n_layers = len(bench.layers(cell.measure))
-    if "readout" in asked:
-        if "n_folds" in asked:
-            rounds = int(given.get("n_folds", 5))
+    seconds = cost.gradients * n_layers * _GRADIENT * each
+    if cost.fits:
+        seconds += cost.fits * n_layers * count * _READOUT
+        if bench.table.learns_from == cell.images:
+            seconds += cost.fits * (probe.learning + count * each)
         else:
-            rounds = int(given.get("n_repeats", 5)) * len(given.get("n_train", [1]))
-        learned = bench.table.learns_from == cell.images
-        return rounds * (
-            (probe.learning + count * each if learned else 0) + n_layers * count * _READOUT
-        ) + (0 if learned else count * each)
-    if asked & {"n_units", "probe_size"} or getattr(function, "__name__", "") == "effective_fields":
-        units = int(given.get("n_units", given.get("units", 1 if "probe_size" in asked else 4)))
-        return (
-            min(count, int(given.get("n_images", 8 if "probe_size" in asked else count)))
-            * units
-            * n_layers
-            * _GRADIENT
-            * each
-        )
-    return 0.0
+            seconds += count * each
+    return seconds
 
 
 def described(found: Plan, study: Study) -> str:

@@ -81,7 +81,7 @@ def write_report(root: str | os.PathLike[str]) -> Path:
         raise FileNotFoundError(msg)
     study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
     template = Environment(
-        loader=PackageLoader("analysis", "."),
+        loader=PackageLoader(__package__, "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

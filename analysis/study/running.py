@@ -20,11 +20,12 @@ from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..interrupted import Interrupted
-from .bench import Failure, Wanted, Work, run_cells
+from .bench import Wanted, Work
 from .building import Places, build_images
 from .cells import Cell, cells_of
 from .fingerprints import fingerprint, forget_code
 from .folder import Folder
+from .measuring import Failure, run_cells
 from .outputs import finish
 from .reading import read_study
 from .toml_writing import as_toml
@@ -97,9 +98,10 @@ def run_study(
     """
     started = perf_counter()
     forget_code()
+    places = Places(path.resolve().parent)
+    places.forget_modules()  # they may have been edited since another run in this process
     study = read_study(path)
     folder = _opened(output, resume)
-    places = Places(path.resolve().parent)
     try:
         fingerprints = {
             name: fingerprint(build_images(table, places), name, progress)

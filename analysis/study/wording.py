@@ -14,14 +14,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-import hmax_cnn.analysis.study.contract as asking
-
 from ..literature.bibliography import TOOLS, bibtex, keys_in, named, unknown_in
-from ..naming import load
 from .bench import to_learn
 from .building import Places, build_model
 from .cells import Cell
-from .reading import load_figure
+from .contract import load_figure, load_measure
 from .schema import Figure, Study
 
 ALPHA = 0.05
@@ -44,7 +41,7 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
     """The caption of a figure: what it shows, of what, n, how intervals were made, seeds,
     literature."""
     measures = list(dict.fromkeys(found.cell.measure for found in made))
-    sentences = [table.caption or first_sentence(load_figure(table.figure)) or name]
+    sentences = [table.caption or first_sentence(load_figure(table.figure)[0]) or name]
     for measure in measures:
         mine = [found.result.attrs for found in made if found.cell.measure == measure]
         label = study.label("measures", measure)
@@ -57,12 +54,12 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
                 f"{longest.get('formula', longest.get('definition', study.measures[measure].measure))}."
             )
         )
-        sentences.append(_intervals(study, mine, load_figure(table.figure)))
+        sentences.append(_intervals(study, mine, load_figure(table.figure)[1]))
     sentences.append(_counts(study, made))
     sentences += [
         str(found.result.attrs["caption"]) for found in made if "caption" in found.result.attrs
     ]
-    if asking.shows_first_seed(load_figure(table.figure)):
+    if load_figure(table.figure)[1].seeds == "first":
         seeds = study.seeds[:1]
     else:
         seeds = study.seeds
@@ -86,7 +83,7 @@ def _capital(text: str) -> str:
 def _intervals(study: Study, attributes: Sequence[Mapping[str, Any]], figure: Any = None) -> str:
     """How intervals were made; of a figure, only of one that draws them."""
     first = attributes[0]
-    if figure is not None and not asking.draws_intervals(figure):
+    if figure is not None and "level" not in figure.given:
         return ""
     if len(study.seeds) > 1:
         return (
@@ -310,7 +307,7 @@ def _units(study: Study) -> str:
     """How many units took part in which measures."""
     counts: dict[str, list[str]] = {}
     for name, measure in study.measures.items():
-        if asking.wants_responses(load(measure.measure)):
+        if load_measure(measure.measure)[1].takes_responses:
             units = measure.units or study.units
             how = {
                 "centre": "one unit of each feature, in the middle of the image",

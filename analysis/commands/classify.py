@@ -1,0 +1,160 @@
+"""hmax-cnn classify: how well a readout tells classes apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from hmax_cnn.extraction import FeatureExtractor, Pixels
+from hmax_cnn.extraction.files import writable, written_whole
+
+from ..interrupted import Interrupted
+from .features import describe
+from .options import (
+    background_option,
+    built_model,
+    form_option,
+    layer_option,
+    model_option,
+    opened_dataset,
+    plainly,
+    quiet_option,
+    resize_option,
+    settings_option,
+    show,
+    skip_bad_option,
+)
+
+
+@click.command()
+@click.argument("dataset", metavar="DATASET")
+@model_option
+@settings_option
+@layer_option
+@resize_option
+@background_option
+@skip_bad_option
+@click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="Of the cross-validation, where no split is given.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the folds."
+)
+@click.option(
+    "--baseline/--no-baseline",
+    default=True,
+    show_default=True,
+    help="Also the same SVM on pixels, averaged over a 16 x 16 grid.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("hmax-cnn-classify"),
+    show_default=True,
+    help="Folder for results.",
+)
+@form_option
+@quiet_option
+@plainly
+def classify(
+    dataset: str, name: str, settings: tuple[str, ...], layer: str | None, resize: str, background: str | None, skip_bad: bool,
+    folds: int, seed: int, baseline: bool, output: Path, form: str, quiet: bool,
+) -> None:  # fmt: skip
+    """How well a linear SVM tells the classes of DATASET apart from a model's features.
+
+    Uses the given split (train/ and test/, or a column `split`), or cross-validation. C and
+    prototypes are learned on training images only. Writes accuracy, predictions and the confusion
+    matrix into the folder --output.
+    """
+    from ..readout import Readout
+    from ..readout import classify as run
+
+    model = built_model(name, settings, layer, quiet)
+    writable(output / "accuracy.csv" if output.is_dir() else output)
+    images = opened_dataset(dataset, resize, background, skip_bad, quiet)
+    layers = "+".join(model.wanted_layers())
+    compared: list[tuple[FeatureExtractor, str]] = [(model, f"{name.partition(':')[2]} {layers}")]
+    if baseline:
+        compared.insert(
+            0,
+            (
+                Pixels(grid=tuple(min(16, side) for side in images[0].shape[:2]), progress=False),
+                "pixels",
+            ),
+        )
+    done: list[Readout] = []
+    about = describe(model, images) | {"dataset": dataset, "folds": str(folds), "seed": str(seed)}
+    try:
+        for one, label in compared:
+            for number, result in enumerate(
+                run(one, images, label, folds, seed, progress=False if quiet else None)
+            ):
+                if number:
+                    done = [*done[:-1], result]
+                else:
+                    done = [*done, result]
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        _save_readouts(done, output, about, complete=False)
+        msg = (
+            f"Interrupted: what was done ({sum(len(r.best_c) for r in done)} folds) is in {output}."
+        )
+        raise Interrupted(msg) from None
+    written = _save_readouts(done, output, about, complete=True)
+    show(pd.DataFrame([result.row() for result in done]), form)
+    if not quiet:
+        click.echo(
+            (
+                "Accuracy with Wilson's 95 % interval; linear SVM, C chosen inside the training "
+                "images."
+            ),
+            err=True,
+        )
+        click.echo(
+            f"{len(written)} files in {output}: {', '.join(path.name for path in written)}",
+            err=True,
+        )
+
+
+def _save_readouts(
+    done: list[Any], output: Path, attributes: dict[str, str], complete: bool
+) -> list[Path]:
+    """Accuracy, predictions and the last model's confusion matrix."""
+    from ..figures.confusion import confusion
+    from ..figures.style import save
+
+    output.mkdir(exist_ok=True)
+    tables = {
+        "accuracy.csv": pd.DataFrame([result.row() for result in done]),
+        "predictions.csv": pd.concat(
+            [result.table.assign(features=result.name) for result in done]
+        ),
+    }
+    written = []
+    for name, rows in tables.items():
+        with written_whole(output / name) as temporary:
+            rows.to_csv(temporary, index=False)
+        written.append(output / name)
+    with written_whole(output / "run.json") as temporary:
+        temporary.write_text(json.dumps(attributes | {"complete": complete}, indent=1))
+    last = done[-1]
+    counts = (
+        last.confusion()
+        .reset_index()
+        .melt("label", var_name="predicted", value_name="n_pictures")
+        .assign(model=last.name)
+    )
+    return [
+        *written,
+        output / "run.json",
+        *save(confusion(counts, width="single"), output / "confusion", counts),
+    ]

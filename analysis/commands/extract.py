@@ -1,0 +1,74 @@
+"""hmax-cnn extract: features of images into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hmax_cnn.extraction.files import writable
+
+from .features import ending, extract, partial_of, write
+from .options import (
+    background_option,
+    built_model,
+    layer_option,
+    model_option,
+    opened_dataset,
+    plainly,
+    quiet_option,
+    resize_option,
+    settings_option,
+    skip_bad_option,
+)
+
+
+@click.command(name="extract")
+@click.argument("images", metavar="IMAGES")
+@model_option
+@settings_option
+@layer_option
+@resize_option
+@background_option
+@skip_bad_option
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="features.npz, .csv, .nc or .svmlight",
+)
+@quiet_option
+@plainly
+def extract_command(
+    images: str,
+    name: str,
+    settings: tuple[str, ...],
+    layer: str | None,
+    resize: str,
+    background: str | None,
+    skip_bad: bool,
+    output: Path,
+    quiet: bool,
+) -> None:
+    """Features of IMAGES (a folder, a .csv index, an idx file, 'digits' or 'photographs') into a
+    file.
+
+    A folder per class gives labels. Interrupted with Ctrl-C, what is done is kept, and the same
+    command goes on from there.
+    """
+    ending(output)
+    writable(output)
+    model = built_model(name, settings, layer, quiet)
+    dataset = opened_dataset(images, resize, background, skip_bad, quiet)
+    features = extract(model, dataset, output, progress=False if quiet else None)
+    written = write(features, output)
+    partial_of(output).unlink(missing_ok=True)
+    if not quiet:
+        n_images, n_units = features.values.shape
+        click.echo(
+            (
+                f"{n_images} images x {n_units} units of {'+'.join(model.wanted_layers())!r} in "
+                f"{', '.join(map(str, written))}"
+            ),
+            err=True,
+        )

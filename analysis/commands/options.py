@@ -1,0 +1,192 @@
+"""Options that commands share, and how they report errors and print tables."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+import pandas as pd
+from sklearn.exceptions import NotFittedError
+
+from hmax_cnn.data import Dataset, open_dataset
+from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.arrays import device_namespace
+
+from ..interrupted import Interrupted
+from ..models import load_model
+
+_EXPECTED = (ValueError, TypeError, OSError, RuntimeError, NotFittedError, MemoryError)
+
+
+_INTERRUPTED = 130
+
+
+def plainly(command: Callable[..., None]) -> Callable[..., None]:
+    """Errors and warnings as one line of text, not as a traceback; Ctrl-C ends with status 130."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+        try:
+            command(*arguments, **options)
+        except Interrupted as event:
+            click.echo(str(event), err=True)
+            sys.exit(_INTERRUPTED)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            sys.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+        except _EXPECTED as error:
+            raise click.ClickException(str(error) or type(error).__name__) from error
+
+    return run
+
+
+def show(rows: pd.DataFrame, form: str) -> None:
+    if form == "csv":
+        click.echo(rows.to_csv(index=False), nl=False)
+    elif form == "json":
+        click.echo(rows.to_json(orient="records", indent=1))
+    else:
+        click.echo(rows.to_string(index=False))
+
+
+settings_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter of the model; may be given several times.",
+)
+
+
+model_option = click.option(
+    "--model",
+    "name",
+    default="hmax:HMAX",
+    show_default=True,
+    metavar="PACKAGE:CLASS",
+    help="The model; see `hmax-cnn models`.",
+)
+
+
+layer_option = click.option(
+    "--layer", help="Layer, or several with commas between; the model's own choice if not given."
+)
+
+
+form_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="How tables are printed.",
+)
+
+
+resize_option = click.option(
+    "--resize", default="none", show_default=True, metavar="RULE",
+    help=("height:H, shorter:N, longer:N, stretch:HxW, cover:HxW or crop:HxW, in pixels; several "
+"with commas between."),
+)  # fmt: skip
+
+
+background_option = click.option(
+    "--background", help="Colour under transparent pixels; without it such pictures are refused."
+)
+
+
+skip_bad_option = click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave out pictures that cannot be read, with a warning that names them.",
+)
+
+
+quiet_option = click.option("--quiet", is_flag=True, help="No progress bars and no closing line.")
+
+
+image_size_option = click.option(
+    "--image-size",
+    metavar="N or HxW",
+    help="Of the images, in pixels; if not given what the model was made for, or else 224.",
+)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Say it in JSON, for scripts.")
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """Parameters from `key=value`: a value that reads as a Python literal is one, any other is
+    text.
+
+    Raises
+    ------
+    ValueError
+        If there is no '=' or a key comes twice.
+
+    Examples
+    --------
+    >>> parse_settings(["bands=4", "preset=georgetown", "phases=(0, 90)"])
+    {'bands': 4, 'preset': 'georgetown', 'phases': (0, 90)}
+    """
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            msg = f"--set must be key=value, got {setting!r}."
+            raise ValueError(msg)
+        if key.strip() in parsed:
+            msg = f"--set names {key.strip()!r} twice. Keep one."
+            raise ValueError(msg)
+        try:
+            parsed[key.strip()] = ast.literal_eval(text.strip())
+        except (ValueError, SyntaxError):
+            parsed[key.strip()] = text.strip()
+    return parsed
+
+
+def built_model(
+    name: str, settings: tuple[str, ...], layer: str | None = None, quiet: bool = False
+) -> FeatureExtractor:
+    chosen = parse_settings(settings)
+    if layer is not None:
+        layers = tuple(part.strip() for part in layer.split(","))
+        if len(layers) == 1:
+            chosen["layer"] = layers[0]
+        else:
+            chosen["layer"] = layers
+    model = load_model(name, chosen)
+    model.wanted_layers()  # an unknown layer or a missing GPU is refused before anything is read
+    device_namespace(model.device)
+    if quiet:
+        model.set_params(progress=False)
+    return model
+
+
+def opened_dataset(
+    where: str, resize: str, background: str | None, skip_bad: bool, quiet: bool
+) -> Dataset:
+    return (
+        open_dataset(where)
+        .framed(resize, background)
+        .checked(skip_bad, progress=False if quiet else None)
+    )
+
+
+def image_sides(text: str | None, model: FeatureExtractor) -> tuple[int, int]:
+    if text is None:
+        return model.intended_shape() or (224, 224)
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
+        msg = f"--image-size must be N or HxW in pixels, got {text!r}."
+        raise ValueError(msg)
+    return int(sides[0]), int(sides[-1])

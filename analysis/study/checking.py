@@ -1,0 +1,245 @@
+"""Checking a study: what its schema cannot know, such as names, files, modules, layers, units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..naming import nearest
+from . import schema
+from .bench import Work, to_learn
+from .building import Places, build_images, build_model, build_transformed, must_learn
+from .contract import figure_problems, load_figure, load_measure, measure_problems
+from .problems import SECTIONS, Lines, Problem
+
+_EXPECTED = (
+    ValueError,
+    TypeError,
+    OSError,
+    RuntimeError,
+    KeyError,
+    AttributeError,
+    ImportError,
+    MemoryError,
+)
+
+
+@dataclass
+class Check:
+    """What the schema cannot know: names, files, modules, layers, units."""
+
+    study: schema.Study
+    places: Places
+    lines: Lines
+    found: list[Problem] = field(default_factory=list)
+
+    def problems(self) -> list[Problem]:
+        self._names()
+        images = {
+            name: self._built(("images", name), "source", build_images, table, self.places)
+            for name, table in self.study.images.items()
+        }
+        for name in self.study.models:
+            self._model(name, images)
+        for name, table in self.study.measures.items():
+            self._measure(name, table, images)
+        for name, table in self.study.figures.items():
+            self._figure(name, table)
+        return list(dict.fromkeys(self.found))
+
+    def _say(self, path: Sequence[str], text: str) -> None:
+        self.found.append(Problem(self.lines.of(path), ".".join(path[:2]), text))
+
+    def _built(
+        self, path: tuple[str, str], key: str, build: Callable[..., Any], *arguments: Any
+    ) -> Any:
+        """What a function makes, or None and a problem at the key that its text names, or at this
+        one."""
+        try:
+            return build(*arguments)
+        except _EXPECTED as error:
+            text = str(error) or type(error).__name__
+            named = re.match(r"\W*`(\w+)`", text)
+            given = getattr(self.study, path[0])[path[1]].parameters
+            inner = [
+                (*path, "parameters", word)
+                for word in re.findall(r"[`'](\w+)[`']", text)[:2]
+                if word in given
+            ]
+            options = [(*path, named[1] if named else key), (*path, key)]
+            self._say(
+                next(
+                    iter(inner),
+                    next((option for option in options if option in self.lines.known), path),
+                ),
+                text,
+            )
+            return None
+
+    def _names(self) -> None:
+        """Names that are used must be defined; labels must differ."""
+        study = self.study
+        for path, used, kind in _uses(study):
+            known = getattr(study, kind)
+            for name in used:
+                if name not in known:
+                    text = (
+                        f"`{path[-1]}` names {name!r}, which is not among the {kind}: "
+                        f"{', '.join(known) or 'there are none'}.{nearest(name, known)}"
+                    )
+                    self._say(path, text)
+        for kind in SECTIONS[:4]:
+            labels = [study.label(kind, name) for name in getattr(study, kind)]
+            for name in getattr(study, kind):
+                if labels.count(study.label(kind, name)) > 1:
+                    self._say(
+                        (kind, name),
+                        (
+                            f"`label` {study.label(kind, name)!r} is that of two {kind}. Give "
+                            "each its own."
+                        ),
+                    )
+
+    def _model(self, name: str, images: Mapping[str, Any]) -> None:
+        """Its path, parameters, layers, what it learns from, and whether the images fit it."""
+        table, path = self.study.models[name], ("models", name)
+        model = self._built(path, "model", build_model, table, self.places, self.study.seeds[0])
+        if model is None:
+            return
+        layers = Work(self.study, self.places, Path(), {}).layers(name)
+        if must_learn(model, layers) and table.learns_from is None:
+            known = ", ".join(self.study.images)
+            text = f"{table.model} must be fitted first. Name images in `learns_from`: {known}."
+            self._say(path, text)
+            return
+        teacher = images.get(table.learns_from or "")
+        if teacher is not None:
+            self._teacher(table, model, teacher, (*path, "learns_from"))
+        wanted = model.wanted_layers(table.layers or model.layer_names)
+        for shown in self._shown_to(name):
+            if images.get(shown) is None:
+                continue
+            first = ("images", shown)
+            shape = self._built(first, "source", _shape_of, images[shown])
+            if shape is not None:
+                self._built(path, "model", _fits, model, shape, wanted, shown)
+
+    def _teacher(
+        self, table: schema.Model, model: Any, teacher: Any, path: tuple[str, ...]
+    ) -> None:
+        """Whether a model can be fitted on these images."""
+        if model.__sklearn_tags__().target_tags.required and teacher.labels is None:
+            text = f"has no labels, and {table.model} learns classes."
+            self._say(path, f"`learns_from` {table.learns_from!r} {text}")
+        elif not len(to_learn(teacher)):
+            text = "has no training images: its `split` is 'test'. Name others."
+            self._say(path, f"`learns_from` {table.learns_from!r} {text}")
+
+    def _shown_to(self, model: str) -> list[str]:
+        """The images that any measure shows to a model."""
+        shown: dict[str, None] = {}
+        for measure in self.study.measures.values():
+            if measure.models is None or model in measure.models:
+                shown |= dict.fromkeys(measure.images or self.study.images)
+        return list(shown)
+
+    def _measure(self, name: str, table: schema.Measure, images: Mapping[str, Any]) -> None:
+        """Its contract and parameters, and whether images and transformations suit it."""
+        path = ("measures", name)
+        found = self._built(path, "measure", load_measure, table.measure)
+        if found is None:
+            return
+        _, contract = found
+        parameters, per_degree = table.parameters, self.study.pixels_per_degree
+        for text in measure_problems(table.measure, parameters, per_degree):
+            self._say((*path, "measure"), f"`measure` {table.measure!r}: {text}")
+        number_taken = "units" in contract.given and not isinstance(table.units, str)
+        if table.units is not None and not contract.takes_responses and not number_taken:
+            text = f"`units` has no meaning for {table.measure}: it takes the model itself."
+            self._say((*path, "units"), f"{text} Leave it out.")
+        if "transformation" in contract.needs and not table.transformations:
+            known = ", ".join(self.study.transformations)
+            text = f"{table.measure} measures over a transformation. Name some in"
+            self._say(path, f"{text} `transformations`: {known}.")
+        if "no transformation" in contract.needs and table.transformations:
+            text = f"`transformations` have no meaning for {table.measure}: it takes images as"
+            self._say((*path, "transformations"), f"{text} they are. Leave them out.")
+        for shown in table.images or images:
+            if images.get(shown) is None:
+                continue
+            if "labels" in contract.needs and images[shown].labels is None:
+                text = f"{table.measure} needs labels, and images {shown!r} have none. Name others"
+                self._say((*path, "images"), f"{text} in `images`.")
+            for change in table.transformations or ():
+                if change in self.study.transformations:
+                    where, made = ("transformations", change), self.study.transformations[change]
+                    self._built(
+                        where, "transformation", build_transformed, made, images[shown], self.places
+                    )
+        for model, layers in table.layers.items():
+            if model not in self.study.models:
+                meant = nearest(model, self.study.models)
+                text = f"`layers` names the model {model!r}, which is not there.{meant}"
+                self._say((*path, "layers"), text)
+                continue
+            chosen = self.study.models[model].model_copy(update={"layers": layers})
+            self._built(path, "layers", build_model, chosen, self.places, 0)
+
+    def _measured(self, measure: str, kind: str) -> Sequence[str]:
+        """The models, images or transformations that a measure is taken of."""
+        named = getattr(self.study.measures[measure], kind)
+        if named or kind == "transformations":
+            return named or []
+        return list(getattr(self.study, kind))
+
+    def _figure(self, name: str, table: schema.Figure) -> None:
+        """Its contract and parameters, and whether its measures have what it shows."""
+        path = ("figures", name)
+        if self._built(path, "figure", load_figure, table.figure) is None:
+            return
+        for kind in ("models", "images", "transformations"):
+            names, measured = getattr(table, kind), set()
+            for measure in table.measures:
+                if measure in self.study.measures:
+                    measured |= set(self._measured(measure, kind))
+            if names is not None and measured and not measured & set(names):
+                known = ", ".join(sorted(measured))
+                text = f"`{kind}` has none that its measures are taken of: {known}."
+                self._say((*path, kind), text)
+        for text in figure_problems(table.figure, table.parameters):
+            self._say((*path, "figure"), f"`figure` {table.figure!r}: {text}")
+
+
+def _shape_of(images: Any) -> tuple[int, ...]:
+    return images[0].shape
+
+
+def _fits(model: Any, shape: tuple[int, ...], wanted: Sequence[str], images: str) -> None:
+    try:
+        model.geometry(shape, wanted)
+    except _EXPECTED as error:
+        sides = " x ".join(map(str, shape[:2]))
+        msg = f"images {images!r} of {sides} pixels are impossible for it: {error}"
+        raise ValueError(msg) from error
+
+
+def _uses(study: schema.Study) -> Iterator[tuple[tuple[str, ...], Sequence[str], str]]:
+    """Where names are used, and what they must be among."""
+    for name, model in study.models.items():
+        yield (
+            ("models", name, "learns_from"),
+            [model.learns_from] if model.learns_from else [],
+            "images",
+        )
+    for section in ("measures", "figures"):
+        for name, table in getattr(study, section).items():
+            for kind in (
+                "models",
+                "images",
+                "transformations",
+                *(["measures"] if section == "figures" else []),
+            ):
+                yield (section, name, kind), getattr(table, kind) or (), kind
