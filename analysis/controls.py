@@ -40,7 +40,7 @@ def controls(model: FeatureExtractor, random_state: int = 0) -> dict[str, Featur
         "pixels": Pixels(grid=(16, 16)),
         "classical filters": FilterBank(step=4),
     }
-    if isinstance(model, Network) and (hasattr(model, "learned_") or model._is_given()):
+    if isinstance(model, Network) and (hasattr(model, "learned_") or model.is_given()):
         found["untrained"] = model.untrained(random_state)
     if isinstance(model, HMAX) and (hasattr(model, "prototypes_") or model.prototypes is not None):
         if hasattr(model, "prototypes_"):

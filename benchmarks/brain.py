@@ -20,12 +20,8 @@ from scipy.stats import rankdata
 from hmax_cnn.analysis.controls import controls
 from hmax_cnn.analysis.figures.brain import brain
 from hmax_cnn.analysis.figures.style import save
-from hmax_cnn.analysis.measures.similarity import (
-    brain_similarity,
-    compare_rdms,
-    noise_ceiling,
-    rdms,
-)
+from hmax_cnn.analysis.measures.brain import brain_similarity
+from hmax_cnn.analysis.measures.similarity import compare_rdms, noise_ceiling, rdms
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.cnn import CNN

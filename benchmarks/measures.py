@@ -20,16 +20,11 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from hmax_cnn.analysis import (
-    alignment,
-    invariance,
-    populations,
-    receptive_fields,
-    selectivity,
-    similarity,
-    tuning,
-)
-from hmax_cnn.analysis.measures.learning_curves import learning_curve, retrieval
+from hmax_cnn.analysis import alignment, populations, receptive_fields, similarity, tuning
+from hmax_cnn.analysis.figures.invariance import invariance
+from hmax_cnn.analysis.figures.selectivity import selectivity
+from hmax_cnn.analysis.measures.learning_curves import learning_curve
+from hmax_cnn.analysis.measures.retrieval import retrieval
 from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
 from hmax_cnn.analysis.responses import choose_units, responses
 from hmax_cnn.analysis.results import Resampling

@@ -21,8 +21,9 @@ from hmax_cnn.analysis.controls import controls
 from hmax_cnn.analysis.figures.invariance import invariance
 from hmax_cnn.analysis.figures.style import save
 from hmax_cnn.analysis.figures.tables import tables
-from hmax_cnn.analysis.measures.invariance import tolerance_range
-from hmax_cnn.analysis.measures.populations import decoding_generalisation, population_similarity
+from hmax_cnn.analysis.measures.decoding import decoding_generalisation
+from hmax_cnn.analysis.measures.populations import population_similarity
+from hmax_cnn.analysis.measures.tolerance import tolerance_range
 from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.results import Resampling

@@ -16,7 +16,7 @@ def progress_bar(
     steps: Iterable[Any] | None = None,
     *,
     name: str,
-    unit: str,
+    unit: str = "step",
     progress: bool | None = None,
     delay: float = 2,
     **options: Any,

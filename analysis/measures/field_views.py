@@ -103,8 +103,8 @@ def field_views(
     definition = Definition(
         "receptive fields three ways",
         "theoretical: windows; effective: mean |gradient|; mapped: |response - blank|",
-        "Araujo et al., Distill 2019; Luo et al., NeurIPS 2016; Jones & Palmer, J Neurophysiol "
-        "1987",
+        "Araujo et al., Distill 2019; "
+        "Luo et al., NeurIPS 2016; Jones & Palmer, J Neurophysiol 1987",
         "pixels",
     )
     known = {

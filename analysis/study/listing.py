@@ -12,7 +12,6 @@ import pandas as pd
 
 from hmax_cnn.data import stimuli, transformations
 
-from .. import measures
 from ..contract import MeasureContract
 from ..naming import short_path
 from .wording import first_sentence
@@ -37,6 +36,8 @@ def parts() -> pd.DataFrame:
         rows.append(
             ("transformations", f"data.transformations:{name}", "", first_sentence(function))
         )
+    # By their path, as a study reaches them.
+    measures = import_module("hmax_cnn.analysis.measures")
     for found in pkgutil.iter_modules(measures.__path__, f"{measures.__name__}."):
         for name, function in _functions(import_module(found.name)):
             contract = getattr(function, "contract", None)

@@ -1,39 +1,26 @@
 """Citations: what measures and models name is found, and written as BibTeX that is whole."""
 
+import importlib
 import inspect
+import pkgutil
 import re
 
 import pytest
 
-from hmax_cnn.analysis import (
-    alignment,
-    cortex,
-    growth,
-    invariance,
-    learning_curves,
-    populations,
-    receptive_fields,
-    selectivity,
-    similarity,
-    tuning,
-)
+from hmax_cnn.analysis import measures
+from hmax_cnn.analysis.literature import cortex
 from hmax_cnn.analysis.literature.bibliography import bibtex, keys_in, unknown_in
 from hmax_cnn.analysis.models import discover
 from hmax_cnn.cnn import CNN
 from hmax_cnn.cnn.architectures import names
 
-MODULES = (
-    alignment,
+MODULES = [
     cortex,
-    growth,
-    invariance,
-    learning_curves,
-    populations,
-    receptive_fields,
-    selectivity,
-    similarity,
-    tuning,
-)
+    *(
+        importlib.import_module(found.name)
+        for found in pkgutil.iter_modules(measures.__path__, f"{measures.__name__}.")
+    ),
+]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

@@ -77,7 +77,7 @@ def test_extract(pictures, tmp_path, ending):
                 saved["labels"],
                 saved["units"],
             )
-            assert json.loads(str(saved["attributes"]))["model"] == "hmax:HMAX"
+            assert json.loads(str(saved["attributes"]))["model"] == "hmax_cnn.hmax:HMAX"
     elif ending == "csv":
         table = pd.read_csv(path)
         values, names, labels, units = (
@@ -361,7 +361,7 @@ def test_fields_summary_and_models():
 
 def test_a_model_of_ones_own(tmp_path, pictures):
     (tmp_path / "my_lab.py").write_text(
-        "from extraction import FeatureExtractor, Field, Maps\n\n\n"
+        "from hmax_cnn.extraction import FeatureExtractor, Field, Maps\n\n\n"
         "class Mean(FeatureExtractor):\n"
         "    layer_names = ('mean',)\n\n"
         "    def __init__(self, layer='mean', image_shape=None, device='cpu', "
@@ -370,9 +370,9 @@ def test_a_model_of_ones_own(tmp_path, pictures):
         "        self.batch_memory, self.n_threads, self.progress = batch_memory, n_threads, "
         "progress\n\n"
         "    def learn(self, images, labels):\n        pass\n\n"
-        "    def _forward(self, retina, wanted):\n"
+        "    def walk(self, retina, wanted):\n"
         "        yield 'mean', [Maps(retina.values.mean(axis=(2, 3), keepdims=True), "
-        "Field.whole(*retina.values.shape[2:]))]\n"
+        "Field.whole(*retina.values.shape[2:]))], None\n"
     )
     done = run(
         "extract",
@@ -419,7 +419,7 @@ def test_a_model_of_ones_own(tmp_path, pictures):
         ),
         (
             ["extract", "digits", "--output", "f.npz", "--model", "pathlib:Path"],
-            "does not derive from extraction.FeatureExtractor",
+            "does not derive from hmax_cnn.FeatureExtractor",
         ),
         (["extract", "digits", "--output", "f.npz", "--set", "band=3"], "has no parameter 'band'"),
         (["extract", "digits", "--output", "f.npz", "--set", "bands"], "--set must be key=value"),
@@ -429,7 +429,7 @@ def test_a_model_of_ones_own(tmp_path, pictures):
         ),
         (
             ["extract", "digits", "--output", "f.npz", "--layer", "v4"],
-            "`layer` must be one of 's1', 'c1', 's2', 'c2', or several of them, got 'v4'",
+            "`layer` must be one of 's1', 'c1', 's2', 'c2', got 'v4'",
         ),
         (["extract", "digits", "--output", "f.npz", "--layer", "c1"], "too small for band 1"),
         (
@@ -835,7 +835,7 @@ def test_figure_of_a_study(small, tmp_path, monkeypatch):
             "it takes a 'layer_label_predicted_table'",
         ),
         (["nothing", "OUT/tables/similarity.csv"], "`figure` must be one of accuracy"),
-        (["winners", "OUT/tables/similarity.csv"], "takes 2 tables"),
+        (["winners", "OUT/tables/similarity.csv"], "draws results: give a study's folder"),
         (
             ["accuracy", "OUT/tables/similarity.csv"],
             "must have one number for each layer, got values over a transformation",
@@ -862,7 +862,7 @@ def test_figures_and_report_and_completion(small):
     _, out, _ = small
     listed = json.loads(invoke("figure", "--list", "--json").stdout)
     assert {row["figure"] for row in listed} >= {"accuracy", "invariance", "overview", "winners"}
-    assert all(row["shows"] and row["takes"] for row in listed)
+    assert all(row["shows"] and row["draws"] for row in listed)
     assert json.loads(invoke("report", out, "--json").stdout) == {
         "report": str(out / "report.html")
     }

@@ -5,7 +5,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from hmax_cnn.analysis.controls import controls, matched_layers
-from hmax_cnn.analysis.measures.populations import decoding_generalisation
+from hmax_cnn.analysis.measures.decoding import decoding_generalisation
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.cnn import CNN, LinearClassifier, MultilayerPerceptron

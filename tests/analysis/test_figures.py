@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -20,15 +21,16 @@ from hmax_cnn.analysis.figures.tables import tables
 from hmax_cnn.analysis.measures.alignment import cka as cka_measure
 from hmax_cnn.analysis.measures.architecture import architecture as architecture_measure
 from hmax_cnn.analysis.measures.best_matches import best_matches
+from hmax_cnn.analysis.measures.brain import brain_similarity
 from hmax_cnn.analysis.measures.classification import classification
-from hmax_cnn.analysis.measures.field_growth import field_growth as growth_measure
+from hmax_cnn.analysis.measures.field_growth import field_growth
+from hmax_cnn.analysis.measures.field_growth import field_growth
 from hmax_cnn.analysis.measures.field_views import field_views as views_measure
 from hmax_cnn.analysis.measures.first_filters import first_filters
-from hmax_cnn.analysis.measures.invariance import selectivity_and_tolerance, tolerance_range
 from hmax_cnn.analysis.measures.learning_curves import learning_curve
 from hmax_cnn.analysis.measures.populations import population_similarity
-from hmax_cnn.analysis.measures.similarity import brain_similarity
 from hmax_cnn.analysis.measures.similarity import rdms as rdms_measure
+from hmax_cnn.analysis.measures.tolerance import selectivity_and_tolerance, tolerance_range
 from hmax_cnn.analysis.measures.tuning import (
     frequency_tuning,
     grating_responses,
@@ -36,8 +38,7 @@ from hmax_cnn.analysis.measures.tuning import (
     phase_tuning,
 )
 from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.analysis.study import asking
-from hmax_cnn.analysis.study.reading import load_figure
+from hmax_cnn.analysis.study.contract import load_figure
 from hmax_cnn.cnn import CNN
 from hmax_cnn.data import digits
 from hmax_cnn.data.stimuli import fourier_shapes
@@ -145,24 +146,15 @@ def _tuned(measure):
     )
 
 
-def _of_models(measure, **options):
-    images = fourier_shapes((32, 32), n_shapes=2, sizes=(16,))
-
-    def made(rng):
-        layers = {"HMAX": ["s1", "c1"], "LeNet-5, untrained": ["c1_active", "s4"]}
-        return tables(
-            {name: measure(model, images, layers[name], **options) for name, model in WIDE.items()}
-        )
-
-    return made
+IMAGES = fourier_shapes((32, 32), n_shapes=2, sizes=(16,))
+SHOWN = {"HMAX": ["s1", "c1"], "LeNet-5, untrained": ["c1_active", "s4"]}
 
 
-def _frame(measure):
-    def made(rng):
-        parts = {name: measure(model).assign(model=name) for name, model in WIDE.items()}
-        return {"table": pd.concat(parts.values(), ignore_index=True)}
-
-    return made
+def _grown(rng):
+    results = {
+        name: field_growth(model, IMAGES, n_units=2, resampling=FEW) for name, model in WIDE.items()
+    }
+    return tables(results)
 
 
 MADE = {
@@ -174,13 +166,16 @@ MADE = {
     "brain": _brain,
     "cka": _alignment,
     "confusion": _classified,
-    "field_views": _of_models(views_measure, n_images=1),
-    "filters": _frame(first_filters),
-    "growth": lambda rng: tables(
-        growth_measure(
-            WIDE, fourier_shapes((32, 32), n_shapes=1, sizes=(16,)), n_units=2, resampling=FEW
-        )
-    ),
+    "field_views": lambda rng: {
+        "results": {
+            name: views_measure(model, IMAGES, SHOWN[name], n_images=1)
+            for name, model in WIDE.items()
+        }
+    },
+    "filters": lambda rng: {
+        "results": {name: first_filters(model) for name, model in WIDE.items()}
+    },
+    "growth": _grown,
     "invariance": _curves,
     "layers": lambda rng: tables(
         {name: tolerance_range(_responses(rng), resampling=FEW) for name in ("HMAX", "CNN")}
@@ -202,9 +197,7 @@ MADE = {
         }
     ),
     "tuning_curves": _tuned(frequency_tuning),
-    "winners": lambda rng: tables(
-        {"HMAX": best_matches(WIDE["HMAX"], fourier_shapes((32, 32), n_shapes=2, sizes=(16,)))}
-    ),
+    "winners": lambda rng: {"results": {"HMAX": best_matches(WIDE["HMAX"], IMAGES)}},
 }
 
 
@@ -216,9 +209,9 @@ def made():
 
 
 def drawn(made, name, **options):
-    function = load_figure(name)
+    function, contract = load_figure(name)
     found = made(name)
-    return function(**{table: found[table] for table in asking.tables_of(function)}, **options)
+    return function(*(found[key] for key in contract.draws), **options)
 
 
 def texts(figure):
@@ -294,7 +287,7 @@ def test_text_stays_text(made, name, tmp_path):
         if re.fullmatch(r"[A-Za-z][\w ,%/.-]{2,}", text.get_text().split("\n")[0])
     }
     assert words
-    save(drawn(made, name), tmp_path / "a", next(iter(made(name).values())), ["svg", "pdf"])
+    save(drawn(made, name), tmp_path / "a", pd.DataFrame({"a": [1.0]}), ["svg", "pdf"])
     svg = (tmp_path / "a.svg").read_text()
     written = set(re.findall(r"<text[^>]*>(?:<tspan[^>]*>)?([^<]+)<", svg))
     assert words <= written, words - written
@@ -307,7 +300,7 @@ def test_text_stays_text(made, name, tmp_path):
 @pytest.mark.parametrize("name", ["invariance", "rdms", "filters"])
 def test_the_same_figure_gives_the_same_bytes(made, name, tmp_path):
     for stem in ("a", "b"):
-        save(drawn(made, name), tmp_path / stem, next(iter(made(name).values())))
+        save(drawn(made, name), tmp_path / stem, pd.DataFrame({"a": [1.0]}))
     for form in ("svg", "pdf", "png", "csv"):
         assert (tmp_path / f"a.{form}").read_bytes() == (tmp_path / f"b.{form}").read_bytes()
 
@@ -324,8 +317,8 @@ ONE_PANEL = {
 def test_in_axes_of_the_caller(made, name):
     """A figure of one panel draws where it is told to, and nowhere else; several panels are
     refused."""
-    function = load_figure(name)
-    (table,) = asking.tables_of(function)
+    function, contract = load_figure(name)
+    (table,) = contract.draws
     rows = made(name)[table]
     part = rows
     for column, value in ONE_PANEL[name].items():
@@ -344,15 +337,23 @@ def test_in_axes_of_the_caller(made, name):
 def test_wrong_tables(made, name):
     """Something else than a table, a table of another measure, and an empty one are refused in
     words."""
-    function = load_figure(name)
-    names = asking.tables_of(function)
-    good = {table: made(name)[table] for table in names}
+    function, contract = load_figure(name)
+    (key,) = contract.draws
+    good = made(name)[key]
+    if key == "results":
+        with pytest.raises(TypeError, match="`results` must be a mapping"):
+            function(pd.DataFrame())
+        with pytest.raises(ValueError, match=r"`results` of 'HMAX' must have .*another measure"):
+            function({"HMAX": xr.Dataset({"other": 1})})
+        with pytest.raises(ValueError, match="`results` must hold at least one result"):
+            function({})
+        return
     with pytest.raises(TypeError, match=r"`table` must be a pandas\.DataFrame"):
-        function(**good | {names[0]: [1, 2]})
+        function([1, 2])
     with pytest.raises(ValueError, match="`table` must have the column"):
-        function(**good | {names[0]: pd.DataFrame({"other": [1]})})
+        function(pd.DataFrame({"other": [1]}))
     with pytest.raises(ValueError, match="`table` must hold at least one row"):
-        function(**good | {names[0]: good[names[0]].iloc[:0]})
+        function(good.iloc[:0])
 
 
 def test_colours_can_be_told_apart_by_colour_blind_readers():
@@ -453,7 +454,7 @@ def test_many_curves_get_rows(made):
     table = made("invariance")["table"]
     one = table[table["model"] == "HMAX"]
     many = pd.concat([one.assign(model=model) for model in ("a", "b", "c", "d", "e")])
-    figure = load_figure("invariance")(many)
+    figure = load_figure("invariance")[0](many)
     assert len(figure.axes) == 2 * many["model"].nunique()
 
 
@@ -464,11 +465,11 @@ def test_rows_that_cannot_be_told_apart(made):
     with pytest.raises(
         ValueError, match="has several rows for the same model, layer, transformation, amount"
     ):
-        load_figure("invariance")(pd.concat([table, table.assign(measure="other")]))
+        load_figure("invariance")[0](pd.concat([table, table.assign(measure="other")]))
     pairs = made("cka")["table"]
     with pytest.raises(ValueError, match="Give the figure one of them"):
-        load_figure("cka")(pd.concat([pairs.assign(images="a"), pairs.assign(images="b")]))
-    figure = load_figure("accuracy")(made("accuracy")["table"].assign(model=["$5 and $_$", "b"]))
+        load_figure("cka")[0](pd.concat([pairs.assign(images="a"), pairs.assign(images="b")]))
+    figure = load_figure("accuracy")[0](made("accuracy")["table"].assign(model=["$5 and $_$", "b"]))
     assert "$5 and $_$" in [text.get_text() for text, _ in texts(figure)]
 
 
@@ -479,7 +480,7 @@ def test_rows_that_cannot_be_told_apart(made):
 def test_nothing_is_defined(made, name, tmp_path):
     """A table of undefined values is drawn, and saved."""
     table = made(name)["table"].assign(value=np.nan, low=np.nan, high=np.nan)
-    save(load_figure(name)(table), tmp_path / "undefined", table, ["svg"])
+    save(load_figure(name)[0](table), tmp_path / "undefined", table, ["svg"])
     assert (tmp_path / "undefined.svg").is_file()
 
 
@@ -496,7 +497,7 @@ def test_several_seeds_give_intervals_over_seeds():
             "measure": "x",
         }
     )
-    figure = load_figure("layers")(table)
+    figure = load_figure("layers")[0](table)
     spans = [line.get_xdata() for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
     np.testing.assert_allclose(
         spans[0], [2 - 4.30265 / np.sqrt(3), 2 + 4.30265 / np.sqrt(3)], rtol=1e-5
@@ -505,15 +506,15 @@ def test_several_seeds_give_intervals_over_seeds():
 
 def test_cortex_beside_growth():
     """With degrees and an eccentricity there is a panel of areas, the recalled ones pale."""
-    found = growth_measure(
-        {"pixels": Pixels(grid=(4, 4))},
+    found = field_growth(
+        Pixels(grid=(4, 4)),
         np.random.default_rng(0).random((1, 32, 32)),
         n_units=2,
         pixels_per_degree=4,
         resampling=FEW,
     )
-    table = tables(found)["table"]
-    figure = load_figure("growth")(table, "degrees", eccentricity=5.0)
+    table = tables({"pixels": found})["table"]
+    figure = load_figure("growth")[0](table, "degrees", eccentricity=5.0)
     depth, cortex = figure.axes
     assert depth.get_yscale() == "log"
     assert depth.lines[0].get_ydata().tolist() == [2.0]
@@ -527,9 +528,9 @@ def test_cortex_beside_growth():
     with pytest.raises(
         ValueError, match="`units` must be one of 'pixels', 'fraction', 'degrees', got 'metres'"
     ):
-        load_figure("growth")(table, "metres")
+        load_figure("growth")[0](table, "metres")
     with pytest.raises(ValueError, match="`eccentricity` needs units='degrees'"):
-        load_figure("growth")(table, "pixels", 5)
+        load_figure("growth")[0](table, "pixels", 5)
 
 
 def test_brain_similarity_between_its_bounds():
@@ -545,7 +546,7 @@ def test_brain_similarity_between_its_bounds():
             "p_corrected": [0.01, 0.6],
         }
     )
-    figure = load_figure("brain")(table.assign(ceiling_low=0.5, ceiling_high=0.7))
+    figure = load_figure("brain")[0](table.assign(ceiling_low=0.5, ceiling_high=0.7))
     axes = figure.axes[0]
     points = [
         line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata()) == 1
@@ -561,11 +562,10 @@ def test_brain_similarity_between_its_bounds():
 def test_field_views_show_the_claimed_box(made):
     """The box is where the field is theoretical, cut at the image's edge."""
     figure = drawn(made, "field_views")
-    boxes = made("field_views")["table"]
-    first = boxes.iloc[0]
+    first = next(iter(made("field_views")["results"].values())).isel(layer=0)
     patch = figure.axes[0].patches[0]
     assert (patch.get_x(), patch.get_y()) == (
-        max(first["left"], 0) - 0.5,
-        max(first["top"], 0) - 0.5,
+        max(int(first["left"]), 0) - 0.5,
+        max(int(first["top"]), 0) - 0.5,
     )
-    assert patch.get_width() == min(first["right"], 32) - max(first["left"], 0)
+    assert patch.get_width() == min(int(first["right"]), 32) - max(int(first["left"]), 0)

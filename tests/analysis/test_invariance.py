@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 from synthetic import UNITS, VALUES, five_units, grid
 
+from hmax_cnn.analysis.measures.firing_rates import firing_rate_invariance
 from hmax_cnn.analysis.measures.invariance import (
-    border_share,
-    firing_rate_invariance,
     normalised_variance,
     response_similarity,
-    selectivity_and_tolerance,
     separability,
+)
+from hmax_cnn.analysis.measures.tolerance import (
+    border_share,
+    selectivity_and_tolerance,
     tolerance_range,
 )
 from hmax_cnn.analysis.measures.view_tuned import view_tuned_units

@@ -8,7 +8,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from hmax_cnn.analysis.measures.learning_curves import learning_curve, retrieval, retrieve
+from hmax_cnn.analysis.measures.learning_curves import learning_curve
+from hmax_cnn.analysis.measures.retrieval import retrieval, retrieve
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data import Dataset, digits
 from hmax_cnn.extraction import Pixels

@@ -8,12 +8,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from synthetic import VALUES, grid
 
-from hmax_cnn.analysis.measures.populations import (
-    decoding_generalisation,
-    equivariance,
-    population_similarity,
-    shift_consistency,
-)
+from hmax_cnn.analysis.measures.decoding import decoding_generalisation, shift_consistency
+from hmax_cnn.analysis.measures.populations import equivariance, population_similarity
 from hmax_cnn.analysis.readout import classifier
 from hmax_cnn.analysis.results import Resampling
 

@@ -8,11 +8,11 @@ import pytest
 from hmax_cnn.analysis.literature.cortex import field_sizes_at
 from hmax_cnn.analysis.measures.field_growth import field_growth
 from hmax_cnn.analysis.measures.field_size import field_sizes
+from hmax_cnn.analysis.measures.mapped_fields import mapped_fields
 from hmax_cnn.analysis.measures.receptive_fields import (
     central_units,
-    theoretical_fields,
     effective_fields,
-    mapped_fields,
+    theoretical_fields,
 )
 from hmax_cnn.analysis.responses import choose_units
 from hmax_cnn.analysis.results import Resampling
@@ -72,7 +72,9 @@ def test_a_field_that_is_claimed_too_small_is_found():
     units = choose_units(model, (32, 32), ["c3"], 4)
     images = np.random.default_rng(0).integers(0, 256, (1, side, side)).astype(np.float32)
     found = effective_fields(model, images, units, resampling=NONE)
-    theoretical = theoretical_fields(model, (32, 32), units).assign(left=lambda table: table["left"] + 1)
+    theoretical = theoretical_fields(model, (32, 32), units).assign(
+        left=lambda table: table["left"] + 1
+    )
     from hmax_cnn.analysis.measures.receptive_fields import _contained
 
     boxes = found[["top", "left", "bottom", "right"]].to_dataframe()
@@ -102,7 +104,9 @@ def test_stacks_of_uniform_kernels_have_the_width_of_theory(n_layers, kernel):
     expected = np.sqrt(n_layers * (kernel**2 - 1) / 12)
     assert found["sigma_y"].item() == pytest.approx(expected, rel=0.02)
     assert found["moments"].item() == pytest.approx(4 * expected, rel=0.02)
-    assert found["full_support"].item() <= found["theoretical"].item() == n_layers * (kernel - 1) + 1
+    assert (
+        found["full_support"].item() <= found["theoretical"].item() == n_layers * (kernel - 1) + 1
+    )
 
 
 @pytest.mark.parametrize("probe", ["spots", "sparse noise", "bars", "gratings"])
@@ -173,9 +177,18 @@ def test_growth_of_two_models():
     trained = CNN("lenet5", epochs=1).fit(rng.integers(0, 256, (8, 32, 32)), list("abababab"))
     models = {"trained": trained, "untrained": trained.untrained(), "pixels": Pixels(grid=(4, 4))}
     layers = {"trained": ["c1", "s2", "c3"], "untrained": ["c1", "s2", "c3"]}
-    found = growth(
-        models, images, layers, n_units=4, pixels_per_degree=8, resampling=Resampling(20)
-    ).to_dataframe()
+    parts = []
+    for name, model in models.items():
+        grown = field_growth(
+            model,
+            images,
+            layers.get(name),
+            n_units=4,
+            pixels_per_degree=8,
+            resampling=Resampling(20),
+        )
+        parts.append(grown.to_dataframe().assign(model=name))
+    found = pd.concat(parts)
     theoretical = found[found["way"] == "theoretical"].set_index(["model", "layer"])
     assert theoretical["pixels"]["trained"].tolist() == [5, 6, 14]
     assert theoretical["degrees"]["trained"].tolist() == [5 / 8, 6 / 8, 14 / 8]
@@ -185,8 +198,10 @@ def test_growth_of_two_models():
     assert (effective["pixels"] <= theoretical["pixels"] + 1e-9).all()
     several = effective[effective["n_units"] > 1]
     assert ((several["low"] <= several["pixels"]) & (several["pixels"] <= several["high"])).all()
-    with pytest.raises(ValueError, match="`ways` must be some of 'theoretical', 'effective', 'mapped'"):
-        growth(models, images, ways=("seen",))
+    with pytest.raises(
+        ValueError, match="`ways` must be one of 'theoretical', 'effective', 'mapped'"
+    ):
+        field_growth(models["pixels"], images, ways=("seen",))
 
 
 def test_central_units_are_few_and_in_the_middle():
@@ -236,8 +251,6 @@ def test_bad_requests():
         ValueError, match="`units` must be a number of at least 1, or unit numbers by layer"
     ):
         effective_fields(Pixels(grid=(2, 2)), np.ones((1, 8, 8)), 0)
-    with pytest.raises(TypeError, match="`models` must be a mapping from name to model"):
-        growth(Pixels(), np.ones((1, 64, 64)))
     assert (
         effective_fields(Pixels(grid=(2, 2)), np.ones((1, 8, 8)), 3).sizes["unit"] == 1
     )  # all features of the middle

@@ -71,7 +71,7 @@ def test_stimuli_bring_their_parameters():
     found = responses(MODEL, gratings((64, 64), (0, 90), (0.1, 0.2)), ["c1"], "centre")
     assert list(found["stimulus_orientation"].values) == [0, 0, 90, 90]
     assert found["stimulus_frequency"].attrs["units"] == "cycles per pixel"
-    assert found.attrs["model"] == "hmax:HMAX"
+    assert found.attrs["model"] == "hmax_cnn.hmax:HMAX"
 
 
 def test_transformed_sets_become_a_dimension(images):

@@ -11,11 +11,11 @@ from sklearn.preprocessing import StandardScaler
 
 from hmax_cnn.analysis.measures.architecture import architecture
 from hmax_cnn.analysis.measures.best_matches import best_matches
-from hmax_cnn.analysis.measures.brain import similarity_to_brain
+from hmax_cnn.analysis.measures.brain import brain_similarity, similarity_to_brain
 from hmax_cnn.analysis.measures.classification import classification
 from hmax_cnn.analysis.measures.field_views import field_views
 from hmax_cnn.analysis.measures.first_filters import first_filters
-from hmax_cnn.analysis.measures.similarity import brain_similarity, rdms
+from hmax_cnn.analysis.measures.similarity import rdms
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
@@ -111,12 +111,11 @@ def test_first_filters_of_learned_models(model, shape):
         fitted = model.fit(pictures, pictures.labels)
     (bank,) = fitted.first_filters().values()
     assert bank.shape == shape
-    table = first_filters(fitted, n_filters=5)
-    assert table["filter"].nunique() == 5
-    one = table[table["filter"] == table["filter"].iloc[0]]
-    np.testing.assert_allclose(
-        one["value"].to_numpy().reshape(shape[1:]), bank[one["filter"].iloc[0]]
-    )
+    found = first_filters(fitted, n_filters=5)
+    assert found.sizes["filter"] == 5
+    one = found.isel(filter=0)
+    weight = one["weight"].values.reshape(shape[1:])
+    np.testing.assert_allclose(weight, bank[one["number"].item()], rtol=1e-6)  # float32
 
 
 def test_first_filters_that_are_built_in():

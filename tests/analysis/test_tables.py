@@ -6,9 +6,11 @@ import pytest
 import xarray as xr
 from synthetic import VALUES, grid
 
-from hmax_cnn.analysis import invariance, populations, selectivity, similarity
 from hmax_cnn.analysis.figures.tables import over_seeds, read_table, tables, tidy
+from hmax_cnn.analysis.measures import invariance, populations, selectivity, similarity
 from hmax_cnn.analysis.measures.alignment import cka
+from hmax_cnn.analysis.measures.firing_rates import firing_rate_invariance
+from hmax_cnn.analysis.measures.tolerance import selectivity_and_tolerance, tolerance_range
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.study.wording import doubtful
 
@@ -24,8 +26,8 @@ def found():
 @pytest.mark.parametrize(
     "measure",
     [
-        invariance.normalised_variance, invariance.response_similarity, invariance.separability, invariance.firing_rate_invariance,
-        invariance.tolerance_range, invariance.selectivity_and_tolerance, populations.population_similarity, selectivity.lifetime_sparseness,
+        invariance.normalised_variance, invariance.response_similarity, invariance.separability, firing_rate_invariance,
+        tolerance_range, selectivity_and_tolerance, populations.population_similarity, selectivity.lifetime_sparseness,
         selectivity.dimensionality, selectivity.population_sparseness,
     ],
     ids=lambda measure: measure.__name__,
@@ -36,7 +38,7 @@ def test_every_number_is_in_a_table(found, measure):
         over = found
     else:
         over = found.isel(shift=0, drop=True)
-    if measure is invariance.firing_rate_invariance:
+    if measure is firing_rate_invariance:
         options = {"rate": 0.1}
     else:
         options = {}
@@ -197,7 +199,7 @@ def test_what_is_in_doubt(found):
     """Undefined units are counted and told, of measures with and without a `value`; an interval
     that holds chance, and a p of 0.05, too."""
     silent = found.copy(data=np.where(np.arange(6) == 4, 0.0, found.values))
-    told = doubtful(tidy(invariance.selectivity_and_tolerance(silent, resampling=FEW))["table"])
+    told = doubtful(tidy(selectivity_and_tolerance(silent, resampling=FEW))["table"])
     assert told[["layer", "why"]].to_numpy().tolist() == [
         ["b", "1 of 3 units undefined; undefined"]
     ]  # no correlation of two

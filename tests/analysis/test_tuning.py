@@ -6,14 +6,12 @@ import pytest
 import xarray as xr
 
 from hmax_cnn.analysis.measures.distance_to_v1 import distance_to_v1
+from hmax_cnn.analysis.measures.extent_tuning import contrast_tuning, position_tuning, size_tuning
 from hmax_cnn.analysis.measures.tuning import (
-    contrast_tuning,
     frequency_tuning,
     grating_responses,
     orientation_tuning,
     phase_tuning,
-    position_tuning,
-    size_tuning,
 )
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.results import Resampling

@@ -107,7 +107,8 @@ def test_interrupted_and_resumed_is_the_same_bit_for_bit(tmp_path, optimiser):
 
 
 def test_checkpoint_of_another_training_is_refused(tmp_path):
-    from hmax_cnn.cnn.training import State, write_checkpoint
+    from hmax_cnn.cnn.checkpoints import write_checkpoint
+    from hmax_cnn.cnn.training import State
 
     checkpoint = tmp_path / "under_way.safetensors"
     write_checkpoint(checkpoint, State({}, {}), {"epochs": 9, "loss": "softmax"})
@@ -166,12 +167,12 @@ def test_schedules():
 def test_progress_shows_loss_and_accuracy_as_they_come(capsys, monkeypatch):
     """The bar of a real training, shown at once: the epoch, its loss and accuracy so far, and a
     line of bars for the losses before."""
-    from tqdm import tqdm
-
     from hmax_cnn.cnn import training
+    from hmax_cnn.extraction.progress import progress_bar
 
+    at_once = {"delay": 0, "mininterval": 0}
     monkeypatch.setattr(
-        training, "tqdm", lambda **options: tqdm(**(options | {"delay": 0, "mininterval": 0}))
+        training, "progress_bar", lambda **options: progress_bar(**(options | at_once))
     )
     model = lenet(epochs=4, progress=True).fit(DIGITS[FEW], LABELS[FEW])
     shown = capsys.readouterr().err

@@ -40,7 +40,7 @@ BROKEN = {  # what is replaced, by what; the line of it that is named; what the 
     ),
     "impossible size": ("grid = [8, 8]", "grid = [64, 64]", "parameters", "images 'shapes' of 32 x 32 pixels are impossible for it"),
     "learns from nothing": (
-        'learns_from = "digits"\n', "", "[models.linear]", "must learn before it answers. Name images in `learns_from`: shapes, digits.",
+        'learns_from = "digits"\n', "", "[models.linear]", "must be fitted first. Name images in `learns_from`: shapes, digits.",
     ),
     "learns from unlabelled images": (
         'learns_from = "digits"', 'learns_from = "shapes"', "learns_from", "has no labels, and cnn:LinearClassifier learns classes",
@@ -64,7 +64,7 @@ BROKEN = {  # what is replaced, by what; the line of it that is named; what the 
         'images = ["digits"]\nmodels', 'images = ["shapes"]\nmodels', "images = ", "needs labels, and images 'shapes' have none",
     ),
     "unknown parameter of a measure": ("n_folds = 2", "n_fold = 2", "measure =", "has no parameter 'n_fold'. Did you mean 'n_folds'?"),
-    "parameter that the study gives": ("n_folds = 2", "dataset = 2", "measure =", "`parameters` cannot give 'dataset': the study does."),
+    "parameter that the study gives": ("n_folds = 2", "images = 2", "measure =", "`parameters` cannot give 'images': the study does."),
     "model that a measure names": ('models = ["pixels", "linear"]', 'models = ["pixels", "liner"]', "models = ", "Did you mean 'linear'?"),
     "unknown figure": ('figure = "invariance"', 'figure = "invarience"', "figure = ", "Did you mean 'invariance'?"),
     "unknown parameter of a figure": (

@@ -28,7 +28,9 @@ N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of
 SLOW = '''
 import time
 import xarray as xr
+from hmax_cnn import measure
 
+@measure(takes="responses", given=("random_state",))
 def slow(responses, seconds=0.2, random_state=0):
     """Takes its time."""
     time.sleep(seconds)
@@ -279,6 +281,9 @@ def test_folders_that_are_not_ours(ran, tmp_path):
 
 
 FAILS = """
+from hmax_cnn import measure
+
+@measure(takes="responses")
 def fails(responses):
     raise ValueError("`responses` are not to its taste.")
 """
@@ -322,8 +327,7 @@ OWN = {
     "my_model.py": '''
 from collections.abc import Iterator
 import numpy as np
-from extraction import FeatureExtractor
-from extraction.maps import Maps
+from hmax_cnn import FeatureExtractor, Maps
 
 class Squares(FeatureExtractor):
     """Squared luminance."""
@@ -337,19 +341,23 @@ class Squares(FeatureExtractor):
     def learn(self, images, labels):
         pass
 
-    def _forward(self, retina, wanted):
-        yield "squares", [Maps(retina.values**self.power, retina.field)]
+    def walk(self, retina, wanted):
+        yield "squares", [Maps(retina.values**self.power, retina.field)], None
 ''',
     "my_measure.py": '''
 import pandas as pd
+from hmax_cnn import measure
 
-def range_of(responses, model, factor=1.0):
+@measure(takes="responses")
+def range_of(responses, factor=1.0):
     """How far responses reach."""
-    return pd.DataFrame({"layer": [model.layer_names[0]], "value": [factor * float(responses.max() - responses.min())], "low": [0.0], "high": [1e9]})
+    return pd.DataFrame({"layer": [str(responses["layer"].values[0])], "value": [factor * float(responses.max() - responses.min())], "low": [0.0], "high": [1e9]})
 ''',
     "my_figure.py": '''
 from matplotlib.figure import Figure
+from hmax_cnn import figure
 
+@figure(draws="table", seeds="mean")
 def ranges(table, width="single", colours=None):
     """Ranges as bars."""
     figure = Figure()
@@ -425,6 +433,9 @@ import pandas as pd
 from pathlib import Path
 from the_other import FACTOR
 
+from hmax_cnn import measure
+
+@measure(takes="responses")
 def reads(responses, table):
     return pd.DataFrame({"layer": ["all"], "value": [FACTOR * float(Path(table).read_text())]})
 """
@@ -641,8 +652,7 @@ def test_images_that_a_model_has_learned_from(tmp_path):
         '["shapes"]'
     )
     retrieval = (
-        'measure = "analysis.measures.retrieval:retrieval"\nmodels = ["linear"]\nimages = '
-        '["again"]'
+        'measure = "analysis.measures.retrieval:retrieval"\nmodels = ["linear"]\nimages = ["again"]'
     )
     shown = ('images = ["digits"]\nmodels', 'images = ["again"]\nmodels')
     path = written(tmp_path, ("[models.pixels]", same), shown, (alignment, retrieval))
