@@ -166,7 +166,10 @@ def figure(
     ValueError
         If there is no such choice.
     """
-    tables = (draws,) if isinstance(draws, str) else tuple(draws)
+    if isinstance(draws, str):
+        tables = (draws,)
+    else:
+        tables = tuple(draws)
     check_choice("seeds", seeds, SEEDS)
     for name in given:
         check_choice("given", name, FOR_FIGURES)
@@ -184,7 +187,10 @@ def _check_parameters(function: Callable[..., Any], given: Sequence[str], n_firs
     missing = [name for name in given if name not in known[n_first:]]
     if missing or len(known) < n_first:
         name = getattr(function, "__name__", "the function")
-        lacking = missing[0] if missing else f"{n_first} parameters"
+        if missing:
+            lacking = missing[0]
+        else:
+            lacking = f"{n_first} parameters"
         msg = f"{name} must have {lacking!r} among its parameters, got {', '.join(known)}."
         raise TypeError(msg)
 

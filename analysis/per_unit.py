@@ -42,7 +42,8 @@ def transformation_of(responses: xr.DataArray) -> tuple[str, int]:
         msg = (
             "`responses` must have the dims image, a transformation and unit, and the "
             f"attribute identity, got dims {responses.dims}. "
-            "Make them with analysis.responses.responses of a `data.transformed.transformed` set."
+            "Make them with hmax_cnn.analysis.responses.responses of a "
+            "`hmax_cnn.data.transformed.transformed` set."
         )
         raise ValueError(msg)
     (name,) = others
@@ -59,7 +60,8 @@ def transformation_of(responses: xr.DataArray) -> tuple[str, int]:
 def _check_responses(responses: Any) -> None:
     if not isinstance(responses, xr.DataArray):
         msg = (
-            "`responses` must be an xarray.DataArray, as analysis.responses.responses returns "
+            "`responses` must be an xarray.DataArray, as "
+            "hmax_cnn.analysis.responses.responses returns "
             f"it, got {type(responses).__name__}."
         )
         raise TypeError(msg)

@@ -141,8 +141,8 @@ def responses(
     -------
     xarray.DataArray
         float32, of dims (image, unit), or (image, <transformation>, unit) where `images` is a
-        `Transformed`. Coordinates along `unit` as `extraction.flatten` gives them; along `image`
-        the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`.
+        `Transformed`. Coordinates along `unit` as `hmax_cnn.extraction.flatten` gives them; along
+        `image` the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`.
 
     Raises
     ------

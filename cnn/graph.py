@@ -63,7 +63,7 @@ class Graph:
 
     Examples
     --------
-    >>> from cnn.layers import Activation, Conv, Dense
+    >>> from hmax_cnn.cnn.layers import Activation, Conv, Dense
     >>> graph = Graph(n_channels=1, image_shape=(8, 8))
     >>> graph.add("conv", Conv(4, 3)), graph.add("relu", Activation()), graph.add("scores", Dense(2))
     ('conv', 'relu', 'scores')
@@ -298,7 +298,10 @@ class _Tape:
 
     def __init__(self, graph: Graph, holders: set[str], *, to_image: bool) -> None:
         self.graph, self.holders = graph, holders
-        self.followed = {IMAGE} if to_image else set()
+        if to_image:
+            self.followed = {IMAGE}
+        else:
+            self.followed = set()
         for node in graph.nodes.values():
             if node.name in holders or not self.followed.isdisjoint(node.inputs):
                 self.followed.add(node.name)

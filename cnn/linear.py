@@ -36,12 +36,12 @@ class LinearClassifier(Network):
         As in `FeatureExtractor`; the only layer is 'scores'. Flat rows are images of one row.
     batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay,
     validation_fraction, patience, random_state
-        As in `cnn.CNN`.
+        As in `hmax_cnn.cnn.CNN`.
 
     Attributes
     ----------
     classes_, learned_, history_
-        As in `cnn.CNN`; `learned_.arrays` are 'scores.weight' (n_classes, n_pixels) and
+        As in `hmax_cnn.cnn.CNN`; `learned_.arrays` are 'scores.weight' (n_classes, n_pixels) and
         'scores.bias'. After a random search `history_` has a row for each try that was better than
         all before.
 
@@ -158,12 +158,12 @@ class MultilayerPerceptron(Network):
         As in `FeatureExtractor`. Flat rows are images of one row.
     batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay,
     validation_fraction, patience, random_state
-        As in `cnn.CNN`.
+        As in `hmax_cnn.cnn.CNN`.
 
     Attributes
     ----------
     classes_, learned_, history_
-        As in `cnn.CNN`.
+        As in `hmax_cnn.cnn.CNN`.
 
     References
     ----------

@@ -77,7 +77,7 @@ class CNN(Network):
         Training stops when the validation loss has not fallen for so many epochs.
     augmentation : mapping or None
         Random changes of the training images, such as {'mirror': True, 'crop': 4}; see
-        `cnn.augmentation.Augmentation`.
+        `hmax_cnn.cnn.augmentation.Augmentation`.
     checkpoint : path or None
         A file that keeps a training under way; the same `fit` goes on from it, to the same numbers.
         One that was finished is not repeated.

@@ -127,7 +127,10 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         """
         xp, values = namespace(retina.values), retina.values
         n_values = int(np.prod(values.shape[1:]))
-        n_units = len(self.weights_) if self.has_learned() else 1
+        if self.has_learned():
+            n_units = len(self.weights_)
+        else:
+            n_units = 1
         sums = xp.zeros((len(values), n_units), values.dtype)
         if len(values):
             sums = self._sums(values.reshape(len(values), n_values)).astype(values.dtype)

@@ -173,7 +173,10 @@ class TorchExtractor(FeatureExtractor):
             A pullback, by PyTorch's own gradients, only where `retina.traced`.
         """
         known = self._known(tuple(retina.values.shape[2:]))
-        counts = {} if len(retina.values) else own_parameters(self._built())
+        if len(retina.values):
+            counts = {}
+        else:
+            counts = own_parameters(self._built())
         image, found = self._passed(retina, wanted)
         for name, bands in known.items():
             if name not in wanted:
@@ -186,7 +189,10 @@ class TorchExtractor(FeatureExtractor):
                     values = found[name][band].detach().float().cpu().numpy()
                 n_digits = max(2, len(str(shape[0] - 1)))
                 features = [f"c{index:0{n_digits}d}" for index in range(shape[0])]
-                n_parameters = 0 if number else counts.get(name, 0)
+                if number:
+                    n_parameters = 0
+                else:
+                    n_parameters = counts.get(name, 0)
                 maps.append(Maps(values, field, band, features, n_parameters=n_parameters))
             pullback = None
             if retina.traced and found:

@@ -35,7 +35,7 @@ class DivergenceError(RuntimeError):
 
 @dataclass(frozen=True)
 class Course:
-    """How a network is trained; the parameters are those of `cnn.CNN`."""
+    """How a network is trained; the parameters are those of `hmax_cnn.cnn.CNN`."""
 
     epochs: int
     loss: str

@@ -1,8 +1,8 @@
 """Transformations with units, an identity, an inverse where there is one, and a border that is
 chosen and reported.
 
-Each function returns a `Transformation`; `data.transformed.transformed` applies it to a set. Angles
-are counterclockwise as seen.
+Each function returns a `Transformation`; `hmax_cnn.data.transformed.transformed` applies it to a
+set. Angles are counterclockwise as seen.
 """
 
 from __future__ import annotations

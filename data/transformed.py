@@ -40,7 +40,7 @@ class Transformation:
 
     Examples
     --------
-    >>> from data.transformations import shift
+    >>> from hmax_cnn.data.transformations import shift
     >>> right = shift(fill=0)
     >>> right(np.eye(3), 1).tolist(), right.inverse(1)
     ([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]], -1)
@@ -203,7 +203,7 @@ def transformed(
         Classes; None takes those of the images where they have some.
     border_only : bool
         Make only what the transformation brings in from beyond the border; see
-        `analysis.measures.invariance.border_share`.
+        `hmax_cnn.analysis.measures.invariance.border_share`.
     random_state : int
         Seed of what is random. An image has the same noise, places or angles at every value and
         whichever others are asked for: noise is one pattern that grows, clutter keeps its first
@@ -221,7 +221,7 @@ def transformed(
 
     Examples
     --------
-    >>> from data.transformations import shift
+    >>> from hmax_cnn.data.transformations import shift
     >>> moved = transformed(np.zeros((2, 8, 8)), shift(), (-2, 0, 2))
     >>> len(moved), moved[0].shape
     (6, (8, 8))
@@ -307,7 +307,7 @@ def views(
 
     Examples
     --------
-    >>> from data.stimuli import paperclips
+    >>> from hmax_cnn.data.stimuli import paperclips
     >>> clips = paperclips((32, 32), 3, views=(-30, 0, 30))
     >>> views(clips, clips.table["object"], clips.table["view"], reference=0).values.tolist()
     [-30.0, 0.0, 30.0]

@@ -64,7 +64,10 @@ def stream(
         Their values on the host.
     """
     xp = device_namespace(model.device)
-    n_threads = threads_for(model, source) if xp is np else 1
+    if xp is np:
+        n_threads = threads_for(model, source)
+    else:
+        n_threads = 1
 
     def respond(batch: tuple[int, Array]) -> tuple[int, int, LayerBands]:
         first, values = batch

@@ -299,7 +299,11 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
             If there is no such layer or unit.
         """
         names = names_of(self.geometry(image_shape, self.wanted_layers((layer,))))
-        asked: list[Any] = [units] if isinstance(units, str | int | np.integer) else list(units)
+        asked: list[Any]
+        if isinstance(units, str | int | np.integer):
+            asked = [units]
+        else:
+            asked = list(units)
         places = {name: index for index, name in enumerate(names)}
         numbers = []
         for unit in asked:
@@ -387,7 +391,10 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         """
         parts = cls.__module__.split(".")
         # The face of the package has our models as well, but their own packages say more.
-        first = 2 if parts[0] == "hmax_cnn" else 1
+        if parts[0] == "hmax_cnn":
+            first = 2
+        else:
+            first = 1
         for depth in range(first, len(parts)):
             package = ".".join(parts[:depth])
             if getattr(sys.modules.get(package), cls.__name__, None) is cls:
@@ -401,4 +408,6 @@ def _shapes(layers: Mapping[str, Sequence[Maps]]) -> list[tuple[int, int, int]]:
 
 def _listed(shapes: Sequence[tuple[int, int, int]]) -> str:
     text = " + ".join("x".join(map(str, shape)) for shape in shapes[:3])
-    return text + " + ..." if len(shapes) > 3 else text
+    if len(shapes) > 3:
+        return text + " + ..."
+    return text

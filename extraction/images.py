@@ -46,7 +46,7 @@ class Images:
         ):
             msg = (
                 f"`images` must be {_FORMS}, got {type(images).__name__}. Read files with "
-                "`data.read_folder` first."
+                "`hmax_cnn.data.read_folder` first."
             )
             raise TypeError(msg)
         is_array = hasattr(images, "ndim") and hasattr(images, "dtype")

@@ -111,7 +111,10 @@ def native(
     nodes = {"/": xr.Dataset(coords={"image": list(image_names)}, attrs=dict(attributes))}
     for layer, bands in layers.items():
         for maps in bands:
-            node = f"/{layer}/{maps.band}" if maps.band else f"/{layer}"
+            if maps.band:
+                node = f"/{layer}/{maps.band}"
+            else:
+                node = f"/{layer}"
             nodes[node] = _dataset(maps)
     return xr.DataTree.from_dict(nodes)
 
@@ -126,7 +129,10 @@ def _dataset(maps: Maps) -> xr.Dataset:
     }
     for name, value in maps.labels.items():
         # One value for the whole band, or one for each feature.
-        per_feature = np.full(n_features, value) if np.ndim(value) == 0 else np.asarray(value)
+        if np.ndim(value) == 0:
+            per_feature = np.full(n_features, value)
+        else:
+            per_feature = np.asarray(value)
         coords[name] = ("feature", per_feature)
     response = (("image", "feature", "y", "x"), maps.values)
     return xr.Dataset({"response": response}, coords, _geometry(maps))

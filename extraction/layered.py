@@ -160,10 +160,16 @@ class LayeredModel(BaseEstimator, ABC):
         ValueError
             If there is no such layer, or none is named.
         """
-        asked = self.layer if layers is None else layers
+        if layers is None:
+            asked = self.layer
+        else:
+            asked = layers
         if asked is None:
             asked = self.default_layer()
-        asked = (asked,) if isinstance(asked, str) else tuple(asked)
+        if isinstance(asked, str):
+            asked = (asked,)
+        else:
+            asked = tuple(asked)
         if not asked:
             msg = "`layer` must name at least one layer, got ()."
             raise ValueError(msg)

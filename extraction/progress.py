@@ -50,7 +50,10 @@ def progress_bar(
     [1, 2]
     """
     # tqdm takes None for "on a terminal only"; its notebook bar shows itself then, too.
-    disable = None if progress is None else not progress
+    if progress is None:
+        disable = None
+    else:
+        disable = not progress
     if _SILENT.get():
         disable = True
     return tqdm(steps, desc=name, unit=unit, delay=delay, disable=disable, **options)

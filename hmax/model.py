@@ -247,7 +247,10 @@ class HMAX(FeatureExtractor):
 
     def _dictionary(self, anatomy: Anatomy) -> Prototypes:
         """The prototypes that S2 is tuned to; blank ones where they are still to be learned."""
-        n_phases = 1 if anatomy.s1_response == "energy" else len(anatomy.phases)
+        if anatomy.s1_response == "energy":
+            n_phases = 1
+        else:
+            n_phases = len(anatomy.phases)
         n_features = len(anatomy.orientations) * n_phases
         if self.prototypes is not None:
             prototypes = as_prototypes(self.prototypes)
@@ -290,7 +293,10 @@ class HMAX(FeatureExtractor):
                 s1.extend(band.simple)
             if retina.traced:
                 bands.append(band)
-        from_s1, from_c1 = summed(bands) if retina.traced else (None, None)
+        if retina.traced:
+            from_s1, from_c1 = summed(bands)
+        else:
+            from_s1, from_c1 = (None, None)
         yield "s1", s1, from_s1
         yield "c1", c1, from_c1
 

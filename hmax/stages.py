@@ -263,7 +263,10 @@ def features_of(anatomy: Anatomy) -> tuple[list[str], dict[str, list[float]]]:
     if anatomy.s1_response == "energy" or len(phases) == 1:
         phases = [None]
     # Half a turn flips the sign of odd filters only.
-    turn = 180 if anatomy.s1_response in ("absolute", "energy") else 360
+    if anatomy.s1_response in ("absolute", "energy"):
+        turn = 180
+    else:
+        turn = 360
     names, orientation_labels, phase_labels = [], [], []
     for angle in anatomy.orientations:
         for phase in phases:

@@ -29,8 +29,8 @@ def architecture(
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.measures.architecture.architecture`: columns model, layer, band, features,
-        height, width, value (the field's side), image_height, image_width.
+        Of `hmax_cnn.analysis.measures.architecture.architecture`: columns model, layer, band,
+        features, height, width, value (the field's side), image_height, image_width.
     n_layers : int
         At most so many layers of each model, evenly from all; five in one column of a page.
     colours : mapping from model to colour, or None

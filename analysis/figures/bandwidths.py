@@ -47,7 +47,7 @@ def bandwidths(
     Parameters
     ----------
     unit_table : pandas.DataFrame
-        Of `analysis.measures.tuning`: columns model, layer, and the property.
+        Of `hmax_cnn.analysis.measures.tuning`: columns model, layer, and the property.
     value : str
         The property, such as 'bandwidth_half', 'bandwidth_octaves', 'circular_variance',
         'f1_over_f0'.

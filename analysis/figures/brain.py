@@ -28,8 +28,8 @@ def brain(
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.measures.similarity.brain_similarity`, all with the same subjects: columns
-        model, layer, value, low, high, p_corrected, ceiling_low, ceiling_high.
+        Of `hmax_cnn.analysis.measures.similarity.brain_similarity`, all with the same subjects:
+        columns model, layer, value, low, high, p_corrected, ceiling_low, ceiling_high.
     label : str
         What the axis says.
     level : float

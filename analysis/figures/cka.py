@@ -25,8 +25,8 @@ def cka(
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.measures.alignment.cka` or `procrustes`: columns model, model_b, layer_a,
-        layer_b, value.
+        Of `hmax_cnn.analysis.measures.alignment.cka` or `procrustes`: columns model, model_b,
+        layer_a, layer_b, value.
     label : str or None
         What the colour says; the measure where None.
     width : str or float

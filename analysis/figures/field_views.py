@@ -25,7 +25,7 @@ def field_views(results: Mapping[str, xr.Dataset], width: str | float = "double"
     Parameters
     ----------
     results : mapping from str to xarray.Dataset
-        By model: of `analysis.measures.field_views.field_views`.
+        By model: of `hmax_cnn.analysis.measures.field_views.field_views`.
     width : str or float
 
     Returns
@@ -57,7 +57,10 @@ def field_views(results: Mapping[str, xr.Dataset], width: str | float = "double"
             row += -(-found.sizes["layer"] // n_columns)
         for axes in panels.flat:
             axes.axis("off")
-        n_legend = 3 if figure.get_figwidth() > 4 else 1
+        if figure.get_figwidth() > 4:
+            n_legend = 3
+        else:
+            n_legend = 1
         figure.legend(handles=_legend(), loc="outside lower center", ncols=n_legend, frameon=False)
     return figure
 

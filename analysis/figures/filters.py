@@ -21,7 +21,7 @@ def filters(results: Mapping[str, xr.Dataset], width: str | float = "double") ->
     Parameters
     ----------
     results : mapping from str to xarray.Dataset
-        By model: of `analysis.measures.first_filters.first_filters`.
+        By model: of `hmax_cnn.analysis.measures.first_filters.first_filters`.
     width : str or float
 
     Returns

@@ -39,14 +39,14 @@ def growth(
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.measures.field_growth.growth`: columns model, layer, way, depth, pixels, low,
-        high, fraction, and with degrees also degrees.
+        Of `hmax_cnn.analysis.measures.field_growth.growth`: columns model, layer, way, depth,
+        pixels, low, high, fraction, and with degrees also degrees.
     units : {'pixels', 'fraction', 'degrees'}
         'degrees' need a result with `pixels_per_degree`.
     eccentricity : float or None
         With degrees: where cortical areas are read off, in degrees; None draws none. The table
-        `analysis.literature.cortex.field_sizes_at` of this eccentricity has each area's definition,
-        citation and confidence, which differ: sizes are not the same thing everywhere.
+        `hmax_cnn.analysis.literature.cortex.field_sizes_at` of this eccentricity has each area's
+        definition, citation and confidence, which differ: sizes are not the same thing everywhere.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None

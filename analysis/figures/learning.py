@@ -28,8 +28,8 @@ def learning(
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `analysis.measures.learning_curves.learning_curve`: columns model, layer, n_train,
-        n_features, value, low, high.
+        Of `hmax_cnn.analysis.measures.learning_curves.learning_curve`: columns model, layer,
+        n_train, n_features, value, low, high.
     chance : float or None
         Accuracy of guessing; None takes the table's own.
     level : float

@@ -36,7 +36,7 @@ def modulation(
     Parameters
     ----------
     unit_table : pandas.DataFrame
-        Of `analysis.measures.tuning.phase_tuning`: columns model, layer, f1_over_f0.
+        Of `hmax_cnn.analysis.measures.tuning.phase_tuning`: columns model, layer, f1_over_f0.
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None

@@ -16,7 +16,7 @@ def occlusion(image: np.ndarray, drop: xr.DataArray, title: str = "") -> Figure:
     ----------
     image : array of shape (height, width) or (height, width, 3)
     drop : xarray.DataArray
-        dims (y, x), as `analysis.measures.inspection.occlusion_map` returns it.
+        dims (y, x), as `hmax_cnn.analysis.measures.inspection.occlusion_map` returns it.
     """
     height, width = image.shape[:2]
     half_y, half_x = (

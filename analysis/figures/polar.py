@@ -26,8 +26,8 @@ def polar(
     Parameters
     ----------
     curve_table : pandas.DataFrame
-        Of `analysis.measures.tuning.orientation_tuning`: columns model, layer, unit, stimulus,
-        amount, curve.
+        Of `hmax_cnn.analysis.measures.tuning.orientation_tuning`: columns model, layer, unit,
+        stimulus, amount, curve.
     n_units : int
         At most so many units of each layer, evenly from all.
     colours : mapping from model to colour, or None

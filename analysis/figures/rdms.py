@@ -21,7 +21,7 @@ def rdms(
     Parameters
     ----------
     layer_pair_table : pandas.DataFrame
-        Of `analysis.measures.similarity.rdms`: columns model, layer, first, second, rdm.
+        Of `hmax_cnn.analysis.measures.similarity.rdms`: columns model, layer, first, second, rdm.
     ranks : bool
         Whether each matrix is drawn in ranks, from 0 to 1: what Spearman's correlation compares.
     width : str or float

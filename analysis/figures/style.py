@@ -239,7 +239,8 @@ def checked(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """
     if not isinstance(table, pd.DataFrame):
         msg = (
-            "`table` must be a pandas.DataFrame, as `analysis.figures.tables.tables` makes it "
+            "`table` must be a pandas.DataFrame, as "
+            "`hmax_cnn.analysis.figures.tables.tables` makes it "
             f"from results, got {type(table).__name__}."
         )
         raise TypeError(msg)

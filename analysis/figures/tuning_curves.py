@@ -29,8 +29,8 @@ def tuning_curves(
     Parameters
     ----------
     curve_table : pandas.DataFrame
-        Of `analysis.measures.tuning`: columns model, layer, unit, stimulus, amount, unit_of_amount,
-        curve.
+        Of `hmax_cnn.analysis.measures.tuning`: columns model, layer, unit, stimulus, amount,
+        unit_of_amount, curve.
     aligned : bool
         Whether orientations are counted from each unit's best one.
     colours : mapping from model to colour, or None

@@ -22,7 +22,7 @@ def winners(results: Mapping[str, xr.Dataset], width: str | float = "double") ->
     Parameters
     ----------
     results : mapping from str to xarray.Dataset
-        By model: of `analysis.measures.best_matches.best_matches`.
+        By model: of `hmax_cnn.analysis.measures.best_matches.best_matches`.
     width : str or float
 
     Returns

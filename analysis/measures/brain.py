@@ -41,14 +41,14 @@ def similarity_to_brain(
         Its array of dissimilarities: (pair,), (subject, pair), or (subject, session, pair), of
         which the mean over sessions is taken. Pairs in the order of numpy.triu_indices(n, 1).
     dissimilarity, comparison, n_permutations, resampling
-        As in `analysis.measures.similarity`.
+        As in `hmax_cnn.analysis.measures.similarity`.
     progress : bool or None
         A progress bar; None shows it on a terminal and in a notebook only.
 
     Returns
     -------
     xarray.Dataset
-        As `analysis.measures.similarity.brain_similarity` returns it.
+        As `hmax_cnn.analysis.measures.similarity.brain_similarity` returns it.
 
     Raises
     ------

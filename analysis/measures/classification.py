@@ -53,7 +53,7 @@ def classification(
     layers : sequence of str or None
         None is all.
     readout : {'svm', 'logistic', 'nearest'}
-        As in `analysis.readout.classifier`.
+        As in `hmax_cnn.analysis.readout.classifier`.
     n_folds : int
         Where there is no split.
     units : int or None
@@ -75,7 +75,8 @@ def classification(
     Raises
     ------
     ValueError
-        If there are no labels, or too few images of a class; see `analysis.readout.splits`.
+        If there are no labels, or too few images of a class; see
+        `hmax_cnn.analysis.readout.splits`.
     """
     folds = list(splits(images, n_folds, random_state))
     wanted = model.wanted_layers(tuple(layers or model.layer_names))

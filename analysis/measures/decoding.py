@@ -40,8 +40,8 @@ def decoding_generalisation(
     labels : sequence of shape (n_images,) or None
         Classes; None takes the coordinate `label`.
     readout : {'svm', 'logistic', 'nearest'}
-        As in `analysis.readout.classifier`; scaling and all parameters are learned from the
-        training images at the reference only.
+        As in `hmax_cnn.analysis.readout.classifier`; scaling and all parameters are learned from
+        the training images at the reference only.
     n_folds : int
         Images are trained on in all folds but one and tested in that, at every value. Where every
         class has one image (each object is its own class), the readout is trained on all images at

@@ -209,7 +209,7 @@ def preferred_input(
     Parameters
     ----------
     model : FeatureExtractor
-        With gradients: `hmax.HMAX`, `cnn.CNN` and others.
+        With gradients: `hmax_cnn.hmax.HMAX`, `hmax_cnn.cnn.CNN` and others.
     layer : str
     unit : str or int
         Its name, or its index in the layer.

@@ -2,8 +2,8 @@
 can be cited.
 
 Each measure takes responses of dims (image, <transformation>, unit), as
-`analysis.responses.responses` returns them for a transformed set, and returns a dataset as
-`analysis.results.per_unit` does: per unit and per layer, with intervals and a control.
+`hmax_cnn.analysis.responses.responses` returns them for a transformed set, and returns a dataset as
+`hmax_cnn.analysis.results.per_unit` does: per unit and per layer, with intervals and a control.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def learning_curve(
     layers : sequence of str or None
         None is the model's own `layer`.
     readout : {'svm', 'logistic', 'nearest'}
-        As in `analysis.readout.classifier`.
+        As in `hmax_cnn.analysis.readout.classifier`.
     n_repeats : int
         Draws of training images and features.
     refit : bool

@@ -83,11 +83,11 @@ def mapped_fields(
     -------
     xarray.Dataset
         As `effective_fields`, without intervals, on the grid of places: sizes include the probe's
-        own and are in steps of the grid, so that a field may come out larger than it is theoretical;
-        and `blank`, the response to a blank screen. The box from `top` to `right` is what certainly
-        matters: it is smaller than the support by the probe's reach. Of noise the field is the
-        absolute difference of mean responses with and without a square at each place, where it is
-        beyond 3.5 standard errors.
+        own and are in steps of the grid, so that a field may come out larger than it is
+        theoretical; and `blank`, the response to a blank screen. The box from `top` to `right` is
+        what certainly matters: it is smaller than the support by the probe's reach. Of noise the
+        field is the absolute difference of mean responses with and without a square at each place,
+        where it is beyond 3.5 standard errors.
 
     Raises
     ------

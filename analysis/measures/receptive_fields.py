@@ -35,7 +35,7 @@ def theoretical_fields(
     model : FeatureExtractor
     image_shape : (int, int)
     units : mapping from layer to sequence of int
-        As `analysis.responses.choose_units` gives them.
+        As `hmax_cnn.analysis.responses.choose_units` gives them.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def effective_fields(
         Of one size; read one by one.
     units : int or mapping from layer to sequence of int
         So many of each layer in the middle of the image (`central_units`), or these, as
-        `analysis.responses.choose_units` gives them.
+        `hmax_cnn.analysis.responses.choose_units` gives them.
     layers : sequence of str or None
         With a number of units; None is all.
     resampling : Resampling
@@ -110,8 +110,8 @@ def effective_fields(
     -------
     xarray.Dataset
         `field` of dims (unit, y, x), of sum 1, and along `unit` the sizes, centre and shape that
-        `analysis.measures.field_size.field_sizes` gives, in pixels, with `root_area_low` and
-        `root_area_high`; all undefined for a unit that no pixel moves.
+        `hmax_cnn.analysis.measures.field_size.field_sizes` gives, in pixels, with `root_area_low`
+        and `root_area_high`; all undefined for a unit that no pixel moves.
 
     Raises
     ------

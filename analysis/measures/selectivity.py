@@ -70,7 +70,7 @@ def lifetime_sparseness(
     Returns
     -------
     xarray.Dataset
-        As `analysis.results.per_unit`; undefined for silent units.
+        As `hmax_cnn.analysis.results.per_unit`; undefined for silent units.
 
     References
     ----------

@@ -1,10 +1,10 @@
 """Tuning of single units to gratings: orientation, spatial frequency, phase, size, contrast and
 position.
 
-Every measure takes responses of dims (image, unit) to `data.stimuli`, as
-`analysis.responses.responses` labels them, and returns a dataset along `unit` with the median of
-each layer (`layer_<name>`, `_low`, `_high`; intervals over units). Where other parameters vary too,
-each unit's curve runs through its strongest response.
+Every measure takes responses of dims (image, unit) to `hmax_cnn.data.stimuli`, as
+`hmax_cnn.analysis.responses.responses` labels them, and returns a dataset along `unit` with the
+median of each layer (`layer_<name>`, `_low`, `_high`; intervals over units). Where other parameters
+vary too, each unit's curve runs through its strongest response.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def grating_responses(
     model : FeatureExtractor
     screen : Screen or (int, int)
     layers, units
-        As in `analysis.responses.choose_units`.
+        As in `hmax_cnn.analysis.responses.choose_units`.
     n_orientations : int
         Evenly over 180 degrees.
     frequencies : sequence of float or None

@@ -35,7 +35,7 @@ def view_tuned_units(
     xarray.DataArray
         exp(-d^2 / (2 sigma^2)), dims as before, `unit` now being named after layer and target, with
         the coordinates `layer`, `target` (the number of the image) and `sigma`: what
-        `analysis.measures.invariance.tolerance_range` takes, with `targets=found.target`.
+        `hmax_cnn.analysis.measures.invariance.tolerance_range` takes, with `targets=found.target`.
 
     Raises
     ------

@@ -114,7 +114,10 @@ def measure_problems(
     """
     function, contract = load_measure(path)
     yield from unknown_parameters(function, parameters)
-    n_first = 2 if contract.takes == "pair" else 1
+    if contract.takes == "pair":
+        n_first = 2
+    else:
+        n_first = 1
     first = list(inspect.signature(function).parameters)[:n_first]
     for name in parameters:
         if name in (*first, "images"):

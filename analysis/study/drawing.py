@@ -58,7 +58,7 @@ def draw(
     measure : str or None
         Of a folder: the measure to draw, where `name` is no figure of the study.
     width : str or None
-        As in `analysis.figures.style.width_in_mm`.
+        As in `hmax_cnn.analysis.figures.style.width_in_mm`.
     formats : sequence of {'pdf', 'svg', 'png'}
     output : Path or None
         Name of the files, without ending; the figure's name, in the working folder, where None.
@@ -142,7 +142,10 @@ def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, p
     else:
         msg = f"RESULTS must be a folder, a .csv or a .nc, got {path}."
         raise ValueError(msg)
-    given = {} if width is None else {"width": width}
+    if width is None:
+        given = {}
+    else:
+        given = {"width": width}
     return called(function, first, given, {}), found
 
 

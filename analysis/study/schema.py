@@ -112,7 +112,8 @@ class Transformation(_Table):
     Attributes
     ----------
     transformation : str or None
-        The path of a function that returns a `data.transformed.Transformation`; not with `views`.
+        The path of a function that returns a `hmax_cnn.data.transformed.Transformation`; not with
+        `views`.
     views : Views or None
     values : list of float
         With the identity among them; not with `views`.
@@ -150,7 +151,7 @@ class Measure(_Table):
     Attributes
     ----------
     measure : str
-        The path of a function; see `analysis.study.contract`.
+        The path of a function; see `hmax_cnn.analysis.study.contract`.
     models, images, transformations : list of str or None
         Names; all models, all images, no transformation where None.
     layers : dict from model to list of str

@@ -1,4 +1,4 @@
-"""Layers: what the nodes of a network do, each built from `extraction.operations`."""
+"""Layers: what the nodes of a network do, each built from `hmax_cnn.extraction.operations`."""
 
 from .filters import Conv, Dense, RadialBasis, Scale
 from .joins import Add, Concatenate, Flatten

@@ -152,7 +152,7 @@ class Stimuli:
 
     Examples
     --------
-    >>> from data.stimuli import gratings
+    >>> from hmax_cnn.data.stimuli import gratings
     >>> found = gratings((32, 32), orientations=(0, 45), frequencies=(0.1, 0.2))
     >>> len(found), found[3].shape, found.load().orientation.values.tolist()
     (4, (32, 32), [0.0, 0.0, 45.0, 45.0])

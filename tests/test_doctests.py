@@ -1,0 +1,36 @@
+"""Examples in docstrings, each run once."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import hmax_cnn.analysis
+import hmax_cnn.cnn
+import hmax_cnn.data
+import hmax_cnn.extraction
+import hmax_cnn.hmax
+
+PACKAGES = (
+    hmax_cnn.extraction, hmax_cnn.hmax, hmax_cnn.cnn, hmax_cnn.data, hmax_cnn.analysis,
+)  # fmt: skip
+MODULES = [
+    found.name
+    for package in PACKAGES
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+]
+
+
+def examples_in(name):
+    module = importlib.import_module(name)
+    found = doctest.DocTestFinder(exclude_empty=True).find(module, name)
+    return [test for test in found if test.examples]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if examples_in(name)])
+def test_examples(name):
+    runner = doctest.DocTestRunner()
+    for test in examples_in(name):
+        runner.run(test)
+    assert runner.failures == 0
