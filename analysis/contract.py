@@ -14,9 +14,16 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 TAKES = ("responses", "pair", "model")
 NEEDS = ("labels", "transformation", "no transformation")
 FOR_MEASURES = (
-    "images", "image_shape", "layers", "units", "refit", "resampling", "random_state",
-    "pixels_per_degree", "progress",
-)  # fmt: skip
+    "images",
+    "image_shape",
+    "layers",
+    "units",
+    "refit",
+    "resampling",
+    "random_state",
+    "pixels_per_degree",
+    "progress",
+)
 SEEDS = ("mean", "first", "sum")
 FOR_FIGURES = ("colours", "width", "level")
 

@@ -1,5 +1,7 @@
-"""Controls: what a reviewer asks to be beside every model; and layers of several models that can
-fairly be compared."""
+"""Controls: what a reviewer asks to be beside every model.
+
+And layers of several models that can fairly be compared.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +74,9 @@ def matched_layers(
     reference: str | None = None,
     layers: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
-    """For every layer of one model the layer of each other model that is most like it, in field
-    size or in depth.
+    """Match every layer of one model to the most similar layer of each other model.
+
+    In field size or in depth.
 
     Parameters
     ----------

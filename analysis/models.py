@@ -17,8 +17,9 @@ PACKAGES = ("hmax_cnn.extraction", "hmax_cnn.hmax", "hmax_cnn.cnn")
 
 
 def load_model(name: str, settings: dict[str, Any] | None = None) -> FeatureExtractor:
-    """A model from its path, such as 'hmax:HMAX' or 'my_lab.models:Mine' (also from the current
-    folder), with these parameters.
+    """A model from its path, with these parameters.
+
+    Such as 'hmax:HMAX' or 'my_lab.models:Mine', which may lie in the current folder.
 
     Raises
     ------

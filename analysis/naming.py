@@ -14,8 +14,10 @@ from typing import Any
 
 
 def importable(*folders: Path) -> None:
-    """Let modules in these folders, and in the working folder, be imported; what is installed comes
-    first."""
+    """Let modules in these folders, and in the working folder, be imported.
+
+    What is installed comes first.
+    """
     for folder in (*folders, Path.cwd()):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))

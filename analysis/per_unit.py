@@ -68,8 +68,10 @@ def _check_responses(responses: Any) -> None:
 
 
 def largest_of(responses: xr.DataArray) -> np.ndarray:
-    """For every unit the largest response of its layer, by size: what rounding is measured
-    against."""
+    """For every unit the largest response of its layer, by size.
+
+    What rounding is measured against.
+    """
     grid = grid_of(responses)
     own = np.concatenate([np.abs(grid[:, :, part]).max(axis=(0, 1)) for part in blocks_of(grid)])
     owner, _ = pd.factorize(layers_of(responses))
@@ -77,8 +79,9 @@ def largest_of(responses: xr.DataArray) -> np.ndarray:
 
 
 def cleaned(block: np.ndarray, largest: np.ndarray) -> np.ndarray:
-    """Responses (..., unit) in float64, without the rounding of units that do not vary by more than
-    it: those are constant, or silent.
+    """Responses (..., unit) in float64, without rounding.
+
+    Units that do not vary by more than it are constant, or silent.
 
     A blank part of an image leaves such units a response of 1e-17, which would count like any
     other.
@@ -92,8 +95,10 @@ def cleaned(block: np.ndarray, largest: np.ndarray) -> np.ndarray:
 
 
 def blocks_of(grid: np.ndarray) -> list[slice]:
-    """Units of responses (image, value, unit), some at a time, so that work on them takes little
-    memory."""
+    """Units of responses (image, value, unit), some at a time.
+
+    So that work on them takes little memory.
+    """
     step = max(1, _BLOCK // (grid.shape[0] * grid.shape[1]))
     return [slice(first, first + step) for first in range(0, grid.shape[2], step)]
 
@@ -226,8 +231,10 @@ def _errors(
     name: str,
     progress: bool | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors over images: of every unit, and of the mean of those of each layer that
-    count."""
+    """Standard errors over images.
+
+    Of every unit, and of the mean of those of each layer that count.
+    """
     if resampling.over != "units":
         n_draws = resampling.n_resamples
     else:
@@ -255,8 +262,10 @@ def _errors(
 
 
 def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> list[np.ndarray]:
-    """Several tables of image numbers (image, value): as they are at the reference, every image
-    another at each other value."""
+    """Several tables of image numbers (image, value).
+
+    As they are at the reference, every image another at each other value.
+    """
     rng, n_images = np.random.default_rng(random_state), len(grid)
     _, reference = transformation_of(responses)
     orders = []
@@ -271,8 +280,10 @@ def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> 
 
 
 def _best(values: np.ndarray, owner: np.ndarray, best: float) -> np.ndarray:
-    """Which units the number of their layer is the mean of: the defined ones, or the best share of
-    them."""
+    """Which units the number of their layer is the mean of.
+
+    The defined ones, or the best share of them.
+    """
     counted = np.isfinite(values)
     if best < 1:
         for layer in np.unique(owner):

@@ -1,5 +1,7 @@
-"""Readout: how well a linear support vector machine tells classes apart from features of a layer,
-without a leak."""
+"""Readout: how well classes are told apart from features of a layer.
+
+Nothing is learned from a test image.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +58,10 @@ class Readout:
         return float((self.table["label"] == self.table["predicted"]).mean())
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Wilson's confidence interval of the accuracy, taking test images as independent (folds
-        share training images, so a little narrow)."""
+        """Wilson's confidence interval of the accuracy.
+
+        Test images count as independent; folds share training images, so it is a little narrow.
+        """
         n_right = int((self.table["label"] == self.table["predicted"]).sum())
         low, high = binomtest(n_right, len(self.table)).proportion_ci(level, method="wilson")
         return float(low), float(high)
@@ -86,8 +90,9 @@ class Readout:
 
 
 class Varying(TransformerMixin, BaseEstimator):
-    """Drops features that vary by no more than rounding, a millionth of the largest training
-    feature: scaling would make noise of them.
+    """Drops features that do not vary beyond rounding.
+
+    That is a millionth of the largest training feature: scaling would make noise of them.
 
     A blank part of an image leaves HMAX's C1 responses of 1e-17; scaled to unit variance, and met
     by an object in a test image, they drown all others.
@@ -111,8 +116,9 @@ class Varying(TransformerMixin, BaseEstimator):
 
 
 def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> GridSearchCV:
-    """A linear SVM on standardised features, its C chosen by cross-validation inside the training
-    set.
+    """A linear SVM on standardised features, with cross-validated C.
+
+    C is chosen inside the training set.
 
     Classes are told apart pair by pair, by libsvm, which converges fast for any C: 0.03 s for 400
     images at C = 1, where liblinear took 36 s. Where there are more features than samples they are
@@ -235,8 +241,9 @@ def classify(
     seed: int = 0,
     progress: bool | None = None,
 ) -> Iterator[Readout]:
-    """Features, then a linear SVM, fold by fold; all that is learned, prototypes and C included, is
-    learned on training images only.
+    """Features, then a linear SVM, fold by fold.
+
+    All that is learned, prototypes and C included, is learned on training images only.
 
     Yields
     ------

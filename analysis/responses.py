@@ -1,5 +1,7 @@
-"""Responses: what chosen units of any model answer to a set of stimuli, labelled; what every
-measure takes."""
+"""Responses: what chosen units of any model answer to a set of stimuli, labelled.
+
+What every measure takes.
+"""
 
 from __future__ import annotations
 
@@ -101,8 +103,10 @@ def choose_units(
 
 
 def _central(maps: Maps, image_shape: Sequence[int]) -> np.ndarray:
-    """Numbers within a band of the units, one per feature, whose field lies closest to the middle
-    of the image."""
+    """Numbers, within a band, of the units closest to the middle of the image.
+
+    One per feature.
+    """
     n_features, height, width = maps.shape
     row, column = (
         int(np.abs(span.centres(n) - (side - 1) / 2).argmin())
@@ -121,8 +125,9 @@ def responses(
     random_state: int = 0,
     memory: int = _IN_MEMORY,
 ) -> xr.DataArray:
-    """Responses of chosen units, image by image; images are read and answered in batches and not
-    kept.
+    """Responses of chosen units, image by image.
+
+    Images are read and answered in batches and not kept.
 
     Parameters
     ----------

@@ -117,12 +117,14 @@ def described(
 
 
 def unit_table(result: xr.Dataset) -> pd.DataFrame:
-    """What a result says of each unit: one row per unit, with its coordinates; `to_dataframe` would
-    cross units with layers.
+    """What a result says of each unit.
+
+    One row per unit, with its coordinates; `to_dataframe` would cross units with layers.
 
     Examples
     --------
-    >>> result = xr.Dataset({"value": ("unit", [1.0, 2.0]), "layer_value": ("layer", [1.5])}, {"unit": ["a", "b"], "layer": ["c1"]})
+    >>> data = {"value": ("unit", [1.0, 2.0]), "layer_value": ("layer", [1.5])}
+    >>> result = xr.Dataset(data, {"unit": ["a", "b"], "layer": ["c1"]})
     >>> unit_table(result)["value"].tolist(), layer_table(result)["layer_value"].tolist()
     ([1.0, 2.0], [1.5])
     """
@@ -146,8 +148,10 @@ def _table(result: xr.Dataset, dim: str) -> pd.DataFrame:
 
 
 def unit_coords(responses: xr.DataArray) -> dict[str, Any]:
-    """Coordinates of a result: the names of the layers, and what is known of each unit, its layer
-    as `unit_layer`."""
+    """Coordinates of a result.
+
+    The names of the layers, and what is known of each unit, its layer as `unit_layer`.
+    """
     layers = layers_of(responses)
     units = {
         str(name): coord

@@ -1,5 +1,7 @@
-"""Statistics: intervals by bootstrap over stimuli and units, permutation tests, paired comparison
-of models, many comparisons."""
+"""Statistics: intervals, permutation tests, comparison of models, many comparisons.
+
+Intervals are by bootstrap over stimuli and units.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,9 @@ CORRECTIONS = ("holm", "bonferroni", "fdr")
 def resampled(
     statistic: Callable[[np.ndarray], Any], n: int, n_resamples: int, random_state: int = 0
 ) -> np.ndarray:
-    """A statistic of bootstrap samples: any number of values, some of them undefined
-    (scipy.stats.bootstrap refuses those).
+    """A statistic of bootstrap samples.
+
+    Any number of values, some of them undefined (scipy.stats.bootstrap refuses those).
 
     Parameters
     ----------
@@ -49,8 +52,10 @@ def resampled(
 
 
 def interval(distribution: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval along the first axis; undefined (NaN) where more than half of the
-    resamples are, or there are none."""
+    """Percentile interval along the first axis.
+
+    Undefined (NaN) where more than half of the resamples are, or there are none.
+    """
     if not 0 < level < 1:
         msg = f"`level` must lie between 0 and 1, got {level}."
         raise ValueError(msg)
@@ -72,8 +77,9 @@ def half_samples(
     level: float = 0.95,
     random_state: int = 0,
 ) -> tuple[float, float]:
-    """Normal interval of a statistic that duplicates would distort, from halves of the items drawn
-    without replacement.
+    """Normal interval of a statistic that duplicates would distort.
+
+    From halves of the items, drawn without replacement.
 
     Parameters
     ----------
@@ -110,8 +116,10 @@ def half_samples(
 
 
 def normal_interval(value: Any, error: Any, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """A value plus and minus so many standard errors as the level says; undefined where either
-    is."""
+    """A value plus and minus so many standard errors as the level says.
+
+    Undefined where either is.
+    """
     reach = stats.norm.ppf((1 + level) / 2) * np.asarray(error)
     return np.where(np.isfinite(value), value - reach, np.nan), np.where(
         np.isfinite(value), value + reach, np.nan
@@ -119,8 +127,10 @@ def normal_interval(value: Any, error: Any, level: float = 0.95) -> tuple[np.nda
 
 
 def deviation_defined(draws: np.ndarray) -> np.ndarray:
-    """Standard deviation along the first axis of what is defined; undefined where more than half is
-    not."""
+    """Standard deviation along the first axis of what is defined.
+
+    Undefined where more than half is not.
+    """
     values = np.asarray(draws, dtype=float)
     defined = np.isfinite(values)
     count = defined.sum(axis=0)
@@ -250,8 +260,9 @@ def compare(
     level: float = 0.95,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Every pair of models, or one with each other, on the same items: difference, its interval, p
-    by permutation, and p corrected.
+    """Every pair of models, or one with each other, on the same items.
+
+    Difference, its interval, p by permutation, and p corrected.
 
     Parameters
     ----------

@@ -51,10 +51,8 @@ def main() -> None:
     for name in tables.files:
         if tables[name].ndim == 1 and name not in ("hIT_mean_fig1",):
             print(
-                (
-                    f"  {name:22s} {compare_rdms(tables[name], mean):6.3f} "
-                    f"{compare_rdms(tables[name], macaque):6.3f}"
-                )
+                f"  {name:22s} {compare_rdms(tables[name], mean):6.3f} "
+                f"{compare_rdms(tables[name], macaque):6.3f}"
             )
     print("Noise ceiling of human IT: {:.3f} to {:.3f}\n".format(*noise_ceiling(human)))
 

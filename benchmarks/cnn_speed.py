@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 SMALL = {"stages": (1, 1, 2), "filters": (64, 128, 256), "n_dense": 256, "grid": 4}
-CASES = {  # architecture, its options, PyTorch's maker and its arguments, images, side, whether it trains, repeats
+# Architecture, its options, PyTorch's maker and arguments, images, side, training or not, repeats.
+CASES = {
     "LeNet-5, 28 x 28, batch 128, training step": ("lenet5", {}, "lenet", (), 128, 28, True, 30),
     "VGG-like, 32 x 32, batch 64, training step": (
         "vgg",
@@ -183,7 +184,8 @@ def main() -> None:
         one_side(chosen.side, chosen.case)
         return
     print(
-        f"{'':46}{'PyTorch ms':>12}{'ours ms':>10}{'ratio (min - max)':>22}{'peak MB':>14}{'difference':>12}"
+        f"{'':46}{'PyTorch ms':>12}{'ours ms':>10}{'ratio (min - max)':>22}"
+        f"{'peak MB':>14}{'difference':>12}"
     )
     for case in CASES:
         if chosen.only.lower() not in case.lower().replace("-", ""):
@@ -211,10 +213,8 @@ def main() -> None:
         )
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "torch"))
     print(
-        (
-            f"{len(os.sched_getaffinity(0))} cores, {chosen.rounds} rounds, medians; Python "
-            f"{platform.python_version()}, {versions}"
-        )
+        f"{len(os.sched_getaffinity(0))} cores, {chosen.rounds} rounds, medians; Python "
+        f"{platform.python_version()}, {versions}"
     )
 
 

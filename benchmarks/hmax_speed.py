@@ -151,10 +151,8 @@ def main() -> None:
     )
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch"))
     print(
-        (
-            f"largest difference of a distance: {agreement:.1e}; Python "
-            f"{platform.python_version()}, {versions}"
-        )
+        f"largest difference of a distance: {agreement:.1e}; Python "
+        f"{platform.python_version()}, {versions}"
     )
 
 

@@ -172,17 +172,13 @@ def main() -> None:
     ]
     n_images = N_OBJECTS * len(VALUES)
     print(
-        (
-            f"{n_images} images of {SIDE} x {SIDE}, {N_UNITS} units of each of "
-            f"{', '.join(LAYERS)}, 200 resamples, median of {ROUNDS} rounds"
-        )
+        f"{n_images} images of {SIDE} x {SIDE}, {N_UNITS} units of each of "
+        f"{', '.join(LAYERS)}, 200 resamples, median of {ROUNDS} rounds"
     )
     print(pd.DataFrame(rows).to_string(index=False))
     print(
-        (
-            "\nMemory, 4,000 C1 units, responses in a file above 16 MiB: images, MiB of "
-            "responses, peak MiB held"
-        )
+        "\nMemory, 4,000 C1 units, responses in a file above 16 MiB: images, MiB of "
+        "responses, peak MiB held"
     )
     for n_objects in (40, 160, 640):
         out = subprocess.run(

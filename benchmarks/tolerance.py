@@ -161,10 +161,8 @@ def main() -> None:
     )
     table.to_csv(output / "ranges.csv", index=False)
     print(
-        (
-            "\nTolerance range of view-tuned units, mean over "
-            f"objects\n{table.to_string(index=False)}\n\nWritten to {output}/"
-        )
+        "\nTolerance range of view-tuned units, mean over "
+        f"objects\n{table.to_string(index=False)}\n\nWritten to {output}/"
     )
 
 

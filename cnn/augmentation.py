@@ -58,7 +58,7 @@ class Augmentation:
                 raise ValueError(msg)
         if not isinstance(self.mirror, bool):
             msg = f"`augmentation` needs True or False for 'mirror', got {self.mirror!r}."
-            raise ValueError(msg)  # noqa: TRY004 - one kind of error for all limits
+            raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that it may be
         if self.shear >= 90 or self.colour > 1:
             msg = (
                 "`augmentation` needs a shear below 90 degrees and a colour of at most 1, got "

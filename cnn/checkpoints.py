@@ -19,8 +19,10 @@ _BEST = "best "  # before the names of the best weights in a checkpoint
 
 
 def write_checkpoint(path: str | os.PathLike[str], state: State, about: Mapping[str, Any]) -> None:
-    """All of a state into a safetensors file, whole or not at all; `about` tells what training it
-    belongs to."""
+    """All of a state into a safetensors file, whole or not at all.
+
+    `about` tells what training it belongs to.
+    """
     arrays = (
         state.weights | state.memory | {_BEST + name: array for name, array in state.best.items()}
     )

@@ -1,5 +1,4 @@
-"""Graph: a network as named layers that read each other's maps; forward, backward, weights,
-fields."""
+"""Graph: a network as named layers that read each other's maps, forward and backward."""
 
 from __future__ import annotations
 
@@ -65,8 +64,10 @@ class Graph:
     --------
     >>> from hmax_cnn.cnn.layers import Activation, Conv, Dense
     >>> graph = Graph(n_channels=1, image_shape=(8, 8))
-    >>> graph.add("conv", Conv(4, 3)), graph.add("relu", Activation()), graph.add("scores", Dense(2))
-    ('conv', 'relu', 'scores')
+    >>> graph.add("conv", Conv(4, 3)), graph.add("relu", Activation())
+    ('conv', 'relu')
+    >>> graph.add("scores", Dense(2))
+    'scores'
     >>> sum(int(np.prod(weight.shape)) for weight in graph.weights().values())
     330
     """
@@ -106,7 +107,7 @@ class Graph:
         self.last = name
         return name
 
-    # What it holds ---------------------------------------------------------------------------------------------------
+    # What it holds -------------------------------------------------------------------------------
 
     def weights(self, image_shape: Sequence[int] | None = None) -> dict[str, Weight]:
         """What its weights look like, by name, for images of a shape (its own if None)."""
@@ -142,7 +143,7 @@ class Graph:
             found.append(name)
         return found
 
-    # Upward, and back -----------------------------------------------------------------------------
+    # Upward, and back ----------------------------------------------------------------------------
 
     def walk(
         self, image: Maps, weights: Weights | None, wanted: Collection[str]

@@ -34,16 +34,20 @@ class GraphModel(FeatureExtractor):
 
     random_state: int
 
-    # What a subclass says --------------------------------------------------------------------------------------------
+    # What a subclass says ------------------------------------------------------------------------
 
     @abstractmethod
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
-        """The network for so many classes and images of this shape; None leaves the choice to the
-        network."""
+        """The network for so many classes and images of this shape.
+
+        None leaves the choice to the network.
+        """
 
     def _start(self, graph: Graph, image_shape: tuple[int, int], images: Images) -> Learned:
-        """What training starts from, pixel values standardised to mean 0 and deviation 1 of the
-        training images, per channel."""
+        """What training starts from.
+
+        Pixel values are standardised to mean 0 and deviation 1 of the training images, per channel.
+        """
         return Learned(
             graph.draw(self.random_state, image_shape), *moments(images, graph.n_channels)
         )
@@ -64,7 +68,7 @@ class GraphModel(FeatureExtractor):
         """What a file of weights must say of the network."""
         return {}
 
-    # The extractor's questions ---------------------------------------------------------------------------------------
+    # The extractor's questions -------------------------------------------------------------------
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -80,15 +84,19 @@ class GraphModel(FeatureExtractor):
         return next(iter(graph.outputs))
 
     def must_learn(self, layers: Collection[str]) -> bool:
+        """Whether these layers need a `fit`; see `FeatureExtractor.must_learn`."""
         return not self.is_given()
 
     def has_learned(self) -> bool:
+        """Whether `fit` has derived what those layers need."""
         return hasattr(self, "learned_")
 
     def intended_shape(self) -> tuple[int, int]:
+        """Height and width that the model was made for, in pixels."""
         return self._plan(None).image_shape
 
     def working_bytes(self, height: int, width: int) -> int:
+        """About what one image takes while it is computed, in bytes."""
         return _largest_layers(self._plan((height, width)), (height, width))
 
     def _plan(self, image_shape: tuple[int, int] | None) -> Graph:
@@ -157,8 +165,9 @@ class GraphModel(FeatureExtractor):
         return replace(retina, values=standardised(values, learned)), learned.on(namespace(values))
 
     def first_filters(self) -> dict[str, np.ndarray]:
-        """Weights of the lowest layer that has any, by its name: of a dense layer as large as the
-        image.
+        """Weights of the lowest layer that has any, by its name.
+
+        Of a dense layer as large as the image.
 
         Raises
         ------
@@ -216,8 +225,10 @@ def looks(graph: Graph, image_shape: tuple[int, int]) -> dict[str, Weight]:
 
 @lru_cache(maxsize=16)
 def _largest_layers(graph: Graph, image_shape: tuple[int, int]) -> int:
-    """Bytes of the largest layer of one image, four times: what goes in, what comes out, and
-    windows between."""
+    """Bytes of the largest layer of one image, four times.
+
+    What goes in, what comes out, and windows between.
+    """
     image = Maps(np.empty((0, graph.n_channels, *image_shape), np.float32))
     return 16 * max(int(np.prod(maps.shape)) for _, maps, _ in graph.walk(image, None, graph.nodes))
 

@@ -48,7 +48,8 @@ class LinearClassifier(Network):
     Examples
     --------
     >>> images = np.repeat([[[0.0, 1.0]], [[1.0, 0.0]]], 8, axis=0)
-    >>> LinearClassifier(epochs=5).fit(images, np.repeat(["right", "left"], 8)).predict([[[0.0, 2.0]]])
+    >>> model = LinearClassifier(epochs=5).fit(images, np.repeat(["right", "left"], 8))
+    >>> model.predict([[[0.0, 2.0]]])
     array(['right'], dtype='<U5')
     """
 
@@ -173,7 +174,8 @@ class MultilayerPerceptron(Network):
     Examples
     --------
     >>> corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    >>> MultilayerPerceptron(16, epochs=200, learning_rate=0.1).fit(corners, [0, 1, 1, 0]).predict(corners)
+    >>> model = MultilayerPerceptron(16, epochs=200, learning_rate=0.1)
+    >>> model.fit(corners, [0, 1, 1, 0]).predict(corners)
     array([0, 1, 1, 0])
     """
 

@@ -52,8 +52,9 @@ def logistic_loss(scores: Array, classes: Array) -> tuple[float, Array]:
 
 
 def squared_loss(scores: Array, classes: Array) -> tuple[float, Array]:
-    """Half the squared distance of the scores to 1 for the right class and -1 for others, mean over
-    images.
+    """Half the squared distance of the scores to 1 for the right class and -1 for others.
+
+    The mean over images.
 
     Parameters and Returns are those of `softmax_loss`.
     """

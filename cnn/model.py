@@ -1,5 +1,7 @@
-"""CNN: a convolutional network, learned here, read from a file of published weights, or left
-untrained."""
+"""CNN: a convolutional network.
+
+Learned here, read from a file of published weights, or left untrained.
+"""
 
 from __future__ import annotations
 
@@ -164,14 +166,15 @@ class CNN(Network):
         self.n_threads = n_threads
         self.progress = progress
 
-    # The network -----------------------------------------------------------------------------------------------------
+    # The network ---------------------------------------------------------------------------------
 
     @property
     def n_channels(self) -> int:
         """1 where the network sees luminance, 3 where it sees red, green and blue."""
         return self._plan(None).n_channels
 
-    def _from_file(self) -> bool:
+    def reads_file(self) -> bool:
+        """Whether `weights` is a file."""
         return self.weights is not None and self.weights != UNTRAINED
 
     def _n_epochs(self) -> int:
@@ -182,7 +185,7 @@ class CNN(Network):
         return 0
 
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
-        if self._from_file():
+        if self.reads_file():
             about = _about(*stamp(self.weights))
         else:
             about = {}
@@ -233,7 +236,7 @@ class CNN(Network):
         return graph
 
     def _blank(self, image_shape: tuple[int, int] | None) -> Graph:
-        if not self._from_file():
+        if not self.reads_file():
             return self._build(None, image_shape)
         about = _about(*stamp(self.weights))
         return self._build(
@@ -241,11 +244,12 @@ class CNN(Network):
         )
 
     def is_given(self) -> bool:
+        """Whether the network is of use without a `fit`."""
         return self._n_epochs() == 0
 
     def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
         graph = _planned(_Key(self, image_shape))
-        if self._from_file():
+        if self.reads_file():
             shapes = None
         else:
             shapes = tuple(
@@ -256,8 +260,8 @@ class CNN(Network):
     def _unlearned(self, image_shape: tuple[int, int] | None) -> Learned:
         """What the network holds before any training here."""
         graph = self._blank(image_shape)
-        about, classes = _about(*stamp(self.weights)) if self._from_file() else {}, None
-        if self._from_file():
+        about, classes = _about(*stamp(self.weights)) if self.reads_file() else {}, None
+        if self.reads_file():
             arrays, classes = (
                 read_weights(self.weights, graph, graph.weights()),
                 about.get("classes"),
@@ -274,7 +278,7 @@ class CNN(Network):
 
     def _start(self, graph: Graph, image_shape: tuple[int, int], images: Images) -> Learned:
         measured = super()._start(graph, image_shape, images)
-        if not self._from_file():
+        if not self.reads_file():
             if self.standardise is None:
                 return measured
             return replace(measured, **self._standard(graph))
@@ -304,17 +308,18 @@ class CNN(Network):
         return {"mean": mean, "deviation": deviation}
 
     def expected_range(self) -> tuple[float, float] | None:
+        """Lowest and highest pixel value that the model expects."""
         if (
             self.standardise is not None
             or self._n_epochs()
-            or (self._from_file() and _about(*stamp(self.weights)))
+            or (self.reads_file() and _about(*stamp(self.weights)))
         ):
             if self.standardise == "imagenet":
                 return (0, 255)
             return None
         return (0, 255)
 
-    # Training --------------------------------------------------------------------------------------------------------
+    # Training ------------------------------------------------------------------------------------
 
     def _frozen(self, graph: Graph) -> Collection[str]:
         if self.freeze_up_to is None:
@@ -344,7 +349,7 @@ class CNN(Network):
 
     def documentation(self) -> str:
         """What is written of the class and of the architecture."""
-        if self._from_file():
+        if self.reads_file():
             about = _about(*stamp(self.weights))
         else:
             about = {}
@@ -356,8 +361,9 @@ class CNN(Network):
         return f"{super().documentation()}\n{inspect.getdoc(function) or ''}"
 
     def write(self, path: str | PathLike[str]) -> None:
-        """Write what was learned into a safetensors file, which `weights` reads again, architecture
-        and classes included.
+        """Write what was learned into a safetensors file.
+
+        `weights` reads it again, architecture and classes included.
 
         Raises
         ------
@@ -375,7 +381,7 @@ class CNN(Network):
 
     def _described(self, graph: Graph) -> dict[str, Any]:
         """What a file must say for the network to be built again."""
-        if self._from_file():
+        if self.reads_file():
             about = _about(*stamp(self.weights))
         else:
             about = {}
@@ -437,8 +443,8 @@ class _Key:
             )
         }
         self.model, self.shape = CNN(**parameters, epochs=0), image_shape
-        shape = shapes or (None if model._from_file() else image_shape)
-        if model._from_file():
+        shape = shapes or (None if model.reads_file() else image_shape)
+        if model.reads_file():
             written = stamp(model.weights)
         else:
             written = None
@@ -453,9 +459,9 @@ class _Key:
 
 @lru_cache(maxsize=16)
 def _planned(key: _Key) -> Graph:
-    return key.model._blank(key.shape)
+    return key.model._blank(key.shape)  # noqa: SLF001 - of its own class, or of a library that has no other way
 
 
 @lru_cache(maxsize=2)
 def _ready(key: _Key) -> Learned:
-    return key.model._unlearned(key.shape)
+    return key.model._unlearned(key.shape)  # noqa: SLF001 - of its own class, or of a library that has no other way

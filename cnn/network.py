@@ -69,9 +69,10 @@ class Network(ClassifierMixin, GraphModel):
     def _train(self, lesson: Lesson, state: State, keep: Callable[[State], None] | None) -> State:
         return train(lesson, state, keep, self.progress)
 
-    # Learning --------------------------------------------------------------------------------------------------------
+    # Learning ------------------------------------------------------------------------------------
 
     def learn(self, images: Images, labels: Any) -> None:
+        """Learn from images and labels; see `FeatureExtractor.learn`."""
         shape = tuple(int(n) for n in images[0].shape[:2])
         for name in ("learned_", "graph_", "history_", "classes_", "described_", "_state"):
             self.__dict__.pop(name, None)
@@ -289,7 +290,7 @@ class Network(ClassifierMixin, GraphModel):
         )
         self.history_ = pd.DataFrame(state.history)
 
-    # Answers ---------------------------------------------------------------------------------------------------------
+    # Answers -------------------------------------------------------------------------------------
 
     def scores(self, images: Any) -> np.ndarray:
         """The last layer's responses, of shape (n_images, n_classes): before any softmax.
@@ -329,8 +330,10 @@ class Network(ClassifierMixin, GraphModel):
         return classes[best]
 
     def decision_function(self, images: Any) -> np.ndarray:
-        """The scores, of shape (n_images, n_classes), or (n_images,) where there are two classes:
-        the second's minus the first's."""
+        """The scores, of shape (n_images, n_classes), or (n_images,) where there are two classes.
+
+        The second's minus the first's.
+        """
         scores = self.scores(images)
         if scores.shape[1] == 2:
             return scores[:, 1] - scores[:, 0]
@@ -338,8 +341,10 @@ class Network(ClassifierMixin, GraphModel):
 
     @available_if(lambda self: self.loss in ("softmax", "logistic"))
     def predict_proba(self, images: Any) -> np.ndarray:
-        """Probabilities of shape (n_images, n_classes); with loss='logistic' those of 'this class
-        or not', scaled to sum to 1."""
+        """Probabilities of shape (n_images, n_classes).
+
+        With loss='logistic' those of 'this class or not', scaled to sum to 1.
+        """
         scores = self.scores(images).astype(np.float64)
         if self.loss == "softmax":
             return softmax(scores)

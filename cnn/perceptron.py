@@ -101,9 +101,11 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         self.progress = progress
 
     def must_learn(self, layers: Collection[str]) -> bool:
+        """Whether these layers need a `fit`; see `FeatureExtractor.must_learn`."""
         return True
 
     def has_learned(self) -> bool:
+        """Whether `fit` has derived what those layers need."""
         return hasattr(self, "weights_")
 
     def walk(
@@ -166,6 +168,7 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         return pixels.astype(xp.float64) @ weights[:, 1:].T + weights[:, 0]
 
     def learn(self, images: Images, labels: Any) -> None:
+        """Learn from images and labels; see `FeatureExtractor.learn`."""
         if (
             self.epochs < 1
             or self.learning_rate <= 0
@@ -261,8 +264,7 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         return np.concatenate([np.ones((len(images), 1)), pixels], axis=1)
 
     def _signs(self, targets: np.ndarray) -> np.ndarray:
-        """1 where an image is of a perceptron's class, else -1; two classes need only one
-        perceptron."""
+        """1 where an image is of a perceptron's class, else -1; two classes need one perceptron."""
         if len(self.classes_) == 2:
             wanted = [1]
         else:
@@ -272,8 +274,10 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
     def _one_epoch(
         self, inputs: np.ndarray, signs: np.ndarray, weights: np.ndarray, epoch: int
     ) -> np.ndarray:
-        """Correct, in place, each perceptron at each image where it is wrong or undecided; returns
-        how often each was."""
+        """Correct, in place, each perceptron at each image where it is wrong or undecided.
+
+        Returns how often each was.
+        """
         order = np.arange(len(inputs))
         if self.shuffle:
             order = np.random.default_rng([self.random_state, epoch]).permutation(order)
@@ -286,8 +290,9 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         return corrections
 
     def predict(self, images: Any) -> np.ndarray:
-        """The class of each image, from `classes_`: by the sign of the sum, or the perceptron with
-        the largest sum.
+        """The class of each image, from `classes_`.
+
+        By the sign of the sum, or the perceptron with the largest sum.
 
         Parameters
         ----------
@@ -298,8 +303,9 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         return self.classes_[(sums > 0).astype(int) if sums.ndim == 1 else sums.argmax(axis=1)]
 
     def decision_function(self, images: Any) -> np.ndarray:
-        """The weighted sums, of shape (n_images, n_classes), or (n_images,) where there are two
-        classes: positive for the second.
+        """The weighted sums, of shape (n_images, n_classes).
+
+        Of shape (n_images,) where there are two classes: positive for the second.
 
         Parameters
         ----------
@@ -341,8 +347,10 @@ def _unsettled(
 
 
 def separable(inputs: np.ndarray, signs: np.ndarray) -> bool:
-    """Whether some weights w give signs * (inputs @ w) >= 1 everywhere: a linear program without an
-    aim."""
+    """Whether some weights w give signs * (inputs @ w) >= 1 everywhere.
+
+    A linear program without an aim.
+    """
     found = linprog(
         np.zeros(inputs.shape[1]),
         A_ub=-signs[:, None] * inputs,

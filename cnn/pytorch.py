@@ -1,5 +1,7 @@
-"""Any PyTorch module behind the same interface: torchvision, timm, transformers, segmentation
-networks, Siamese pairs (needs torch)."""
+"""Any PyTorch module behind the same interface.
+
+Torchvision, timm, transformers, segmentation networks, Siamese pairs (needs torch).
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,8 @@ class TorchExtractor(FeatureExtractor):
     Examples
     --------
     >>> import torch  # doctest: +SKIP
-    >>> model = TorchExtractor(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5), torch.nn.ReLU()))  # doctest: +SKIP
+    >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5), torch.nn.ReLU())  # doctest: +SKIP
+    >>> model = TorchExtractor(module)  # doctest: +SKIP
     >>> model.layer_names  # doctest: +SKIP
     ('0', '1', 'output')
     """
@@ -117,7 +120,7 @@ class TorchExtractor(FeatureExtractor):
         self.n_threads = n_threads
         self.progress = progress
 
-    # The extractor's questions ---------------------------------------------------------------------------------------
+    # The extractor's questions -------------------------------------------------------------------
 
     @property
     def n_channels(self) -> int:
@@ -132,6 +135,7 @@ class TorchExtractor(FeatureExtractor):
         return tuple(self._known(self.natural_shape))
 
     def default_layer(self) -> str:
+        """The layer meant by layer=None."""
         inner = {name.rpartition(".")[0] for name, _ in self._built().named_modules() if name} | {
             "output"
         }
@@ -141,12 +145,15 @@ class TorchExtractor(FeatureExtractor):
         return leaves[-1]
 
     def intended_shape(self) -> tuple[int, int]:
+        """Height and width that the model was made for, in pixels."""
         return tuple(self.natural_shape)
 
     def expected_range(self) -> tuple[float, float]:
+        """Lowest and highest pixel value that the model expects."""
         return (0, 255)
 
     def working_bytes(self, height: int, width: int) -> int:
+        """About what one image takes while it is computed, in bytes."""
         sizes = [
             int(np.prod(shape))
             for bands in self._known((height, width)).values()
@@ -155,6 +162,7 @@ class TorchExtractor(FeatureExtractor):
         return 16 * max(sizes, default=height * width)
 
     def learn(self, images: Images, labels: Any) -> None:
+        """Learn from images and labels; see `FeatureExtractor.learn`."""
         self.geometry(images[0].shape, self.wanted_layers())
 
     def walk(
@@ -237,7 +245,7 @@ class TorchExtractor(FeatureExtractor):
 
         return pullback
 
-    # The module ------------------------------------------------------------------------------------------------------
+    # The module ----------------------------------------------------------------------------------
 
     def _built(self) -> Any:
         """The module itself."""
@@ -274,8 +282,10 @@ class TorchExtractor(FeatureExtractor):
         return torch.as_tensor((to_host(values) - mean) / deviation).to(**place_of(module))
 
     def _recorded(self, image: Any, wanted: Collection[str] | None) -> dict[str, dict[str, Any]]:
-        """What the wanted submodules (None is all) return, copied at once: {name: {part of the
-        output: tensor}}."""
+        """What the wanted submodules (None is all) return, copied at once.
+
+        {name: {part of the output: tensor}}.
+        """
         module, calls, found = self._built(), dict[str, int](), dict[str, dict[str, Any]]()
 
         def record(name: str) -> Callable[[Any, Any, Any], None]:

@@ -21,10 +21,12 @@ _KEPT_IMAGES = 2**30
 
 
 def by_channel(numbers: Sequence[float], values: Array) -> Array:
+    """One number per channel, of shape (n_channels, 1, 1), on the device of the values."""
     return namespace(values).asarray(np.asarray(numbers, np.float32).reshape(-1, 1, 1))
 
 
 def standardised(values: Array, learned: Learned) -> Array:
+    """Pixel values as the first layer sees them: less the mean, over the deviation."""
     return (values - by_channel(learned.mean, values)) / by_channel(learned.deviation, values)
 
 
@@ -80,8 +82,10 @@ def encoded(
 
 
 def reader(images: Images) -> tuple[Callable[[Any], np.ndarray], str]:
-    """Indices in, images out, from memory where they fit; and a digest of all images. Grey among
-    coloured ones becomes coloured."""
+    """Indices in, images out, from memory where they fit; and a digest of all images.
+
+    Grey among coloured ones becomes coloured.
+    """
     shape, runs, digest = tuple(images[0].shape), [], ""
     n_bytes = len(images) * int(np.prod(shape)) * 4
     for first, batch in images.batches(_moderate):

@@ -1,5 +1,7 @@
-"""Receptive fields of PyTorch modules: a tensor that knows its field, followed through the
-operations that it meets."""
+"""Receptive fields of PyTorch modules.
+
+A tensor that knows its field, followed through the operations that it meets.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ from .layers import AdaptivePool, Mode
 
 
 def load_torch() -> Any:
+    """PyTorch, or an error that says how it is installed."""
     try:
         return importlib.import_module("torch")
     except ImportError as error:
@@ -40,11 +43,60 @@ def tensors_in(output: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 _POINTWISE = {
-    "relu", "relu_", "leaky_relu", "leaky_relu_", "elu", "elu_", "gelu", "silu", "hardswish", "hardsigmoid", "hardtanh", "relu6", "sigmoid", "tanh",
-    "softplus", "selu", "prelu", "mish", "dropout", "dropout_", "dropout2d", "feature_dropout", "batch_norm", "local_response_norm", "clone",
-    "contiguous", "detach", "to", "float", "clamp", "add", "add_", "sub", "mul", "mul_", "div", "div_", "__add__", "__iadd__", "__radd__", "__mul__",
-    "__imul__", "__rmul__", "__sub__", "__truediv__", "abs", "sqrt", "exp", "neg", "pow", "__neg__", "square", "requires_grad_",
-}  # fmt: skip
+    "relu",
+    "relu_",
+    "leaky_relu",
+    "leaky_relu_",
+    "elu",
+    "elu_",
+    "gelu",
+    "silu",
+    "hardswish",
+    "hardsigmoid",
+    "hardtanh",
+    "relu6",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "selu",
+    "prelu",
+    "mish",
+    "dropout",
+    "dropout_",
+    "dropout2d",
+    "feature_dropout",
+    "batch_norm",
+    "local_response_norm",
+    "clone",
+    "contiguous",
+    "detach",
+    "to",
+    "float",
+    "clamp",
+    "add",
+    "add_",
+    "sub",
+    "mul",
+    "mul_",
+    "div",
+    "div_",
+    "__add__",
+    "__iadd__",
+    "__radd__",
+    "__mul__",
+    "__imul__",
+    "__rmul__",
+    "__sub__",
+    "__truediv__",
+    "abs",
+    "sqrt",
+    "exp",
+    "neg",
+    "pow",
+    "__neg__",
+    "square",
+    "requires_grad_",
+}
 _POOLS = {"max_pool2d", "_max_pool2d", "max_pool2d_with_indices", "avg_pool2d", "lp_pool2d"}
 _JOINS = {"cat", "concat", "stack"}
 
@@ -59,6 +111,7 @@ def followed(image: Any) -> Any:
 
 @cache
 def followed_class() -> Any:
+    """The class of tensors that know their field; made once PyTorch is there."""
     torch = load_torch()
 
     class Followed(torch.Tensor):
@@ -72,10 +125,10 @@ def followed_class() -> Any:
             cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             inputs = [one for one in _flat((args, kwargs)) if isinstance(one, cls)]
-            with torch._C.DisableTorchFunctionSubclass():
+            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - of its own class, or of a library that has no other way
                 fields = [(one.field, tuple(one.shape), one.sides) for one in inputs]
             result = super().__torch_function__(function, types, args, kwargs or {})
-            with torch._C.DisableTorchFunctionSubclass():
+            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - of its own class, or of a library that has no other way
                 for _, tensor in tensors_in(result):
                     if isinstance(tensor, cls) and fields:
                         tensor.sides = fields[0][2]

@@ -28,6 +28,7 @@ def place_of(module: Any) -> dict[str, Any]:
 
 
 def called_plainly(module: Any, image: Any) -> Any:
+    """Call a module with the image alone."""
     return module(image)
 
 
@@ -112,9 +113,8 @@ def described_parts(
             continue
         maps = tuple(as_maps(tensor, 1).shape[1:])
         field = getattr(tensor, "field", None)
-        if tensor.ndim != 4 or maps[1:] == (1, 1):
-            if field is None or tensor.ndim != 4:
-                field = Field.whole(*shape)
+        if tensor.ndim != 4 or (maps[1:] == (1, 1) and field is None):
+            field = Field.whole(*shape)
         found[part] = (maps, field)
     return found
 
@@ -142,8 +142,9 @@ def reached_pixels(maps: Any, image: Any, y: int, x: int) -> np.ndarray:
 def measured_field(
     reached: np.ndarray, shape: tuple[int, int, int], sides: tuple[int, int]
 ) -> Field:
-    """The field of a map whose two units reach there: wide enough for both, its step from the
-    distance of their centres.
+    """The field of a map whose two units reach there.
+
+    Wide enough for both, its step from the distance of their centres.
 
     Where a unit reaches the border its centre says nothing: then units are taken to lie evenly over
     the image.
@@ -179,8 +180,10 @@ def measured_field(
 
 
 def _plain_step(step: Fraction, n_steps: int) -> Fraction:
-    """The whole number, or one over one, that a measured step stands for, where it is within a
-    pixel over the way."""
+    """The plain step that a measured one stands for.
+
+    A whole number, or one over one, where it is within a pixel over the way.
+    """
     if step >= Fraction(3, 4):
         plain = Fraction(round(step))
     else:

@@ -1,5 +1,7 @@
-"""Training: minibatches, updates, validation, checkpoints; everything random follows from the seed,
-the epoch and the batch."""
+"""Training: minibatches, updates, validation, checkpoints.
+
+Everything random follows from the seed, the epoch and the batch.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,10 @@ _DIVERGED = 1e3  # times the first loss
 
 
 class DivergenceError(RuntimeError):
-    """Training left the range where it can recover: the loss is not a number, or far above where it
-    began."""
+    """Training left the range where it can recover.
+
+    The loss is not a number, or far above where it began.
+    """
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,14 @@ class Course:
                 )
                 raise ValueError(msg)
         limits = {
-            "epochs": (0, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf), "momentum": (0, 1),
-            "weight_decay": (0, math.inf), "validation_fraction": (0, 0.9), "random_state": (0, 2**63),
-        }  # fmt: skip
+            "epochs": (0, math.inf),
+            "batch_size": (1, math.inf),
+            "learning_rate": (0, math.inf),
+            "momentum": (0, 1),
+            "weight_decay": (0, math.inf),
+            "validation_fraction": (0, 0.9),
+            "random_state": (0, 2**63),
+        }
         whole = ("epochs", "batch_size", "random_state")
         for name, (low, high) in limits.items():
             value = getattr(self, name)

@@ -1,5 +1,8 @@
-"""Weights in files: safetensors only, bounded and checked before they are read, names of
-torchvision and timm understood."""
+"""Weights in files.
+
+Safetensors only, bounded and checked before they are read, names of torchvision and timm
+understood.
+"""
 
 from __future__ import annotations
 
@@ -92,8 +95,9 @@ def write_tensors(
 
 
 def per_channel(standard: Any, n_channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Means and deviations of pixel values for so many channels, from 'imagenet' or (means,
-    deviations).
+    """Means and deviations of pixel values for so many channels.
+
+    From 'imagenet' or (means, deviations).
 
     Raises
     ------
@@ -181,7 +185,7 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{path} has a damaged header: it should be a JSON object, got "
             f"{type(about).__name__}. Write it again."
         )
-        raise ValueError(msg)  # noqa: TRY004 - the file is at fault, not a type handed in
+        raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that it may be
     if "architecture" in about and not (
         isinstance(about["architecture"], str)
         and isinstance(about.get("options"), dict)
@@ -301,8 +305,10 @@ def _in_file(name: str, graph: Graph, shapes: Mapping[str, Any]) -> str | None:
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether a tensor is the wanted one; timm keeps dense layers as convolutions over the whole
-    map."""
+    """Whether a tensor is the wanted one.
+
+    Timm keeps dense layers as convolutions over the whole map.
+    """
     return shape == wanted or (
         len(wanted) == 2
         and len(shape) == 4

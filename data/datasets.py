@@ -32,8 +32,9 @@ class SkippedImagesWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images with names, and where known labels and a split; pictures on disk are decoded when they
-    are looked at.
+    """Images with names, and where known labels and a split.
+
+    Pictures on disk are decoded when they are looked at.
 
     Attributes
     ----------
@@ -82,8 +83,10 @@ class Dataset:
         )
 
     def __getitem__(self, index: Any) -> Any:
-        """One image, of shape (height, width) or (height, width, 3); a slice or several numbers
-        give a `subset`."""
+        """One image, of shape (height, width) or (height, width, 3).
+
+        A slice or several numbers give a `subset`.
+        """
         if not isinstance(index, int | np.integer):
             return self.subset(index)
         item = self.source[index]
@@ -195,8 +198,10 @@ class Dataset:
 
 
 def read_folder(path: str | os.PathLike[str]) -> Dataset:
-    """Pictures in a folder: class by subfolder, with or without `train` and `test` above them; or
-    all in one, without classes.
+    """Pictures in a folder.
+
+    Class by subfolder, with or without `train` and `test` above them; or all in one, without
+    classes.
 
     Parameters
     ----------
@@ -256,8 +261,9 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
 
 
 def read_index(path: str | os.PathLike[str]) -> Dataset:
-    """Pictures named in a CSV file with the columns `path` or `file` (relative to it), and where
-    known `label`, `split` and others.
+    """Read the index of a set: a CSV file that names pictures.
+
+    Its columns are `path` or `file` (relative to it), and where known `label`, `split` and others.
 
     Raises
     ------
@@ -425,8 +431,10 @@ def digits() -> Dataset:
 
 
 def photographs() -> Dataset:
-    """scikit-learn's two sample photographs, 427 x 640 pixels in colour (CC BY 2.0, see its
-    `datasets/images/README.txt`)."""
+    """scikit-learn's two sample photographs, 427 x 640 pixels in colour.
+
+    CC BY 2.0, see its `datasets/images/README.txt`.
+    """
     bunch = load_sample_images()
     return Dataset(np.stack(bunch.images), [Path(name).stem for name in bunch.filenames])
 
@@ -435,7 +443,8 @@ NAMED = {"digits": digits, "photographs": photographs}
 
 
 def open_dataset(where: str | os.PathLike[str]) -> Dataset:
-    """Images from a folder, a .csv index, an idx file (with its labels beside it) or a name:
+    """Images from a folder, a .csv index, an idx file (with its labels beside it) or a name.
+
     'digits', 'photographs'.
 
     Parameters

@@ -1,5 +1,7 @@
-"""Pictures on disk: decoded right, bounded before they are decoded, or refused with their name and
-the reason."""
+"""Pictures on disk.
+
+Decoded right, bounded before they are decoded, or refused with their name and the reason.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ _RULES = {
     "shorter": "shorter:N - the shorter side N pixels, shape kept",
     "longer": "longer:N - the longer side N pixels, shape kept",
     "stretch": "stretch:HxW - H by W pixels, shape not kept",
-    "cover": "cover:HxW - resized, shape kept, until H by W is covered, then cut out around the centre",
+    "cover": "cover:HxW - resized, shape kept, until H by W is covered, then cropped at the centre",
     "crop": "crop:HxW - H by W pixels cut out around the centre",
 }
 

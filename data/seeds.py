@@ -8,8 +8,9 @@ import numpy as np
 
 
 def generator(purpose: str, random_state: int, *numbers: int) -> np.random.Generator:
-    """A generator for one thing, such as image 3 of some noise: independent of those for other
-    purposes, seeds and numbers.
+    """A generator for one thing, such as image 3 of some noise.
+
+    Independent of those for other purposes, seeds and numbers.
 
     Raises
     ------

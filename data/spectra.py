@@ -6,8 +6,9 @@ import numpy as np
 
 
 def random_phases(picture: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """A picture, along every axis but colour, with its phases turned by random angles of at most
-    `share` of a half turn; amplitudes are kept.
+    """A picture with its phases turned by random angles of at most `share` of half a turn.
+
+    Amplitudes are kept.
 
     The same angles are used for every colour, so that relations between colours stay.
     """

@@ -1,5 +1,6 @@
-"""Transformations with units, an identity, an inverse where there is one, and a border that is
-chosen and reported.
+"""Transformations with units, an identity, and an inverse where there is one.
+
+What comes in at the border is chosen and reported.
 
 Each function returns a `Transformation`; `hmax_cnn.data.transformed.transformed` applies it to a
 set. Angles are counterclockwise as seen.
@@ -26,8 +27,9 @@ BORDERS = {
 def shift(
     direction: float = 0.0, border: str = "constant", fill: float | None = None
 ) -> Transformation:
-    """Moved by a number of pixels, fractions too (cubic splines); whole pixels along an axis are
-    exact.
+    """Moved by a number of pixels, fractions too (cubic splines).
+
+    Whole pixels along an axis are exact.
 
     Parameters
     ----------
@@ -55,8 +57,9 @@ def shift(
 
 
 def scale(border: str = "constant", fill: float | None = None) -> Transformation:
-    """Enlarged (above 1) or reduced about the image's middle; reduced images are smoothed first, so
-    that nothing is aliased.
+    """Enlarged (above 1) or reduced about the image's middle.
+
+    Reduced images are smoothed first, so that nothing is aliased.
 
     Parameters
     ----------
@@ -76,8 +79,10 @@ def scale(border: str = "constant", fill: float | None = None) -> Transformation
 
 
 def rotation(border: str = "constant", fill: float | None = None) -> Transformation:
-    """Turned in the plane about the image's middle, in degrees counterclockwise; parameters as in
-    `shift`."""
+    """Rotated in the plane about the image's middle, in degrees counterclockwise.
+
+    Parameters as in `shift`.
+    """
 
     def back(value: float, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         c, s = np.cos(np.radians(value)), np.sin(np.radians(value))
@@ -101,8 +106,10 @@ def _geometric(
     fill: float | None,
     low: float = -np.inf,
 ) -> Transformation:
-    """A transformation that asks, for every pixel (row, column) of the result, where in the image
-    it comes from: matrix @ pixel + offset."""
+    """A transformation by where in the image each pixel of the result comes from.
+
+    For every pixel (row, column) of the result that is matrix @ pixel + offset.
+    """
     if border not in BORDERS:
         msg = f"`border` must be one of {', '.join(map(repr, BORDERS))}, got {border!r}."
         raise ValueError(msg)
@@ -185,8 +192,10 @@ def reflection(axis: str = "x") -> Transformation:
 
 
 def contrast() -> Transformation:
-    """Differences from the image's mean luminance multiplied; what makes all grey (0) cannot be
-    undone."""
+    """Differences from the image's mean luminance multiplied.
+
+    What makes all grey (0) cannot be undone.
+    """
 
     def change(picture: np.ndarray, value: float, _: np.random.Generator) -> np.ndarray:
         mean = picture.mean(axis=(0, 1))
@@ -207,8 +216,10 @@ def luminance() -> Transformation:
 
 
 def blur() -> Transformation:
-    """Smoothed by a Gaussian, whose standard deviation in pixels is the value; the border's pixels
-    go on beyond it."""
+    """Smoothed by a Gaussian, whose standard deviation in pixels is the value.
+
+    The border's pixels go on beyond it.
+    """
 
     def change(picture: np.ndarray, value: float, _: np.random.Generator) -> np.ndarray:
         return ndimage.gaussian_filter(
@@ -219,8 +230,10 @@ def blur() -> Transformation:
 
 
 def noise() -> Transformation:
-    """Gaussian noise added, whose standard deviation in pixel values is the value; nothing is cut
-    off."""
+    """Gaussian noise added, whose standard deviation in pixel values is the value.
+
+    Nothing is cut off.
+    """
 
     def change(picture: np.ndarray, value: float, rng: np.random.Generator) -> np.ndarray:
         return picture + value * rng.standard_normal(picture.shape)
@@ -229,8 +242,9 @@ def noise() -> Transformation:
 
 
 def occlusion(fill: float | None = None) -> Transformation:
-    """A rectangle of the image's proportions laid over at a random place, whose share of the
-    image's area is the value.
+    """A rectangle at a random place, whose share of the image's area is the value.
+
+    It has the image's proportions.
 
     Parameters
     ----------
@@ -255,8 +269,9 @@ def occlusion(fill: float | None = None) -> Transformation:
 
 
 def clutter(distractors: Any, size: float = 0.25) -> Transformation:
-    """Other pictures, made smaller, pasted at random places outside the middle half of the image;
-    their number is the value.
+    """Other pictures, made smaller, pasted at random places outside the middle half of the image.
+
+    Their number is the value.
 
     Of a distractor on a plain background only what differs from it is pasted. They lie side by side
     while there is room.
@@ -299,8 +314,10 @@ def clutter(distractors: Any, size: float = 0.25) -> Transformation:
 
 
 def _object(picture: np.ndarray) -> np.ndarray:
-    """1 where a picture differs from its plain background; everywhere, where the border is not
-    plain."""
+    """1 where a picture differs from its plain background.
+
+    Everywhere, where the border is not plain.
+    """
     rim = np.concatenate([picture[0], picture[-1], picture[1:-1, 0], picture[1:-1, -1]])
     ground = np.median(rim, axis=0)
     near = 0.01 * max(np.ptp(picture), 1e-9)
@@ -349,8 +366,9 @@ def _off_the_middle(
 
 
 def phase_scrambling() -> Transformation:
-    """Phases of the Fourier spectrum turned by random angles of at most the value, a share of a
-    half turn: 0 nothing, 1 all random.
+    """Phases of the Fourier spectrum turned by random angles of at most the value.
+
+    The value is a share of half a turn: 0 changes nothing, at 1 all phases are random.
 
     Amplitudes are kept.
     """

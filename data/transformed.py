@@ -87,8 +87,10 @@ class Transformation:
         return float(value)
 
     def __call__(self, image: np.ndarray, value: float, random_state: Any = 0) -> np.ndarray:
-        """The image, of shape (height, width) or (height, width, 3), changed; float32. The identity
-        returns it as it is."""
+        """The image, of shape (height, width) or (height, width, 3), changed; float32.
+
+        The identity returns it as it is.
+        """
         picture = np.asarray(image)
         if picture.ndim not in (2, 3):
             msg = (
@@ -103,8 +105,10 @@ class Transformation:
         ).astype(np.float32)
 
     def border_only(self, image: np.ndarray, value: float, random_state: Any = 0) -> np.ndarray:
-        """The image left where it is, but with what the transformation would bring in from beyond
-        the border: its side effect alone."""
+        """The image left where it is, but for what comes in from beyond the border.
+
+        It is the transformation's side effect alone.
+        """
         picture = np.asarray(image).astype(np.float32)
         if self.outside is None or value == self.identity:
             return picture
@@ -116,8 +120,9 @@ class Transformation:
 
 @dataclass(frozen=True, eq=False)
 class Transformed:
-    """Images by values of a transformation, as one sequence, the value varying fastest; none is
-    kept.
+    """Images by values of a transformation, as one sequence, the value varying fastest.
+
+    None is kept.
 
     Attributes
     ----------
@@ -280,8 +285,9 @@ def views(
     name: str = "view",
     units: str = "degrees",
 ) -> Transformed:
-    """A set of labelled views, such as coil20 or paperclips, as a transformation: rotation in
-    depth.
+    """A set of labelled views, such as coil20 or paperclips, as a transformation.
+
+    Rotation in depth.
 
     Parameters
     ----------

@@ -95,16 +95,20 @@ def fourier(xp: ModuleType) -> ModuleType:
 
 
 def step_bytes(xp: ModuleType) -> int:
-    """How much one step of an operation should touch: what stays in the cache here, what fills the
-    GPU there."""
+    """How much one step of an operation should touch.
+
+    What stays in the cache here, what fills the GPU there.
+    """
     if xp is np:
         return 2 * 2**20
     return 512 * 2**20
 
 
 def n_cores() -> int:
-    """Processor cores that this process may use; OMP_NUM_THREADS sets a lower number, as for other
-    numerical libraries."""
+    """Processor cores that this process may use.
+
+    OMP_NUM_THREADS sets a lower number, as for other numerical libraries.
+    """
     if hasattr(os, "sched_getaffinity"):
         available = len(os.sched_getaffinity(0))
     else:
@@ -118,8 +122,9 @@ def n_cores() -> int:
 def tiles(
     n_images: int, n_rows: int, bytes_per_row: int, budget: int
 ) -> Iterator[tuple[slice, slice]]:
-    """Cut a batch into (images, rows) so that a tile needs about `budget` bytes: whole images where
-    they fit, else rows of one image.
+    """Cut a batch into (images, rows) so that a tile needs about `budget` bytes.
+
+    Whole images where they fit, else rows of one image.
 
     >>> list(tiles(3, 4, bytes_per_row=10, budget=80))
     [(slice(0, 2, None), slice(0, 4, None)), (slice(2, 3, None), slice(0, 4, None))]

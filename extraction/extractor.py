@@ -47,7 +47,7 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         only.
     """
 
-    # scikit-learn ---------------------------------------------------------------------------------
+    # scikit-learn --------------------------------------------------------------------------------
 
     def fit(self, images: Any, y: Any = None) -> Self:
         """Learn what there is to learn.
@@ -171,7 +171,7 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    # Labelled -------------------------------------------------------------------------------------
+    # Labelled ------------------------------------------------------------------------------------
 
     def activations(self, images: Any, layers: Sequence[str] | None = None) -> xr.DataTree:
         """Labelled responses of several layers, in one pass.

@@ -138,8 +138,10 @@ class Span:
             object.__setattr__(self, name, Fraction(getattr(self, name)))
 
     def through(self, extent: int, stride: int = 1, before: int = 0, dilation: int = 1) -> Span:
-        """The span of units that look at these through a window of `extent` units, `before` of
-        padding at the start."""
+        """The span of units that look at these through a window of `extent` units.
+
+        The padding at the start is `before`.
+        """
         reach = (extent - 1) * dilation
         return Span(
             self.size + reach * self.step,

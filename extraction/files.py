@@ -41,8 +41,9 @@ def writable(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary name beside `path`, renamed to it when the block ends well and removed when it
-    does not.
+    """A temporary name beside `path`, which takes its place when the block ends well.
+
+    It is removed when the block does not.
 
     Raises
     ------
@@ -80,8 +81,9 @@ def _umask() -> int:
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Arrays of an `.npz` archive, never unpickled, and refused if they would unpack to more than 4
-    GiB.
+    """Arrays of an `.npz` archive, never unpickled.
+
+    Refused if they would unpack to more than 4 GiB.
 
     Raises
     ------

@@ -21,8 +21,7 @@ _LAPLACE = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], float)
 
 @final
 class FilterBank(FeatureExtractor):
-    """Mean, Gaussian, Sobel (strength and direction) and Laplace filters on a grid of whole
-    windows.
+    """Mean, Gaussian, Sobel (strength and direction) and Laplace filters on a grid.
 
     Parameters
     ----------
@@ -149,8 +148,9 @@ def _to_values(pullback: Callable[[Array], Any]) -> Callable[[Array], Array]:
 def _polar(
     slopes: Array, pullback: Callable[[Array], Any], largest: Array
 ) -> tuple[Array, Callable[[Array], Array]]:
-    """Strength of the slope, in pixel values per pixel, and direction in which it rises, in degrees
-    counterclockwise.
+    """Strength and direction of the slope.
+
+    In pixel values per pixel, and in degrees counterclockwise of where it rises.
 
     A slope along an axis below a millionth of the image's largest value is rounding and counts as
     0, so that an even image has no direction.

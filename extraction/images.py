@@ -1,5 +1,7 @@
-"""What users hand in as images: arrays, lists of different sizes, flat rows; checked once, read
-batch by batch."""
+"""What users hand in as images.
+
+Arrays, lists of different sizes, flat rows; checked once, read batch by batch.
+"""
 
 from __future__ import annotations
 
@@ -101,8 +103,10 @@ class Images:
         )
 
     def batches(self, size_for: Callable[[tuple[int, ...]], int]) -> Iterator[tuple[int, Array]]:
-        """Runs of images of one shape, at most `size_for(shape)` long, each with the index of its
-        first."""
+        """Runs of images of one shape.
+
+        Each at most `size_for(shape)` long, with the index of its first image.
+        """
         if self.whole is not None:
             step = size_for(self.whole.shape[1:])
             for first in range(0, len(self), step):
@@ -223,8 +227,9 @@ def luminance(image: np.ndarray) -> np.ndarray:
 
 
 def to_retina(batch: Array, xp: ModuleType, n_channels: int) -> Array:
-    """A batch on a device as float32 of shape (n, channels, height, width): luminance, or red,
-    green and blue.
+    """A batch on a device as float32 of shape (n, channels, height, width).
+
+    Luminance, or red, green and blue.
 
     Luminance is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), of the values as they are, not
     rounded.

@@ -33,7 +33,7 @@ class LayeredModel(BaseEstimator, ABC):
     n_threads: int | None
     progress: bool | None
 
-    # What a model says about itself ---------------------------------------------------------------
+    # What a model says about itself --------------------------------------------------------------
 
     @property
     @abstractmethod
@@ -140,7 +140,7 @@ class LayeredModel(BaseEstimator, ABC):
         """
         return None
 
-    # What measures and commands use ---------------------------------------------------------------
+    # What measures and commands use --------------------------------------------------------------
 
     def wanted_layers(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
         """Layers by name, checked.

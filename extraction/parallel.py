@@ -1,5 +1,7 @@
-"""Work on several processor cores: batches side by side in order, or the parts of one operation
-side by side."""
+"""Work on several processor cores.
+
+Batches side by side in order, or the parts of one operation side by side.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,9 @@ _one_blas_thread = _OneBlasThread()
 def in_order(
     function: Callable[[Item], Answer], items: Iterable[Item], n_threads: int
 ) -> Iterator[Answer]:
-    """`map` over threads. No more than `n_threads` + 1 items are under way, and BLAS keeps to one
-    thread meanwhile.
+    """`map` over threads.
+
+    No more than `n_threads` + 1 items are under way, and BLAS keeps to one thread meanwhile.
 
     >>> list(in_order(abs, [-3, 2, -1], n_threads=2))
     [3, 2, 1]
@@ -77,8 +80,9 @@ _team = _Team()
 
 @contextmanager
 def workers(n_threads: int) -> Iterator[None]:
-    """Let the operations called in this block split their work over so many threads, BLAS keeping
-    to one in each.
+    """Let the operations called in this block split their work over several threads.
+
+    BLAS keeps to one thread in each.
 
     Every operation deals its parts out in the same way each time, so that equal inputs give equal
     bits.
@@ -100,8 +104,9 @@ def n_workers() -> int:
 
 
 def shares(n_items: int, at_least: int = 1) -> list[slice]:
-    """Runs of `n_items` things for this thread's workers, as even as can be, none shorter than
-    `at_least`.
+    """Runs of `n_items` things for this thread's workers.
+
+    As even as can be, none shorter than `at_least`.
 
     >>> shares(5)
     [slice(0, 5, None)]

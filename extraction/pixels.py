@@ -111,8 +111,10 @@ class Pixels(FeatureExtractor):
 
 
 def _averages(n_cells: int, side: int) -> np.ndarray:
-    """The matrix (cell, pixel) that averages over cells of side / n_cells pixels, weighting border
-    pixels by their share."""
+    """The matrix (cell, pixel) that averages over cells of side / n_cells pixels.
+
+    Pixels on a border count by their share.
+    """
     edges = np.linspace(0, side, n_cells + 1)[:, None]
     covered = np.clip(edges - np.arange(side), 0, 1)
     return np.diff(covered, axis=0) * n_cells / side

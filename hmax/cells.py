@@ -1,5 +1,7 @@
-"""Simple, complex and tuned cells, and the best match anywhere: pure functions from Maps to Maps,
-with their pullbacks."""
+"""Simple, complex and tuned cells, and the best match anywhere.
+
+Pure functions from Maps to Maps, with their pullbacks.
+"""
 
 from __future__ import annotations
 
@@ -128,8 +130,11 @@ def complex_cells(
 
 
 def window_of_prototypes(size: int, partial: bool) -> Window:
-    """The window of prototypes on C1: centred as in the original code, [r - (n - 1) // 2, r + n //
-    2]; with or without cut-off windows."""
+    """The window of prototypes on C1.
+
+    Centred as in the original code, [r - (n - 1) // 2, r + n // 2]; with or without cut-off
+    windows.
+    """
     before, after = (size - 1) // 2, size // 2
     return Window(size, padding=((before, after), (before, after)) if partial else 0)
 
@@ -142,8 +147,9 @@ def fits(maps: Maps, size: int, partial: bool) -> bool:
 def tuned_cells(
     complex_maps: Maps, prototypes: Array, partial: bool, sharpness: float | None
 ) -> tuple[Maps, Pullback]:
-    """S2: the distance of every neighbourhood of C1 to every prototype, or its Gaussian where a
-    sharpness is given.
+    """S2: the match of every neighbourhood of C1 to every prototype.
+
+    The Euclidean distance, or its Gaussian where a sharpness is given.
 
     Parameters
     ----------

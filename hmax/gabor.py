@@ -94,8 +94,9 @@ def gabor_bank(
     phases: Sequence[float] = (0.0,),
     aspect_ratio: float = 0.3,
 ) -> np.ndarray:
-    """Gabor filters of one size at all orientations and phases; the phases of one orientation are
-    neighbours.
+    """Gabor filters of one size at all orientations and phases.
+
+    The phases of one orientation are neighbours.
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
-"""The MATLAB layout of prototypes: cells of (n_features * n * n) x count, as in the public
-universal_patch_set.mat."""
+"""The MATLAB layout of prototypes.
+
+Cells of (n_features * n * n) x count, as in the public universal_patch_set.mat.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +82,10 @@ def write_cells(patches: Mapping[int, np.ndarray], path: str | os.PathLike[str])
 
 
 def _check_length(path: Path) -> None:
-    """Refuse a file whose compressed elements would unpack to too much, without keeping what is
-    unpacked."""
+    """Refuse a file whose compressed elements would unpack to too much.
+
+    Nothing that is unpacked is kept.
+    """
     total = 0
     with path.open("rb") as file:
         if file.read(_HEADER)[126:128] == b"IM":

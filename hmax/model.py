@@ -159,7 +159,7 @@ class HMAX(FeatureExtractor):
         self.n_threads = n_threads
         self.progress = progress
 
-    # Learning -------------------------------------------------------------------------------------
+    # Learning ------------------------------------------------------------------------------------
 
     def _anatomy(self) -> Anatomy:
         return resolve(self.preset, {name: getattr(self, name) for name in ANATOMY_NAMES})
@@ -261,7 +261,7 @@ class HMAX(FeatureExtractor):
             return self.prototypes_
         return Prototypes.blank(anatomy.prototype_sizes, anatomy.n_prototypes, n_features)
 
-    # The model ------------------------------------------------------------------------------------
+    # The model -----------------------------------------------------------------------------------
 
     def walk(
         self, retina: Maps, wanted: Collection[str]
@@ -310,7 +310,7 @@ class HMAX(FeatureExtractor):
         whole = Field.whole(*retina.values.shape[2:])
         yield "c2", [replace(maps, field=whole) for maps in c2], _through(c2_to_c1, from_c1)
 
-    # Looking inside -------------------------------------------------------------------------------
+    # Looking inside ------------------------------------------------------------------------------
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """The Gabor filters of S1, by size."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from hmax_cnn.extraction.choices import check_choice
+
 RESPONSES = ("absolute", "half", "signed", "energy")
 BORDERS = ("silent", "padded")
 TUNINGS = ("distance", "gaussian")
@@ -38,8 +40,9 @@ class Anatomy:
 
 
 def wavelength_of(size: int) -> float:
-    """Wavelength of a filter in the published table, in pixels: the divisor falls by 0.05 from one
-    filter to the next.
+    """Wavelength of a filter in the published table, in pixels.
+
+    The divisor falls by 0.05 from one filter to the next.
 
     >>> [round(wavelength_of(size), 3) for size in (7, 9, 37)]
     [3.5, 4.557, 22.769]
@@ -71,7 +74,8 @@ _GEORGETOWN = Anatomy(
 PRESETS = {
     # The widely used MATLAB and PyTorch code of the Georgetown laboratory.
     "georgetown": _GEORGETOWN,
-    # Serre et al., PAMI 2007: the same table to one decimal; 4 x 250 prototypes. The paper gives no value for beta.
+    # Serre et al., PAMI 2007: the same table to one decimal; 4 x 250 prototypes. The paper gives
+    # no value for beta.
     "serre2007": replace(
         _GEORGETOWN,
         wavelengths=tuple(tuple(round(wavelength_of(size), 1) for size in band) for band in _SIZES),
@@ -94,9 +98,7 @@ def resolve(preset: str, given: dict[str, Any]) -> Anatomy:
     TypeError, ValueError
         If a parameter is impossible; the text names it, its value and the remedy.
     """
-    if preset not in PRESETS:
-        msg = f"`preset` must be one of {', '.join(map(repr, PRESETS))}, got {preset!r}."
-        raise ValueError(msg)
+    check_choice("preset", preset, PRESETS)
     given = {name: _plain(name, value) for name, value in given.items() if value is not None}
     table = PRESETS[preset]
     if "filter_sizes" in given:
@@ -116,8 +118,10 @@ _TABLES = ("filter_sizes", "wavelengths", "sigmas")
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Arrays as tuples, single numbers as tuples of one, and an error that names a parameter of the
-    wrong type."""
+    """Arrays as tuples, single numbers as tuples of one.
+
+    An error names a parameter of the wrong type.
+    """
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if name in _NUMBERS and not isinstance(value, Real):
@@ -147,8 +151,10 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
-    """New filter sizes bring wavelengths and sigmas by the table's rule, and as many bands; pools
-    of the first bands stay."""
+    """Wavelengths, sigmas and bands that follow from new filter sizes.
+
+    By the table's rule; pools of the first bands stay.
+    """
     sizes = given["filter_sizes"]
     if not sizes or not all(
         band and all(isinstance(n, Integral) and 3 <= n < 167 for n in band) for band in sizes
@@ -187,47 +193,61 @@ def _evenly(n_orientations: int) -> tuple[float, ...]:
 
 def _check(anatomy: Anatomy) -> None:
     """Refuse what no model can be built from."""
-    n_bands = len(anatomy.filter_sizes)
+    for name, allowed in (("s1_response", RESPONSES), ("s1_border", BORDERS), ("tuning", TUNINGS)):
+        check_choice(name, getattr(anatomy, name), allowed)
+    for name in ("pool_sizes", "pool_strides", "prototype_sizes", "bands"):
+        _check_whole_numbers(name, getattr(anatomy, name))
+    _check_bands(anatomy)
+    _check_angles(anatomy)
+    count = anatomy.n_prototypes
+    if not isinstance(count, Integral) or count < 1:
+        msg = f"`n_prototypes` must be a whole number of at least 1 per size, got {count!r}."
+        raise ValueError(msg)
+    if not anatomy.sharpness > 0:
+        msg = f"`sharpness` must be positive, got {anatomy.sharpness!r}."
+        raise ValueError(msg)
+
+
+def _check_whole_numbers(name: str, values: Sequence[Any]) -> None:
+    if not values or not all(isinstance(value, Integral) and value >= 1 for value in values):
+        msg = f"`{name}` must be whole numbers of at least 1, got {values!r}."
+        raise ValueError(msg)
+    # Two bands may pool alike, but a prototype size or a band stands there once.
+    if name in ("prototype_sizes", "bands") and len(set(values)) < len(values):
+        msg = f"`{name}` must not name a value twice, got {values!r}."
+        raise ValueError(msg)
+
+
+def _check_bands(anatomy: Anatomy) -> None:
+    """Tables by band must have a row, and a number, for each filter size."""
+    n_filters = [len(band) for band in anatomy.filter_sizes]
     for name in ("wavelengths", "sigmas"):
         shape = [len(band) for band in getattr(anatomy, name)]
-        if shape != [len(band) for band in anatomy.filter_sizes]:
+        if shape != n_filters:
             msg = (
-                f"`{name}` must have one number per filter of `filter_sizes`, "
-                f"{[len(band) for band in anatomy.filter_sizes]} by band, got {shape}."
+                f"`{name}` must have one number per filter of `filter_sizes`, {n_filters} by "
+                f"band, got {shape}."
             )
             raise ValueError(msg)
-    for name in ("pool_sizes", "pool_strides", "prototype_sizes", "bands"):
-        values = getattr(anatomy, name)
-        if not values or not all(isinstance(value, Integral) and value >= 1 for value in values):
-            msg = f"`{name}` must be whole numbers of at least 1, got {values!r}."
-            raise ValueError(msg)
-        if len(set(values)) < len(values) and name in ("prototype_sizes", "bands"):
-            msg = f"`{name}` must not name a value twice, got {values!r}."
-            raise ValueError(msg)
+    n_bands = len(n_filters)
     for name in ("pool_sizes", "pool_strides"):
-        if len(getattr(anatomy, name)) != n_bands:
+        count = len(getattr(anatomy, name))
+        if count != n_bands:
             msg = (
                 f"`{name}` must have one number for each of the {n_bands} bands of "
-                f"`filter_sizes`, got {len(getattr(anatomy, name))}."
+                f"`filter_sizes`, got {count}."
             )
             raise ValueError(msg)
     if max(anatomy.bands) > n_bands:
         msg = f"`bands` must lie between 1 and {n_bands}, got {max(anatomy.bands)}."
         raise ValueError(msg)
-    for name, allowed in (("s1_response", RESPONSES), ("s1_border", BORDERS), ("tuning", TUNINGS)):
-        if getattr(anatomy, name) not in allowed:
-            msg = (
-                f"`{name}` must be one of {', '.join(map(repr, allowed))}, got "
-                f"{getattr(anatomy, name)!r}."
-            )
-            raise ValueError(msg)
+
+
+def _check_angles(anatomy: Anatomy) -> None:
     for name in ("orientations", "phases"):
         values = getattr(anatomy, name)
-        if (
-            not isinstance(values, Sequence)
-            or not values
-            or not all(isinstance(value, Real) for value in values)
-        ):
+        is_list = isinstance(values, Sequence) and len(values) > 0
+        if not is_list or not all(isinstance(value, Real) for value in values):
             msg = f"`{name}` must be a sequence of degrees, got {values!r}."
             raise ValueError(msg)
     if anatomy.s1_response == "energy" and len(anatomy.phases) != 2:
@@ -235,15 +255,6 @@ def _check(anatomy: Anatomy) -> None:
             "`s1_response` 'energy' needs a quadrature pair, such as `phases` (0, 90), got "
             f"{anatomy.phases!r}."
         )
-        raise ValueError(msg)
-    if not isinstance(anatomy.n_prototypes, Integral) or anatomy.n_prototypes < 1:
-        msg = (
-            "`n_prototypes` must be a whole number of at least 1 per size, got "
-            f"{anatomy.n_prototypes!r}."
-        )
-        raise ValueError(msg)
-    if not anatomy.sharpness > 0:
-        msg = f"`sharpness` must be positive, got {anatomy.sharpness!r}."
         raise ValueError(msg)
 
 

@@ -111,8 +111,10 @@ class Prototypes:
         return Prototypes(kept, table, self.orientations)
 
     def shuffled(self, random_state: int = 0) -> Prototypes:
-        """A control: the numbers of each patch in another order, so that what is tuned to is lost
-        and its distribution kept."""
+        """A control: the numbers of each patch in another order.
+
+        What is tuned to is lost, and its distribution kept.
+        """
         rng = np.random.default_rng(random_state)
         mixed = {
             size: rng.permuted(patches.reshape(len(patches), -1), axis=1).reshape(patches.shape)
@@ -121,8 +123,10 @@ class Prototypes:
         return Prototypes(mixed, None, self.orientations)
 
     def random(self, random_state: int = 0) -> Prototypes:
-        """A control: normal noise with the mean and deviation of all patches of a size, cut off at
-        0, below which C1 does not go."""
+        """A control: normal noise with the mean and deviation of all patches of a size.
+
+        Cut off at 0, below which C1 does not go.
+        """
         rng = np.random.default_rng(random_state)
         noise = {
             size: np.maximum(rng.normal(patches.mean(), patches.std(), patches.shape), 0)
@@ -131,8 +135,10 @@ class Prototypes:
         return Prototypes(noise, None, self.orientations)
 
     def check(self, n_features: int, orientations: Sequence[float]) -> None:
-        """Refuse prototypes of another number of C1 features, or of other orientations, than a
-        model's."""
+        """Refuse prototypes of other features than a model's.
+
+        Of another number of C1 features, or of other orientations.
+        """
         for size, patches in self.patches.items():
             if patches.shape[1] != n_features:
                 msg = (
@@ -174,12 +180,13 @@ def _checked(size: int, patches: np.ndarray) -> np.ndarray:
     return checked
 
 
-# Imprinting ----------------------------------------------------------------------------------------------------------
+# Imprinting -------------------------------------------------------------------------------------
 
 
 class Draws:
-    """Where each prototype will be cut: drawn before any image is read, so that batches and image
-    sizes change nothing of the rest.
+    """Where each prototype will be cut.
+
+    Drawn before any image is read, so that batches and image sizes change nothing of the rest.
 
     Four uniform numbers per prototype choose image, band, row and column.
     """
@@ -209,8 +216,10 @@ class Draws:
         image_shape: Sequence[int],
         names: Any = None,
     ) -> None:
-        """Cut every prototype that was drawn from one image out of its C1: (name, field, values of
-        shape (feature, y, x)) by band."""
+        """Cut every prototype that was drawn from one image out of its C1.
+
+        (name, field, values of shape (feature, y, x)) by band.
+        """
         for size, drawn in self.images.items():
             for index in np.flatnonzero(drawn == image):
                 _, which, down, right = self.uniform[size][index]
@@ -262,7 +271,7 @@ def _spans(seen: Field, size: int) -> tuple[Any, Any]:
     return field_of_patch.y, field_of_patch.x
 
 
-# Reading and writing -------------------------------------------------------------------------------------------------
+# Reading and writing ----------------------------------------------------------------------------
 
 
 def as_prototypes(given: Any) -> Prototypes:
@@ -291,8 +300,9 @@ def as_prototypes(given: Any) -> Prototypes:
 
 
 def read_prototypes(path: str | os.PathLike[str]) -> Prototypes:
-    """Read prototypes from `.npz`, or from `.mat` in the layout of the public
-    `universal_patch_set.mat`.
+    """Read prototypes from a `.npz` or `.mat` file.
+
+    The `.mat` layout is that of the public `universal_patch_set.mat`.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ PLACES = ["numpy", "read-only", "stand-in", pytest.param("cupy", marks=pytest.ma
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
     """NumPy, read-only NumPy, the stand-in for CuPy, and CuPy where there is a GPU."""
-    correlation._filter_spectra.cache_clear()
+    correlation.filter_spectra.cache_clear()
     if request.param in ("numpy", "read-only"):
         return Place(request.param, "cpu")
     cupy, cupyx_fft = real_cupy()

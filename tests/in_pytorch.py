@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from networks import LAYERS, NETWORKS, example, learned, noise
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 - PyTorch's own habit
+from torch.nn import functional as F  # noqa: N812 - PyTorch's own custom
 
 from hmax_cnn.cnn.layers import (
     Activation,

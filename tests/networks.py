@@ -42,28 +42,39 @@ def inception_block():
     return graph
 
 
-LAYERS = {
-    "convolution": chain(Conv(5, 3, bias=0.5)),
-    "strided, padded, dilated, grouped": chain(Conv(6, (3, 2), stride=(2, 1), padding=(2, 1), dilation=(1, 2), groups=2), channels=4),
-    "copied border": chain(Conv(4, 3, padding=1, border="copy")),
-    "1 x 1": chain(Conv(5, 1)),
-    "1 x 1, strided": chain(Conv(5, 1, stride=2)),
-    "wide padding": chain(Conv(5, 3, padding=3)),
-    "maximum, overlapping, partial": chain(Conv(4, 3), Pool("max", 3, stride=2, partial=True)),
-    "maximum, padded": chain(Conv(4, 3), Pool("max", 3, stride=2, padding=1)),
-    "average": chain(Conv(4, 3), Pool("average", 2)),
-    "average, padded": chain(Conv(4, 3), Pool("average", 3, stride=2, padding=1, count_padding=True)),
-    "L2": chain(Conv(4, 3), Pool("l2", 2)),
-    "L2 across features": chain(Conv(4, 3), Activation("l2", {"group": 2})),
-    "global average": chain(Conv(4, 3), AdaptivePool("average")),
-    "adaptive average": chain(Conv(4, 3), AdaptivePool("average", (4, 3))),
-    "adaptive maximum": chain(Conv(4, 3), AdaptivePool("max", (4, 7))),
-    "local response": chain(Conv(7, 3), LocalResponse(3, 0.1, 0.75, 1.0)),
-    "batch norm": chain(Conv(4, 3, bias=None), BatchNorm()),
-    "dense": chain(Conv(4, 3), Flatten(), Dense(6, bias=0.1)),
-} | {kind: chain(Conv(4, 3), Activation(kind)) for kind in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "step")} | {
-    "maxout": chain(Conv(4, 3), Activation("maxout", {"group": 2})),
-}  # fmt: skip
+LAYERS = (
+    {
+        "convolution": chain(Conv(5, 3, bias=0.5)),
+        "strided, padded, dilated, grouped": chain(
+            Conv(6, (3, 2), stride=(2, 1), padding=(2, 1), dilation=(1, 2), groups=2), channels=4
+        ),
+        "copied border": chain(Conv(4, 3, padding=1, border="copy")),
+        "1 x 1": chain(Conv(5, 1)),
+        "1 x 1, strided": chain(Conv(5, 1, stride=2)),
+        "wide padding": chain(Conv(5, 3, padding=3)),
+        "maximum, overlapping, partial": chain(Conv(4, 3), Pool("max", 3, stride=2, partial=True)),
+        "maximum, padded": chain(Conv(4, 3), Pool("max", 3, stride=2, padding=1)),
+        "average": chain(Conv(4, 3), Pool("average", 2)),
+        "average, padded": chain(
+            Conv(4, 3), Pool("average", 3, stride=2, padding=1, count_padding=True)
+        ),
+        "L2": chain(Conv(4, 3), Pool("l2", 2)),
+        "L2 across features": chain(Conv(4, 3), Activation("l2", {"group": 2})),
+        "global average": chain(Conv(4, 3), AdaptivePool("average")),
+        "adaptive average": chain(Conv(4, 3), AdaptivePool("average", (4, 3))),
+        "adaptive maximum": chain(Conv(4, 3), AdaptivePool("max", (4, 7))),
+        "local response": chain(Conv(7, 3), LocalResponse(3, 0.1, 0.75, 1.0)),
+        "batch norm": chain(Conv(4, 3, bias=None), BatchNorm()),
+        "dense": chain(Conv(4, 3), Flatten(), Dense(6, bias=0.1)),
+    }
+    | {
+        kind: chain(Conv(4, 3), Activation(kind))
+        for kind in ("relu", "leaky_relu", "elu", "sigmoid", "tanh", "softplus", "step")
+    }
+    | {
+        "maxout": chain(Conv(4, 3), Activation("maxout", {"group": 2})),
+    }
+)
 NETWORKS = {
     "LeNet-5": build("lenet5", {"image_shape": (28, 28)}),
     "VGG-11-like": build(

@@ -47,10 +47,8 @@ class DeviceArray:
 
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise TypeError(
-            (
-                "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to "
-                "construct a NumPy array explicitly."
-            )
+            "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to "
+            "construct a NumPy array explicitly."
         )
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:

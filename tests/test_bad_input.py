@@ -78,7 +78,7 @@ KINDS = {
     "complex numbers": (lambda: c1(GOOD.astype(complex)), ValueError, "Complex data not supported"),
     "text": (lambda: c1(np.full((1, 64, 64), "x")), TypeError, "must hold numbers, got dtype <U1"),
     "objects": (lambda: c1(GOOD.astype(object)), TypeError, "must hold numbers, got dtype object"),
-    "a path": (lambda: c1("pictures/"), TypeError, "Read files with `data.read_folder`"),
+    "a path": (lambda: c1("pictures/"), TypeError, "Read files with `hmax_cnn.data.read_folder`"),
     "a generator": (lambda: c1(image for image in GOOD), TypeError, "got generator"),
     "different sizes": (
         lambda: c1([GOOD[0], GOOD[1, :50]]),

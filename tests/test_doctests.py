@@ -13,8 +13,12 @@ import hmax_cnn.extraction
 import hmax_cnn.hmax
 
 PACKAGES = (
-    hmax_cnn.extraction, hmax_cnn.hmax, hmax_cnn.cnn, hmax_cnn.data, hmax_cnn.analysis,
-)  # fmt: skip
+    hmax_cnn.extraction,
+    hmax_cnn.hmax,
+    hmax_cnn.cnn,
+    hmax_cnn.data,
+    hmax_cnn.analysis,
+)
 MODULES = [
     found.name
     for package in PACKAGES

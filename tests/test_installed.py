@@ -60,7 +60,7 @@ class Mine(FeatureExtractor):
 ''',
     "hmax.py": "mine = 1\n",
     "extraction.py": "mine = 2\n",
-}  # fmt: skip
+}
 SCRIPT = """
 import pickle
 import numpy as np
@@ -102,7 +102,10 @@ def installed(request, tmp_path_factory):
     checkout = folder / "checkout"
     kept = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, checkout, ignore=kept)
-    arguments = ["-e", str(checkout)] if request.param == "editable" else [str(checkout)]
+    if request.param == "editable":
+        arguments = ["-e", str(checkout)]
+    else:
+        arguments = [str(checkout)]
     python = environment(folder / "venv", *arguments)
     work = folder / "work"
     work.mkdir()
@@ -150,8 +153,14 @@ def test_command_line(installed):
     python, work = installed
     main = ("-m", "hmax_cnn.analysis.commands.main")
     for model, n_units in (("hmax:HMAX", 800), ("cnn:Mine", 64)):
-        settings = ("--set", "prototypes=photographs") if n_units == 800 else ()
-        resize = "height:140" if n_units == 800 else "stretch:8x8"
+        if n_units == 800:
+            settings = ("--set", "prototypes=photographs")
+        else:
+            settings = ()
+        if n_units == 800:
+            resize = "height:140"
+        else:
+            resize = "stretch:8x8"
         output = ("--resize", resize, "--output", "features.npz", "--quiet")
         run(python, work, *main, "extract", "photographs", "--model", model, *settings, *output)
         assert np.load(work / "features.npz")["features"].shape == (2, n_units)
@@ -160,7 +169,10 @@ def test_command_line(installed):
 def test_study(installed):
     """The user's data.py, analysis.py and cnn.py are named in a study beside our own packages."""
     python, work = installed
-    shapes = 'source = "data.stimuli:fourier_shapes"\nparameters = { screen = [32, 32], n_shapes = 6, sizes = [16] }'
+    shapes = (
+        'source = "data.stimuli:fourier_shapes"\nparameters = { screen = [32, 32], n_shapes = 6, '
+        "sizes = [16] }"
+    )
     study = written(
         work,
         (shapes, 'source = "data:my_shapes"'),

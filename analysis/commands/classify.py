@@ -65,9 +65,20 @@ from .options import (
 @quiet_option
 @plainly
 def classify(
-    dataset: str, name: str, settings: tuple[str, ...], layer: str | None, resize: str, background: str | None, skip_bad: bool,
-    folds: int, seed: int, baseline: bool, output: Path, form: str, quiet: bool,
-) -> None:  # fmt: skip
+    dataset: str,
+    name: str,
+    settings: tuple[str, ...],
+    layer: str | None,
+    resize: str,
+    background: str | None,
+    skip_bad: bool,
+    folds: int,
+    seed: int,
+    baseline: bool,
+    output: Path,
+    form: str,
+    quiet: bool,
+) -> None:
     """How well a linear SVM tells the classes of DATASET apart from a model's features.
 
     Uses the given split (train/ and test/, or a column `split`), or cross-validation. C and

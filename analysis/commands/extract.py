@@ -50,8 +50,9 @@ def extract_command(
     output: Path,
     quiet: bool,
 ) -> None:
-    """Features of IMAGES (a folder, a .csv index, an idx file, 'digits' or 'photographs') into a
-    file.
+    """Write features of IMAGES into a file.
+
+    IMAGES is a folder, a .csv index, an idx file, 'digits' or 'photographs'.
 
     A folder per class gives labels. Interrupted with Ctrl-C, what is done is kept, and the same
     command goes on from there.

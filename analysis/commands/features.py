@@ -1,5 +1,7 @@
-"""Features of many images, written for the programs that read them: .npz, .csv, .nc and
-.svmlight."""
+"""Features of many images, written for the programs that read them.
+
+.npz, .csv, .nc and .svmlight.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ class Features:
     attributes: dict[str, str]
 
     def to_xarray(self) -> xr.DataArray:
-        """dims (image, unit) with plain one-dimensional coordinates."""
+        """Dims (image, unit) with plain one-dimensional coordinates."""
         coords: dict[str, Any] = {"image": self.images}
         coords |= {
             name: ("image", column)
@@ -83,8 +85,9 @@ class Features:
 def extract(
     model: FeatureExtractor, dataset: Dataset, output: Path, progress: bool | None = None
 ) -> Features:
-    """Features of every image; what is learned, is learned from the training images where there is
-    a split.
+    """Features of every image.
+
+    What is learned, is learned from the training images where there is a split.
 
     Interrupted with Ctrl-C, finished blocks of 64 images are kept beside `output` and found again
     by the same call, if the model, the files and their contents are the same.
@@ -144,8 +147,10 @@ def partial_of(output: Path) -> Path:
 
 
 def _key(model: FeatureExtractor, dataset: Dataset) -> str:
-    """What must be the same for an interrupted run to go on: parameters, files they name, and every
-    image's file as it is."""
+    """What must be the same for an interrupted run to go on.
+
+    Parameters, files they name, and every image's file as it is.
+    """
     parameters = {
         name: value
         for name, value in model.get_params(deep=False).items()
@@ -173,8 +178,10 @@ def _key(model: FeatureExtractor, dataset: Dataset) -> str:
 
 
 def _content(parameters: dict[str, Any]) -> str:
-    """What is in the parameters, modules with their weights included; what cannot be told (a
-    lambda) is like nothing before."""
+    """What is in the parameters, modules with their weights included.
+
+    What cannot be told (a lambda) is like nothing before.
+    """
     try:
         return str(joblib.hash(parameters))
     except (pickle.PicklingError, AttributeError, TypeError):

@@ -27,8 +27,9 @@ from .train import train
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hmax-cnn")
 def main() -> None:
-    """HMAX, perceptrons and convolutional networks: studies, figures, features, fields and a
-    readout.
+    """HMAX, perceptrons and convolutional networks.
+
+    Studies, figures, features, fields and a readout.
 
     A MODEL is package:Class, such as hmax:HMAX; its parameters are given with --set.
     """

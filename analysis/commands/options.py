@@ -50,6 +50,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def show(rows: pd.DataFrame, form: str) -> None:
+    """Print a table as text, CSV or JSON."""
     if form == "csv":
         click.echo(rows.to_csv(index=False), nl=False)
     elif form == "json":
@@ -93,10 +94,15 @@ form_option = click.option(
 
 
 resize_option = click.option(
-    "--resize", default="none", show_default=True, metavar="RULE",
-    help=("height:H, shorter:N, longer:N, stretch:HxW, cover:HxW or crop:HxW, in pixels; several "
-"with commas between."),
-)  # fmt: skip
+    "--resize",
+    default="none",
+    show_default=True,
+    metavar="RULE",
+    help=(
+        "height:H, shorter:N, longer:N, stretch:HxW, cover:HxW or crop:HxW, in pixels; several "
+        "with commas between."
+    ),
+)
 
 
 background_option = click.option(
@@ -125,8 +131,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Say it in JS
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
-    """Parameters from `key=value`: a value that reads as a Python literal is one, any other is
-    text.
+    """Parameters from `key=value`.
+
+    A value that reads as a Python literal is one, any other is text.
 
     Raises
     ------
@@ -157,6 +164,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
 def built_model(
     name: str, settings: tuple[str, ...], layer: str | None = None, quiet: bool = False
 ) -> FeatureExtractor:
+    """The model of the command line, its layer and device checked before anything is read."""
     chosen = parse_settings(settings)
     if layer is not None:
         layers = tuple(part.strip() for part in layer.split(","))
@@ -175,6 +183,7 @@ def built_model(
 def opened_dataset(
     where: str, resize: str, background: str | None, skip_bad: bool, quiet: bool
 ) -> Dataset:
+    """The images of the command line, resized and checked."""
     return (
         open_dataset(where)
         .framed(resize, background)
@@ -183,6 +192,7 @@ def opened_dataset(
 
 
 def image_sides(text: str | None, model: FeatureExtractor) -> tuple[int, int]:
+    """Height and width from --image-size, or what the model was made for."""
     if text is None:
         return model.intended_shape() or (224, 224)
     sides = text.split("x")

@@ -131,8 +131,9 @@ def run_command(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Run the study in FILE, and write results, tables, figures and a report into the folder
-    --output.
+    """Run the study in FILE, and write everything into the folder --output.
+
+    Results, tables, figures and a report.
 
     After Ctrl-C, or a change of the file, the same command with --resume goes on.
     """

@@ -44,9 +44,16 @@ from .options import (
 @quiet_option
 @plainly
 def train(
-    dataset: str, name: str, settings: tuple[str, ...], test: str | None, resize: str, background: str | None, skip_bad: bool,
-    output: Path, quiet: bool,
-) -> None:  # fmt: skip
+    dataset: str,
+    name: str,
+    settings: tuple[str, ...],
+    test: str | None,
+    resize: str,
+    background: str | None,
+    skip_bad: bool,
+    output: Path,
+    quiet: bool,
+) -> None:
     """Train a network on DATASET and write its weights.
 
     Uses the training images of a given split (train/ and test/, or a column `split`), and says the

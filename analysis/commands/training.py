@@ -1,5 +1,4 @@
-"""A training from images to weights, with its curves, and what it is worth on images not trained
-on."""
+"""A training from images to weights, with its curves and its accuracy on held-out images."""
 
 from __future__ import annotations
 
@@ -37,8 +36,9 @@ class Trained:
 
 
 def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output: Path) -> Trained:
-    """Train on the training images of a dataset, test on the others, and write weights, curves and
-    an example of the augmentation.
+    """Train on the training images of a dataset, and test on the others.
+
+    Weights, curves and an example of the augmentation are written.
 
     Raises
     ------

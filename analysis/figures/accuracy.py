@@ -22,8 +22,9 @@ def accuracy(
     width: str | float = "single",
     ax: Axes | None = None,
 ) -> Figure:
-    """Accuracy of a readout of each layer on images that nothing was learned from, with its
-    interval, and chance where the axis reaches it.
+    """Accuracy of a readout of each layer on held-out images.
+
+    With its interval, and chance where the axis reaches it.
 
     Parameters
     ----------

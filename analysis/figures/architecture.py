@@ -23,8 +23,9 @@ def architecture(
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
 ) -> Figure:
-    """Architectures from the image (left) upward: each frame is the image, and in it to scale the
-    fields of a layer's units, one for each size.
+    """Architectures from the image (left) upward.
+
+    Each frame is the image, and in it to scale the fields of a layer's units, one for each size.
 
     Parameters
     ----------
@@ -102,8 +103,10 @@ def _chosen(layers: list[str], n_layers: int) -> list[str]:
 
 
 def _frame(axes: Axes, bands: pd.DataFrame, colour: str, size: float) -> None:
-    """The image, the fields of a layer in its middle, and below them their sides and the layer's
-    maps."""
+    """The image, and the receptive fields of a layer in its middle.
+
+    Below them their sides, and the layer's maps.
+    """
     height, width = int(bands["image_height"].iloc[0]), int(bands["image_width"].iloc[0])
     sides = sorted(set(bands["value"]), reverse=True)
     for side in sides:

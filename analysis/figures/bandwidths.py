@@ -41,8 +41,9 @@ def bandwidths(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """How a property of tuning is spread over the units of each layer, with the median (line) and
-    those of cells in macaque V1 (dashed).
+    """Distribution of a property of tuning over the units of each layer.
+
+    The line is the median; dashed are the medians of cells in macaque V1.
 
     Parameters
     ----------

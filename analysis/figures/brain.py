@@ -22,8 +22,9 @@ def brain(
     width: str | float = "middle",
     ax: Axes | None = None,
 ) -> Figure:
-    """Similarity of each layer to the brain: filled where it is significant after correction, the
-    noise ceiling as a band.
+    """Similarity of each layer to the brain.
+
+    Filled where it is significant after correction, the noise ceiling as a band.
 
     Parameters
     ----------

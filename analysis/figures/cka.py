@@ -19,8 +19,9 @@ def cka(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """How alike every layer is to every other, of the same and of other models; models are set
-    apart by white lines.
+    """How alike every layer is to every other, of the same and of other models.
+
+    Models are set apart by white lines.
 
     Parameters
     ----------

@@ -16,8 +16,10 @@ from .style import checked, one_panel, sheet, titled, wrapped
 def confusion(
     layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None
 ) -> Figure:
-    """Which classes are taken for which: rows are true classes, columns predictions, colour (and
-    number, where there is room) percent of the row.
+    """Which classes are taken for which.
+
+    Rows are true classes, columns predictions, colour (and number, where there is room) percent of
+    the row.
 
     Parameters
     ----------
@@ -66,10 +68,20 @@ def confusion(
             else:
                 labels = False
             sns.heatmap(
-                percent, ax=axes, annot=labels, fmt="", cmap="Blues", vmin=0, vmax=100, square=True, linewidths=0.3 if room > 0.1 else 0,
-                linecolor="white", annot_kws={"size": min(6, 26 * room)}, cbar=n_columns == 1 and ax is None,
+                percent,
+                ax=axes,
+                annot=labels,
+                fmt="",
+                cmap="Blues",
+                vmin=0,
+                vmax=100,
+                square=True,
+                linewidths=0.3 if room > 0.1 else 0,
+                linecolor="white",
+                annot_kws={"size": min(6, 26 * room)},
+                cbar=n_columns == 1 and ax is None,
                 cbar_kws={"label": "Predicted, % of true class", "shrink": 0.7},
-            )  # fmt: skip
+            )
             axes.set(
                 xlabel="Predicted class",
                 ylabel="True class" if axes is panels.flat[0] or n_columns > 1 else "",

@@ -19,8 +19,9 @@ _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
 
 @figure(draws="results", seeds="first", given=("width",))
 def field_views(results: Mapping[str, xr.Dataset], width: str | float = "double") -> Figure:
-    """Receptive fields of one unit of each layer: theoretical (box), effective (colour) and mapped
-    (outline).
+    """Receptive fields of one unit of each layer.
+
+    Theoretical (box), effective (colour) and mapped (outline).
 
     Parameters
     ----------

@@ -33,8 +33,9 @@ def growth(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """Size of receptive fields over depth: one colour for each model, one line for each way of
-    measuring, bands over units.
+    """Size of receptive fields over depth.
+
+    One colour for each model, one line for each way of measuring, bands over units.
 
     Parameters
     ----------
@@ -145,8 +146,10 @@ def growth(
 
 
 def _cortex(axes: Axes, areas: pd.DataFrame, eccentricity: float) -> None:
-    """Areas from low to high, an arrow where only the least size is known; pale where the number is
-    recalled and not read again."""
+    """Areas from low to high, an arrow where only the least size is known.
+
+    Pale where the number is recalled and not read again.
+    """
     for number, area in enumerate(areas.itertuples()):
         if "recalled" in str(area.confidence):
             colour = "#BBBBBB"

@@ -58,117 +58,86 @@ def invariance(
     ValueError
         If a column is missing, or there is more than one panel for `ax`.
     """
-    if value == "value":
-        low, high = ("low", "high")
-    else:
-        low, high = (f"{value}_low", f"{value}_high")
-    distinct(
-        checked(table, "model", "layer", "amount", value, low, high),
-        "model",
-        "layer",
-        "transformation",
-        "images",
-        "amount",
-    )
-    table = over_seeds(table.rename(columns={low: "low", high: "high"}), value, level=level)
-    table = table.assign(
-        **{
-            name: table.get(name, "")
-            for name in ("transformation", "images", "measure", "unit_of_amount")
-        }
-    )
-    changes = list(
-        table.drop_duplicates(["transformation", "images"])[
-            ["transformation", "images"]
-        ].itertuples(index=False, name=None)
-    )
-    several = table["images"].nunique() > 1
-    n_curves = len(table.drop_duplicates(["model", "layer"]))
-    split = rows or ("model" if n_curves > _CROWDED and ax is None else None)
-    if split == "images":
-        split = None
-    if split:
+    table = _prepared(table, value, level)
+    look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
+    # Many curves are told apart only where each model has its row.
+    by_model = rows == "model" or (rows is None and ax is None and _n_curves(table) > _CROWDED)
+    changes = list(dict.fromkeys(zip(table["transformation"], table["images"], strict=True)))
+    groups: list[str | None]
+    if by_model:
         groups = list(dict.fromkeys(table["model"]))
     else:
         groups = [None]
-    look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
-    if split is None:
+    n_columns, n_rows = len(changes), len(groups)
+    if not by_model:
         n_columns = min(3, len(changes))
-    else:
-        n_columns = len(changes)
-    if split is None:
         n_rows = -(-len(changes) // n_columns)
-    else:
-        n_rows = len(groups)
     one_panel(ax, n_rows * n_columns)
-    with sheet(
-        width,
-        (1.15 if split else 1.75) * n_rows + 0.5,
-        n_rows,
-        n_columns,
-        ax,
-        sharey=True,
-        sharex="col" if split else False,
-    ) as (
-        figure,
-        panels,
-    ):
+    height = (1.15 if by_model else 1.75) * n_rows + 0.5
+    sharing = {"sharey": True, "sharex": "col" if by_model else False}
+    name = label or str(table["measure"].iloc[0]).capitalize()
+    with sheet(width, height, n_rows, n_columns, ax, **sharing) as (figure, panels):
         for index, axes in enumerate(panels.flat):
-            if split is None and index >= len(changes):
+            if not by_model and index >= len(changes):
                 axes.axis("off")
                 continue
-            if split:
-                (change, images), group = (changes[index % n_columns], groups[index // n_columns])
-            else:
-                (change, images), group = (changes[index], None)
-            part = table[
-                (table["transformation"] == change)
-                & (table["images"] == images)
-                & ((table["model"] == group) if split else True)
-            ]
+            change, images = changes[index % n_columns if by_model else index]
+            part = table[(table["transformation"] == change) & (table["images"] == images)]
+            unit = str(part["unit_of_amount"].iloc[0])
+            if by_model:
+                part = part[part["model"] == groups[index // n_columns]]
             _curves(axes, part, value, look, markers)
             axes.set_xlim(*_around(part["amount"]))
-            unit = str(table.loc[table["transformation"] == change, "unit_of_amount"].iloc[0])
-            _axis(axes, unit, labelled=split is None or index // n_columns == n_rows - 1)
+            _axis(axes, unit, labelled=not by_model or index // n_columns == n_rows - 1)
             if chance is not None:
                 axes.axhline(chance, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
-            if several:
-                title = f"{change}, {images}"
-            else:
-                title = change
-            axes.set_title(title if not split or index < n_columns else "")
-        name = label or str(table["measure"].iloc[0]).capitalize()
-        if split:
+            if not by_model or index < n_columns:
+                several = table["images"].nunique() > 1
+                axes.set_title(f"{change}, {images}" if several else change)
+        _limits(panels[0, 0], table[value].to_numpy(float), chance)
+        if by_model:
             _rows(figure, panels, groups, name)
         else:
             for axes in panels[:, 0]:
                 axes.set_ylabel(name)
-        _limits(panels[0, 0], table[value].to_numpy(float), chance)
-        if split is None:
-            handles = {
-                text: handle
-                for axes in panels.flat
-                for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)
-            }
-            if ax is not None:
-                ax.legend(handles.values(), handles.keys(), frameon=False, fontsize=6)
-            elif len(changes) < panels.size:
-                panels.flat[-1].legend(
-                    handles.values(), handles.keys(), loc="center", frameon=False, handlelength=2.5
-                )
-            else:
-                if figure.get_figwidth() < 4:
-                    columns = 2
-                else:
-                    columns = 4
-                figure.legend(
-                    handles.values(),
-                    handles.keys(),
-                    loc="outside lower center",
-                    ncols=min(columns, len(handles)),
-                    frameon=False,
-                )
+            _legend(figure, panels, ax, n_free=panels.size - len(changes))
     return figure
+
+
+def _prepared(table: pd.DataFrame, value: str, level: float) -> pd.DataFrame:
+    """The table checked, its mean over seeds, and with every column that is drawn by."""
+    bounds = {f"{value}_low": "low", f"{value}_high": "high"}
+    if value == "value":
+        bounds = {"low": "low", "high": "high"}
+    checked(table, "model", "layer", "amount", value, *bounds)
+    distinct(table, "model", "layer", "transformation", "images", "amount")
+    table = over_seeds(table.rename(columns=bounds), value, level=level)
+    optional = ("transformation", "images", "measure", "unit_of_amount")
+    return table.assign(**{name: table.get(name, "") for name in optional})
+
+
+def _n_curves(table: pd.DataFrame) -> int:
+    return len(table.drop_duplicates(["model", "layer"]))
+
+
+def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) -> None:
+    """All curves once: in the axes of the caller, in a free panel, or below."""
+    handles: dict[str, object] = {}
+    for axes in panels.flat:
+        for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles[text] = handle
+    shown = (list(handles.values()), list(handles))
+    if ax is not None:
+        ax.legend(*shown, frameon=False, fontsize=6)
+    elif n_free:
+        panels.flat[-1].legend(*shown, loc="center", frameon=False, handlelength=2.5)
+    else:
+        if figure.get_figwidth() < 4:
+            most = 2
+        else:
+            most = 4
+        n_columns = min(most, len(handles))
+        figure.legend(*shown, loc="outside lower center", ncols=n_columns, frameon=False)
 
 
 def _rows(figure: Figure, panels: np.ndarray, groups: list[str | None], name: str) -> None:

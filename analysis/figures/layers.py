@@ -1,5 +1,7 @@
-"""A number of each layer, with its interval: tolerance ranges, sparseness, bandwidths, any
-measure."""
+"""A number of each layer, with its interval.
+
+Tolerance ranges, sparseness, bandwidths, any measure.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,9 @@ def layers(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """A point with its interval for each layer of each model, from the image upward; a cross where
-    its control lies, if it has one.
+    """A point with its interval for each layer of each model, from the image upward.
+
+    A cross where its control lies, if it has one.
 
     Parameters
     ----------

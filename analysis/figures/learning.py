@@ -22,8 +22,9 @@ def learning(
     width: str | float = "middle",
     ax: Axes | None = None,
 ) -> Figure:
-    """Accuracy on images never seen over the number of training images of each class, with bands
-    over repeats.
+    """Accuracy on held-out images over the number of training images and features.
+
+    Training images are counted per class.
 
     Parameters
     ----------

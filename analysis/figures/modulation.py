@@ -30,8 +30,9 @@ def modulation(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """Modulation by a drifting grating, F1/F0, of the units of each layer: above 1 (dotted) a cell
-    is called simple, below complex.
+    """Modulation by a drifting grating, F1/F0, of the units of each layer.
+
+    Above 1 (dotted) a cell is called simple, below complex.
 
     Parameters
     ----------

@@ -24,10 +24,12 @@ def overview(
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
 ) -> Figure:
-    """The study on one page: for each measure its value over the layers of every model, from the
-    lowest (left) to the highest.
-    Of curves over a transformation the mean over all values that change something is drawn, without
-    an interval. Layers are those that were measured; a model with one stands at the left.
+    """The study on one page.
+
+    For each measure its value over the layers of every model, from the lowest (left) to the
+    highest. Of curves over a transformation the mean over all values that change something is
+    drawn, without an interval. Layers are those that were measured; a model with one stands at the
+    left.
 
     Parameters
     ----------

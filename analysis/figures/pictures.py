@@ -1,5 +1,7 @@
-"""Pictures in a grid: learned filters, feature maps, patches, preferred inputs, images before and
-after augmentation."""
+"""Pictures in a grid.
+
+Learned filters, feature maps, patches, preferred inputs, images before and after augmentation.
+"""
 
 from __future__ import annotations
 

@@ -20,8 +20,9 @@ def polar(
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
 ) -> Figure:
-    """Orientation tuning as polar plots: distance from the middle is the response, as a share of
-    each unit's largest.
+    """Orientation tuning as polar plots.
+
+    Distance from the middle is the response, as a share of each unit's largest.
 
     Parameters
     ----------

@@ -15,8 +15,9 @@ from .style import checked, in_width, of_first, sheet, titled, wrapped
 def rdms(
     layer_pair_table: pd.DataFrame, ranks: bool = True, width: str | float = "double"
 ) -> Figure:
-    """Representational dissimilarity matrices: dark images are alike to the layer, light ones
-    apart; images in the order of the set.
+    """Representational dissimilarity matrices.
+
+    Dark images are alike to the layer, light ones apart; images in the order of the set.
 
     Parameters
     ----------

@@ -20,8 +20,9 @@ def selectivity(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """Selectivity among images against tolerance to a transformation: a point for each unit,
-    Spearman's rho above each layer.
+    """Selectivity among images against tolerance to a transformation.
+
+    A point for each unit, Spearman's rho above each layer.
 
     One unit in a hundred, of the highest tolerance, lies beyond the axis.
 

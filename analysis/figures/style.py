@@ -1,5 +1,7 @@
-"""One look for all figures: column widths, small type, a palette that colour-blind readers can tell
-apart."""
+"""One look for all figures.
+
+Column widths, small type, a palette that colour-blind readers can tell apart.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +72,9 @@ def style() -> Iterator[None]:
 
 
 def width_in_mm(width: str | float) -> float:
-    """A width by name or in millimetres: 'single' (85), 'middle' (114), 'double' (174), 120, '120
-    mm'.
+    """A width by name or in millimetres.
+
+    'single' (85), 'middle' (114), 'double' (174), 120, '120 mm'.
 
     Raises
     ------
@@ -187,8 +190,10 @@ def without_curves(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_first(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    """The rows of the first seed, or of the first of other columns: units and pictures of several
-    are no larger sample."""
+    """The rows of the first seed, or of the first of other columns.
+
+    Units and pictures of several are no larger sample.
+    """
     for column in columns or ("seed",):
         if column in table and len(table):
             table = table[table[column] == table[column].iloc[0]]
@@ -196,22 +201,28 @@ def of_first(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 
 def in_width(width: str | float, wide: int, narrow: int) -> int:
-    """A number of panels side by side: for figures of about two columns of a page, and for narrower
-    ones."""
+    """A number of panels side by side.
+
+    For figures of about two columns of a page, and for narrower ones.
+    """
     if width_in_mm(width) >= 150:
         return wide
     return narrow
 
 
 def titled(*parts: object) -> str:
-    """Parts of a title with commas between; a layer that is called like its model is not said
-    twice."""
+    """Parts of a title with commas between.
+
+    A layer that is called like its model is not said twice.
+    """
     return ", ".join(dict.fromkeys(str(part) for part in parts))
 
 
 def wrapped(text: str, inches: float, size: float) -> str:
-    """A text in as many lines as fit it into so many inches at so many points; its own lines are
-    kept."""
+    """A text in as many lines as fit it into so many inches at so many points.
+
+    Its own lines are kept.
+    """
     n_letters = max(6, int(inches * 72 / (0.56 * size)))
     return "\n".join(textwrap.fill(line, n_letters) for line in text.split("\n"))
 
@@ -295,8 +306,10 @@ def checked_results(results: Mapping[str, xr.Dataset], *names: str) -> None:
 def save(
     figure: Figure, stem: Path, table: pd.DataFrame, formats: Iterable[str] = FORMATS
 ) -> list[Path]:
-    """Write a figure as PDF, SVG (text stays text) and PNG, and the table behind it as CSV beside
-    it; the same figure gives the same bytes."""
+    """Write a figure as PDF, SVG and PNG, and the table behind it as CSV.
+
+    Text of the SVG stays text; the same figure gives the same bytes.
+    """
     written = []
     with style():
         for form in formats:

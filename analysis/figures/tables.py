@@ -1,5 +1,7 @@
-"""Tidy tables from labelled results: one row per number, with everything that says where it comes
-from."""
+"""Tidy tables from labelled results.
+
+One row per number, with everything that says where it comes from.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
 
     Examples
     --------
-    >>> result = xr.Dataset({"value": ("unit", [1.0, 2.0]), "layer_value": ("layer", [1.5])}, {"unit": ["a", "b"], "layer": ["c1"]})
+    >>> data = {"value": ("unit", [1.0, 2.0]), "layer_value": ("layer", [1.5])}
+    >>> result = xr.Dataset(data, {"unit": ["a", "b"], "layer": ["c1"]})
     >>> {name: list(table.columns) for name, table in tidy(result).items()}
     {'unit_table': ['unit', 'value'], 'table': ['layer', 'value']}
     """
@@ -150,8 +153,11 @@ def _groups(result: xr.Dataset) -> dict[tuple[str, ...], list[str]]:
 
 
 def _main(groups: dict[tuple[str, ...], list[str]]) -> tuple[str, ...] | None:
-    """Where the numbers of layers are: by layer where those are given, over a transformation or a
-    number of images, by pair, or rows as they are."""
+    """Where the numbers of layers are.
+
+    By layer where those are given, over a transformation or a number of images, by pair, or rows as
+    they are.
+    """
     if any(name.startswith("layer_") for name in groups.get(("layer",), ())):
         return ("layer",)
     curves = [
@@ -194,8 +200,9 @@ def _unprefixed(part: pd.DataFrame) -> pd.DataFrame:
 def tables(
     results: xr.Dataset | xr.DataTree | Mapping[str, xr.Dataset | Mapping[str, xr.Dataset]],
 ) -> dict[str, pd.DataFrame]:
-    """What figures take, from results by hand: a result, results by model, by model and
-    transformation, or a part of `open_results`.
+    """What figures take, from results by hand.
+
+    A result, results by model, by model and transformation, or a part of `open_results`.
 
     Examples
     --------
@@ -272,8 +279,9 @@ def joined(results: Iterable[tuple[dict[str, Any], xr.Dataset]]) -> dict[str, pd
 
 
 def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -> pd.DataFrame:
-    """The mean over seeds, row by row, with its interval: by Student's t over seeds, or the
-    measure's own where there is one seed.
+    """The mean over seeds, row by row, with its interval.
+
+    By Student's t over seeds, or the measure's own where there is one seed.
 
     Parameters
     ----------
@@ -338,8 +346,10 @@ def _is_text(column: pd.Series) -> bool:
 
 
 def _is_design(table: pd.DataFrame, column: str) -> bool:
-    """Whether a number may say what a row is of, not what was measured: it has the same values in
-    all seeds."""
+    """Whether a number may say what a row is of, not what was measured.
+
+    It has the same values in all seeds.
+    """
     first, *others = (sorted(map(repr, part)) for _, part in table.groupby("seed")[column])
     return all(other == first for other in others)
 

@@ -23,8 +23,9 @@ def tuning_curves(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """Tuning curves of units, each as a share of its largest response; the median of the layer is
-    thick.
+    """Tuning curves of units, each as a share of its largest response.
+
+    The median of the layer is thick.
 
     Parameters
     ----------
@@ -101,8 +102,10 @@ def tuning_curves(
 
 
 def relative(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
-    """Points, curves (unit, point) over their largest value, and how many units have one; silent
-    and flat units have none."""
+    """Points, curves (unit, point) over their largest value, and how many units have one.
+
+    Silent and flat units have none.
+    """
     keys = [name for name in ("seed", "images", "unit") if name in part]
     wide = part.pivot_table(index=keys, columns="amount", values="curve", sort=False)
     wide = wide[sorted(wide.columns)]

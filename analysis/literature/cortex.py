@@ -1,5 +1,7 @@
-"""What is known of the visual cortex: sizes of receptive fields and tuning of V1, each number with
-its definition, source and confidence."""
+"""What is known of the visual cortex.
+
+Sizes of receptive fields and tuning of V1, each number with its definition, source and confidence.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +116,8 @@ V1_FREQUENCY = {
     "complex": (_EDGES, (0, 0, 0, 9, 9, 7, 10, 23, 12, 8, 3, 3)),
 }
 
-# medians of macaque V1 as AI Memo 2004-017 gives them beside its models, read there: full widths in degrees, octaves
+# Medians of macaque V1 as AI Memo 2004-017 gives them beside its models, read there: full widths
+# in degrees, and octaves.
 V1_BANDWIDTHS = {
     "bandwidth_half": {"simple": 34.0, "complex": 44.0},
     "bandwidth_octaves": {"simple": 1.45, "complex": 1.6},

@@ -95,8 +95,9 @@ def cka(
 def procrustes(
     a: xr.DataArray, b: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
-    """How well one population can be rotated onto another, after both are centred and scaled to the
-    same size.
+    """How well one population can be rotated onto another.
+
+    After both are centred and scaled to the same size.
 
     Parameters
     ----------

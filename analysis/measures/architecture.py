@@ -1,5 +1,7 @@
-"""Architectures: the layers of a model from the image upward, with what each unit sees and what it
-costs."""
+"""Architectures.
+
+The layers of a model from the image upward, with what each unit sees and what it costs.
+"""
 
 from __future__ import annotations
 

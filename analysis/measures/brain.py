@@ -212,7 +212,7 @@ def _permuted(
     n_permutations: int,
     random_state: int,
 ) -> float:
-    """p of a similarity, from permutations of the model's images; ranks are taken once."""
+    """P of a similarity, from permutations of the model's images; ranks are taken once."""
     if not n_permutations or not np.isfinite(seen):
         return np.nan
     rng, n_images = np.random.default_rng(random_state), len(mine)
@@ -258,6 +258,6 @@ def _direction(rdm: np.ndarray, comparison: str) -> np.ndarray:
         values = stats.rankdata(rdm)
     else:
         values = rdm
-    if not (comparison == "cosine"):
+    if comparison != "cosine":
         values = values - values.mean()
     return values / np.linalg.norm(values)

@@ -1,5 +1,7 @@
-"""Classification: how well a readout of each layer tells classes apart on images that nothing was
-learned from."""
+"""Classification.
+
+How well a readout of each layer tells classes apart on images that nothing was learned from.
+"""
 
 from __future__ import annotations
 

@@ -30,8 +30,7 @@ def decoding_generalisation(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How well classes learned at the reference are told apart at other values of the
-    transformation.
+    """Decoding of classes, learned at the reference, at other values of the transformation.
 
     Parameters
     ----------
@@ -127,8 +126,9 @@ def decoding_generalisation(
 def shift_consistency(
     predicted: xr.DataArray, labels: Any = None, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
-    """How often the same class is given to two versions of an image, and how often it is right: a
-    classifier that always says the same is consistent.
+    """How often the same class is given to two versions of an image, and how often it is right.
+
+    A classifier that always says the same is consistent.
 
     Parameters
     ----------

@@ -19,8 +19,9 @@ def distance_to_v1(
     cells: str = "simple",
     resampling: Resampling = DEFAULT,
 ) -> xr.Dataset:
-    """How far the preferred orientations or frequencies of a layer lie from those of cells in
-    macaque V1.
+    """How far a layer's preferred orientations or frequencies lie from macaque V1's.
+
+    By the Jensen-Shannon distance of their histograms.
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
-"""The size of a receptive field by stated definitions: its support, a fitted Gaussian, the root of
-its area."""
+"""The size of a receptive field by stated definitions.
+
+Its support, a fitted Gaussian, the root of its area.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,12 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.optimize import least_squares
 
-SUPPORT = 1e-5  # of the largest value: below it lies rounding of float32 (seen with Winograd convolution: 2e-6)
+# Of the largest value: below it lies rounding of float32 (seen with Winograd convolution: 2e-6).
+SUPPORT = 1e-5
 AREA = 1 - 0.9545  # of the largest value: Luo et al. 2016
 
 DEFINITIONS: Mapping[str, str] = {
-    "full_support": "larger side of the box around all pixels that matter (above 1e-5 of the largest)",
+    "full_support": "larger side of the box around all pixels above 1e-5 of the largest",
     "root_area": (
         "square root of the number of pixels above 4.55 % of the largest (Luo et al., NeurIPS 2016)"
     ),
@@ -20,7 +23,7 @@ DEFINITIONS: Mapping[str, str] = {
         "four standard deviations of a two-dimensional Gaussian that is fitted, geometric mean "
         "of its axes"
     ),
-    "moments": "four standard deviations by the map's own second moments, geometric mean of its axes",
+    "moments": "four standard deviations by second moments, geometric mean of the axes",
 }
 
 
@@ -118,8 +121,10 @@ def field_sizes(field: np.ndarray, pixel: float | tuple[float, float] = 1.0) -> 
 def _gaussian(
     values: np.ndarray, y: np.ndarray, x: np.ndarray, centre: tuple[float, float], sigma: float
 ) -> float:
-    """Four times the geometric mean of the two standard deviations of a Gaussian with an offset;
-    NaN where it does not fit."""
+    """Four times the geometric mean of the two standard deviations of a Gaussian with an offset.
+
+    NaN where it does not fit.
+    """
     if (values > AREA).sum() < 6 or min(values.shape) < 2:
         return np.nan
 

@@ -1,5 +1,7 @@
-"""Receptive fields over the picture: of one unit of each layer what it claims to see, what moves
-it, and what a probe finds."""
+"""Receptive fields over the picture.
+
+Of one unit of each layer what it claims to see, what moves it, and what a probe finds.
+"""
 
 from __future__ import annotations
 

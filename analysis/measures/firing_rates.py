@@ -27,8 +27,9 @@ def firing_rate_invariance(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How often a unit still fires for transformed versions of the images that drive it hardest,
-    over how often it fires at all.
+    """How often a unit still fires for transformed versions of its strongest images.
+
+    As a multiple of how often it fires at all.
 
     A unit fires above a threshold at which its rate over the baseline is `rate`; the threshold lies
     halfway between two responses, and the rate that is really met is what the score is divided by.
@@ -141,8 +142,11 @@ def firing_rate_invariance(
 
 
 def _calibrated(values: np.ndarray, rate: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For firing above and below: thresholds beyond which about `rate` of each unit's values lie,
-    and the shares that do; NaN where far off."""
+    """For firing above and below.
+
+    Thresholds beyond which about `rate` of each unit's values lie, and the shares that do; NaN
+    where far off.
+    """
     n_beyond, n = round(rate * len(values)), len(values)
     ordered = np.sort(values, axis=0)
     upper, lower = (

@@ -1,5 +1,7 @@
-"""Looking inside a model: what its filters look like, what drives a unit, and what it depends
-on."""
+"""Looking inside a model.
+
+What its filters look like, what drives a unit, and what it depends on.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Invariance of units: what stays of a response when its image is transformed, by definitions that
-can be cited.
+"""Invariance of units.
+
+What stays of a response when its image is transformed, by definitions that can be cited.
 
 Each measure takes responses of dims (image, <transformation>, unit), as
 `hmax_cnn.analysis.responses.responses` returns them for a transformed set, and returns a dataset as
@@ -25,8 +26,9 @@ from ..results import DEFAULT, Definition, Resampling
 def normalised_variance(
     responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
-    """Variance over the transformation, over variance between images: 0 is invariant, 1 no better
-    than chance.
+    """Variance over the transformation, over variance between images.
+
+    0 is invariant, 1 no better than chance.
 
     Both are unbiased (n - 1). A unit that never changes is undefined (0 / 0); one that changes with
     the transformation but is the same for all images is infinite, and does not count in the mean of
@@ -52,7 +54,8 @@ def normalised_variance(
     Examples
     --------
     >>> values = np.array([[[1.0], [1.0]], [[3.0], [3.0]]])
-    >>> unit = xr.DataArray(values, dims=("image", "shift", "unit"), coords={"shift": [0, 1]}, attrs={"identity": 0})
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1]}
+    >>> unit = xr.DataArray(values, dims=dims, coords=coords, attrs={"identity": 0})
     >>> normalised_variance(unit).value.item()
     0.0
     """
@@ -82,8 +85,9 @@ def _variance(block: np.ndarray, axis: int) -> np.ndarray:
 def response_similarity(
     responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
-    """How much closer the response to a transformed image is to that to the image itself than to
-    those to other images.
+    """How much more similar a unit's responses to an image are than to other images.
+
+    Under transformation, by squared differences.
 
     1 where responses do not change, 0 where a transformed image is as far from itself as from
     others; a unit that is the same for all images and values is undefined (0 / 0), not invariant.
@@ -116,7 +120,7 @@ def response_similarity(
         weight = (counts / counts.sum())[:, None, None]
         here, there = drawn[:, reference : reference + 1], np.delete(drawn, reference, axis=1)
         same = (weight * (there - here) ** 2).sum(axis=0).mean(axis=0)
-        # over all pairs of different images, from moments: pairs of an image with itself are taken out
+        # Over all pairs of different images, from moments: pairs of an image with itself are out.
         mean_here, mean_there = (weight * here).sum(axis=0), (weight * there).sum(axis=0)
         squares = (weight * here**2).sum(axis=0) + (weight * there**2).sum(axis=0)
         pairs = squares - 2 * mean_here * mean_there - (weight**2 * (there - here) ** 2).sum(axis=0)
@@ -137,8 +141,9 @@ def response_similarity(
 def separability(
     responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
-    """How far the responses to images x values are a product of a preference for images and a
-    tuning to the transformation.
+    """How far responses are a product of a preference and a tuning.
+
+    A preference for images, and a tuning to the transformation.
 
     Parameters
     ----------

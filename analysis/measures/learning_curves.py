@@ -1,5 +1,7 @@
-"""Learning curves and retrieval: how many images, and how many features, a layer needs before its
-classes can be told apart."""
+"""Learning curves and retrieval.
+
+How many images, and how many features, a layer needs before its classes can be told apart.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from sklearn.base import clone
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
-from hmax_cnn.extraction.progress import progress_bar
+from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import Cost, measure
 from ..readout import fitted_classifier
@@ -45,8 +47,9 @@ def learning_curve(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """Accuracy on images never seen, over the number of training images per class and the number of
-    features.
+    """Accuracy on held-out images over the number of training images and features.
+
+    Training images are counted per class.
 
     Nothing is learned from a test image: where the model learns (prototypes, weights) it is learned
     anew from each set of training images, and scaling and parameters of the readout too.
@@ -86,29 +89,60 @@ def learning_curve(
     ValueError
         If there are too few images of a class, or fewer than two classes, or no labels.
     """
+    pool = _pool(images, n_train)
+    if n_repeats < 1 or not len(n_features) or min(_limits(n_features), default=1) < 1:
+        msg = (
+            "`n_repeats` and `n_features` must be at least 1 (or None, for all features), got "
+            f"{n_repeats} and {list(n_features)}."
+        )
+        raise ValueError(msg)
+    wanted = model.wanted_layers(layers)
+    if refit and model.__sklearn_tags__().requires_fit and hasattr(model, "image_shape_"):
+        model = clone(model)
+    learns = model.must_learn(wanted) and not model.has_learned()
+    reader = copy.copy(model).set_params(layer=wanted if len(wanted) > 1 else wanted[0])
+    fixed = None
+    with silence(progress):
+        if not learns:
+            fixed = responses(model, images, wanted)
+        rng = np.random.default_rng(resampling.random_state)
+        found = np.full((len(wanted), len(n_train), len(n_features), n_repeats), np.nan)
+        total = n_repeats * len(n_train)
+        with progress_bar(total=total, name="Learning curve", unit="set", progress=progress) as bar:
+            for repeat in range(n_repeats):
+                # Larger training sets of one repeat contain the smaller ones.
+                order = {
+                    label: rng.permutation(pool[images.labels[pool] == label])
+                    for label in np.unique(images.labels)
+                }
+                seed = int(rng.integers(2**31))
+                for column, count in enumerate(n_train):
+                    train = np.sort(np.concatenate([members[:count] for members in order.values()]))
+                    answers = fixed
+                    if answers is None:
+                        answers = _learned(reader, images, train, wanted)
+                    test = _held_out(images, pool, train)
+                    scores = _scores(answers, images.labels, train, test, n_features, readout, seed)
+                    found[:, column, :, repeat] = scores
+                    bar.update()
+    return _dataset(found, wanted, images, model, n_train, n_features, readout, resampling)
+
+
+def _pool(images: Dataset, n_train: Sequence[int]) -> np.ndarray:
+    """Images to draw training images from, checked to be enough."""
     if images.labels is None or len(np.unique(images.labels)) < 2:
         msg = "`images` must have labels of at least two classes."
         raise ValueError(msg)
-    if images.split is None:
-        pool = np.arange(len(images))
-    else:
+    pool = np.arange(len(images))
+    if images.split is not None:
         pool = np.flatnonzero(images.split == "train")
-    smallest = int(np.unique(images.labels[pool], return_counts=True)[1].min())
-    highest = smallest - (1 if images.split is None else 0)
+    highest = int(np.unique(images.labels[pool], return_counts=True)[1].min())
+    if images.split is None:
+        highest -= 1  # one image of each class is left to test on
     if not len(n_train) or min(n_train) < 1 or max(n_train) > highest:
         msg = (
             f"`n_train` must lie between 1 and {highest}, what the smallest class has to train "
             f"on, got {list(n_train)}."
-        )
-        raise ValueError(msg)
-    if (
-        n_repeats < 1
-        or not len(n_features)
-        or min((limit for limit in n_features if limit is not None), default=1) < 1
-    ):
-        msg = (
-            "`n_repeats` and `n_features` must be at least 1 (or None, for all features), got "
-            f"{n_repeats} and {list(n_features)}."
         )
         raise ValueError(msg)
     if images.split is not None and not (images.split == "test").any():
@@ -117,74 +151,86 @@ def learning_curve(
             "split out."
         )
         raise ValueError(msg)
-    wanted = model.wanted_layers(layers)
-    if refit and model.__sklearn_tags__().requires_fit and hasattr(model, "image_shape_"):
-        model = clone(model)
-    learns = model.must_learn(wanted) and not model.has_learned()
-    reader = copy.copy(model).set_params(layer=wanted if len(wanted) > 1 else wanted[0])
-    if learns:
-        fixed = None
-    else:
-        fixed = responses(model, images, wanted)
-    rng = np.random.default_rng(resampling.random_state)
-    found = np.full((len(wanted), len(n_train), len(n_features), n_repeats), np.nan)
-    with progress_bar(
-        total=n_repeats * len(n_train), name="Learning curve", unit="set", progress=progress
-    ) as bar:
-        for repeat in range(n_repeats):
-            order = {
-                label: rng.permutation(pool[images.labels[pool] == label])
-                for label in np.unique(images.labels)
-            }
-            seed = int(rng.integers(2**31))
-            for column, count in enumerate(n_train):
-                train = np.sort(np.concatenate([members[:count] for members in order.values()]))
-                if images.split is not None:
-                    test = np.flatnonzero(images.split == "test")
-                else:
-                    test = np.setdiff1d(pool, train)
-                if fixed is None:
-                    answers = _learned(reader, images, train, wanted)
-                else:
-                    answers = fixed
-                for row, (layer, units) in enumerate(by_layer(answers)):
-                    if (
-                        largest := max(
-                            (limit for limit in n_features if limit is not None), default=0
-                        )
-                    ) > len(units):
-                        msg = (
-                            f"`n_features` must be at most {len(units)}, the units of layer "
-                            f"{layer!r}, got {largest}."
-                        )
-                        raise ValueError(msg)
-                    drawn = np.random.default_rng(seed).permutation(units)
-                    for depth, limit in enumerate(n_features):
-                        kept = drawn[:limit]
-                        values = answers.values[:, kept]
-                        fitted = fitted_classifier(
-                            readout, values[train], images.labels[train], seed
-                        )
-                        found[row, column, depth, repeat] = fitted.score(
-                            values[test], images.labels[test]
-                        )
-                bar.update()
+    return pool
+
+
+def _limits(n_features: Sequence[int | None]) -> list[int]:
+    return [limit for limit in n_features if limit is not None]
+
+
+def _held_out(images: Dataset, pool: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Images to test on: the given ones, or all that are not trained on."""
+    if images.split is not None:
+        return np.flatnonzero(images.split == "test")
+    return np.setdiff1d(pool, train)
+
+
+def _learned(
+    reader: FeatureExtractor, images: Dataset, train: np.ndarray, layers: Sequence[str]
+) -> xr.DataArray:
+    """Responses to all images of a model fitted on the training images only."""
+    fitted = clone(reader).fit(images.subset(train), images.labels[train])
+    return responses(fitted, images, layers)
+
+
+def _scores(
+    answers: xr.DataArray,
+    labels: np.ndarray,
+    train: np.ndarray,
+    test: np.ndarray,
+    n_features: Sequence[int | None],
+    readout: str,
+    seed: int,
+) -> np.ndarray:
+    """Accuracy on the held-out images, of shape (layer, n_features)."""
+    rows = []
+    for layer, units in by_layer(answers):
+        largest = max(_limits(n_features), default=0)
+        if largest > len(units):
+            msg = (
+                f"`n_features` must be at most {len(units)}, the units of layer {layer!r}, got "
+                f"{largest}."
+            )
+            raise ValueError(msg)
+        # The same seed at every number of images, so that the same features are drawn.
+        drawn = np.random.default_rng(seed).permutation(units)
+        row = []
+        for limit in n_features:
+            values = answers.values[:, drawn[:limit]]
+            fitted = fitted_classifier(readout, values[train], labels[train], seed)
+            row.append(fitted.score(values[test], labels[test]))
+        rows.append(row)
+    return np.array(rows)
+
+
+def _dataset(
+    found: np.ndarray,
+    layers: Sequence[str],
+    images: Dataset,
+    model: FeatureExtractor,
+    n_train: Sequence[int],
+    n_features: Sequence[int | None],
+    readout: str,
+    resampling: Resampling,
+) -> xr.Dataset:
+    """Accuracy of every repeat, its mean, and the interval by Student's t over repeats."""
+    n_repeats = found.shape[-1]
+    mean, spread = found.mean(axis=-1), np.full(found.shape[:-1], np.nan)
     if n_repeats > 1:
         spread = found.std(axis=-1, ddof=1)
-    else:
-        spread = np.full(found.shape[:-1], np.nan)
     reach = t.ppf((1 + resampling.level) / 2, max(1, n_repeats - 1)) * spread / np.sqrt(n_repeats)
-    low, high = found.mean(axis=-1) - reach, found.mean(axis=-1) + reach
     dims = ("layer", "n_train", "n_features")
+    chance = 1 / len(np.unique(images.labels))
     data: dict[str, Any] = {
         "accuracy": ((*dims, "repeat"), found),
-        "value": (dims, found.mean(axis=-1)),
-        "low": (dims, low),
-        "high": (dims, high),
+        "value": (dims, mean),
+        "low": (dims, mean - reach),
+        "high": (dims, mean + reach),
+        "chance": ((), chance),
     }
     sizes = [-1 if limit is None else limit for limit in n_features]
     coords = {
-        "layer": list(wanted),
+        "layer": list(layers),
         "n_train": list(n_train),
         "n_features": ("n_features", sizes, {"comment": "-1 is all"}),
     }
@@ -199,16 +245,7 @@ def learning_curve(
         "n_images": len(images),
         "readout": readout,
         "n_repeats": n_repeats,
+        "chance": chance,
     }
     made = resampling.attributes() | {"resampled_over": "repeats"}
-    known["chance"] = 1 / len(np.unique(images.labels))
-    data["chance"] = ((), known["chance"])
     return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known | made)
-
-
-def _learned(
-    reader: FeatureExtractor, images: Dataset, train: np.ndarray, layers: Sequence[str]
-) -> xr.DataArray:
-    """Responses to all images of a model that has learned from the training images only."""
-    fitted = clone(reader).fit(images.subset(train), images.labels[train])
-    return responses(fitted, images, layers)

@@ -21,10 +21,14 @@ PROBES = ("spots", "sparse noise", "bars", "gratings")
 _ORIENTATIONS = (0.0, 45.0, 90.0, 135.0)
 
 
-_CERTAIN = 3.5  # standard errors: beyond them lies less than one place in 10,000 that does not matter (mean of two absolute differences)
+# Standard errors: beyond them lies less than one place in 10,000 that does not matter (the mean of
+# two absolute differences).
+_CERTAIN = 3.5
 
 
-_ROUNDING = 5e-6  # of the layer's largest response: float32, by Winograd convolution too (seen outside of fields: 9e-7)
+# Of the layer's largest response: float32, by Winograd convolution too (seen outside of fields:
+# 9e-7).
+_ROUNDING = 5e-6
 
 
 _MAPPED = (
@@ -183,8 +187,10 @@ def _correlated(
     side: int,
     background: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How far the mean response with a light, and with a dark, square at a place lies from that
-    without one, and its error; (unit, place)."""
+    """Reverse correlation: how far the mean response with a square lies from that without.
+
+    Light and dark squares, at each place, and the error; of shape (unit, place).
+    """
     sums, counts, squares = [], [], []
     for part in _parts(len(noise)):
         subset = noise.subset(part)

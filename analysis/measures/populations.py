@@ -1,5 +1,7 @@
-"""Invariance of populations: what a layer as a whole keeps of an image that is transformed, by
-value of the transformation, with intervals.
+"""Invariance of populations.
+
+What a layer as a whole keeps of an image that is transformed, by value of the transformation, with
+intervals.
 
 Each measure takes responses of dims (image, <transformation>, unit) and returns a dataset of dims
 (layer, <transformation>): curves.
@@ -40,7 +42,9 @@ def population_similarity(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """Similarity of a layer's response to an image and to its transformed version, above that to
+    """Self-similarity of a layer's responses under transformation.
+
+    How similar the response to an image and to its transformed version are, above the similarity to
     other images.
 
     Parameters
@@ -71,8 +75,9 @@ def population_similarity(
     grid = grid_of(responses)
 
     def of(vectors: np.ndarray, images: np.ndarray) -> np.ndarray:
-        """Same and different, of dims (2, value), from unit vectors (image, value, unit); no image
-        is different from itself.
+        """Same and different, of dims (2, value), from unit vectors (image, value, unit).
+
+        No image is different from itself.
 
         Zero vectors have no direction: pairs with them do not count.
         """
@@ -149,8 +154,9 @@ def equivariance(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How well a fixed linear map predicts the response to the transformed image from that to the
-    image.
+    """How well a linear map predicts responses to the transformed image.
+
+    From those to the image.
 
     The map is a ridge regression onto the transformed responses, between principal components that
     are found, like the penalty, in the training folds only.
@@ -266,7 +272,9 @@ def _linear_map(
     here: np.ndarray, there: np.ndarray, n_components: int
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Ridge regression between principal components; what is learned is learned from these images.
-    Where nothing varies it is their mean."""
+
+    Where nothing varies it is their mean.
+    """
     if any(np.ptp(values, axis=0).max() <= FLAT * np.abs(values).max() for values in (here, there)):
         return lambda responses: np.broadcast_to(
             there.mean(axis=0), (len(responses), there.shape[1])
@@ -284,6 +292,7 @@ def _linear_map(
 
 
 def checked(responses: xr.DataArray) -> tuple[str, int]:
+    """Dimension and reference index, of responses to at least two images."""
     name, reference = transformation_of(responses)
     if responses.sizes["image"] < 2:
         msg = "`responses` must be to at least two images, got 1."

@@ -1,5 +1,7 @@
-"""Receptive fields three ways: theoretical from the geometry, effective from gradients, mapped from
-responses alone."""
+"""Receptive fields three ways.
+
+Theoretical from the geometry, effective from gradients, mapped from responses alone.
+"""
 
 from __future__ import annotations
 
@@ -87,8 +89,9 @@ def effective_fields(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How much each pixel matters to a unit: the absolute gradient of its response, averaged over
-    images.
+    """How much each pixel matters to a unit.
+
+    The absolute gradient of its response, averaged over images.
 
     Parameters
     ----------
@@ -254,8 +257,10 @@ def measured(
 
 
 def _contained(sizes: pd.DataFrame, theoretical: pd.DataFrame) -> np.ndarray:
-    """Whether all that matters to a unit lies in the field that it claims; a unit that nothing
-    moves is within any."""
+    """Whether all that matters to a unit lies in the field that it claims.
+
+    A unit that nothing moves is within any.
+    """
     inside = [sizes[side].to_numpy() >= theoretical[side].to_numpy() for side in ("top", "left")]
     inside += [
         sizes[side].to_numpy() <= theoretical[side].to_numpy() for side in ("bottom", "right")
@@ -288,8 +293,10 @@ def central_units(
     n_units: int,
     random_state: int = 0,
 ) -> dict[str, np.ndarray]:
-    """At most so many units of each layer, of those whose fields lie in the middle of the image,
-    from all bands in turn."""
+    """A few units of each layer with receptive fields in the middle of the image.
+
+    From all bands in turn.
+    """
     rng = np.random.default_rng(random_state)
     geometry = model.geometry(
         image_shape, model.wanted_layers(layers if layers is not None else model.layer_names)

@@ -75,8 +75,9 @@ def retrieval(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How well the nearest images are of the same class: mean average precision, and the share
-    whose nearest neighbour is.
+    """How well the nearest images are of the same class.
+
+    Mean average precision, and the share whose nearest neighbour is.
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
-"""Selectivity: how few images a unit answers to, how few units an image drives, and how many
-dimensions a population spans."""
+"""Selectivity: sparseness of units and of populations, and dimensionality.
+
+How few images a unit responds to, and how few units an image drives.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,9 @@ _VINJE = "Vinje & Gallant, Science 2000"
 
 
 def sparseness(responses: np.ndarray) -> np.ndarray:
-    """Sparseness along the first axis: 0 where all are equal, 1 where only one is not zero;
-    undefined (NaN) where all are zero.
+    """Sparseness along the first axis.
+
+    0 where all are equal, 1 where only one is not zero; undefined (NaN) where all are zero.
 
     Parameters
     ----------
@@ -124,8 +127,9 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
 
 @measure(takes="responses", needs=("no transformation",), given=("resampling",))
 def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
-    """Over how many directions the responses of a layer spread: the participation ratio of the
-    eigenvalues of their covariance.
+    """Over how many directions the responses of a layer spread.
+
+    The participation ratio of the eigenvalues of their covariance.
 
     Parameters
     ----------

@@ -134,8 +134,10 @@ def _distances(values: np.ndarray, dissimilarity: str) -> np.ndarray:
 
 
 def _crossnobis(values: np.ndarray, precision: np.ndarray | None) -> np.ndarray:
-    """Of responses (image, measurement, unit): products of differences in one measurement and in
-    another."""
+    """Of responses (image, measurement, unit).
+
+    Products of differences in one measurement and in another.
+    """
     n_images, n_measurements, n_units = values.shape
     if n_measurements < 2:
         msg = f"'crossnobis' needs at least two measurements of every image, got {n_measurements}."
@@ -221,8 +223,10 @@ def compare_rdms(a: np.ndarray, b: np.ndarray, comparison: str = "spearman") -> 
 
 
 def _tau_a(first: np.ndarray, second: np.ndarray) -> float:
-    """Concordant minus discordant over all pairs; SciPy's tau-b with its correction for ties
-    undone."""
+    """Concordant minus discordant over all pairs.
+
+    SciPy's tau-b with its correction for ties undone.
+    """
     n_pairs = len(first) * (len(first) - 1) / 2
     untied = [
         n_pairs - sum(count * (count - 1) / 2 for count in np.unique(values, return_counts=True)[1])

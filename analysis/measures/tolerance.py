@@ -34,8 +34,9 @@ def tolerance_range(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """The contiguous range of the transformation over which a unit answers more to its preferred
-    image than to any other.
+    """The range of the transformation over which a unit prefers its image.
+
+    It is contiguous, and the response exceeds that to every other image.
 
     Parameters
     ----------
@@ -154,8 +155,9 @@ def border_share(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How much of a response's change comes from what the transformation brought in from beyond the
-    border.
+    """How much of a response's change comes from beyond the border.
+
+    From what the transformation brought in there.
 
     Parameters
     ----------
@@ -220,8 +222,9 @@ def border_share(
 def selectivity_and_tolerance(
     responses: xr.DataArray, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
-    """Selectivity among images against tolerance to the transformation, unit by unit, and their
-    correlation in each layer.
+    """Selectivity among images against tolerance to the transformation.
+
+    Unit by unit, and their correlation in each layer.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
-"""Tuning of single units to gratings: orientation, spatial frequency, phase, size, contrast and
-position.
+"""Tuning of single units to gratings.
+
+Orientation, spatial frequency, phase, size, contrast and position.
 
 Every measure takes responses of dims (image, unit) to `hmax_cnn.data.stimuli`, as
 `hmax_cnn.analysis.responses.responses` labels them, and returns a dataset along `unit` with the

@@ -1,5 +1,7 @@
-"""Tuning curves: each unit's responses over one parameter of the stimuli, and where they peak and
-how wide they are."""
+"""Tuning curves.
+
+Each unit's responses over one parameter of the stimuli, and where they peak and how wide they are.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,10 @@ PHASES = ("max", "mean", "f1")
 def responses_over(
     found: xr.DataArray, names: Sequence[str], phase: str | None
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Values of the named parameters and responses over them, unit last, the others at each unit's
-    strongest response."""
+    """Values of the named parameters, and responses over them.
+
+    The unit is last; other parameters are at each unit's strongest response.
+    """
     if found.dims != ("image", "unit"):
         msg = f"`found` must have the dims (image, unit), got {found.dims}."
         raise ValueError(msg)
@@ -103,8 +107,10 @@ def circular_width(points: np.ndarray, curve: np.ndarray, height: float) -> floa
 
 
 def width_at(points: np.ndarray, curve: np.ndarray, height: float, peak: int) -> float:
-    """Full width at a share of the peak, by linear interpolation; NaN where the curve does not fall
-    so low on both sides."""
+    """Full width at a share of the peak, by linear interpolation.
+
+    NaN where the curve does not fall so low on both sides.
+    """
     line = height * curve[peak]
     if curve[peak] <= 0:
         return np.nan

@@ -1,5 +1,7 @@
-"""View-tuned units: a Gaussian around the response of any layer of any model to one view of one
-object."""
+"""View-tuned units.
+
+A Gaussian around the response of any layer of any model to one view of one object.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ _BLOCK = 2**24
 def view_tuned_units(
     responses: xr.DataArray, targets: Sequence[int] | None = None, sigma: float | None = None
 ) -> xr.DataArray:
-    """Responses of units, one per target and layer, that are tuned to the target's view at the
-    reference.
+    """Responses of view-tuned units, one per target and layer.
+
+    Each is tuned to the target's view at the reference.
 
     Parameters
     ----------

@@ -1,5 +1,4 @@
-"""A study: models x images x transformations x measures x seeds, from one TOML file to one
-folder."""
+"""A study: models, images, transformations, measures and seeds, from one file to one folder."""
 
 from .folder import open_results
 from .problems import StudyError

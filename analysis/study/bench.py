@@ -1,5 +1,7 @@
-"""The work of a study: fitting a model, collecting its responses once, and taking every measure of
-it."""
+"""The work of a study.
+
+Fitting a model, collecting its responses once, and taking every measure of it.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +56,7 @@ class Work:
 
     @property
     def folder(self) -> Folder:
+        """Paths within the folder that results are written into."""
         return Folder(self.root)
 
     def path(self, cell: Cell) -> Path:
@@ -79,8 +82,10 @@ class Work:
         return digest(*parts, *self.images_parts(cell.images, cell.transformation))
 
     def model_parts(self, name: str, seed: int) -> list[Any]:
-        """All that a model depends on: parameters, the files that they name, what it learns from,
-        its code."""
+        """All that a model depends on.
+
+        Parameters, the files that they name, what it learns from, its code.
+        """
         table = self.study.models[name]
         if table.learns_from:
             taught = [self.fingerprints[table.learns_from].whole]
@@ -148,8 +153,9 @@ class Work:
 
 
 class Bench:
-    """One model with one seed, and what has been made of it: nothing is made before it is asked
-    for, and nothing twice.
+    """One model with one seed, and what has been made of it.
+
+    Nothing is made before it is asked for, and nothing twice.
 
     Parameters
     ----------
@@ -166,8 +172,10 @@ class Bench:
 
     @cached_property
     def unfitted(self) -> FeatureExtractor:
-        """The model as the file describes it: on one thread if that says no more, since sums over
-        threads differ in their last bits."""
+        """The model as the file describes it.
+
+        On one thread if that says no more, since sums over threads differ in their last bits.
+        """
         model = build_model(self.table, self.work.places, self.seed)
         takes = (
             "n_threads" in model.get_params(deep=False) and "n_threads" not in self.table.parameters
@@ -178,8 +186,10 @@ class Bench:
 
     @cached_property
     def model(self) -> FeatureExtractor:
-        """The model, fitted where it learns; what it learned is kept in `models/`, and where
-        training can go on, how far it is."""
+        """The model, fitted where it learns.
+
+        What it learned is kept in `models/`, and where training can go on, how far it is.
+        """
         if self.table.learns_from is None:
             return self.unfitted
         model, images = clone(self.unfitted), to_learn(self.images(self.table.learns_from))
@@ -195,8 +205,10 @@ class Bench:
         return model
 
     def _keep(self, model: FeatureExtractor) -> None:
-        """What was learned: weights that `weights` reads again, prototypes that `prototypes` does,
-        or plain arrays."""
+        """What was learned.
+
+        Weights that `weights` reads again, prototypes that `prototypes` does, or plain arrays.
+        """
         stem = self.folder.models / f"{self.name}-seed{self.seed}"
         if hasattr(model, "write"):
             model.write(stem.with_name(f"{stem.name}.safetensors"))
@@ -243,8 +255,10 @@ class Bench:
         )
 
     def responses(self, cell: Cell) -> xr.DataArray:
-        """Responses of the units of a cell's measure, from those of the units of all measures on
-        these images, which are collected once."""
+        """Responses of the units of a cell's measure.
+
+        From those of the units of all measures on these images, which are collected once.
+        """
         everything = self.collected(cell.images, cell.transformation)
         return everything["response"].isel(
             unit=np.flatnonzero(everything[f"{_TAKEN}{cell.measure}"].values)
@@ -281,8 +295,10 @@ class Bench:
         return {layer: whole[layer] for layer in self.unfitted.layer_names if layer in whole}, each
 
     def collected(self, images: str, change: str | None) -> xr.Dataset:
-        """Responses to these images, from the folder where they are there, and which units each
-        measure takes."""
+        """Responses to these images, and which units each measure takes.
+
+        From the folder where they are there.
+        """
         work, study = self.work, self.work.study
         path = self.folder.responses / self.name / images / f"{change or '~'}.seed{self.seed}.nc"
         asked = {
@@ -314,8 +330,7 @@ class Bench:
 
     @property
     def described(self) -> str:
-        """The model's parameters as the file has them: full paths of a machine stay out of
-        results."""
+        """The model's parameters as the file has them: no full paths of a machine in results."""
         return ", ".join(f"{name}={value!r}" for name, value in self.table.parameters.items())
 
 

@@ -212,9 +212,12 @@ def _stimuli(table: schema.Images, places: Places) -> Stimuli:
     if isinstance(given.get("screen"), dict):
         given["screen"] = Screen(**given["screen"])
     lacking = [
-        name for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) and name not in given
-    ]  # fmt: skip
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and name not in given
+    ]
     if lacking:
         msg = (
             f"`parameters` lack {lacking[0]!r}, which {table.source} needs, such as {lacking[0]} "

@@ -1,5 +1,7 @@
-"""The cells of a study: one measure of one model (or pair) on one set of images, as they are or
-transformed, with one seed."""
+"""The cells of a study.
+
+One measure of one model (or pair) on one set of images, as they are or transformed, with one seed.
+"""
 
 from __future__ import annotations
 

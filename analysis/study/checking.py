@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..contract import MeasureContract
 from ..naming import nearest
 from . import schema
 from .bench import Work, to_learn
@@ -37,6 +38,7 @@ class Check:
     found: list[Problem] = field(default_factory=list)
 
     def problems(self) -> list[Problem]:
+        """Everything that is wrong, each once."""
         self._names()
         images = {
             name: self._built(("images", name), "source", build_images, table, self.places)
@@ -56,8 +58,10 @@ class Check:
     def _built(
         self, path: tuple[str, str], key: str, build: Callable[..., Any], *arguments: Any
     ) -> Any:
-        """What a function makes, or None and a problem at the key that its text names, or at this
-        one."""
+        """What a function makes, or None and a problem.
+
+        The problem is at the key that its text names, or at this one.
+        """
         try:
             return build(*arguments)
         except _EXPECTED as error:
@@ -168,17 +172,25 @@ class Check:
             text = f"`transformations` have no meaning for {table.measure}: it takes images as"
             self._say((*path, "transformations"), f"{text} they are. Leave them out.")
         for shown in table.images or images:
-            if images.get(shown) is None:
-                continue
-            if "labels" in contract.needs and images[shown].labels is None:
-                text = f"{table.measure} needs labels, and images {shown!r} have none. Name others"
-                self._say((*path, "images"), f"{text} in `images`.")
-            for change in table.transformations or ():
-                if change in self.study.transformations:
-                    where, made = ("transformations", change), self.study.transformations[change]
-                    self._built(
-                        where, "transformation", build_transformed, made, images[shown], self.places
-                    )
+            if images.get(shown) is not None:
+                self._shown(name, table, contract, shown, images[shown])
+        self._layers(path, table)
+
+    def _shown(
+        self, name: str, table: schema.Measure, contract: MeasureContract, shown: str, images: Any
+    ) -> None:
+        """Whether a set of images suits a measure and its transformations."""
+        if "labels" in contract.needs and images.labels is None:
+            text = f"{table.measure} needs labels, and images {shown!r} have none. Name others in"
+            self._say(("measures", name, "images"), f"{text} `images`.")
+        for change in table.transformations or ():
+            if change in self.study.transformations:
+                made = self.study.transformations[change]
+                path = ("transformations", change)
+                self._built(path, "transformation", build_transformed, made, images, self.places)
+
+    def _layers(self, path: tuple[str, str], table: schema.Measure) -> None:
+        """Whether the layers that a measure names in place of a model's own are there."""
         for model, layers in table.layers.items():
             if model not in self.study.models:
                 meant = nearest(model, self.study.models)

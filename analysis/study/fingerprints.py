@@ -1,5 +1,7 @@
-"""What numbers depend on, as digests: images, files, modules of the user's own. A result is kept as
-long as its digest stays the same."""
+"""What numbers depend on, as digests: images, files, modules of the user's own.
+
+A result is kept as long as its digest stays the same.
+"""
 
 from __future__ import annotations
 
@@ -92,14 +94,16 @@ def files_in(parameters: Any) -> Iterator[Path]:
     elif (
         isinstance(parameters, str)
         and ("/" in parameters or "\\" in parameters)
-        and os.path.isfile(parameters)
-    ):  # noqa: PTH113
+        and os.path.isfile(parameters)  # noqa: PTH113 - Path.is_file would raise on a text too long for a name
+    ):
         yield Path(parameters)  # Path.is_file would raise on a text that is too long for a name
 
 
 def own_code(path: str, places: Places) -> list[Path]:
-    """Files of the user's own behind a path such as 'my_lab:mine': the module, and those of its
-    folder that it imports."""
+    """Files of the user's own behind a path such as 'my_lab:mine'.
+
+    The module, and those of its folder that it imports.
+    """
     places.modules()
     module = full_path(path).partition(":")[0]
     if module.partition(".")[0] == "hmax_cnn":

@@ -51,15 +51,19 @@ class Folder:
         )
 
     def clear_halves(self) -> None:
-        """Remove what a killed process had under way: every file is written under a hidden name
-        first, that `written_whole` gives it."""
+        """Remove what a killed process had under way.
+
+        Every file is written under a hidden name first, that `written_whole` gives it.
+        """
         for path in self.root.rglob(".*"):
             if path.is_file() and _HALF.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
     def written(self) -> set[Path]:
-        """The files that an earlier run left, as its manifest and log have them: what is not among
-        them is the user's."""
+        """The files that an earlier run left, as its manifest and log have them.
+
+        What is not among them is the user's.
+        """
         known: set[Path] = {
             self.results / f"{entry['cell']}.nc" for entry in self.entries() if "cell" in entry
         }
@@ -138,7 +142,8 @@ def read_result(path: Path) -> xr.Dataset:
 
 
 def open_results(root: str | os.PathLike[str]) -> xr.DataTree:
-    """All results of a study as one tree:
+    """All results of a study as one tree.
+
     `open_results("out")["similarity/HMAX/shapes/position/seed0"]`.
 
     Parameters

@@ -38,8 +38,9 @@ class Failure:
 def run_cells(
     work: Work, cells: Sequence[Cell], seed: int, collect: Sequence[Wanted] = ()
 ) -> list[Failure]:
-    """Make the cells of one model (or of pairs) with one seed, each written when done; those that
-    fail are returned, the others are made.
+    """Make the cells of one model (or of pairs) with one seed, each written when done.
+
+    Those that fail are returned, the others are made.
 
     `collect` are responses that pairs want later.
     """
@@ -180,7 +181,7 @@ def _labelled(
     }
     if len(cell.models) > 1:
         about |= {"study_model_b": cell.models[1]}
-    if not (cell.transformation is None):
+    if cell.transformation is not None:
         about |= {"study_transformation": cell.transformation}
     about |= {"measured_by": work.study.measures[cell.measure].measure, KEY: work.key(cell)}
     if contract.design:

@@ -1,5 +1,7 @@
-"""Finishing a study's folder: tables, figures with captions, methods, manifest, report. Made from
-the results alone, so it can be done again."""
+"""Finishing a study's folder: tables, figures with captions, methods, manifest, report.
+
+Made from the results alone, so it can be done again.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,9 @@ class FigureError(RuntimeError):
 
 
 def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str]:
-    """Write everything that follows from the results; returns the warnings that were given on the
-    way.
+    """Write everything that follows from the results.
+
+    Returns the warnings that were given on the way.
 
     Raises
     ------
@@ -108,8 +111,10 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
 
 
 def _keep_code(folder: Folder, work: Work) -> None:
-    """Copies of the modules of the user's own, so that the folder can be read, drawn from and run
-    again anywhere."""
+    """Keep copies of the user's own modules.
+
+    So that the folder can be read, drawn from and run again anywhere.
+    """
     roots = [work.places.beside / "code", work.places.beside, Path.cwd()]
     for file in _own_files(work):
         folder.code.mkdir(exist_ok=True)
@@ -128,8 +133,10 @@ def _of_cells(work: Work) -> list[dict[str, Any]]:
 
 
 def _seen_before(work: Work) -> Iterator[str]:
-    """Measures that need labels and show a model images that it has learned from, without teaching
-    it anew."""
+    """Measures that show a model labelled images that it was fitted on.
+
+    Without fitting it anew.
+    """
     for cell in cells_of(work.study):
         _, contract = load_measure(work.study.measures[cell.measure].measure)
         known = [model for model in cell.models if work.has_learned(model, cell.images)]
@@ -194,8 +201,7 @@ def _csv(table: pd.DataFrame, path: Path) -> Path:
 def tables_of(
     study: Study, made: Sequence[Made], measures: Sequence[str]
 ) -> dict[str, pd.DataFrame]:
-    """The tidy tables of some measures, each row with what it is of, and the file that it is
-    from."""
+    """The tidy tables of some measures; each row says what it is of, and its file."""
     return joined(
         (
             found.cell.columns(study) | {"file": f"results/{found.cell.path.as_posix()}"},
@@ -218,7 +224,7 @@ def _figures(
         mine = [found for found in made if is_chosen(found.cell, table)]
         try:
             figure, tables = drawn(study, name, mine)
-            (main, table_behind), *others = tables.items()
+            (_, table_behind), *others = tables.items()
             files = save(figure, folder.figures / name, table_behind)
             for key, other in others:
                 path = folder.figures / f"{name}.{key.removesuffix('_table')}.csv"

@@ -65,8 +65,9 @@ class Plan:
 
 
 def plan(path: Path, jobs: int | None = None) -> Plan:
-    """What a study will take, told from a few images that each model answers to now; nothing is
-    written.
+    """What a study will take, told from a few images that each model answers to now.
+
+    Nothing is written.
 
     Parameters
     ----------
@@ -149,8 +150,10 @@ def _asks_to_learn(study: Study, cell: Cell) -> bool:
 
 
 def _probe(bench: Bench) -> _Probe:
-    """The model, or a copy that has learned from a few images for one epoch, and what that took,
-    scaled to all images and epochs."""
+    """The model, or a copy fitted on a few images for one epoch, and what that took.
+
+    Scaled to all images and epochs.
+    """
     if bench.table.learns_from is None:
         return _Probe(bench.unfitted, 0.0)
     images = to_learn(bench.images(bench.table.learns_from))
@@ -230,9 +233,15 @@ def _row(
     )
     memory = 4 * (3 * count * n_units + 4 * largest) / 2**20 + _PYTHON
     return {
-        "model": bench.name, "images": images, "transformation": change or "", "n_images": count, "ms_per_image": round(1000 * each, 2),
-        "cells": len(cells), "seconds": seconds, "memory_mib": ceil(memory),
-    }  # fmt: skip
+        "model": bench.name,
+        "images": images,
+        "transformation": change or "",
+        "n_images": count,
+        "ms_per_image": round(1000 * each, 2),
+        "cells": len(cells),
+        "seconds": seconds,
+        "memory_mib": ceil(memory),
+    }
 
 
 def _on_its_own(

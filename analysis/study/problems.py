@@ -46,13 +46,13 @@ class StudyError(ValueError):
 
 
 class Lines:
-    """On which line of a TOML file a key stands.
+    r"""On which line of a TOML file a key stands.
 
     Examples
     --------
-    >>> Lines("seeds = [0]\\n[models.a]\\nmodel = 'x'\\n").of(("models", "a", "model"))
+    >>> Lines("seeds = [0]\n[models.a]\nmodel = 'x'\n").of(("models", "a", "model"))
     3
-    >>> Lines("[models.a]\\nparameters = {bands = 1}\\n").of(("models", "a", "parameters", "bands"))
+    >>> Lines("[models.a]\nparameters = {bands = 1}\n").of(("models", "a", "parameters", "bands"))
     2
     """
 
@@ -91,9 +91,13 @@ def _dotted(text: str) -> tuple[str, ...]:
 
 
 _BELONGS = {
-    "": schema.Study, "models": schema.Model, "images": schema.Images, "transformations": schema.Transformation,
-    "measures": schema.Measure, "figures": schema.Figure,
-}  # fmt: skip
+    "": schema.Study,
+    "models": schema.Model,
+    "images": schema.Images,
+    "transformations": schema.Transformation,
+    "measures": schema.Measure,
+    "figures": schema.Figure,
+}
 
 
 def of_schema(error: Any, lines: Lines) -> Problem:

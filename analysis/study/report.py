@@ -45,8 +45,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table as the page has it: `rows` of (text, value to sort by), with a link to the file that
-    each row is from."""
+    """A table as the page has it.
+
+    `rows` of (text, value to sort by), with a link to the file that each row is from.
+    """
 
     title: str
     path: str

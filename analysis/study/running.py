@@ -1,5 +1,8 @@
-"""Running a study: what is done is kept, what is not is made, on one or several processes, and then
-the folder is finished."""
+"""Running a study.
+
+What is done is kept, what is not is made, on one or several processes, and then the folder is
+finished.
+"""
 
 from __future__ import annotations
 
@@ -161,8 +164,10 @@ def _opened(output: Path, resume: bool) -> Folder:
 
 
 def _same_study(folder: Folder, cells: Sequence[Cell], output: Path) -> None:
-    """Whether the folder's study and this one have a cell in common; with none, going on would only
-    throw its results away."""
+    """Refuse a folder of another study.
+
+    With no cell in common, going on would only throw its results away.
+    """
     earlier = {entry["cell"] for entry in folder.entries() if "cell" in entry}
     if earlier and not earlier & set(map(str, cells)):
         msg = (
@@ -175,8 +180,10 @@ def _same_study(folder: Folder, cells: Sequence[Cell], output: Path) -> None:
 def _groups(
     cells: Sequence[Cell],
 ) -> tuple[dict[tuple[str, int], tuple[list[Cell], list[Wanted]]], list[list[Cell]]]:
-    """Cells that share a fitted model, those of one set of images together, with what pairs want of
-    it; and the pairs, which come after."""
+    """Cells that share a fitted model, and the pairs, which come after.
+
+    Those of one set of images together, with what pairs want of it.
+    """
     single: dict[tuple[str, int], tuple[list[Cell], list[Wanted]]] = {}
     pairs: dict[Any, list[Cell]] = {}
     for cell in cells:

@@ -1,5 +1,7 @@
-"""What a study says of itself in words: captions, a paragraph of methods, citations, and what was
-undefined or not significant."""
+"""What a study says of itself in words.
+
+Captions, a paragraph of methods, citations, and what was undefined or not significant.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,10 @@ def first_sentence(function: Any) -> str:
 
 
 def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str:
-    """The caption of a figure: what it shows, of what, n, how intervals were made, seeds,
-    literature."""
+    """The caption of a figure.
+
+    What it shows, of what, n, how intervals were made, seeds, literature.
+    """
     measures = list(dict.fromkeys(found.cell.measure for found in made))
     sentences = [table.caption or first_sentence(load_figure(table.figure)[0]) or name]
     for measure in measures:
@@ -49,10 +53,8 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
             mine, key=lambda found: len(str(found.get("formula", "")))
         )  # that of models which learn says more
         sentences.append(
-            (
-                f"{_capital(label)}: "
-                f"{longest.get('formula', longest.get('definition', study.measures[measure].measure))}."
-            )
+            f"{_capital(label)}: "
+            f"{longest.get('formula', longest.get('definition', study.measures[measure].measure))}."
         )
         sentences.append(_intervals(study, mine, load_figure(table.figure)[1]))
     sentences.append(_counts(study, made))
@@ -187,18 +189,14 @@ def methods(
         else:
             given = ""
         sentences.append(
-            (
-                f"{_capital(study.label('images', name))} were {count} images of {shape[0]} x "
-                f"{shape[1]} pixels ({table.source}{given}{how})."
-            )
+            f"{_capital(study.label('images', name))} were {count} images of {shape[0]} x "
+            f"{shape[1]} pixels ({table.source}{given}{how})."
         )
     for name, change in study.transformations.items():
         if change.views is not None:
             sentences.append(
-                (
-                    f"{_capital(study.label('transformations', name))}: views of the same "
-                    f"object, from {change.views.reference:g} on."
-                )
+                f"{_capital(study.label('transformations', name))}: views of the same "
+                f"object, from {change.views.reference:g} on."
             )
         else:
             unit = next(
@@ -226,10 +224,8 @@ def methods(
             formula = ""
         definition = attributes.get("definition", study.measures[measure].measure)
         sentences.append(
-            (
-                f"{_capital(study.label('measures', measure))}: "
-                f"{definition}{formula}{f' ({source})' if source else ''}."
-            )
+            f"{_capital(study.label('measures', measure))}: "
+            f"{definition}{formula}{f' ({source})' if source else ''}."
         )
         sentences.append(_intervals(study, [attributes]) if attributes else "")
     if len(study.seeds) > 1:
@@ -340,8 +336,9 @@ def _reasons(table: pd.DataFrame) -> pd.Series:
 
 
 def doubtful(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a main table whose values are undefined, in whole or in part, or not significant;
-    why, in the column `why`.
+    """The rows of a main table that are undefined or not significant.
+
+    In whole or in part; the column `why` says why.
 
     Not significant is what has p (corrected, where it is) of at least 0.05, or an interval that
     holds chance, or the control.

@@ -32,8 +32,9 @@ def names() -> dict[str, Callable[..., Graph]]:
 
 
 def build(architecture: str | Callable[..., Graph], options: Mapping[str, Any]) -> Graph:
-    """The network of this name, or from a function of one's own ('my_lab.networks:mine', or the
-    function itself).
+    """Build the network of this name, or from a function of the user's own.
+
+    'my_lab.networks:mine', or the function itself.
 
     Raises
     ------

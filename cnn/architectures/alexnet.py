@@ -11,8 +11,9 @@ _SMALL = 0.01  # standard deviation of the published starts
 def alexnet_2012(
     n_classes: int = 1000, n_channels: int = 3, image_shape: tuple[int, int] = (227, 227)
 ) -> Graph:
-    """AlexNet as published: two groups, local response normalisation, overlapping pooling;
-    60,965,224 parameters.
+    """AlexNet as published.
+
+    Two groups, local response normalisation, overlapping pooling; 60,965,224 parameters.
 
     The paper says 224 pixels; 227 is what its windows fit. Weights start as in the paper.
 

@@ -1,5 +1,7 @@
-"""GoogLeNet: branches of different windows side by side, as published and with batch normalisation
-as in torchvision."""
+"""GoogLeNet: branches of different windows side by side.
+
+As published, and with batch normalisation as in torchvision.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,18 @@ from ..layers import (
     Pool,
 )
 
-_MODULES = {  # table 1 of the paper: 1x1, then 3x3 reduce, 3x3, then 5x5 reduce, 5x5, then after the pool
-    "3a": (64, 96, 128, 16, 32, 32), "3b": (128, 128, 192, 32, 96, 64),
-    "4a": (192, 96, 208, 16, 48, 64), "4b": (160, 112, 224, 24, 64, 64), "4c": (128, 128, 256, 24, 64, 64),
-    "4d": (112, 144, 288, 32, 64, 64), "4e": (256, 160, 320, 32, 128, 128),
-    "5a": (256, 160, 320, 32, 128, 128), "5b": (384, 192, 384, 48, 128, 128),
-}  # fmt: skip
+# Table 1 of the paper: 1x1, then 3x3 reduce, 3x3, then 5x5 reduce, 5x5, then after the pool.
+_MODULES = {
+    "3a": (64, 96, 128, 16, 32, 32),
+    "3b": (128, 128, 192, 32, 96, 64),
+    "4a": (192, 96, 208, 16, 48, 64),
+    "4b": (160, 112, 224, 24, 64, 64),
+    "4c": (128, 128, 256, 24, 64, 64),
+    "4d": (112, 144, 288, 32, 64, 64),
+    "4e": (256, 160, 320, 32, 128, 128),
+    "5a": (256, 160, 320, 32, 128, 128),
+    "5b": (384, 192, 384, 48, 128, 128),
+}
 _HEADS = {"4a": "aux1", "4d": "aux2"}
 
 
@@ -31,8 +39,9 @@ def googlenet(
     image_shape: tuple[int, int] = (224, 224),
     auxiliary: bool = False,
 ) -> Graph:
-    """GoogLeNet as published, without batch normalisation; 6,998,552 parameters without the
-    auxiliary heads.
+    """GoogLeNet as published, without batch normalisation.
+
+    6,998,552 parameters without the auxiliary heads.
 
     Parameters
     ----------
@@ -55,8 +64,11 @@ def googlenet_bn(
     image_shape: tuple[int, int] = (224, 224),
     auxiliary: bool = False,
 ) -> Graph:
-    """GoogLeNet as in torchvision: batch normalisation, 3 x 3 in place of 5 x 5; 6,624,904
-    parameters, with auxiliary heads 13,004,888."""
+    """GoogLeNet as in torchvision.
+
+    Batch normalisation, 3 x 3 in place of 5 x 5; 6,624,904 parameters, with auxiliary heads
+    13,004,888.
+    """
     return _googlenet(n_classes, n_channels, image_shape, auxiliary, batch_norm=True)
 
 

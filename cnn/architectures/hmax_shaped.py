@@ -19,8 +19,9 @@ def hmax_shaped(
     prototype_size: int = 4,
     n_prototypes: int = 250,
 ) -> Graph:
-    """Convolution, pooling, convolution, maximum anywhere: windows, strides, pools and borders of
-    one band of HMAX, all filters learned.
+    """Convolution, pooling, convolution, maximum anywhere.
+
+    Windows, strides, pools and borders of one band of HMAX, all filters learned.
 
     Parameters
     ----------

@@ -6,11 +6,23 @@ from ..graph import Graph
 from ..layers import Activation, Conv, Dense, Pool, RadialBasis, Scale
 
 _C3 = (  # table I of the paper: which maps of S2 each map of C3 sees
-    (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (0, 4, 5), (0, 1, 5),
-    (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5), (0, 1, 2, 5),
-    (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
+    (0, 1, 2),
+    (1, 2, 3),
+    (2, 3, 4),
+    (3, 4, 5),
+    (0, 4, 5),
+    (0, 1, 5),
+    (0, 1, 2, 3),
+    (1, 2, 3, 4),
+    (2, 3, 4, 5),
+    (0, 3, 4, 5),
+    (0, 1, 4, 5),
+    (0, 1, 2, 5),
+    (0, 1, 3, 4),
+    (1, 2, 4, 5),
+    (0, 2, 3, 5),
     (0, 1, 2, 3, 4, 5),
-)  # fmt: skip
+)
 _RETINA = 32
 _SQUASH = {"height": 1.7159, "steepness": 2 / 3}
 
@@ -24,8 +36,9 @@ def _margin(image_shape: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, i
 def lenet5_1998(
     n_classes: int = 10, n_channels: int = 1, image_shape: tuple[int, int] = (32, 32)
 ) -> Graph:
-    """LeNet-5 as published: partial connections in C3, learned subsampling, distances to fixed
-    codes; 60,000 parameters.
+    """LeNet-5 as published.
+
+    Partial connections in C3, learned subsampling, distances to fixed codes; 60,000 parameters.
 
     Images smaller than 32 x 32 are set in the middle of zeros.
 
@@ -56,8 +69,9 @@ def _subsample(graph: Graph, name: str) -> None:
 def lenet5(
     n_classes: int = 10, n_channels: int = 1, image_shape: tuple[int, int] = (32, 32)
 ) -> Graph:
-    """LeNet-5 as taught today: full connections, rectifiers, maximum pooling, dense scores; 61,706
-    parameters.
+    """LeNet-5 as taught today.
+
+    Full connections, rectifiers, maximum pooling, dense scores; 61,706 parameters.
 
     Images smaller than 32 x 32 are set in the middle of zeros.
 

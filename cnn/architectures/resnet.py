@@ -141,8 +141,10 @@ def _block(
     shortcuts: bool,
     wider: bool,
 ) -> None:
-    """Convolutions, and what came in added to what comes out: through a 1 x 1 where features are
-    more, subsampled where places are fewer."""
+    """Convolutions, and what came in added to what comes out.
+
+    Through a 1 x 1 where features are more, subsampled where places are fewer.
+    """
     came_in, stride = graph.last, max(strides)
     for number, ((window, n_filters), step) in enumerate(
         zip(windows, strides, strict=True), start=1

@@ -52,8 +52,9 @@ def vgg(
     n_dense: int = 4096,
     grid: int = 7,
 ) -> Graph:
-    """A network of this kind with any number of convolutions in each stage; as it stands,
-    configuration A.
+    """A network of this kind with any number of convolutions in each stage.
+
+    As it stands, configuration A.
 
     Parameters
     ----------

@@ -64,6 +64,7 @@ class Conv(Layer):
             raise ValueError(msg)
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """The weights that it needs; see `Layer.weights`."""
         (n_features, _, _), (rows, columns) = inputs[0], Window(self.window).size
         if n_features % self.groups or self.n_filters % self.groups:
             msg = (
@@ -85,6 +86,7 @@ class Conv(Layer):
         return wanted | {"bias": Weight((self.n_filters,), fill=self.bias)}
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         maps, window = inputs[0], Window(self.window, self.stride, self.padding, self.dilation)
         filters, to_links = self._filters(weights["weight"], maps.shape[0])
         values, padding, unborder = maps.values, window.padding, None
@@ -144,6 +146,7 @@ class Dense(Layer):
         checked_start(self.initial)
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """The weights that it needs; see `Layer.weights`."""
         n_values = int(np.prod(inputs[0]))
         wanted = {"weight": Weight((self.n_units, n_values), self.initial, n_values, self.n_units)}
         if self.bias is None:
@@ -151,6 +154,7 @@ class Dense(Layer):
         return wanted | {"bias": Weight((self.n_units,), fill=self.bias)}
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         sums, back = ops.dense(inputs[0].values, weights["weight"], mode.to_inputs)
         if self.bias is not None:
             sums += weights["bias"]
@@ -170,13 +174,17 @@ class Dense(Layer):
 @final
 @dataclass(frozen=True)
 class Scale(Layer):
-    """Each feature times a coefficient, plus a bias, both learned: the second half of LeNet's
-    subsampling."""
+    """Each feature times a coefficient, plus a bias, both learned.
+
+    The second half of LeNet's subsampling.
+    """
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """The weights that it needs; see `Layer.weights`."""
         return {"weight": Weight(inputs[0][:1], fill=1), "bias": Weight(inputs[0][:1])}
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         moved, back = ops.scale_and_shift(inputs[0].values, weights["weight"], weights["bias"])
 
         def pullback(gradient: Array) -> Gradients:
@@ -201,9 +209,11 @@ class RadialBasis(Layer):
     n_units: int
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """The weights that it needs; see `Layer.weights`."""
         return {"codes": Weight((self.n_units, int(np.prod(inputs[0]))), "signs", learned=False)}
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         values, codes = inputs[0].values, weights["codes"]
         away = values.reshape(len(values), 1, codes.shape[1]) - codes
         scores = -(away * away).sum(axis=2)

@@ -21,6 +21,7 @@ class Flatten(Layer):
     """All values of an image as features of a single place."""
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         values = inputs[0].values
         flat = values.reshape(len(values), int(np.prod(values.shape[1:])), 1, 1)
         return plain(
@@ -34,6 +35,7 @@ class Add(Layer):
     """The sum of several maps of one shape."""
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         if len({maps.shape for maps in inputs}) > 1:
             msg = (
                 "The maps to add must have one shape, got "
@@ -53,6 +55,7 @@ class Concatenate(Layer):
     """The features of several maps, one after the other."""
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         if len({maps.shape[1:] for maps in inputs}) > 1:
             msg = (
                 "The maps to concatenate must have one height and width, got "

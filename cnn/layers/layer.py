@@ -127,6 +127,7 @@ def plain(
 
 
 def checked_start(start: str | float) -> None:
+    """Refuse what weights cannot start from."""
     if start not in STARTS and not (isinstance(start, int | float) and start >= 0):
         msg = (
             f"`initial` must be one of {', '.join(map(repr, STARTS))} or a standard deviation, "

@@ -49,6 +49,7 @@ class Pool(Layer):
             raise ValueError(msg)
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         maps = inputs[0]
         window = Window(
             self.window, self.window if self.stride is None else self.stride, self.padding
@@ -66,8 +67,10 @@ class Pool(Layer):
 
 
 def _with_partial(window: Window, *sides: int) -> Window:
-    """The window with enough padding at the end for a last one that starts inside the map or its
-    padding at the start."""
+    """The window with enough padding for a last one that is cut off.
+
+    That one starts inside the map or its padding at the start.
+    """
     padding = []
     for n, size, stride, (before, after) in zip(
         sides, window.size, window.stride, window.padding, strict=True
@@ -100,6 +103,7 @@ class AdaptivePool(Layer):
             raise ValueError(msg)
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         maps = inputs[0]
         pooled, back = (
             ops.adaptive_average_pool if self.kind == "average" else ops.adaptive_max_pool

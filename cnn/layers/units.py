@@ -17,9 +17,16 @@ from hmax_cnn.extraction.fields import LARGEST_PATH
 from .layer import Gradients, Layer, Mode, Output, Shape, Weight, plain
 
 _ACTIVATIONS = {
-    "relu": ops.relu, "leaky_relu": ops.leaky_relu, "elu": ops.elu, "maxout": ops.maxout, "sigmoid": ops.sigmoid, "tanh": ops.tanh,
-    "softplus": ops.softplus, "step": ops.step, "l2": ops.feature_l2_pool,
-}  # fmt: skip
+    "relu": ops.relu,
+    "leaky_relu": ops.leaky_relu,
+    "elu": ops.elu,
+    "maxout": ops.maxout,
+    "sigmoid": ops.sigmoid,
+    "tanh": ops.tanh,
+    "softplus": ops.softplus,
+    "step": ops.step,
+    "l2": ops.feature_l2_pool,
+}
 
 
 @final
@@ -50,6 +57,7 @@ class Activation(Layer):
             raise ValueError(msg)
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         active, back = _ACTIVATIONS[self.kind](inputs[0].values, **self.options)
         return plain(active, inputs[0].field, back)
 
@@ -65,6 +73,7 @@ class LocalResponse(Layer):
     offset: float = 2.0
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         normalised, back = ops.local_response_normalisation(
             inputs[0].values, self.size, self.scale, self.power, self.offset
         )
@@ -84,6 +93,7 @@ class LocalContrast(Layer):
     sigma: float = 1.591
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         normalised, back = ops.local_contrast_normalisation(
             inputs[0].values, self.window, self.sigma
         )
@@ -112,6 +122,7 @@ class BatchNorm(Layer):
     epsilon: float = 1e-5
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """The weights that it needs; see `Layer.weights`."""
         shape = inputs[0][:1]
         return {
             "weight": Weight(shape, fill=1),
@@ -121,6 +132,7 @@ class BatchNorm(Layer):
         }
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         values, scale, shift = inputs[0].values, weights["weight"], weights["bias"]
         if not mode.training:
             return self._at_rest(inputs[0], weights)
@@ -175,6 +187,7 @@ class Dropout(Layer):
             raise ValueError(msg)
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
+        """Its maps, and the way back; see `Layer.run`."""
         values = inputs[0].values
         if not mode.training or self.rate == 0:
             return plain(values, inputs[0].field, lambda gradient: gradient)

@@ -1,5 +1,7 @@
-"""What models are shown: bars, gratings, noise, shapes, wires; drawn from parameters, seeded, with
-smooth edges."""
+"""What models are shown.
+
+Bars, gratings, noise, shapes, wires; drawn from parameters, seeded, with smooth edges.
+"""
 
 from .bars import bars, edges, spots
 from .gratings import centre_surround, cross_orientation, gabors, gratings, plaids

@@ -66,8 +66,9 @@ def edges(
     contrasts: Sequence[float] = (1.0,),
     positions: Sequence[tuple[float, float]] | None = None,
 ) -> Stimuli:
-    """Straight edges between a light half, towards `orientation` (in degrees counterclockwise from
-    the x axis), and a dark one.
+    """Straight edges between a light half and a dark one.
+
+    The light half lies towards `orientation`, in degrees counterclockwise from the x axis.
 
     Parameters
     ----------
@@ -98,8 +99,9 @@ def spots(
     contrasts: Sequence[float] = (1.0, -1.0),
     margin: float = 0.0,
 ) -> Stimuli:
-    """One square spot at a time, at every place of a grid in the middle of the screen: sparse noise
-    in its simplest form.
+    """One square spot at a time, at every place of a grid in the middle of the screen.
+
+    Sparse noise in its simplest form.
 
     Parameters
     ----------

@@ -241,8 +241,10 @@ def plaids(
     diameter: float | None = None,
     positions: Sequence[tuple[float, float]] | None = None,
 ) -> Stimuli:
-    """Two gratings of equal contrast (0.5) across each other; `orientation` is the first's, the
-    second lies `angle` degrees on."""
+    """Two gratings of equal contrast (0.5) across each other.
+
+    `orientation` is the first's, the second lies `angle` degrees on.
+    """
     return cross_orientation(
         screen, orientations, frequencies, (angle,), (0.5,), (0.5,), phases, diameter, positions
     )
@@ -318,8 +320,10 @@ def centre_surround(
 
 
 def axes(screen: Screen, y: float, x: float, orientation: float) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of every pixel from a place, across and along stripes of this orientation, in the
-    unit of lengths."""
+    """Distance of every pixel from a place, across and along stripes.
+
+    In the unit of lengths.
+    """
     down, right = screen.around(y, x)
     angle = np.radians(orientation)
     return right * np.cos(angle) - down * np.sin(angle), right * np.sin(angle) + down * np.cos(

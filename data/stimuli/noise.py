@@ -74,8 +74,9 @@ def coloured_noise(
     contrast: float = 0.3,
     random_state: int = 0,
 ) -> Stimuli:
-    """Gaussian noise whose amplitude falls as 1 / frequency^exponent: 0 is white, 1 has the
-    spectrum of natural scenes.
+    """Gaussian noise whose amplitude falls as 1 / frequency^exponent.
+
+    0 is white, 1 has the spectrum of natural scenes.
 
     Parameters
     ----------
@@ -135,8 +136,9 @@ def white_noise(
 
 
 def phase_scrambled(images: Any, random_state: int = 0) -> Stimuli:
-    """Pictures with their amplitude spectrum kept and all phases random; mean luminance is kept,
-    values may leave the picture's range.
+    """Pictures with their amplitude spectrum kept and all phases random.
+
+    Mean luminance is kept, values may leave the picture's range.
 
     Parameters
     ----------

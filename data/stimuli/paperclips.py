@@ -12,7 +12,7 @@ from .sets import Screen, Stimuli, crossed, numbered, placed, positive, within
 
 AXES = ("y", "x", "z")
 _FINER = 2  # drawn so many times larger, then averaged
-_LIGHT = np.array([-0.4, -0.5, 0.77])  # from the upper left, towards the viewer
+LIGHT = np.array([-0.4, -0.5, 0.77])  # from the upper left, towards the viewer
 
 
 def paperclips(
@@ -84,7 +84,7 @@ def paperclips(
         )
         middle = np.array([x / screen.pixel, y / screen.pixel, 0])
         scale = size / screen.pixel / 2
-        light, cover = _rendered(screen, wire * scale + middle, thickness * scale)
+        light, cover = rendered(screen, wire * scale + middle, thickness * scale)
         return screen.shown(cover * (2 * light - 1))
 
     units = {"view": "degrees"} | dict.fromkeys(("size", "y", "x"), screen.length)
@@ -100,8 +100,10 @@ def paperclips(
 
 
 def _wire(rng: np.random.Generator, n_segments: int) -> np.ndarray:
-    """Corners (x, y, z) of a random walk of equal steps that bends by 40 to 140 degrees, within the
-    unit sphere."""
+    """Corners (x, y, z) of a random walk of equal steps, within the unit sphere.
+
+    It bends by 40 to 140 degrees.
+    """
     direction = _unit(rng.standard_normal(3))
     corners = [np.zeros(3)]
     while len(corners) <= n_segments:
@@ -128,20 +130,22 @@ def _turn(axis: str, degrees: float) -> np.ndarray:
     }[axis]
 
 
-def _rendered(screen: Screen, corners: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Light (0 to 1) and cover of every pixel: round tubes between round joints, seen along z, the
-    nearest in front."""
+def rendered(screen: Screen, corners: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Light (0 to 1) and cover of every pixel.
+
+    Round tubes between round joints, seen along z, the nearest in front.
+    """
     offsets = (np.arange(_FINER) + 0.5) / _FINER - 0.5
     xs = (np.arange(screen.width)[:, None] + offsets).ravel()[None]
     ys = (np.arange(screen.height)[:, None] + offsets).ravel()[:, None]
     depth = np.full((ys.size, xs.size), -np.inf)
     light = np.zeros_like(depth)
-    surfaces = [_ball(xs, ys, corner, radius) for corner in corners]
+    surfaces = [ball(xs, ys, corner, radius) for corner in corners]
     surfaces += [_tube(xs, ys, start, end, radius) for start, end in pairwise(corners)]
     for z, normal in surfaces:
         in_front = z > depth
         depth = np.where(in_front, z, depth)
-        shade = sum(part * towards for part, towards in zip(normal, _LIGHT, strict=True))
+        shade = sum(part * towards for part, towards in zip(normal, LIGHT, strict=True))
         light = np.where(in_front, 0.15 + 0.85 * np.clip(shade, 0, 1), light)
     fine = (
         np.stack([light, np.isfinite(depth)])
@@ -152,11 +156,13 @@ def _rendered(screen: Screen, corners: np.ndarray, radius: float) -> tuple[np.nd
     return np.where(cover > 0, fine[0] / np.where(cover > 0, cover, 1), 0.5), cover
 
 
-def _ball(
+def ball(
     xs: np.ndarray, ys: np.ndarray, centre: np.ndarray, radius: float
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Where lines of sight meet a ball first: height z (-inf where they miss), and the normal
-    there."""
+    """Where lines of sight meet a ball first.
+
+    Height z (-inf where they miss), and the normal there.
+    """
     dx, dy = (xs - centre[0]) / radius, (ys - centre[1]) / radius
     room = 1 - dx**2 - dy**2
     up = np.sqrt(np.maximum(room, 0))
@@ -177,7 +183,8 @@ def _tube(
     room = radius**2 - across**2
     up = np.sqrt(np.maximum(room, 0))
     slope = run[2] / flat
-    # the section by a plane through the line of sight is tilted: its front is met where the axis, there, is shifted by up * slope / sqrt(1 + slope^2)
+    # The section by a plane through the line of sight is tilted: its front is met where the axis,
+    # there, is shifted by up * slope / sqrt(1 + slope^2).
     share = (along + up * slope / np.sqrt(1 + slope**2)) / flat
     inside = (room > 0) & (share >= 0) & (share <= 1)
     z = start[2] + slope * along + up * np.sqrt(1 + slope**2)

@@ -102,13 +102,17 @@ class Screen:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """The middle (y, x), in the unit of lengths from the centre of the first pixel, as
-        receptive fields are placed."""
+        """The middle (y, x), in the unit of lengths.
+
+        From the centre of the first pixel, as receptive fields are placed.
+        """
         return (self.height - 1) / 2 * self.pixel, (self.width - 1) / 2 * self.pixel
 
     def around(self, y: float, x: float) -> tuple[np.ndarray, np.ndarray]:
-        """Distances down and to the right of a place, of shape (height, 1) and (1, width), in the
-        unit of lengths."""
+        """Distances down and to the right of a place, in the unit of lengths.
+
+        Of shape (height, 1) and (1, width).
+        """
         down, right = (
             np.arange(self.height)[:, None] * self.pixel - y,
             np.arange(self.width)[None] * self.pixel - x,
@@ -134,8 +138,10 @@ class Screen:
 
 @dataclass(frozen=True, eq=False)
 class Stimuli:
-    """A set of stimuli; a sequence of images for every model, drawn one by one, so that a set of
-    any length takes no memory.
+    """A set of stimuli.
+
+    A sequence of images for every model, drawn one by one, so that a set of any length takes no
+    memory.
 
     Attributes
     ----------
@@ -204,8 +210,10 @@ class Stimuli:
         )
 
     def load(self) -> xr.DataArray:
-        """All images at once: dims (image, y, x), with the parameters as coordinates along
-        `image`."""
+        """All images at once.
+
+        Dims (image, y, x), with the parameters as coordinates along `image`.
+        """
         images = np.stack([self[index] for index in range(len(self))])
         return xr.DataArray(
             images,
@@ -216,8 +224,10 @@ class Stimuli:
         )
 
     def coords(self, prefix: str = "") -> dict[str, Any]:
-        """The parameters as xarray's coordinates along `image`, with their units; `y` and `x`, the
-        axes of pixels, become `y_` and `x_`."""
+        """The parameters as xarray's coordinates along `image`, with their units.
+
+        `y` and `x`, the axes of pixels, become `y_` and `x_`.
+        """
         columns = {str(column): self.table[column].to_numpy() for column in self.table}
         values = {
             name: value.astype(str) if value.dtype == object else value
@@ -234,8 +244,9 @@ class Stimuli:
 
 
 def crossed(**lists: Any) -> pd.DataFrame:
-    """One row for every combination, the last list varying fastest; numbers as floats, but for
-    ranges, which count things.
+    """One row for every combination, the last list varying fastest.
+
+    Numbers as floats, but for ranges, which count things.
 
     >>> crossed(size=(1, 2), phase=(0, 90)).values.tolist()
     [[1.0, 0.0], [1.0, 90.0], [2.0, 0.0], [2.0, 90.0]]

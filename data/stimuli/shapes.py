@@ -1,5 +1,7 @@
-"""Shapes: closed contours from Fourier descriptors, digits anywhere, and pictures reduced to a
-silhouette or to their edges."""
+"""Shapes: closed contours, digits, and pictures reduced to an outline.
+
+Contours come from Fourier descriptors; pictures become silhouettes or edges.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,9 @@ def fourier_shapes(
     contrast: float = 1.0,
     random_state: int = 0,
 ) -> Stimuli:
-    """Random closed shapes from (elliptic) Fourier descriptors: a circle plus harmonics whose
-    amplitude falls with their order.
+    """Random closed shapes from (elliptic) Fourier descriptors.
+
+    A circle plus harmonics whose amplitude falls with their order.
 
     Parameters
     ----------
@@ -96,8 +99,10 @@ def fourier_shapes(
 
 
 def _contour(rng: np.random.Generator, n_harmonics: int, irregularity: float) -> np.ndarray:
-    """Points on a closed curve around 0 that does not cross itself, as complex numbers, of
-    root-mean-square radius 1."""
+    """Points on a closed curve around 0 that does not cross itself.
+
+    Complex numbers, of root-mean-square radius 1.
+    """
     turn = np.linspace(0, 2 * np.pi, 400, endpoint=False)
     for attempt in count():
         curve = np.exp(1j * turn)
@@ -167,8 +172,9 @@ def digits(
     positions: Sequence[tuple[float, float]] | None = None,
     contrast: float = 1.0,
 ) -> Stimuli:
-    """scikit-learn's handwritten digits (8 x 8 pixels) at any size and place, `label` telling which
-    they are.
+    """scikit-learn's handwritten digits (8 x 8 pixels) at any size and place.
+
+    `label` tells which they are.
 
     Parameters
     ----------
@@ -253,8 +259,9 @@ def edge_drawings(
     background: float = 127.5,
     foreground: float = 0.0,
 ) -> Stimuli:
-    """Pictures reduced to their edges: zero crossings of the Laplacian of a Gaussian where the
-    slope is strong.
+    """Pictures reduced to their edges.
+
+    Zero crossings of the Laplacian of a Gaussian where the slope is strong.
 
     Parameters
     ----------
@@ -288,8 +295,10 @@ def edge_drawings(
 
 
 def _crossings(curvature: np.ndarray, strong: np.ndarray) -> np.ndarray:
-    """Zero crossings down the columns, each dealt to the pixel above and the one below by how close
-    it lies."""
+    """Zero crossings down the columns.
+
+    Each is dealt to the pixel above and the one below by how close it lies.
+    """
     above, below = curvature[:-1], curvature[1:]
     crosses = (above * below < 0) & (strong[:-1] | strong[1:])
     share = np.where(

@@ -24,7 +24,7 @@ def relu(values: Array) -> tuple[Array, Pullback]:
 
 
 def leaky_relu(values: Array, slope: float = 0.01) -> tuple[Array, Pullback]:
-    """x where it is positive, `slope` x elsewhere.
+    """X where it is positive, `slope` x elsewhere.
 
     Parameters and Returns are those of `relu`.
     """
@@ -34,7 +34,7 @@ def leaky_relu(values: Array, slope: float = 0.01) -> tuple[Array, Pullback]:
 
 
 def elu(values: Array, scale: float = 1.0) -> tuple[Array, Pullback]:
-    """x where it is positive, `scale` (exp(x) - 1) elsewhere.
+    """X where it is positive, `scale` (exp(x) - 1) elsewhere.
 
     Parameters and Returns are those of `relu`.
 

@@ -1,5 +1,7 @@
-"""Adaptive pooling: as many places as asked for, whatever the size of the map; one place is global
-pooling."""
+"""Adaptive pooling.
+
+As many places as asked for, whatever the size of the map; one place is global pooling.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from .windows import Pullback
 
 
 def bins(n_places: int, side: int) -> list[tuple[int, int]]:
-    """First unit of each bin and the one after its last; bins differ in size by one and may overlap
-    by one, as in PyTorch.
+    """First unit of each bin and the one after its last.
+
+    Bins differ in size by one and may overlap by one, as in PyTorch.
 
     >>> bins(2, 5)
     [(0, 3), (2, 5)]

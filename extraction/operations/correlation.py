@@ -132,8 +132,9 @@ def _back_to_weights(
 
 
 class _Windows:
-    """What the windows on a map see, block by block as columns: small enough to stay in the cache,
-    wide enough for fast products.
+    """What the windows on a map see, block by block as columns.
+
+    Small enough to stay in the cache, wide enough for fast products.
 
     A block is an index (images, features, rows) of the result. On narrow maps the columns run on
     over the ends of rows, so that they are copied in long runs: `width` places a row, of which the
@@ -181,8 +182,10 @@ class _Windows:
 
 
 def _runs_on(window: Window, shape: tuple[int, ...]) -> bool:
-    """Whether copying whole runs pays: on narrow maps, of whose places not too many are left
-    out."""
+    """Whether copying whole runs pays.
+
+    On narrow maps, of whose places not too many are left out.
+    """
     width = window.count(*shape[2:])[1]
     around = shape[3] + sum(window.padding[1])
     return (
@@ -194,8 +197,10 @@ def _runs_on(window: Window, shape: tuple[int, ...]) -> bool:
 
 
 def _runs(values: Array, window: Window, n_rows: int) -> Array:
-    """As `look` returns it, but each row of windows as wide as the padded map: its end runs on into
-    the next row, or into zeros."""
+    """As `look` returns it, but each row of windows as wide as the padded map.
+
+    Its end runs on into the next row, or into zeros.
+    """
     (top, bottom), (left, right) = window.padding
     around = padded(values, Window(1, padding=((top, bottom + 1), (left, right))))
     image, feature, row, place = around.strides
@@ -324,8 +329,9 @@ class Spectrum:
 
 
 def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, Pullback]:
-    """`correlate` at stride 1 without padding, through the Fourier transform: for windows of more
-    than about 5 x 5.
+    """`correlate` at stride 1 without padding, through the Fourier transform.
+
+    For windows of more than about 5 x 5.
 
     Two filters share one complex transform, one as its real part, one as its imaginary part. The
     transform is in double precision: in single precision its error, spread evenly over the image,
@@ -350,9 +356,9 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
     height, width = window_of(values, weights, "weights").count(*values.shape[2:])
     weights = np.ascontiguousarray(weights, np.float64)
     if shape[0] * shape[1] <= _CACHED_PIXELS:
-        make = _filter_spectra
+        make = filter_spectra
     else:
-        make = _filter_spectra.__wrapped__
+        make = filter_spectra.__wrapped__
     pairs = make(weights.tobytes(), weights.shape, shape, on_gpu(values))
     matches = xp.empty((n_images, len(weights), height, width), values.dtype)
     if on_gpu(values):
@@ -371,8 +377,10 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
             into[:, 1::2] = both.imag[:, : into.shape[1] // 2]
 
     def pullback(gradient: Array) -> tuple[Array, Array]:
-        """A convolution with the filters, and a correlation of the values with the gradient, both
-        as products of transforms."""
+        """Both gradients as products of transforms.
+
+        A convolution with the filters, and a correlation of the values with the gradient.
+        """
         of_gradient = fourier(xp).fft2(gradient.astype(xp.float64), s=shape)
         of_weights = fourier(xp).fft2(xp.asarray(weights[:, 0]), s=shape)
         to_values = (
@@ -390,11 +398,13 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
 
 
 @lru_cache(maxsize=32)
-def _filter_spectra(
+def filter_spectra(
     content: bytes, weights_shape: tuple[int, ...], shape: tuple[int, int], gpu: bool
 ) -> Array:
-    """Conjugate transforms of pairs of filters, (n_pairs, height, width); `content` makes equal
-    filters equal keys."""
+    """Conjugate transforms of pairs of filters, (n_pairs, height, width).
+
+    `content` makes equal filters equal keys.
+    """
     weights = np.frombuffer(content).reshape(weights_shape)[:, 0]
     even = weights[0::2].astype(complex)
     even[: len(weights) // 2] -= (

@@ -1,5 +1,7 @@
-"""The best match anywhere: the smallest distance over all places of all bands, without ever holding
-a map of distances."""
+"""The best match anywhere.
+
+The smallest distance over all places of all bands, without ever holding a map of distances.
+"""
 
 from __future__ import annotations
 
@@ -102,8 +104,9 @@ def nearest_distance(
 
 
 class _Search:
-    """The smallest squared distance so far, and where it was: its index among the places of all
-    bands.
+    """The smallest squared distance so far, and where it was.
+
+    Its index among the places of all bands.
 
     Bands are given padded, around the mean of the prototypes.
     """
@@ -123,8 +126,10 @@ class _Search:
         self.where = xp.full((n_images, len(prototypes)), self.first_of_band[-1] - 1, xp.int64)
 
     def compare(self, images: slice, rows: Any, seen: Array, energy: Array, places: Array) -> None:
-        """Compare some prototypes with windows (image, element, place) of known energy, at these
-        indices among all places."""
+        """Compare some prototypes with windows of known energy.
+
+        Windows are (image, element, place), at these indices among all places.
+        """
         xp = namespace(seen)
         squares = self.centred.squared_distances(seen, energy.reshape(len(seen), -1), rows)
         winners = squares.argmin(axis=-1)
@@ -194,8 +199,10 @@ class _Search:
     def _distances_at(
         self, blocks: Sequence[_Block], best: np.ndarray, places: np.ndarray
     ) -> np.ndarray:
-        """Squared distance of each prototype to one place of its block: the smallest distance is no
-        larger."""
+        """Squared distance of each prototype to one place of its block.
+
+        The smallest distance is no larger.
+        """
         squares = np.empty(len(best), self.smallest.dtype)
         for number in np.unique(best):
             (chosen,) = np.nonzero(best == number)
@@ -207,8 +214,10 @@ class _Search:
 
 @dataclass(frozen=True)
 class _Block:
-    """Some rows of places of one image: views (y, x, feature, window y, window x), squared norms
-    (y, x), index of the first place."""
+    """Some rows of places of one image.
+
+    Views (y, x, feature, window y, window x), squared norms (y, x), index of the first place.
+    """
 
     views: np.ndarray
     energy: np.ndarray
@@ -221,8 +230,9 @@ class _Block:
 
 
 class _Coarse:
-    """Lower bounds of squared distances from the means of 2 x 2 blocks: a matrix product with a
-    quarter of the elements.
+    """Lower bounds of squared distances from the means of 2 x 2 blocks.
+
+    A matrix product with a quarter of the elements.
 
     Rows (-2 Qw, -2 |r_w|, 1, |w|^2) times columns (Qx, |r_x|, |x|^2, 1).
     """
@@ -242,8 +252,10 @@ class _Coarse:
         self.centred, self.window = centred, Window((height // 2, width // 2), dilation=2)
 
     def over(self, around: np.ndarray, energy: np.ndarray) -> Callable[[slice], np.ndarray]:
-        """For one image a function from rows of places to bounds (prototype, place), lowered by
-        more than their rounding error."""
+        """A function from rows of places to lower bounds (prototype, place), for one image.
+
+        Bounds are lowered by more than their rounding error.
+        """
         means = box_sum(around, Window(2)) / 2
         residuals = np.sqrt(np.maximum(energy - self.centred.energy(means, self.window), 0))
         views, lowered = look(means, self.window), energy - _MARGIN * energy.max()

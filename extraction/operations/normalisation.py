@@ -72,8 +72,9 @@ def divide_by_local_norm(responses: Array, inputs: Array, window: Any) -> tuple[
 def local_contrast_normalisation(
     values: Array, window: int = 9, sigma: float = 1.591
 ) -> tuple[Array, Pullback]:
-    """Subtract the Gaussian-weighted mean around each place, then divide by the deviation there,
-    but by no less than its mean over the map.
+    """Subtract the local mean, then divide by the local deviation.
+
+    Both are weighted by a Gaussian; the divisor is at least its mean over the map.
 
     Parameters
     ----------
@@ -150,8 +151,9 @@ def local_contrast_normalisation(
 def local_response_normalisation(
     values: Array, size: int = 5, scale: float = 1e-4, power: float = 0.75, offset: float = 2.0
 ) -> tuple[Array, Pullback]:
-    """Each response divided by (offset + scale * sum of squares of its neighbours among the
-    features) ** power.
+    """Each response divided by a power of its neighbours' energy.
+
+    The divisor is (offset + scale * sum of squares of its neighbours among the features) ** power.
 
     Parameters
     ----------

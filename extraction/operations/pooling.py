@@ -103,8 +103,10 @@ def _runs(images: slice, values: Array) -> Iterator[slice]:
 def _maximum_along(
     xp: Any, values: Array, window: Window, count: tuple[int, int], axis: int
 ) -> Array:
-    """The maximum over a window's extent along y (0) or x (1): a square maximum is one after the
-    other."""
+    """The maximum over a window's extent along y (0) or x (1).
+
+    A square maximum is one after the other.
+    """
     size, stride, step, n = (
         window.size[axis],
         window.stride[axis],
@@ -120,8 +122,10 @@ def _maximum_along(
 
 
 def box_sum(values: Array, window: Window) -> Array:
-    """Sums over windows, by doubling: only additions, so that small sums beside large ones stay
-    exact."""
+    """Sums over windows, by doubling.
+
+    Only additions, so that small sums beside large ones stay exact.
+    """
     sums = padded(values, window)
     window.count(*values.shape[2:])
     for axis in (2, 3):
@@ -180,8 +184,10 @@ def average_pool(
 def l2_pool(
     values: Array, window: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1
 ) -> tuple[Array, Pullback]:
-    """The root of the sum of squares over windows. Parameters and Returns are those of
-    `max_pool`."""
+    """The root of the sum of squares over windows.
+
+    Parameters and Returns are those of `max_pool`.
+    """
     look_through = Window(window, stride, padding, dilation)
     pooled = namespace(values).sqrt(box_sum(values * values, look_through))
 
@@ -192,8 +198,9 @@ def l2_pool(
 
 
 def feature_l2_pool(values: Array, group: int) -> tuple[Array, Pullback]:
-    """The root of the sum of squares over groups of neighbouring features: the energy of a
-    quadrature pair where `group` is 2.
+    """The root of the sum of squares over groups of neighbouring features.
+
+    The energy of a quadrature pair where `group` is 2.
 
     Parameters
     ----------
@@ -231,8 +238,9 @@ def softmax_pool(
     exponent: float = 2.0,
     offset: float = 1e-6,
 ) -> tuple[Array, Pullback]:
-    """Generalised soft maximum, sum(x^(q+1)) / (k + sum(x^q)): the mean-like q = 0, the maximum as
-    q grows.
+    """Generalised soft maximum, sum(x^(q+1)) / (k + sum(x^q)).
+
+    The mean-like q = 0, the maximum as q grows.
 
     Parameters
     ----------
@@ -291,6 +299,6 @@ def _slope_at_zero(values: Array, exponent: float) -> Array:
 
 
 def _over(gradient: Array, norm: Array) -> Array:
-    """gradient / norm, and 0 where the norm is 0: the root has no slope there."""
+    """Gradient / norm, and 0 where the norm is 0: the root has no slope there."""
     xp = namespace(norm)
     return xp.where(norm > 0, gradient / xp.where(norm > 0, norm, 1), 0)

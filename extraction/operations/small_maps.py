@@ -1,5 +1,7 @@
-"""Correlation on maps so small that the places of all images are few: images lie innermost in
-memory, workers share filters and features."""
+"""Correlation on maps so small that the places of all images are few.
+
+Images lie innermost in memory, workers share filters and features.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,10 @@ def correlate_small(values: np.ndarray, weights: np.ndarray, window: Window) -> 
 
 
 def weights_of_small(gradient: np.ndarray, values: np.ndarray, window: Window) -> np.ndarray:
-    """The gradient of `correlate_small` with respect to its filters: (n_filters, n_features *
-    window y * window x)."""
+    """The gradient of `correlate_small` with respect to its filters.
+
+    (n_filters, n_features * window y * window x).
+    """
     seen = _columns(values, window)
     rows = _innermost(gradient).reshape(gradient.shape[1], -1)
     total = np.empty((len(rows), len(seen)), gradient.dtype)
@@ -50,8 +54,10 @@ def weights_of_small(gradient: np.ndarray, values: np.ndarray, window: Window) -
 def values_of_small(
     gradient: np.ndarray, weights: np.ndarray, shape: tuple[int, ...], window: Window
 ) -> np.ndarray:
-    """The gradient of `correlate_small` with respect to maps of `shape`: every window's share added
-    where it looked."""
+    """The gradient of `correlate_small` with respect to maps of `shape`.
+
+    Every window's share added where it looked.
+    """
     n_images, _, height, width = shape
     (top, bottom), (left, right) = window.padding
     rows = _innermost(gradient).reshape(gradient.shape[1], -1)

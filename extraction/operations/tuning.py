@@ -11,7 +11,9 @@ from .correlation import correlate
 from .pooling import box_sum, spread_sum
 from .windows import Pullback, columns, look, padded, spread, window_of
 
-_SMALL = 1e-3  # squared distance over squared norms below which single precision loses more than 1e-4 of the distance
+# Squared distance over squared norms below which single precision loses more than 1e-4 of the
+# distance.
+_SMALL = 1e-3
 
 
 def dot_product(values: Array, prototypes: Array, padding: Any = 0) -> tuple[Array, Pullback]:
@@ -96,6 +98,7 @@ class Centred:
 
     @classmethod
     def of(cls, prototypes: Array) -> Centred:
+        """Prototypes less their mean, which loses fewer digits in products."""
         mean = prototypes.mean()
         matrix = (prototypes - mean).reshape(len(prototypes), -1)
         return cls(mean, matrix, (matrix * matrix).sum(axis=1), -2 * matrix)
@@ -105,8 +108,9 @@ class Centred:
         return box_sum((around * around).sum(axis=1, keepdims=True), window)[:, 0]
 
     def squared_distances(self, seen: Array, energy: Array, rows: Any = slice(None)) -> Array:
-        """Squared distances (image, prototype, place) of some prototypes to centred windows (image,
-        element, place) of known squared norms.
+        """Squared distances (image, prototype, place) of some prototypes to windows.
+
+        Windows are centred, (image, element, place), and their squared norms known.
 
         Where a prototype comes so close to a window that rounding could still show, its distances
         are computed again in double precision.
@@ -125,8 +129,10 @@ class Centred:
 
 
 def _exactly(matrix: Array, seen: Array) -> Array:
-    """Squared distances between rows (prototype, element) and columns (image, element, place), in
-    double precision."""
+    """Squared distances between rows and columns, in double precision.
+
+    Rows are (prototype, element), columns (image, element, place).
+    """
     xp = namespace(matrix)
     matrix, seen = matrix.astype(xp.float64), seen.astype(xp.float64)
     squares = -2 * xp.matmul(matrix, seen)
@@ -166,8 +172,9 @@ def normalised_dot_product(
     threshold: float = 0.0,
     offset: float = 1e-6,
 ) -> tuple[Array, Pullback]:
-    """A sigmoid of the dot product divided by the norm of what the unit sees: 1 / (1 + exp(-slope
-    (x.w / (offset + |x|) - threshold))).
+    """A sigmoid of the dot product divided by the norm of what the unit sees.
+
+    1 / (1 + exp(-slope (x.w / (offset + |x|) - threshold))).
 
     Parameters
     ----------

@@ -20,8 +20,10 @@ def window_of(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Window:
-    """The window of filters of shape (n_filters, n_features / groups, height, width), checked
-    against the maps that they look at."""
+    """The window of filters, checked against the maps that they look at.
+
+    Of shape (n_filters, n_features / groups, height, width).
+    """
     if (
         values.ndim != 4
         or filters.ndim != 4
@@ -74,8 +76,10 @@ def columns(views: Array) -> Array:
 
 
 def part(values: Array, window: Window, row: int, column: int, count: tuple[int, int]) -> Array:
-    """What element (row, column) of every window sees of padded maps: a view of shape (image,
-    feature, y, x)."""
+    """What element (row, column) of every window sees of padded maps.
+
+    A view of shape (image, feature, y, x).
+    """
     top, left = row * window.dilation[0], column * window.dilation[1]
     down, right = window.stride
     return values[
@@ -87,8 +91,10 @@ def part(values: Array, window: Window, row: int, column: int, count: tuple[int,
 
 
 def spread(gradient: Array, shape: tuple[int, ...], window: Window) -> Array:
-    """The adjoint of `look`: add every window's gradient, shaped as `look` returns it, onto maps of
-    `shape`."""
+    """The adjoint of `look`.
+
+    Add every window's gradient, shaped as `look` returns it, onto maps of `shape`.
+    """
     (top, bottom), (left, right) = window.padding
     n_images, n_features, height, width = shape
     back = namespace(gradient).zeros(

@@ -1,5 +1,7 @@
-"""Winograd's way to correlate with 3 x 3 filters: tiles of 4 x 4 results from 36 products instead
-of 144."""
+"""Winograd's way to correlate with 3 x 3 filters.
+
+Tiles of 4 x 4 results come from 36 products instead of 144.
+"""
 
 from __future__ import annotations
 
@@ -64,14 +66,17 @@ def correlate_3x3(values: np.ndarray, weights: np.ndarray, padding: Sides) -> np
 
 
 def many_tiles(shape: tuple[int, ...]) -> bool:
-    """Whether results of this shape have tiles enough to make the gradient of the filters cheaper
-    this way."""
+    """Whether the gradient of the filters is cheaper this way.
+
+    It is where results of this shape have tiles enough.
+    """
     return shape[0] * -(-shape[2] // _SIDE) * -(-shape[3] // _SIDE) > _COLUMNS // 2
 
 
 def gradient_3x3(values: np.ndarray, gradient: np.ndarray, padding: Sides) -> np.ndarray:
-    """The gradient of `correlate_3x3` with respect to its filters: the adjoint of each of its
-    steps.
+    """The gradient of `correlate_3x3` with respect to its filters.
+
+    The adjoint of each of its steps.
 
     Parameters
     ----------
@@ -120,8 +125,7 @@ class _Tiling:
         ]
 
     def transformed(self, block: slice) -> np.ndarray:
-        """Tiles of these images in Winograd's domain: (place in the domain, feature, image *
-        tile)."""
+        """Tiles of these images in Winograd's domain: (place, feature, image * tile)."""
         values, (top, left) = self.values[block], self.corner
         n_images, n_features, height, width = values.shape
         around = np.zeros((n_images, n_features, *self.shape), values.dtype)
@@ -143,8 +147,10 @@ class _Tiling:
         into[...] = whole[:, :, :height, :width]
 
     def spread(self, gradient: np.ndarray) -> np.ndarray:
-        """The adjoint of `place`, taken on into Winograd's domain: (place in the domain, filter,
-        image * tile)."""
+        """The adjoint of `place`, in Winograd's domain.
+
+        Of shape (place in the domain, filter, image * tile).
+        """
         n_images, n_filters, height, width = gradient.shape
         whole = np.zeros(
             (n_images, n_filters, self.n_tiles[0] * _SIDE, self.n_tiles[1] * _SIDE), gradient.dtype
@@ -160,8 +166,10 @@ class _Tiling:
 
 @lru_cache(maxsize=4)
 def _transforms(dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What takes tiles and filters into Winograd's domain, and products back, each for both axes at
-    once."""
+    """Matrices that take tiles and filters into Winograd's domain, and products back.
+
+    Each for both axes at once.
+    """
     values = [
         [4, 0, -5, 0, 1, 0],
         [0, -4, -4, 1, 1, 0],

@@ -20,6 +20,7 @@ from PIL import Image
 from sklearn.datasets import load_svmlight_file
 
 from hmax_cnn.analysis.commands.main import main
+from hmax_cnn.cnn.architectures import build
 
 HMAX_CNN = [sys.executable, "-m", "hmax_cnn.analysis.commands.main"]
 SMALL = ["--set", "prototypes=photographs", "--set", "bands=2", "--set", "n_prototypes=4"]
@@ -489,7 +490,7 @@ def test_bad_pictures_are_reported_and_on_request_skipped(pictures, tmp_path):
         assert "99.png" in str(saved["attributes"])
 
 
-# Training -----------------------------------------------------------------------------------------------------------------
+# Training ---------------------------------------------------------------------------------------
 
 
 def test_train_writes_weights_that_all_commands_take(pictures, tmp_path):
@@ -543,9 +544,24 @@ def test_train_writes_weights_that_all_commands_take(pictures, tmp_path):
 
 def test_classify_with_a_network_learned_in_each_fold(tmp_path):
     done = run(
-        "classify", "digits", "--resize", "stretch:28x28", "--model", "cnn:CNN", "--set", "epochs=1", "--set", "batch_size=32", "--folds", "2",
-        "--no-baseline", "--output", tmp_path / "results", "--format", "csv",
-    )  # fmt: skip
+        "classify",
+        "digits",
+        "--resize",
+        "stretch:28x28",
+        "--model",
+        "cnn:CNN",
+        "--set",
+        "epochs=1",
+        "--set",
+        "batch_size=32",
+        "--folds",
+        "2",
+        "--no-baseline",
+        "--output",
+        tmp_path / "results",
+        "--format",
+        "csv",
+    )
     assert float(done.stdout.splitlines()[1].split(",")[1]) > 0.7
 
 
@@ -689,21 +705,18 @@ def test_a_diverged_training_does_not_stand_in_the_way(pictures, tmp_path, monke
 
 
 def test_summary_and_fields_of_every_architecture():
-    from hmax_cnn.cnn import CNN, names
+    from hmax_cnn.cnn import names
 
     for name in names():
         if name in ("vgg", "resnet"):
             continue  # families, not published networks
         summary = invoke("summary", "cnn:CNN", "--set", f"architecture={name}", "--format", "json")
         assert summary.exit_code == 0, summary.output
-        model = CNN(name)
         assert json.loads(summary.stdout)["parameters"] == sum(
-            int(np.prod(look.shape))
-            for look in model._plan(None).weights().values()
-            if look.learned
+            int(np.prod(look.shape)) for look in build(name, {}).weights().values() if look.learned
         )
         fields = invoke("fields", "cnn:CNN", "--set", f"architecture={name}", "--format", "csv")
-        assert len(fields.stdout.splitlines()) == 1 + len(model.layer_names)
+        assert len(fields.stdout.splitlines()) == 1 + len(build(name, {}).nodes)
 
 
 @pytest.fixture(scope="module")

@@ -154,7 +154,10 @@ def test_firing_rate_threshold_is_calibrated():
     )
     with pytest.raises(
         ValueError,
-        match=r"`rate` must lie between 0 and 1 and be met by at least one of the 450 responses of the baseline, got 0\.001",
+        match=(
+            r"`rate` must lie between 0 and 1 and be met by at least one of the 450 responses of "
+            r"the baseline, got 0\.001"
+        ),
     ):
         firing_rate_invariance(values, rate=0.001)
     with pytest.raises(ValueError, match="`baseline` must have dims"):

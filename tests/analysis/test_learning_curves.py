@@ -148,7 +148,10 @@ def test_bad_retrieval():
         retrieve(found, 9)
     with pytest.raises(
         ValueError,
-        match=r"undefined in layer 'all': image 0 has the same response in all units\. Use metric='euclidean'",
+        match=(
+            r"undefined in layer 'all': image 0 has the same response in all units\. Use "
+            r"metric='euclidean'"
+        ),
     ):
         retrieve(found, 0)
     assert np.isnan(

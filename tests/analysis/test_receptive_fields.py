@@ -1,4 +1,5 @@
-"""Receptive fields: effective and mapped ones lie within the theoretical one, and have the size that
+"""Receptive fields: effective and mapped ones lie within the theoretical one, and have the size
+that
 theory gives."""
 
 import numpy as np

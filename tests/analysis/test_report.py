@@ -131,10 +131,8 @@ def test_no_error_and_no_request(browser, out):
     }
     assert asked == set()
     widths = browser.execute_script(
-        (
-            "return [...document.querySelectorAll('figure img')].map(image => image.complete ? "
-            "image.naturalWidth : 0)"
-        )
+        "return [...document.querySelectorAll('figure img')].map(image => image.complete ? "
+        "image.naturalWidth : 0)"
     )
     assert len(widths) == 2
     assert min(widths) > 200
@@ -146,10 +144,8 @@ def test_tables_sort(browser, out):
     told."""
     opened(browser, out)
     head = browser.execute_script(
-        (
-            "return [...document.querySelectorAll('th button')].find(button => "
-            "button.textContent === 'value').parentNode"
-        )
+        "return [...document.querySelectorAll('th button')].find(button => "
+        "button.textContent === 'value').parentNode"
     )
     read = (
         "return [...arguments[0].closest('table').tBodies[0].rows].map(row => "

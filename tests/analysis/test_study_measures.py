@@ -96,11 +96,14 @@ def test_architecture_is_the_models_own():
 @pytest.mark.parametrize(
     ("model", "shape"),
     [
-        (CNN("lenet5", weights="untrained"), (6, 5, 5)), (LinearClassifier(epochs=1), (10, 16, 16)), (Perceptron(epochs=1), (10, 16, 16)),
-        (MultilayerPerceptron(7, epochs=1), (7, 16, 16)), (CNN("resnet18", weights="untrained"), (64, 7, 7, 3)),
+        (CNN("lenet5", weights="untrained"), (6, 5, 5)),
+        (LinearClassifier(epochs=1), (10, 16, 16)),
+        (Perceptron(epochs=1), (10, 16, 16)),
+        (MultilayerPerceptron(7, epochs=1), (7, 16, 16)),
+        (CNN("resnet18", weights="untrained"), (64, 7, 7, 3)),
     ],
     ids=["lenet5", "linear", "perceptron", "mlp", "resnet18"],
-)  # fmt: skip
+)
 @pytest.mark.filterwarnings("ignore:The perceptron still made")
 def test_first_filters_of_learned_models(model, shape):
     """Pictures of the weights, as many and as large as the layer has."""

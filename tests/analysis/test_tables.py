@@ -26,12 +26,19 @@ def found():
 @pytest.mark.parametrize(
     "measure",
     [
-        invariance.normalised_variance, invariance.response_similarity, invariance.separability, firing_rate_invariance,
-        tolerance_range, selectivity_and_tolerance, populations.population_similarity, selectivity.lifetime_sparseness,
-        selectivity.dimensionality, selectivity.population_sparseness,
+        invariance.normalised_variance,
+        invariance.response_similarity,
+        invariance.separability,
+        firing_rate_invariance,
+        tolerance_range,
+        selectivity_and_tolerance,
+        populations.population_similarity,
+        selectivity.lifetime_sparseness,
+        selectivity.dimensionality,
+        selectivity.population_sparseness,
     ],
     ids=lambda measure: measure.__name__,
-)  # fmt: skip
+)
 def test_every_number_is_in_a_table(found, measure):
     """No variable of a measure is lost, and each has as many rows as numbers."""
     if measure.__module__ != selectivity.__name__:

@@ -261,7 +261,7 @@ def test_distance_to_v1():
     assert distance_to_v1(pixels, 10)["histogram"].values[0].argmax() == 7
     with pytest.raises(
         ValueError,
-        match="`tuned` must come from orientation_tuning or frequency_tuning, got 'no such dataset'",
+        match="`tuned` must come from orientation_tuning or frequency_tuning, got 'no such",
     ):
         distance_to_v1(found.drop_attrs())
     with pytest.raises(ValueError, match="`cells` must be one of 'simple', 'complex'"):

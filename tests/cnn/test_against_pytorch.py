@@ -95,11 +95,13 @@ def test_losses(torch, loss):
 OPTIMISERS = {
     "momentum": (Optimiser("sgd", 0.9), "SGD", {"lr": 0.01, "momentum": 0.9}),
     "Nesterov, decay": (
-        Optimiser("sgd", 0.9, nesterov=True, weight_decay=1e-3), "SGD", {"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-3, "nesterov": True}
+        Optimiser("sgd", 0.9, nesterov=True, weight_decay=1e-3),
+        "SGD",
+        {"lr": 0.01, "momentum": 0.9, "weight_decay": 1e-3, "nesterov": True},
     ),
     "plain": (Optimiser("sgd", 0.0), "SGD", {"lr": 0.01}),
     "Adam": (Optimiser("adam", weight_decay=1e-3), "Adam", {"lr": 0.002, "weight_decay": 1e-3}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OPTIMISERS)

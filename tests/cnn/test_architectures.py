@@ -9,31 +9,71 @@ from hmax_cnn.cnn.architectures.resnet import resnet
 from hmax_cnn.extraction import Maps
 
 PARAMETERS = {
-    "lenet5_1998": 60_000, "lenet5": 61_706, "alexnet_2012": 60_965_224, "alexnet": 61_100_840, "zfnet": 62_357_608,
-    "vgg16": 138_357_544, "vgg19": 143_667_240, "nin_cifar10": 966_986, "nin": 7_595_176,
-    "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160, "resnet152": 60_192_808,
-    "googlenet": 6_998_552, "googlenet_bn": 6_624_904, "googlenet_bn_auxiliary": 13_004_888,
-}  # fmt: skip
+    "lenet5_1998": 60_000,
+    "lenet5": 61_706,
+    "alexnet_2012": 60_965_224,
+    "alexnet": 61_100_840,
+    "zfnet": 62_357_608,
+    "vgg16": 138_357_544,
+    "vgg19": 143_667_240,
+    "nin_cifar10": 966_986,
+    "nin": 7_595_176,
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "googlenet": 6_998_552,
+    "googlenet_bn": 6_624_904,
+    "googlenet_bn_auxiliary": 13_004_888,
+}
 ALEXNET = {
-    "conv1": (11, 4), "pool1": (19, 8), "conv2": (51, 8), "conv3": (99, 16), "conv4": (131, 16), "conv5": (163, 16), "pool5": (195, 32)
-}  # fmt: skip
+    "conv1": (11, 4),
+    "pool1": (19, 8),
+    "conv2": (51, 8),
+    "conv3": (99, 16),
+    "conv4": (131, 16),
+    "conv5": (163, 16),
+    "pool5": (195, 32),
+}
 FIELDS = {  # size, and step where published
     "lenet5": {"s2": (6, 2), "c3": (14, 2), "s4": (16, 4), "c5": (32, 4)},
     "lenet5_1998": {"s2": (6, 2), "c3": (14, 2), "s4": (16, 4), "c5": (32, 4)},
     "alexnet_2012": ALEXNET,
     "alexnet": ALEXNET,
-    "vgg16": {"pool1": (6, 2), "pool2": (16, 4), "pool3": (44, 8), "pool4": (100, 16), "pool5": (212, 32)},
+    "vgg16": {
+        "pool1": (6, 2),
+        "pool2": (16, 4),
+        "pool3": (44, 8),
+        "pool4": (100, 16),
+        "pool5": (212, 32),
+    },
     "vgg16_bn": {"pool5": (212, 32)},
     "vgg19": {"pool5": (268, 32)},
     "zfnet": {"pool5": (171, 32)},
-    "resnet18": {"layer1.1.relu": (43, 4), "layer2.1.relu": (99, 8), "layer3.1.relu": (211, 16), "layer4.1.relu": (435, 32)},
+    "resnet18": {
+        "layer1.1.relu": (43, 4),
+        "layer2.1.relu": (99, 8),
+        "layer3.1.relu": (211, 16),
+        "layer4.1.relu": (435, 32),
+    },
     "plain18": {"layer4.1.relu": (435, 32)},
-    "resnet34": {"layer1.2.relu": (59, 4), "layer2.3.relu": (179, 8), "layer3.5.relu": (547, 16), "layer4.2.relu": (899, 32)},
-    "resnet50": {"layer1.2.relu": (35, 4), "layer2.3.relu": (91, 8), "layer3.5.relu": (267, 16), "layer4.2.relu": (427, 32)},
+    "resnet34": {
+        "layer1.2.relu": (59, 4),
+        "layer2.3.relu": (179, 8),
+        "layer3.5.relu": (547, 16),
+        "layer4.2.relu": (899, 32),
+    },
+    "resnet50": {
+        "layer1.2.relu": (35, 4),
+        "layer2.3.relu": (91, 8),
+        "layer3.5.relu": (267, 16),
+        "layer4.2.relu": (427, 32),
+    },
     "resnet101": {"layer4.2.relu": (971, 32)},
     "resnet152": {"layer4.2.relu": (1451, 32)},
     "hmax_shaped": {"s1": (9, 1), "c1": (16, 4), "s2": (28, 4)},
-}  # fmt: skip
+}
 
 
 def maps_of(graph):

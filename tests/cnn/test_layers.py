@@ -105,7 +105,7 @@ def test_loss_gradients_are_finite_differences(loss):
     assert value > 0
 
 
-# Convolution by two other derivations -------------------------------------------------------------------------------------
+# Convolution by two other derivations -----------------------------------------------------------
 
 
 def as_matrix(weights, shape, window):
@@ -134,9 +134,13 @@ def as_matrix(weights, shape, window):
 
 
 WINDOWS = [
-    Window(3), Window(3, padding=3), Window((2, 3), stride=(2, 1), padding=1), Window(3, padding=((0, 2), (1, 3)), dilation=2), Window(1, stride=2),
+    Window(3),
+    Window(3, padding=3),
+    Window((2, 3), stride=(2, 1), padding=1),
+    Window(3, padding=((0, 2), (1, 3)), dilation=2),
+    Window(1, stride=2),
     Window(3, 1, 3),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
@@ -321,7 +325,7 @@ def test_starts_depend_on_seed_and_name_only():
     assert (one.draw(7)["n0.weight"] != one.draw(8)["n0.weight"]).any()
 
 
-# Graphs -------------------------------------------------------------------------------------------------------------------
+# Graphs -----------------------------------------------------------------------------------------
 
 
 def test_misaligned_branches_say_so():
@@ -371,7 +375,10 @@ BAD = {
     ),
     "filters without a connection": (
         lambda: Conv(2, 3, connections=((0,), ())),
-        r"`connections` must name at least one feature for each of the 2 filters, got \(\(0,\), \(\)\)",
+        (
+            r"`connections` must name at least one feature for each of the 2 filters, got "
+            r"\(\(0,\), \(\)\)"
+        ),
     ),
     "maxout of nothing": (lambda: Activation("maxout"), "`options` of 'maxout' must give `group`"),
     "another border": (

@@ -178,7 +178,8 @@ def test_multilayer_perceptron_is_that_of_scikit_learn():
     names = ("hidden1", "hidden2", "scores")
     theirs.coefs_ = [start[f"{name}.weight"].T.astype(float) for name in names]
     theirs.intercepts_ = [start[f"{name}.bias"].astype(float) for name in names]
-    theirs._optimizer.params = theirs.coefs_ + theirs.intercepts_
+    optimiser = theirs._optimizer  # noqa: SLF001 - of its own class, or of a library that has no other way
+    optimiser.params = theirs.coefs_ + theirs.intercepts_
     for _ in range(30):
         theirs.partial_fit(inputs, labels)
     np.testing.assert_allclose(own.predict_proba(images), theirs.predict_proba(inputs), atol=1e-4)
@@ -200,7 +201,10 @@ def test_probabilities(loss):
         (LinearClassifier(search="random", n_tries=0), "`n_tries` at least 1"),
         (
             MultilayerPerceptron((10, 0)),
-            r"`hidden` must hold the number of units of each hidden layer, at least 1 each, got \(10, 0\)",
+            (
+                r"`hidden` must hold the number of units of each hidden layer, at least 1 each, "
+                r"got \(10, 0\)"
+            ),
         ),
         (MultilayerPerceptron(activation="swish"), "`kind` must be one of 'relu'"),
         (Perceptron(epochs=0), "`epochs` and `learning_rate` must be positive"),

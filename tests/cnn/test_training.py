@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from hmax_cnn.cnn import CNN, Augmentation, DivergenceError
+from hmax_cnn.cnn import CNN, Augmentation, DivergenceError, network
 from hmax_cnn.cnn.optimisers import rate_factor
+from hmax_cnn.cnn.samples import reader
 from hmax_cnn.data import read_idx
 
 BUNCH = load_digits()
@@ -58,24 +59,29 @@ def test_lenet_learns_mnist(shared):
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
-def test_interrupted_and_resumed_is_the_same_bit_for_bit(tmp_path, optimiser):
+def test_interrupted_and_resumed_is_the_same_bit_for_bit(tmp_path, optimiser, monkeypatch):
     """A real SIGINT in the middle of the second epoch, with augmentation, dropout and batch
     statistics; then the same call again."""
     settings = {
-        "architecture": "vgg", "options": {"stages": (1,), "filters": (8,), "n_dense": 16, "grid": 2, "batch_norm": True}, "channels": 1,
-        "epochs": 3, "optimiser": optimiser, "learning_rate": 0.005, "batch_size": 32, "augmentation": {"mirror": True, "crop": 1},
-        "validation_fraction": 0.2, "progress": False,
-    }  # fmt: skip
+        "architecture": "vgg",
+        "options": {"stages": (1,), "filters": (8,), "n_dense": 16, "grid": 2, "batch_norm": True},
+        "channels": 1,
+        "epochs": 3,
+        "optimiser": optimiser,
+        "learning_rate": 0.005,
+        "batch_size": 32,
+        "augmentation": {"mirror": True, "crop": 1},
+        "validation_fraction": 0.2,
+        "progress": False,
+    }
     images, labels = DIGITS[FEW, ::2, ::2], LABELS[FEW]
     whole = CNN(**settings).fit(images, labels)
     checkpoint = tmp_path / "under_way.safetensors"
     interrupted = CNN(**settings, checkpoint=checkpoint)
     updates = [0]
-    step = CNN._lesson
 
-    def watched(self, *arguments):
-        lesson, digest = step(self, *arguments)
-        read = lesson.read
+    def watched(images):
+        read, digest = reader(images)
 
         def counting(indices):
             updates[0] += 1
@@ -83,16 +89,15 @@ def test_interrupted_and_resumed_is_the_same_bit_for_bit(tmp_path, optimiser):
                 os.kill(os.getpid(), signal.SIGINT)
             return read(indices)
 
-        lesson.read = counting
-        return lesson, digest
+        return counting, digest
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        CNN._lesson = watched
+        monkeypatch.setattr(network, "reader", watched)
         with pytest.raises(KeyboardInterrupt):
             interrupted.fit(images, labels)
     finally:
-        CNN._lesson = step
+        monkeypatch.undo()
         signal.signal(signal.SIGINT, before)
     assert checkpoint.is_file()
     assert not hasattr(interrupted, "learned_")
@@ -151,10 +156,14 @@ def test_early_stopping_keeps_the_best():
 
 
 def learnt_from(model):
-    from hmax_cnn.cnn.training import Lesson
+    from dataclasses import fields
+
+    from hmax_cnn.cnn.training import Course, Lesson
 
     targets = np.searchsorted(model.classes_, LABELS[FEW])
-    return Lesson(model.graph_, model._course(), None, None, targets, np).split()[0]
+    given = {one.name: getattr(model, one.name) for one in fields(Course)}
+    course = Course(**given)
+    return Lesson(model.graph_, course, None, None, targets, np).split()[0]
 
 
 def test_schedules():
@@ -258,7 +267,7 @@ def test_a_training_in_a_thread():
     assert len(done) == 1
 
 
-# Augmentation -------------------------------------------------------------------------------------------------------------
+# Augmentation -----------------------------------------------------------------------------------
 
 EVERYTHING = Augmentation(mirror=True, crop=3, rotation=20, shear=10, warp=1.5, colour=0.2)
 

@@ -62,7 +62,7 @@ def test_names_of_torchvision(tmp_path):
     save_file(published("resnet", OPTIONS, **{"bn1.num_batches_tracked": np.array(7)}), path)
     model = CNN("resnet", options=OPTIONS, weights=path)
     assert model.scores(IMAGES).shape == (3, 5)
-    assert model._net(None)[1].mean == IMAGENET[0]
+    assert model.fit(IMAGES).learned_.mean == IMAGENET[0]
     own, theirs = tmp_path / "own.safetensors", tmp_path / "theirs.safetensors"
     save_file(published("vgg", VGG), own)
     save_file(published("vgg", VGG, torchvision_vgg), theirs)
@@ -152,7 +152,7 @@ def test_files_that_cannot_be_trusted(tmp_path):
             CNN("resnet", options=OPTIONS, weights=tmp_path / name).transform(IMAGES)
     with pytest.raises(FileNotFoundError, match=r"There is no file of weights .*nowhere"):
         CNN("resnet", weights=tmp_path / "nowhere.safetensors").transform(IMAGES)
-    with open(tmp_path / "huge.safetensors", "wb") as file:  # noqa: PTH123 - a sparse file
+    with open(tmp_path / "huge.safetensors", "wb") as file:  # noqa: PTH123 - as users open it
         file.truncate(5 * 2**30)
     with pytest.raises(ValueError, match=r"5\.0 GiB, more than the 4 GiB allowed"):
         CNN("resnet", weights=tmp_path / "huge.safetensors").transform(IMAGES)
@@ -215,7 +215,7 @@ def test_a_file_runs_no_code_of_its_own(tmp_path):
     with pytest.raises(
         ValueError, match="name the architecture 'subprocess:getoutput', code from outside"
     ):
-        CNN(weights=tmp_path / "weights.safetensors").layer_names  # noqa: B018
+        CNN(weights=tmp_path / "weights.safetensors").layer_names  # noqa: B018 - the access is what is tested
     save_file(
         GOOD,
         tmp_path / "other.safetensors",
@@ -225,7 +225,7 @@ def test_a_file_runs_no_code_of_its_own(tmp_path):
         ValueError,
         match="architecture, options, mean, deviation or classes are not what they should be",
     ):
-        CNN(weights=tmp_path / "other.safetensors").layer_names  # noqa: B018
+        CNN(weights=tmp_path / "other.safetensors").layer_names  # noqa: B018 - the access is what is tested
 
 
 def test_published_weights_are_written_and_read_again(tmp_path):

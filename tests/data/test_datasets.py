@@ -181,7 +181,10 @@ def test_one_bad_file_among_many(folder):
     found = read_folder(folder)
     with pytest.raises(
         ImageError,
-        match=r"1 of 5 pictures cannot be read:\n.*broken\.png: is empty or not a picture(.|\n)*--skip-bad",
+        match=(
+            r"1 of 5 pictures cannot be read:\n.*broken\.png: is empty or not a "
+            r"picture(.|\n)*--skip-bad"
+        ),
     ):
         found.checked()
     with pytest.warns(SkippedImagesWarning, match=r"1 of 5 pictures were left out:\n.*broken\.png"):

@@ -119,10 +119,16 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
 @pytest.mark.parametrize(
     ("rule", "shape"),
     [
-        ("none", (60, 90)), ("height:30", (30, 45)), ("shorter:20", (20, 30)), ("longer:180", (120, 180)), ("stretch:10x70", (10, 70)),
-        ("cover:40x40", (40, 40)), ("crop:50x80", (50, 80)), ("shorter:50,crop:50x50", (50, 50)),
+        ("none", (60, 90)),
+        ("height:30", (30, 45)),
+        ("shorter:20", (20, 30)),
+        ("longer:180", (120, 180)),
+        ("stretch:10x70", (10, 70)),
+        ("cover:40x40", (40, 40)),
+        ("crop:50x80", (50, 80)),
+        ("shorter:50,crop:50x50", (50, 50)),
     ],
-)  # fmt: skip
+)
 def test_framing(rule, shape):
     picture = Image.fromarray(np.zeros((60, 90), np.uint8))
     assert Framing(rule).apply(picture).size == shape[::-1]

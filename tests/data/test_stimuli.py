@@ -297,16 +297,16 @@ def test_paperclips_are_shaded_round():
     module = importlib.import_module("hmax_cnn.data.stimuli.paperclips")
     screen = Screen(48, 48)
     corners = np.array([[10.0, 12, -8], [30, 20, 12], [31, 21, -12], [40, 40, 0]])
-    light, cover = module._rendered(screen, corners, 3.0)
+    light, cover = module.rendered(screen, corners, 3.0)
     steps = np.concatenate([np.linspace(a, b, 300) for a, b in itertools.pairwise(corners)])
     fine = (np.arange(96) + 0.5) / 2 - 0.5
     depth, shade = np.full((96, 96), -np.inf), np.zeros((96, 96))
     for centre in steps:
-        z, normal = module._ball(fine[None], fine[:, None], centre, 3.0)
+        z, normal = module.ball(fine[None], fine[:, None], centre, 3.0)
         shade = np.where(
             z > depth,
             0.15
-            + 0.85 * np.clip(sum(n * t for n, t in zip(normal, module._LIGHT, strict=True)), 0, 1),
+            + 0.85 * np.clip(sum(n * t for n, t in zip(normal, module.LIGHT, strict=True)), 0, 1),
             shade,
         )
         depth = np.maximum(depth, z)

@@ -196,7 +196,8 @@ def test_geometry_agrees_with_activations(model_class, images):
 
 @MODELS
 def test_noise_outside_a_field_changes_nothing(model_class, images):
-    """For random units of every layer, the whole image outside the theoretical field replaced by noise;
+    """For random units of every layer, the whole image outside the theoretical field replaced by
+    noise;
     to 1e-5 of rounding (seen: 4e-7)."""
     rng = np.random.default_rng(3)
     model = small(model_class).fit(images, LABELS)
@@ -281,7 +282,7 @@ def test_pickles(model_class, images):
     model = default(model_class).fit(images, LABELS)
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(model)).transform(images), model.transform(images)
-    )  # noqa: S301 - our own
+    )
 
 
 def test_set_output_names_columns(images):

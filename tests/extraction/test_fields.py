@@ -11,9 +11,15 @@ from hmax_cnn.extraction import Field, Span, Window, join
 from hmax_cnn.extraction.fields import number
 
 WINDOWS = st.builds(
-    lambda size, stride, before, after, dilation: Window(size, stride, ((before, after), (after, before)), dilation),
-    st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(0, 2), st.integers(1, 2),
-)  # fmt: skip
+    lambda size, stride, before, after, dilation: Window(
+        size, stride, ((before, after), (after, before)), dilation
+    ),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.integers(1, 2),
+)
 
 
 @given(st.lists(WINDOWS, max_size=4), st.integers(0, 3))

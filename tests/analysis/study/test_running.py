@@ -298,7 +298,10 @@ def test_a_cell_that_fails(tmp_path):
     )
     with pytest.raises(
         FailedCellsError,
-        match=r"2 of 7 cells failed:\n  similarity/pixels/shapes/position/seed0, similarity/filters.*to its taste",
+        match=(
+            r"2 of 7 cells failed:\n  similarity/pixels/shapes/position/seed0, "
+            r"similarity/filters.*to its taste"
+        ),
     ) as raised:
         run_study(path, tmp_path / "out", jobs=1, progress=False)
     assert "The other 5 are kept" in str(raised.value)
@@ -364,7 +367,7 @@ def ranges(table, width="single", colours=None):
     figure.subplots().bar(table["model"], table["value"], color=[colours[model] for model in table["model"]])
     return figure
 ''',
-}  # fmt: skip
+}
 
 
 def test_own_model_measure_and_figure(tmp_path):
