@@ -50,9 +50,9 @@ def _unit_names(
         chosen = np.arange(len(features) * shape[0] * shape[1])
     stem = "_".join(filter(None, (layer, band)))
     if status == WHOLE_IMAGE and shape == (1, 1):
-        return [f"{stem}_{features[index]}" for index in chosen]
+        return [f"{stem}_{features[int(index)]}" for index in chosen]
     places = zip(*np.unravel_index(chosen, (len(features), *shape)), strict=True)
-    return [f"{stem}_{features[feature]}_y{y}_x{x}" for feature, y, x in places]
+    return [f"{stem}_{features[int(feature)]}_y{y}_x{x}" for feature, y, x in places]
 
 
 def joined(runs: Sequence[LabelledLayers]) -> dict[str, list[Maps]]:

@@ -355,9 +355,9 @@ def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, 
     n_images, shape = len(values), transform.shape[1:]
     height, width = window_of(values, weights, "weights").count(*values.shape[2:])
     weights = np.ascontiguousarray(weights, np.float64)
-    if shape[0] * shape[1] <= _CACHED_PIXELS:
-        make = filter_spectra
-    else:
+    # Spectra of large images would fill the cache with few of them.
+    make: Callable[..., Any] = filter_spectra
+    if shape[0] * shape[1] > _CACHED_PIXELS:
         make = filter_spectra.__wrapped__
     pairs = make(weights.tobytes(), weights.shape, shape, on_gpu(values))
     matches = xp.empty((n_images, len(weights), height, width), values.dtype)
