@@ -6,7 +6,7 @@ Nothing is learned from a test image.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,6 +51,24 @@ class Readout:
         default_factory=lambda: pd.DataFrame(columns=["image", "fold", "label", "predicted"])
     )
     best_c: list[float] = field(default_factory=list)
+
+    def add(
+        self, images: Sequence[str], fold: int, labels: np.ndarray, predicted: np.ndarray
+    ) -> None:
+        """Add the predictions of a fold.
+
+        Parameters
+        ----------
+        images : sequence of str
+            Names of the held-out images.
+        fold : int
+        labels, predicted : array of str of shape (n_images,)
+        """
+        rows = {"image": list(images), "fold": fold, "label": labels, "predicted": predicted}
+        new = pd.DataFrame(rows)
+        if len(self.table):
+            new = pd.concat([self.table, new], ignore_index=True)
+        self.table = new
 
     @property
     def accuracy(self) -> float:
@@ -278,16 +296,8 @@ def classify(
         else:
             train_features, test_features = features[train], features[test]
         svm = _fitted_svm(train_features, dataset.labels[train], seed)
-        rows = {
-            "image": [dataset.names[i] for i in test],
-            "fold": number,
-            "label": dataset.labels[test],
-            "predicted": svm.predict(test_features),
-        }
-        if len(result.table):
-            result.table = pd.concat([result.table, pd.DataFrame(rows)], ignore_index=True)
-        else:
-            result.table = pd.DataFrame(rows)
+        names = [dataset.names[index] for index in test]
+        result.add(names, number, dataset.labels[test], svm.predict(test_features))
         result.best_c.append(float(svm.best_params_["svm__C"]))
         yield result
 

@@ -44,7 +44,7 @@ class Dataset:
     labels : array of str of shape (n,), or None
     split : array of 'train' or 'test' of shape (n,), or None
     framing : Framing
-        How pictures are brought to size.
+        How pictures are resized.
     background : str or None
         As in `read_image`.
     skipped : tuple of str
@@ -97,7 +97,7 @@ class Dataset:
         return np.asarray(self.framing.apply(Image.fromarray(item)))
 
     def subset(self, indices: Any) -> Dataset:
-        """Some of the images, in the order asked for."""
+        """Some of the images, in the given order."""
         chosen = np.arange(len(self))[indices]
         if isinstance(self.source, np.ndarray):
             source = self.source[chosen]
@@ -117,7 +117,7 @@ class Dataset:
         )
 
     def framed(self, rule: Framing | str, background: str | None = None) -> Dataset:
-        """The same pictures brought to size by a rule; see `Framing`.
+        """The same pictures resized by a rule; see `Framing`.
 
         Raises
         ------

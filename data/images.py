@@ -47,7 +47,7 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class Framing:
-    """How pictures are brought to size: a rule, written as on the command line.
+    """How pictures are resized: a rule, written as on the command line.
 
     Parameters
     ----------

@@ -95,7 +95,7 @@ class Images:
         return image
 
     def subset(self, indices: Sequence[int]) -> Images:
-        """Some of the images, in the order asked for, still not read."""
+        """Some of the images, in the given order, still not read."""
         return Images(
             _Chosen(self, indices)
             if self.whole is None

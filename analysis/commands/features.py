@@ -46,7 +46,7 @@ class Features:
     units : pandas.DataFrame
         One row per unit: `unit` (its name), layer, band, feature, y, x, field_size and labels.
     attributes : dict
-        Model, parameters, how images were brought to size, versions.
+        Model, parameters, how images were resized, versions.
     """
 
     values: np.ndarray

@@ -11,16 +11,12 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from ..literature.cortex import V1_BANDWIDTHS
+from .panels import panel_grid
 from .style import (
     PALETTE,
     checked,
     colours_of,
-    in_width,
     of_first,
-    one_panel,
-    sheet,
-    titled,
-    wrapped,
 )
 
 NAMES = {
@@ -58,65 +54,38 @@ def bandwidths(
     ax : matplotlib Axes or None
         For one layer.
 
+    Returns
+    -------
+    matplotlib Figure
+
     Raises
     ------
     ValueError
         If a column is missing, or there is more than one layer for `ax`.
     """
     table = of_first(checked(unit_table, "model", "layer", value))
-    groups = list(table.groupby(["model", "layer"], sort=False))
-    one_panel(ax, len(groups))
     look = colours_of(table["model"], colours)
-    label, reach = NAMES.get(
-        value,
-        (
-            value.replace("_", " ").capitalize(),
-            (float(table[value].min()), float(table[value].max())),
-        ),
-    )
+    name = value.replace("_", " ").capitalize()
+    span = float(table[value].min()), float(table[value].max())
+    label, reach = NAMES.get(value, (name, span))
     edges = np.linspace(*reach, n_bins + 1)
-    n_columns = min(in_width(width, 4, 2), len(groups))
-    n_rows = -(-len(groups) // n_columns)
-    with sheet(width, 1.35 * n_rows + 0.35, n_rows, n_columns, ax, sharex=True, sharey=True) as (
-        figure,
-        panels,
-    ):
-        for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
+    shared = {"sharex": True, "sharey": True}
+    with panel_grid(table, ("model", "layer"), width, (1.35, 0.35), ax, **shared) as grid:
+        for axes, (model, layer), part in grid:
             found = part[value].to_numpy(float)
             defined = np.clip(found[np.isfinite(found)], *reach)
-            axes.hist(
-                defined,
-                edges,
-                weights=np.full(len(defined), 100 / max(1, len(found))),
-                color=look[model],
-                alpha=0.75,
-            )
+            weights = np.full(len(defined), 100 / max(1, len(found)))
+            axes.hist(defined, edges, weights=weights, color=look[model], alpha=0.75)
             if len(defined):
                 axes.axvline(np.median(defined), color="black", linewidth=1)
             for cells, known in V1_BANDWIDTHS.get(value, {}).items():
-                axes.axvline(
-                    known,
-                    color=PALETTE["grey"],
-                    linestyle="--" if cells == "simple" else ":",
-                    linewidth=0.9,
-                )
-            axes.set_title(
-                wrapped(
-                    f"{titled(model, layer)}\n{len(defined)} of {len(found)} defined",
-                    0.9 * figure.get_figwidth() / n_columns,
-                    7,
-                ),
-                fontsize=7,
-            )
-        for axes in panels.flat[len(groups) :]:
-            axes.axis("off")
-        for axes in panels[:, 0]:
-            axes.set_ylabel("Units, %")
+                dashes = "--" if cells == "simple" else ":"
+                axes.axvline(known, color=PALETTE["grey"], linestyle=dashes, linewidth=0.9)
+            grid.title(axes, (model, layer), f"{len(defined)} of {len(found)} defined")
+        # The lowest panel of each column has the numbers, also where the last row is not full.
+        n_columns, n_groups = grid.panels.shape[1], len(grid.groups)
         for column in range(n_columns):
-            lowest = panels[(len(groups) - 1 - column) // n_columns, column]
+            lowest = grid.panels[(n_groups - 1 - column) // n_columns, column]
             lowest.tick_params(labelbottom=True)
-        if ax is None:
-            figure.supxlabel(label, fontsize=7.5)
-        else:
-            ax.set_xlabel(label)
-    return figure
+        grid.label(label, "Units, %")
+    return grid.figure

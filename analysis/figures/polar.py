@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..contract import figure
-from .style import checked, colours_of, in_width, of_first, sheet, titled, wrapped
+from .panels import panel_grid
+from .style import checked, colours_of, of_first
 from .tuning_curves import relative
 
 
@@ -34,6 +35,10 @@ def polar(
     colours : mapping from model to colour, or None
     width : str or float
 
+    Returns
+    -------
+    matplotlib Figure
+
     Raises
     ------
     ValueError
@@ -41,51 +46,26 @@ def polar(
     """
     table = of_first(checked(curve_table, "model", "layer", "unit", "stimulus", "amount", "curve"))
     if set(table["stimulus"]) != {"orientation"}:
-        msg = (
-            "`curve_table` must be over orientation, got "
-            f"{', '.join(sorted(set(table['stimulus'])))}."
-        )
+        shown = ", ".join(sorted(set(table["stimulus"])))
+        msg = f"`curve_table` must be over orientation, got {shown}."
         raise ValueError(msg)
-    groups = list(table.groupby(["model", "layer"], sort=False))
     look = colours_of(table["model"], colours)
-    n_columns = min(in_width(width, 4, 2), len(groups))
-    n_rows = -(-len(groups) // n_columns)
-    with sheet(width, 0.1, n_rows, n_columns, subplot_kw={"projection": "polar"}) as (
-        figure,
-        panels,
-    ):
-        figure.set_figheight(n_rows * (figure.get_figwidth() / n_columns + 0.25))
-        room = 0.9 * figure.get_figwidth() / n_columns
-        for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
+    projection = {"subplot_kw": {"projection": "polar"}}
+    with panel_grid(table, ("model", "layer"), width, **projection) as grid:
+        grid.figure.set_figheight(len(grid.panels) * (grid.panel_width + 0.25))
+        for axes, (model, layer), part in grid:
             points, curves, n_defined = relative(part)
+            # Orientations go half way round: the other half repeats them.
             angles = np.radians(np.concatenate([points, points + 180, points[:1]]))
-            if len(curves):
-                shown = curves[
-                    np.linspace(0, len(curves) - 1, min(n_units, len(curves))).round().astype(int)
-                ]
-            else:
-                shown = curves
-            for number, curve in enumerate(shown):
+            kept = np.linspace(0, len(curves) - 1, min(n_units, len(curves))).round().astype(int)
+            for number, curve in enumerate(curves[kept]):
                 ring = np.maximum(np.concatenate([curve, curve, curve[:1]]), 0)
-                axes.plot(
-                    angles,
-                    ring,
-                    color=look[model],
-                    linewidth=0.8,
-                    alpha=0.9,
-                    linestyle=("-", "--", "-.", ":")[number % 4],
-                )
-            axes.set_title(
-                wrapped(f"{titled(model, layer)}\n{len(shown)} of {n_defined} units", room, 7),
-                fontsize=7,
-            )
+                dashes = ("-", "--", "-.", ":")[number % 4]
+                axes.plot(angles, ring, dashes, color=look[model], linewidth=0.8, alpha=0.9)
+            grid.title(axes, (model, layer), f"{len(kept)} of {n_defined} units")
             axes.set(yticks=[0.5, 1], yticklabels=["", "1"], ylim=(0, 1.02))
-            axes.set_xticks(
-                np.radians([0, 45, 90, 135, 180, 225, 270, 315]),
-                ["0°", "", "90°", "", "", "", "", ""],
-            )
+            ticks = np.radians([0, 45, 90, 135, 180, 225, 270, 315])
+            axes.set_xticks(ticks, ["0°", "", "90°", "", "", "", "", ""])
             axes.tick_params(labelsize=6, pad=-2)
             axes.grid(linewidth=0.4)
-        for axes in panels.flat[len(groups) :]:
-            axes.axis("off")
-    return figure
+    return grid.figure

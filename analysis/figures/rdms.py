@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from ..contract import figure
-from .style import checked, in_width, of_first, sheet, titled, wrapped
+from .panels import panel_grid
+from .style import checked, of_first, titled, wrapped
 
 
 @figure(draws="layer_pair_table", seeds="first", given=("width",))
@@ -27,6 +28,10 @@ def rdms(
         Whether each matrix is drawn in ranks, from 0 to 1: what Spearman's correlation compares.
     width : str or float
 
+    Returns
+    -------
+    matplotlib Figure
+
     Raises
     ------
     ValueError
@@ -34,49 +39,31 @@ def rdms(
     """
     table = checked(layer_pair_table, "model", "layer", "first", "second", "rdm")
     table = of_first(table, "seed", "images")
-    groups = list(table.groupby(["model", "layer"], sort=False))
-    n_columns = min(in_width(width, 5, 3), len(groups))
-    n_rows = -(-len(groups) // n_columns)
-    with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
-        figure.set_figheight(n_rows * (0.88 * figure.get_figwidth() / n_columns + 0.25))
-        shown = None
-        for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
-            names = {
-                name: index
-                for index, name in enumerate(dict.fromkeys([*part["first"], *part["second"]]))
-            }
-            values = part["rdm"].to_numpy(float)
-            if ranks:
-                values = (rankdata(values, nan_policy="omit") - 1) / max(
-                    1, np.isfinite(values).sum() - 1
-                )
-            matrix = np.full((len(names), len(names)), np.nan)
-            one, other = part["first"].map(names), part["second"].map(names)
-            matrix[one, other] = matrix[other, one] = values
+    highest = 1.0 if ranks else float(table["rdm"].max())
+    with panel_grid(table, ("model", "layer"), width, most=(5, 3)) as grid:
+        grid.figure.set_figheight(len(grid.panels) * (0.88 * grid.panel_width + 0.25))
+        for axes, (model, layer), part in grid:
+            matrix = _matrix(part, ranks=ranks)
             shown = axes.imshow(
-                matrix,
-                cmap="cividis",
-                vmin=0,
-                vmax=1 if ranks else float(table["rdm"].max()),
-                interpolation="nearest",
+                matrix, cmap="cividis", vmin=0, vmax=highest, interpolation="nearest"
             )
             axes.set(xticks=[], yticks=[])
-            axes.set_title(
-                wrapped(
-                    titled(model, layer).replace(", ", "\n"),
-                    0.85 * figure.get_figwidth() / n_columns,
-                    6.5,
-                ),
-                fontsize=6.5,
-            )
-        for axes in panels.flat[len(groups) :]:
-            axes.axis("off")
-        if shown is not None:
-            figure.colorbar(
-                shown,
-                ax=panels,
-                shrink=0.6,
-                aspect=25,
-                label="Dissimilarity, rank" if ranks else "Dissimilarity",
-            )
-    return figure
+            text = titled(model, layer).replace(", ", "\n")
+            axes.set_title(wrapped(text, 0.85 * grid.panel_width, 6.5), fontsize=6.5)
+        label = "Dissimilarity, rank" if ranks else "Dissimilarity"
+        grid.figure.colorbar(shown, ax=grid.panels, shrink=0.6, aspect=25, label=label)
+    return grid.figure
+
+
+def _matrix(part: pd.DataFrame, *, ranks: bool) -> np.ndarray:
+    """The square of a layer's pairs, in ranks from 0 to 1 or as they are."""
+    names = list(dict.fromkeys([*part["first"], *part["second"]]))
+    number = {name: index for index, name in enumerate(names)}
+    values = part["rdm"].to_numpy(float)
+    if ranks:
+        n_defined = np.isfinite(values).sum()
+        values = (rankdata(values, nan_policy="omit") - 1) / max(1, n_defined - 1)
+    matrix = np.full((len(names), len(names)), np.nan)
+    one, other = part["first"].map(number), part["second"].map(number)
+    matrix[one, other] = matrix[other, one] = values
+    return matrix

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from ..contract import figure
-from .style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
+from .panels import panel_grid
+from .style import checked, colours_of, of_first
 
 
 @figure(draws="unit_table", seeds="first")
@@ -36,69 +37,37 @@ def selectivity(
     ax : matplotlib Axes or None
         For one layer.
 
+    Returns
+    -------
+    matplotlib Figure
+
     Raises
     ------
     ValueError
         If a column is missing, or there is more than one layer for `ax`.
     """
     table = of_first(checked(unit_table, "model", "layer", "selectivity", "tolerance"))
-    names = [
-        "model",
-        "layer",
-        *[
-            name
-            for name in ("transformation", "images")
-            if name in table and table[name].nunique() > 1
-        ],
-    ]
-    groups = list(table.groupby(names, sort=False))
-    one_panel(ax, len(groups))
+    several = [name for name in ("transformation", "images") if name in table]
+    names = ["model", "layer", *(name for name in several if table[name].nunique() > 1)]
     look = colours_of(table["model"], colours)
-    n_columns = min(in_width(width, 4, 2), len(groups))
-    n_rows = -(-len(groups) // n_columns)
-    with sheet(width, 1.6 * n_rows + 0.3, n_rows, n_columns, ax, sharex=True, sharey=True) as (
-        figure,
-        panels,
-    ):
-        for axes, (key, part) in zip(panels.flat, groups, strict=False):
+    shared = {"sharex": True, "sharey": True}
+    with panel_grid(table, names, width, (1.6, 0.3), ax, **shared) as grid:
+        for axes, key, part in grid:
             known = part[["selectivity", "tolerance"]].dropna()
-            axes.plot(
-                known["selectivity"],
-                known["tolerance"],
-                "o",
-                color=look[key[0]],
-                markersize=1.8,
-                alpha=0.55,
-                markeredgewidth=0,
-            )
-            varies = (
-                len(known) > 2
-                and known["selectivity"].nunique() > 1
-                and known["tolerance"].nunique() > 1
-            )
-            if varies:
-                rho = f"{spearmanr(known['selectivity'], known['tolerance']).statistic:.2f}"
-            else:
-                rho = "undefined"
-            axes.set_title(
-                wrapped(
-                    f"{titled(*key)}\nrho = {rho} (n = {len(known)})",
-                    0.9 * figure.get_figwidth() / n_columns,
-                    7,
-                ),
-                fontsize=7,
-            )
+            points = {"markersize": 1.8, "alpha": 0.55, "markeredgewidth": 0}
+            axes.plot(known["selectivity"], known["tolerance"], "o", color=look[key[0]], **points)
+            grid.title(axes, key, f"rho = {_rho(known)} (n = {len(known)})")
             axes.tick_params(labelbottom=True)
-        for axes in panels.flat[len(groups) :]:
-            axes.axis("off")
-        for axes in panels[:, 0]:
-            axes.set_ylabel("Tolerance")
-        panels[0, 0].set_ylim(*_most(table["tolerance"]))
-        if ax is None:
-            figure.supxlabel("Selectivity: lifetime sparseness", fontsize=7.5)
-        else:
-            ax.set_xlabel("Selectivity: lifetime sparseness")
-    return figure
+        grid.panels[0, 0].set_ylim(*_most(table["tolerance"]))
+        grid.label("Selectivity: lifetime sparseness", "Tolerance")
+    return grid.figure
+
+
+def _rho(known: pd.DataFrame) -> str:
+    """Spearman's rho; undefined for two units, or where one of the two does not vary."""
+    if len(known) < 3 or known.nunique().min() < 2:
+        return "undefined"
+    return f"{spearmanr(known['selectivity'], known['tolerance']).statistic:.2f}"
 
 
 def _most(tolerance: pd.Series) -> tuple[float, float]:

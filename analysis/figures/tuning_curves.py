@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
-from .style import checked, colours_of, in_width, of_first, one_panel, sheet, titled, wrapped
+from .panels import panel_grid
+from .style import checked, colours_of, of_first
 
 _MOST = 60  # thin lines in a panel
 
@@ -39,66 +40,62 @@ def tuning_curves(
     ax : matplotlib Axes or None
         For one layer.
 
+    Returns
+    -------
+    matplotlib Figure
+
     Raises
     ------
     ValueError
         If a column is missing, or there is more than one layer for `ax`.
     """
     table = of_first(checked(curve_table, "model", "layer", "unit", "stimulus", "amount", "curve"))
-    groups = list(table.groupby(["model", "layer"], sort=False))
-    one_panel(ax, len(groups))
     look = colours_of(table["model"], colours)
-    n_columns = min(in_width(width, 4, 2), len(groups))
-    n_rows = -(-len(groups) // n_columns)
-    with sheet(width, 1.55 * n_rows + 0.3, n_rows, n_columns, ax, sharey=True) as (figure, panels):
-        for axes, ((model, layer), part) in zip(panels.flat, groups, strict=False):
+    with panel_grid(table, ("model", "layer"), width, (1.55, 0.3), ax, sharey=True) as grid:
+        for axes, (model, layer), part in grid:
             points, curves, n_defined = relative(part)
-            stimulus, unit = (
-                str(part["stimulus"].iloc[0]),
-                str(part["unit_of_amount"].iloc[0]) if "unit_of_amount" in part else "",
-            )
-            circular = stimulus == "orientation"
-            if circular and aligned and len(curves):
-                curves = np.stack(
-                    [np.roll(curve, len(points) // 2 - int(curve.argmax())) for curve in curves]
-                )
-                points = (np.arange(len(points)) - len(points) // 2) * (points[1] - points[0])
+            if _is_circular(part) and aligned and len(curves):
+                points, curves = _aligned(points, curves)
+            for curve in curves[:: max(1, len(curves) // _MOST)]:
+                axes.plot(points, curve, color=look[model], alpha=0.25, linewidth=0.5)
+            lowest = 0.0
             if len(curves):
-                for curve in curves[:: max(1, len(curves) // _MOST)]:
-                    axes.plot(points, curve, color=look[model], alpha=0.25, linewidth=0.5)
                 axes.plot(points, np.median(curves, axis=0), color=look[model], linewidth=1.8)
-            if not circular:
-                axes.set_xscale("log", base=2 if stimulus == "frequency" else 10)
-                axes.xaxis.set_major_formatter("{x:.3g}")
-                axes.xaxis.set_minor_formatter("")
-            else:
-                axes.set_xticks([-90, -45, 0, 45, 90] if aligned else [0, 45, 90, 135, 180])
-            axes.set_title(
-                wrapped(
-                    f"{titled(model, layer)}\nn = {n_defined}",
-                    0.9 * figure.get_figwidth() / n_columns,
-                    7,
-                ),
-                fontsize=7,
-            )
-            if circular and aligned:
-                name = "Orientation from the best"
-            else:
-                name = stimulus.capitalize()
-            axes.set_ylim(min(0.0, float(curves.min())) - 0.02 if len(curves) else 0, 1.05)
-        for axes in panels.flat[len(groups) :]:
-            axes.axis("off")
-        for axes in panels[:, 0]:
-            axes.set_ylabel("Response, share of largest")
-        if unit:
-            label = f"{name}, {unit}"
-        else:
-            label = name
-        if ax is None:
-            figure.supxlabel(label, fontsize=7.5)
-        else:
-            ax.set_xlabel(label)
-    return figure
+                lowest = min(0.0, float(curves.min())) - 0.02
+            axes.set_ylim(lowest, 1.05)
+            _scale(axes, part, aligned=aligned)
+            grid.title(axes, (model, layer), f"n = {n_defined}")
+        grid.label(_label(table, aligned=aligned), "Response, share of largest")
+    return grid.figure
+
+
+def _is_circular(part: pd.DataFrame) -> bool:
+    return str(part["stimulus"].iloc[0]) == "orientation"
+
+
+def _aligned(points: np.ndarray, curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Orientations counted from each unit's best one."""
+    middle = len(points) // 2
+    turned = [np.roll(curve, middle - int(curve.argmax())) for curve in curves]
+    return (np.arange(len(points)) - middle) * (points[1] - points[0]), np.stack(turned)
+
+
+def _scale(axes: Axes, part: pd.DataFrame, *, aligned: bool) -> None:
+    """Degrees for orientation, a logarithm for everything else: octaves for frequency."""
+    if _is_circular(part):
+        axes.set_xticks([-90, -45, 0, 45, 90] if aligned else [0, 45, 90, 135, 180])
+        return
+    axes.set_xscale("log", base=2 if part["stimulus"].iloc[0] == "frequency" else 10)
+    axes.xaxis.set_major_formatter("{x:.3g}")
+    axes.xaxis.set_minor_formatter("")
+
+
+def _label(table: pd.DataFrame, *, aligned: bool) -> str:
+    name = str(table["stimulus"].iloc[-1]).capitalize()
+    if _is_circular(table) and aligned:
+        name = "Orientation relative to the preferred one"
+    unit = str(table["unit_of_amount"].iloc[-1]) if "unit_of_amount" in table else ""
+    return f"{name}, {unit}" if unit else name
 
 
 def relative(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:

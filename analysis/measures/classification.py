@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from sklearn.base import clone
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import Cost, measure
 from ..readout import Readout, fitted_classifier, splits
@@ -82,46 +82,31 @@ def classification(
     """
     folds = list(splits(images, n_folds, random_state))
     wanted = model.wanted_layers(tuple(layers or model.layer_names))
-    learns = (
-        refit
-        and model.__sklearn_tags__().requires_fit
-        and model.must_learn(wanted)
-        and not clone(model).has_learned()
-    )
-    labels, done = (
-        np.asarray(images.labels).astype(str),
-        {layer: Readout(layer, np.unique(images.labels)) for layer in wanted},
-    )
-    if learns:
-        fixed = None
-    else:
-        fixed = responses(model, images, wanted, units, random_state)
+    # A model that has learned keeps it where it comes from other images than these.
+    refitted = refit and model.__sklearn_tags__().requires_fit and model.must_learn(wanted)
+    refitted = refitted and not clone(model).has_learned()
+    labels = np.asarray(images.labels).astype(str)
+    done = {layer: Readout(layer, np.unique(images.labels)) for layer in wanted}
     sizes: dict[str, int] = {}
-    for number, (train, test) in enumerate(folds):
-        if fixed is not None:
-            answers = fixed
-        else:
-            answers = _learned(model, images, train, wanted, units, random_state)
-        for layer, members in by_layer(answers):
-            values = answers.values[:, members]
-            fitted = fitted_classifier(readout, values[train], labels[train], random_state)
-            rows = {
-                "image": [images.names[i] for i in test],
-                "fold": number,
-                "label": labels[test],
-                "predicted": fitted.predict(values[test]),
-            }
-            if number:
-                done[layer].table = pd.concat(
-                    [done[layer].table, pd.DataFrame(rows)], ignore_index=True
-                )
-            else:
-                done[layer].table = pd.DataFrame(rows)
-            sizes[layer] = len(members)
+    answers = None
+    with silence(progress):
+        if not refitted:
+            answers = responses(model, images, wanted, units, random_state)
+        bar = progress_bar(folds, name="Classification", unit="fold", progress=progress)
+        for number, (train, test) in enumerate(bar):
+            found = answers
+            if found is None:
+                found = _refitted(model, images, train, wanted, units, random_state)
+            for layer, members in by_layer(found):
+                values = found.values[:, members]
+                fitted = fitted_classifier(readout, values[train], labels[train], random_state)
+                names = [images.names[index] for index in test]
+                done[layer].add(names, number, labels[test], fitted.predict(values[test]))
+                sizes[layer] = len(members)
     known = {
         "readout": readout,
         "n_folds": len(folds),
-        "learned_anew": int(learns),
+        "learned_anew": int(refitted),
         "random_state": random_state,
         "model": model.path(),
         "parameters": repr(model),
@@ -129,7 +114,7 @@ def classification(
     return _dataset(done, sizes, known)
 
 
-def _learned(
+def _refitted(
     model: FeatureExtractor,
     images: Dataset,
     train: np.ndarray,
@@ -137,70 +122,49 @@ def _learned(
     units: int | None,
     seed: int,
 ) -> xr.DataArray:
-    """Responses to all images of a model that has learned from the training images only."""
+    """Responses to all images of a model that was fitted on the training images only."""
     some = images.subset(train)
     return responses(clone(model).fit(some, some.labels), images, layers, units, seed)
 
 
+_READOUTS = {
+    "svm": "linear SVM, C chosen by cross-validation within the training images",
+    "logistic": "logistic regression, C chosen by cross-validation within the training images",
+    "nearest": "nearest neighbour",
+}
+
+
 def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, Any]) -> xr.Dataset:
-    first = next(iter(done.values()))
-    names = first.table["image"].to_numpy(str)
-    intervals = np.array([found.interval() for found in done.values()])
+    """Accuracy of each layer, which images were right, and the confusion matrix."""
+    every = list(done.values())
+    classes = every[0].classes.astype(str)
+    names = every[0].table["image"].to_numpy(str)
+    bounds = np.array([found.interval() for found in every])
+    correct = [(found.table["label"] == found.table["predicted"]).to_numpy() for found in every]
+    counts = [found.confusion().to_numpy() for found in every]
+    chance = 1 / len(classes)
     data: dict[str, Any] = {
-        "layer_value": ("layer", [found.accuracy for found in done.values()]),
-        "layer_low": ("layer", intervals[:, 0]),
-        "layer_high": ("layer", intervals[:, 1]),
+        "layer_value": ("layer", [found.accuracy for found in every]),
+        "layer_low": ("layer", bounds[:, 0]),
+        "layer_high": ("layer", bounds[:, 1]),
         "n_units": ("layer", [sizes[layer] for layer in done]),
-        "correct": (
-            ("layer", "image"),
-            np.stack(
-                [
-                    (found.table["label"] == found.table["predicted"]).to_numpy()
-                    for found in done.values()
-                ]
-            ),
-        ),
-        "n_pictures": (
-            ("layer", "label", "predicted"),
-            np.stack([found.confusion().to_numpy() for found in done.values()]),
-        ),
+        "correct": (("layer", "image"), np.stack(correct)),
+        "n_pictures": (("layer", "label", "predicted"), np.stack(counts)),
+        "chance": ((), chance),
     }
-    data["chance"] = ((), 1 / len(first.classes))
-    coords = {
-        "layer": list(done),
-        "image": names,
-        "label": first.classes.astype(str),
-        "predicted": first.classes.astype(str),
-    }
-    reader = {
-        "svm": "linear SVM, C chosen among training images",
-        "logistic": "logistic regression",
-        "nearest": "nearest neighbour",
-    }[known["readout"]]
+    coords = {"layer": list(done), "image": names, "label": classes, "predicted": classes}
+    how = f"{known['n_folds']}-fold stratified cross-validation"
     if known["n_folds"] == 1:
-        folds = "the given split"
-    else:
-        folds = f"{known['n_folds']} stratified folds"
+        how = "the given split"
     if known["learned_anew"]:
-        again = "; what the model learns is learned anew from the training images"
-    else:
-        again = ""
-    definition = Definition(
-        "accuracy",
-        (
-            f"share of test images told right by a readout of all units asked for ({reader}; "
-            f"{folds}{again})"
-        ),
-        "this package",
-    )
-    attributes = (
-        definition.attributes()
-        | known
-        | {
-            "chance": 1 / len(first.classes),
-            "n_images": len(names),
-            "intervals": "Wilson's",
-            "interval_citation": "Wilson, JASA 1927",
-        }
-    )
-    return xr.Dataset(data, coords=coords).assign_attrs(attributes | {"level": 0.95})
+        how += ", the model fitted on the training images of each fold"
+    formula = f"proportion correct on held-out images ({_READOUTS[known['readout']]}; {how})"
+    definition = Definition("accuracy", formula, "this package")
+    about = {
+        "chance": chance,
+        "n_images": len(names),
+        "intervals": "Wilson's",
+        "interval_citation": "Wilson, JASA 1927",
+        "level": 0.95,
+    }
+    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known | about)

@@ -31,9 +31,10 @@ from .contract import called, load_figure, load_measure
 from .fingerprints import own_code
 from .folder import Folder, read_result, write_bytes, write_json, write_text
 from .measuring import told
-from .report import DOUBTFUL, write_report
+from .report import RESERVATIONS, write_report
+from .reservations import with_reservations
 from .schema import Figure, Study
-from .wording import Made, caption, doubtful, methods
+from .wording import Made, caption, methods
 
 _PACKAGES = (
     "hmax-cnn",
@@ -152,8 +153,8 @@ def _seen_before(work: Work) -> Iterator[str]:
 
 
 def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
-    """A CSV for each measure and kind of table, and one of what is in doubt."""
-    written, doubts = [], []
+    """A CSV for each measure and kind of table, and one of what is not significant or undefined."""
+    written, reserved = [], []
     for measure in study.measures:
         for name, table in tables_of(study, made, [measure]).items():
             if len(table) > LONGEST:
@@ -164,7 +165,7 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
                 stem = f"{measure}.{name.removesuffix('_table')}"
             written.append(_csv(table, folder.tables / f"{stem}.csv"))
             if name == MAIN:
-                doubts.append(doubtful(table))
+                reserved.append(with_reservations(table))
     columns = [
         "measure",
         "model",
@@ -182,13 +183,15 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
         "low",
         "high",
     ]
-    if any(map(len, doubts)):
-        found = pd.concat([table for table in doubts if len(table)], ignore_index=True)
+    if any(map(len, reserved)):
+        found = pd.concat([table for table in reserved if len(table)], ignore_index=True)
     else:
         found = pd.DataFrame(columns=["measure", "model", "why"])
     return [
         *written,
-        _csv(found[[column for column in columns if column in found]], folder.tables / DOUBTFUL),
+        _csv(
+            found[[column for column in columns if column in found]], folder.tables / RESERVATIONS
+        ),
     ]
 
 

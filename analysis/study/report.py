@@ -21,7 +21,7 @@ _LONGEST = 400  # rows of a table on the page; the file has all
 _RAW = 5000  # a table of more rows is named only: pixels, weights
 _LARGEST_SVG = 2 * 2**20  # bytes; what is larger is shown as PNG
 _FORMATS = (".pdf", ".svg", ".png", ".csv")
-DOUBTFUL = "not_significant_or_undefined.csv"
+RESERVATIONS = "not_significant_or_undefined.csv"
 _HIDDEN = ("measure", "file")
 
 
@@ -89,7 +89,7 @@ def write_report(root: str | os.PathLike[str]) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     ).get_template("report.html.jinja")
-    doubtful = folder / "tables" / DOUBTFUL
+    reservations = folder / "tables" / RESERVATIONS
     page = template.render(
         study=study,
         labels={
@@ -106,8 +106,8 @@ def write_report(root: str | os.PathLike[str]) -> Path:
             for name, table in study["measures"].items()
             if (path := folder / "tables" / f"{name}.csv").is_file()
         ],
-        doubtful=_sheet(folder, doubtful, "Not significant or undefined")
-        if doubtful.is_file()
+        reservations=_sheet(folder, reservations, "Not significant or undefined")
+        if reservations.is_file()
         else None,
         methods=_text(folder / "methods.txt"),
         references=_text(folder / "references.bib"),
@@ -148,7 +148,7 @@ def _sheet(folder: Path, path: Path, title: str) -> Sheet:
         name
         for name in _HIDDEN
         if name in table
-        and (name == "file" or (table[name].nunique() < 2 and path.name != DOUBTFUL))
+        and (name == "file" or (table[name].nunique() < 2 and path.name != RESERVATIONS))
     ]
     shown = table.drop(columns=alike)
     columns = [

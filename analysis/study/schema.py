@@ -28,7 +28,7 @@ class _Table(BaseModel):
 
 
 class Model(_Table):
-    """A model that takes part.
+    """A model of the study.
 
     Attributes
     ----------

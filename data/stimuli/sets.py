@@ -204,7 +204,7 @@ class Stimuli:
         return None
 
     def subset(self, indices: Any) -> Stimuli:
-        """Some of them, in the order asked for."""
+        """Some of them, in the given order."""
         return replace(
             self, table=self.table.iloc[np.arange(len(self))[indices]].reset_index(drop=True)
         )

@@ -12,7 +12,7 @@ from hmax_cnn.analysis.measures.alignment import cka
 from hmax_cnn.analysis.measures.firing_rates import firing_rate_invariance
 from hmax_cnn.analysis.measures.tolerance import selectivity_and_tolerance, tolerance_range
 from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.analysis.study.wording import doubtful
+from hmax_cnn.analysis.study.reservations import with_reservations
 
 FEW = Resampling(5)
 LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}
@@ -206,7 +206,7 @@ def test_what_is_in_doubt(found):
     """Undefined units are counted and told, of measures with and without a `value`; an interval
     that holds chance, and a p of 0.05, too."""
     silent = found.copy(data=np.where(np.arange(6) == 4, 0.0, found.values))
-    told = doubtful(tidy(selectivity_and_tolerance(silent, resampling=FEW))["table"])
+    told = with_reservations(tidy(selectivity_and_tolerance(silent, resampling=FEW))["table"])
     assert told[["layer", "why"]].to_numpy().tolist() == [
         ["b", "1 of 3 units undefined; undefined"]
     ]  # no correlation of two
@@ -219,7 +219,10 @@ def test_what_is_in_doubt(found):
             "p": [0.01, 0.05, np.nan, 0.01],
         }
     )
-    assert doubtful(rows)["why"].tolist() == ["the interval holds chance; p = 0.05", "undefined"]
+    assert with_reservations(rows)["why"].tolist() == [
+        "the interval holds chance; p = 0.05",
+        "undefined",
+    ]
     tuned = pd.DataFrame({"layer": ["s1"], "n_units": [4], "n_defined_bandwidth_octaves": [3]})
-    assert doubtful(tuned)["why"].tolist() == ["bandwidth_octaves: 1 of 4 units undefined"]
-    assert doubtful(pd.DataFrame({"value": ["text"], "p": ["<0.05"]})).empty
+    assert with_reservations(tuned)["why"].tolist() == ["bandwidth_octaves: 1 of 4 units undefined"]
+    assert with_reservations(pd.DataFrame({"value": ["text"], "p": ["<0.05"]})).empty

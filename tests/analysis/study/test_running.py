@@ -99,15 +99,15 @@ def test_words(ran):
     and measure."""
     _, out, _ = ran
     caption = (out / "figures" / "accuracy.txt").read_text()
-    assert "Wilson's intervals of 95 %" in caption
+    assert "Intervals are 95 % (Wilson's)" in caption
     assert "n = 40 images of digits" in caption
     assert "Seed 0." in caption
     methods = (out / "methods.txt").read_text()
     said = (
         "Pixels was extraction:Pixels with grid = [8, 8]",
         "fitted on 40 images of digits",
-        "Position: data.transformations:shift",
-        "of -4, 0, 4 pixels",
+        "Position was data.transformations:shift",
+        "at -4, 0, 4 pixels",
     )
     for word in (*said, "Kornblith et al., ICML 2019"):
         assert word in methods, word
