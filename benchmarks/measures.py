@@ -20,9 +20,20 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
-from hmax_cnn.analysis import alignment, populations, receptive_fields, similarity, tuning
-from hmax_cnn.analysis.figures.invariance import invariance
-from hmax_cnn.analysis.figures.selectivity import selectivity
+from hmax_cnn.analysis.measures import (
+    alignment,
+    brain,
+    decoding,
+    firing_rates,
+    invariance,
+    mapped_fields,
+    populations,
+    receptive_fields,
+    selectivity,
+    similarity,
+    tolerance,
+    tuning,
+)
 from hmax_cnn.analysis.measures.learning_curves import learning_curve
 from hmax_cnn.analysis.measures.retrieval import retrieval
 from hmax_cnn.analysis.measures.view_tuned import view_tuned_units
@@ -68,7 +79,7 @@ def measures() -> dict[str, Callable[[], object]]:
     shown = tuning.grating_responses(
         hmax, (SIDE, SIDE), ["s1", "c1"], n_orientations=8, frequencies=(0.05, 0.1, 0.2), n_phases=4
     )
-    predicted = populations.decoding_generalisation(
+    predicted = decoding.decoding_generalisation(
         found, readout="nearest", resampling=few, progress=False
     )["predicted"]
     border = responses(
@@ -79,22 +90,24 @@ def measures() -> dict[str, Callable[[], object]]:
         "normalised variance": lambda: invariance.normalised_variance(found, few),
         "response similarity": lambda: invariance.response_similarity(found, few),
         "separability": lambda: invariance.separability(found, few),
-        "firing-rate invariance": lambda: invariance.firing_rate_invariance(found, resampling=few),
-        "border share": lambda: invariance.border_share(found, border, few),
+        "firing-rate invariance": lambda: firing_rates.firing_rate_invariance(
+            found, resampling=few
+        ),
+        "border share": lambda: tolerance.border_share(found, border, few),
         "view-tuned units": lambda: view_tuned_units(found),
-        "tolerance range": lambda: invariance.tolerance_range(
+        "tolerance range": lambda: tolerance.tolerance_range(
             tuned, tuned["target"].values, resampling=few
         ),
-        "selectivity and tolerance": lambda: invariance.selectivity_and_tolerance(abs(found), few),
+        "selectivity and tolerance": lambda: tolerance.selectivity_and_tolerance(abs(found), few),
         "population similarity": lambda: populations.population_similarity(found, resampling=few),
         "equivariance": lambda: populations.equivariance(found, resampling=few, progress=False),
-        "decoding, svm": lambda: populations.decoding_generalisation(
+        "decoding, svm": lambda: decoding.decoding_generalisation(
             found, resampling=few, progress=False
         ),
-        "decoding, nearest": lambda: populations.decoding_generalisation(
+        "decoding, nearest": lambda: decoding.decoding_generalisation(
             found, readout="nearest", resampling=few, progress=False
         ),
-        "shift consistency": lambda: populations.shift_consistency(predicted, resampling=few),
+        "shift consistency": lambda: decoding.shift_consistency(predicted, resampling=few),
         "orientation tuning": lambda: tuning.orientation_tuning(shown, resampling=few),
         "frequency tuning": lambda: tuning.frequency_tuning(shown, resampling=few),
         "F1/F0": lambda: tuning.phase_tuning(shown, resampling=few),
@@ -102,7 +115,7 @@ def measures() -> dict[str, Callable[[], object]]:
         "lifetime sparseness": lambda: selectivity.lifetime_sparseness(abs(still), few),
         "dimensionality": lambda: selectivity.dimensionality(still, few),
         "RDMs": lambda: similarity.rdms(still),
-        "brain similarity": lambda: similarity.brain_similarity(
+        "brain similarity": lambda: brain.brain_similarity(
             similarity.rdms(still), subjects, resampling=few
         ),
         "CKA, debiased": lambda: alignment.cka(still, still, resampling=few),
@@ -114,7 +127,7 @@ def measures() -> dict[str, Callable[[], object]]:
         "effective fields, 10 images": lambda: receptive_fields.effective_fields(
             hmax, _first(images, 10), units, resampling=few, progress=False
         ),
-        "mapped fields, 8-pixel spots": lambda: receptive_fields.mapped_fields(
+        "mapped fields, 8-pixel spots": lambda: mapped_fields.mapped_fields(
             hmax, (SIDE, SIDE), units, size=8
         ),
     }

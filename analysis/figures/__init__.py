@@ -8,6 +8,8 @@ from importlib import import_module
 
 from ..contract import FigureContract
 
+__all__ = ["figure_names"]
+
 
 @cache
 def figure_names() -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from ..graph import Graph
 
+__all__ = ["build", "names"]
+
 
 def names() -> dict[str, Callable[..., Graph]]:
     """Every architecture by name: the public functions of the modules here that return a Graph."""
