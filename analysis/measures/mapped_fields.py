@@ -55,7 +55,7 @@ def mapped_fields(
     random_state: int = 0,
     layers: Sequence[str] | None = None,
 ) -> xr.Dataset:
-    """Where a unit answers to a probe, as an experimenter would map it: on any black box.
+    """Where a unit responds to a probe, as an experimenter would map it: on any black box.
 
     Parameters
     ----------

@@ -365,7 +365,7 @@ def _parts(work: Work, name: str, seed: int) -> dict[str, str]:
 
 
 def _own_files(work: Work) -> list[Path]:
-    """The modules of the user's own that took part."""
+    """The modules of the user's own that were used."""
     study = work.study
     paths = [table.model for table in study.models.values()] + [
         table.measure for table in study.measures.values()

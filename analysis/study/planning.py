@@ -65,7 +65,7 @@ class Plan:
 
 
 def plan(path: Path, jobs: int | None = None) -> Plan:
-    """What a study will take, told from a few images that each model answers to now.
+    """What a study will take, estimated from the responses of each model to a few images.
 
     Nothing is written.
 
@@ -78,8 +78,8 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     Returns
     -------
     Plan
-        Time is an estimate: every model learns from a few images for an epoch and answers to a few,
-        and that is scaled; measures of responses count as a share of the answers, readouts by image
+        Time is an estimate: every model learns from a few images for an epoch and is shown a few,
+        and that is scaled; measures of responses count as a share of the responses, readouts by image
         and layer, gradients by unit and image. A measure of your own that asks for the model itself
         counts as nothing.
 
