@@ -9,6 +9,8 @@ from hmax_cnn.extraction import Pixels, Window
 from hmax_cnn.hmax import HMAX, Prototypes, gabor, read_prototypes, write_prototypes
 from hmax_cnn.hmax.presets import PRESETS
 
+pytestmark = pytest.mark.quick
+
 GOOD = np.random.default_rng(0).integers(0, 256, (2, 64, 64)).astype(np.uint8)
 BAD = np.full((2, 64, 64), 100.0)
 BAD[1, 3, 4] = np.nan

@@ -12,6 +12,8 @@ import hmax_cnn.data
 import hmax_cnn.extraction
 import hmax_cnn.hmax
 
+pytestmark = pytest.mark.quick
+
 PACKAGES = (
     hmax_cnn.extraction,
     hmax_cnn.hmax,

@@ -12,6 +12,8 @@ import pytest
 
 import hmax_cnn
 
+pytestmark = pytest.mark.quick
+
 ROOT = Path(__file__).parents[1]
 BELOW = {
     "extraction": set(),

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 LISTED = Path(__file__).with_name("public_names.txt")
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
 PACKAGES = PROJECT["tool"]["setuptools"]["packages"]

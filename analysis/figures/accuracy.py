@@ -99,7 +99,7 @@ def accuracy(
             yticks=range(len(names)),
             yticklabels=names,
             ylim=(len(names) - 0.4, -1.1),
-            xlabel="Accuracy, % of images not trained on",
+            xlabel="Accuracy on held-out images (%)",
         )
         axes.set_xlim(left, 100 + 0.16 * (100 - left))
         axes.set_xticks([tick for tick in range(0, 101, 5 if left >= 60 else 20) if tick >= left])

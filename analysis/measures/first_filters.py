@@ -8,6 +8,7 @@ import xarray as xr
 from hmax_cnn.extraction import FeatureExtractor
 
 from ..contract import measure
+from ..results import Definition
 
 
 @measure(takes="model", needs=("no transformation",), given=("random_state",))
@@ -61,6 +62,9 @@ def first_filters(
         "x": np.arange(shape[1]),
         "channel": ["grey"] if shape[2] == 1 else ["red", "green", "blue"],
     }
-    known = {"definition": "first filters", "model": model.path(), "parameters": repr(model)}
+    definition = Definition(
+        "first filters", "weights of the filters that look at the image", "this package"
+    )
+    known = {"model": model.path(), "parameters": repr(model)}
     data = {"weight": (("filter", "y", "x", "channel"), weight)} | sides
-    return xr.Dataset(data, coords=coords, attrs=known)
+    return xr.Dataset(data, coords=coords, attrs=definition.attributes() | known)

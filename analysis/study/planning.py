@@ -79,9 +79,9 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     -------
     Plan
         Time is an estimate: every model learns from a few images for an epoch and is shown a few,
-        and that is scaled; measures of responses count as a share of the responses, readouts by image
-        and layer, gradients by unit and image. A measure of your own that asks for the model itself
-        counts as nothing.
+        and that is scaled; measures of responses count as a share of the responses, readouts by
+        image and layer, gradients by unit and image. A measure of your own that asks for the model
+        itself counts as nothing.
 
     Raises
     ------

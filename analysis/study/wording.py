@@ -272,13 +272,17 @@ def _transformation_sentence(label: str, change: Transformation, unit: str) -> s
 def _measure_sentences(study: Study, made: Sequence[Made], measure: str) -> list[str]:
     attributes = _attributes(made, measure)
     label = _capital(study.label("measures", measure))
-    text = f"{label} was {attributes.get('definition', study.measures[measure].measure)}"
-    if attributes.get("definition") == study.label("measures", measure):
-        text = f"{label} was defined"
-    if attributes.get("formula"):
-        text += (
-            f" as {attributes['formula']}" if "defined" in text else f": {attributes['formula']}"
-        )
+    path = study.measures[measure].measure
+    name, formula = attributes.get("definition", path), attributes.get("formula")
+    called_so = name == study.label("measures", measure)
+    if called_so and formula:
+        text = f"{label} was defined as {formula}"
+    elif called_so:
+        text = f"{label} was measured by {path}"
+    elif formula:
+        text = f"{label} was {name}: {formula}"
+    else:
+        text = f"{label} was {name}"
     source = named(keys_in(str(attributes.get("citation", ""))))
     if source:
         text += f" ({source})"

@@ -14,6 +14,8 @@ from hmax_cnn.analysis.models import discover
 from hmax_cnn.cnn import CNN
 from hmax_cnn.cnn.architectures import names
 
+pytestmark = pytest.mark.quick
+
 MODULES = [
     cortex,
     *(

@@ -14,6 +14,8 @@ from hmax_cnn.data.transformed import transformed
 from hmax_cnn.extraction import FilterBank, Pixels
 from hmax_cnn.hmax import HMAX
 
+pytestmark = pytest.mark.quick
+
 
 def test_prototypes_are_shuffled_or_random(images):
     """Shuffled: each patch has its numbers, in another order. Random: mean and deviation of its

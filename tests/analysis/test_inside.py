@@ -12,6 +12,8 @@ from hmax_cnn.cnn import CNN, LinearClassifier
 from hmax_cnn.extraction import Pixels
 from hmax_cnn.hmax import HMAX
 
+pytestmark = pytest.mark.quick
+
 
 def test_strongest_patches_are_where_the_bright_spots_are():
     images = np.zeros((4, 32, 32), np.uint8)

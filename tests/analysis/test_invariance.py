@@ -22,6 +22,8 @@ from hmax_cnn.data.transformations import shift
 from hmax_cnn.data.transformed import transformed
 from hmax_cnn.extraction import Pixels
 
+pytestmark = pytest.mark.quick
+
 FEW = Resampling(40)
 MEASURES = [
     normalised_variance,

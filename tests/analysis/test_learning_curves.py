@@ -15,6 +15,8 @@ from hmax_cnn.data import Dataset, digits
 from hmax_cnn.extraction import Pixels
 from hmax_cnn.hmax import HMAX
 
+pytestmark = pytest.mark.quick
+
 FEW = Resampling(30)
 
 

@@ -13,6 +13,8 @@ from hmax_cnn.analysis.measures.populations import equivariance, population_simi
 from hmax_cnn.analysis.readout import classifier
 from hmax_cnn.analysis.results import Resampling
 
+pytestmark = pytest.mark.quick
+
 FEW = Resampling(30)
 
 

@@ -11,6 +11,8 @@ from hmax_cnn.data.transformed import transformed, views
 from hmax_cnn.extraction import Pixels, flatten
 from hmax_cnn.hmax import HMAX
 
+pytestmark = pytest.mark.quick
+
 MODEL = HMAX(bands=2)
 
 

@@ -12,6 +12,8 @@ from hmax_cnn.analysis.measures.selectivity import (
 )
 from hmax_cnn.analysis.results import Resampling
 
+pytestmark = pytest.mark.quick
+
 FEW = Resampling(30)
 
 

@@ -17,6 +17,8 @@ from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data import open_dataset
 from hmax_cnn.extraction import Pixels
 
+pytestmark = pytest.mark.quick
+
 FEW = Resampling(30)
 NONE = Resampling(0)
 

@@ -15,6 +15,8 @@ from hmax_cnn.analysis.statistics import (
     resampled,
 )
 
+pytestmark = pytest.mark.quick
+
 
 def test_bootstrap_interval_is_scipys():
     """Percentile intervals of a mean: to 3 % of its width, what 4000 resamples leave (seen: 1.3

@@ -24,6 +24,8 @@ from hmax_cnn.data.stimuli import fourier_shapes
 from hmax_cnn.extraction import FilterBank, Pixels
 from hmax_cnn.hmax import HMAX, gabor_bank
 
+pytestmark = pytest.mark.quick
+
 
 def few_digits(n=60, side=16):
     return digits().framed(f"stretch:{side}x{side}").subset(np.arange(n))

@@ -14,6 +14,8 @@ from hmax_cnn.analysis.measures.tolerance import selectivity_and_tolerance, tole
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.study.reservations import with_reservations
 
+pytestmark = pytest.mark.quick
+
 FEW = Resampling(5)
 LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}
 

@@ -19,6 +19,8 @@ from hmax_cnn.data.stimuli import Screen, digits, gabors, gratings
 from hmax_cnn.extraction import Pixels
 from hmax_cnn.hmax import HMAX
 
+pytestmark = pytest.mark.quick
+
 FEW = Resampling(50)
 
 

@@ -8,6 +8,8 @@ from hmax_cnn.cnn.architectures import build, names
 from hmax_cnn.cnn.architectures.resnet import resnet
 from hmax_cnn.extraction import Maps
 
+pytestmark = pytest.mark.quick
+
 PARAMETERS = {
     "lenet5_1998": 60_000,
     "lenet5": 61_706,

@@ -30,6 +30,8 @@ from hmax_cnn.extraction import Field, Maps, Window
 from hmax_cnn.extraction.operations import copied_border, correlate, local_response_normalisation
 from hmax_cnn.extraction.operations.winograd import correlate_3x3, gradient_3x3, suits
 
+pytestmark = pytest.mark.quick
+
 RNG = np.random.default_rng(0)
 
 

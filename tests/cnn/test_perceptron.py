@@ -11,6 +11,8 @@ from sklearn.svm import SVC
 
 from hmax_cnn.cnn import LinearClassifier, MultilayerPerceptron, Perceptron
 
+pytestmark = pytest.mark.quick
+
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = np.array([0, 1, 1, 0])
 

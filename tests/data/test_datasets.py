@@ -17,6 +17,8 @@ from hmax_cnn.data import (
     read_index,
 )
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -7,6 +7,8 @@ from PIL import Image
 from hmax_cnn.data import Framing, ImageError, read_image
 from hmax_cnn.data import images as images_module
 
+pytestmark = pytest.mark.quick
+
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 COLOUR = np.stack([GREY, GREY[::-1], 255 - GREY], axis=-1)
 

@@ -10,6 +10,8 @@ from scipy import ndimage
 from hmax_cnn.data import stimuli
 from hmax_cnn.data.stimuli import Screen
 
+pytestmark = pytest.mark.quick
+
 SIDE = 64
 PICTURES = np.kron(np.random.default_rng(0).random((2, 8, 8)), np.ones((8, 8))) * 255
 EVERY = {

@@ -9,6 +9,8 @@ from hmax_cnn.data import transformations as t
 from hmax_cnn.data.stimuli import digits, gratings, paperclips
 from hmax_cnn.data.transformed import transformed, views
 
+pytestmark = pytest.mark.quick
+
 SMOOTH = gaussian_filter(np.random.default_rng(0).standard_normal((64, 64)), 3) * 400 + 128
 EVERY = {
     "shift": (t.shift(), 5.5),

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hmax_cnn.extraction import Field, Span, Window, join
 from hmax_cnn.extraction.fields import number
 
+pytestmark = pytest.mark.quick
+
 WINDOWS = st.builds(
     lambda size, stride, before, after, dilation: Window(
         size, stride, ((before, after), (after, before)), dilation

@@ -13,6 +13,8 @@ from hmax_cnn.extraction.fields import Window
 from hmax_cnn.extraction.operations.pooling import box_sum
 from hmax_cnn.extraction.operations.windows import look, spread
 
+pytestmark = pytest.mark.quick
+
 RNG = np.random.default_rng(5)
 VALUES = RNG.random((2, 3, 9, 8)) + 0.1
 WEIGHTS = RNG.standard_normal((4, 3, 3, 2))

@@ -10,6 +10,8 @@ import pytest
 from hmax_cnn.extraction.arrays import to_host
 from hmax_cnn.hmax import HMAX, PRESETS, Prototypes, gabor, gabor_bank
 
+pytestmark = pytest.mark.quick
+
 SIZES = range(2, 17, 2)
 
 

@@ -8,6 +8,8 @@ from scipy.io import loadmat, savemat
 
 from hmax_cnn.hmax import HMAX, Prototypes, read_prototypes, write_prototypes
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def learned(images):

@@ -11,6 +11,8 @@ from hmax_cnn.analysis.study import StudyError, read_study
 from hmax_cnn.analysis.study.reading import Lines
 from hmax_cnn.analysis.study.toml_writing import as_toml
 
+pytestmark = pytest.mark.quick
+
 BROKEN = {  # what is replaced, by what; the line of it that is named; what the text says
     "no TOML": ('title = "Small"', "title = Small", "title", "this is no TOML"),
     "unknown key at the top": (
