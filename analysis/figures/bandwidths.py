@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,8 +69,8 @@ def bandwidths(
     name = value.replace("_", " ").capitalize()
     span = float(table[value].min()), float(table[value].max())
     label, reach = NAMES.get(value, (name, span))
-    edges = np.linspace(*reach, n_bins + 1)
-    shared = {"sharex": True, "sharey": True}
+    edges = np.linspace(*reach, n_bins + 1).tolist()
+    shared: dict[str, Any] = {"sharex": True, "sharey": True}
     with panel_grid(table, ("model", "layer"), width, (1.35, 0.35), ax, **shared) as grid:
         for axes, (model, layer), part in grid:
             found = part[value].to_numpy(float)

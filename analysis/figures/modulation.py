@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,15 +50,20 @@ def modulation(
         If a column is missing, or there is more than one layer for `ax`.
     """
     table = of_first(checked(unit_table, "model", "layer", "f1_over_f0"))
+    bins = np.linspace(0, 2, 21).tolist()
     look = colours_of(table["model"], colours)
-    shared = {"sharex": True, "sharey": True}
+    shared: dict[str, Any] = {"sharex": True, "sharey": True}
     with panel_grid(table, ("model", "layer"), width, (1.35, 0.35), ax, **shared) as grid:
         for axes, (model, layer), part in grid:
             found = part["f1_over_f0"].to_numpy(float)
             defined = np.clip(found[np.isfinite(found)], 0, 2)
             weights = np.full(len(defined), 100 / max(1, len(found)))
             axes.hist(
-                defined, np.linspace(0, 2, 21), weights=weights, color=look[model], alpha=0.75
+                defined,
+                bins,
+                weights=weights,
+                color=look[model],
+                alpha=0.75,
             )
             axes.axvline(1, color=PALETTE["grey"], linestyle=":", linewidth=1)
             simple = 100 * (defined > 1).mean() if len(defined) else np.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ def polar(
         msg = f"`curve_table` must be over orientation, got {shown}."
         raise ValueError(msg)
     look = colours_of(table["model"], colours)
-    projection = {"subplot_kw": {"projection": "polar"}}
+    projection: dict[str, Any] = {"subplot_kw": {"projection": "polar"}}
     with panel_grid(table, ("model", "layer"), width, **projection) as grid:
         grid.figure.set_figheight(len(grid.panels) * (grid.panel_width + 0.25))
         for axes, (model, layer), part in grid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -50,11 +51,11 @@ def selectivity(
     several = [name for name in ("transformation", "images") if name in table]
     names = ["model", "layer", *(name for name in several if table[name].nunique() > 1)]
     look = colours_of(table["model"], colours)
-    shared = {"sharex": True, "sharey": True}
+    shared: dict[str, Any] = {"sharex": True, "sharey": True}
     with panel_grid(table, names, width, (1.6, 0.3), ax, **shared) as grid:
         for axes, key, part in grid:
             known = part[["selectivity", "tolerance"]].dropna()
-            points = {"markersize": 1.8, "alpha": 0.55, "markeredgewidth": 0}
+            points: dict[str, Any] = {"markersize": 1.8, "alpha": 0.55, "markeredgewidth": 0}
             axes.plot(known["selectivity"], known["tolerance"], "o", color=look[key[0]], **points)
             grid.title(axes, key, f"rho = {_rho(known)} (n = {len(known)})")
             axes.tick_params(labelbottom=True)

@@ -229,6 +229,8 @@ def preferred_input(
     value_range : (float, float)
         Of pixels.
     random_state : int
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
 
     Returns
     -------

@@ -178,7 +178,18 @@ def separability(
 
 
 def transformed(responses: xr.DataArray) -> tuple[str, int]:
-    """Dimension and reference index, of responses to at least two images at two values."""
+    """Dimension and reference index, of responses to at least two images at two values.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        Of dims (image, <transformation>, unit).
+
+    Returns
+    -------
+    str, int
+        Name of the transformation's dimension, and index of its reference value.
+    """
     name, reference = transformation_of(responses)
     if responses.sizes["image"] < 2 or responses.sizes[name] < 2:
         msg = (

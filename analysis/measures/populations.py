@@ -292,7 +292,18 @@ def _linear_map(
 
 
 def checked(responses: xr.DataArray) -> tuple[str, int]:
-    """Dimension and reference index, of responses to at least two images."""
+    """Dimension and reference index, of responses to at least two images.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        Of dims (image, <transformation>, unit).
+
+    Returns
+    -------
+    str, int
+        Name of the transformation's dimension, and index of its reference value.
+    """
     name, reference = transformation_of(responses)
     if responses.sizes["image"] < 2:
         msg = "`responses` must be to at least two images, got 1."
@@ -308,7 +319,26 @@ def layer_curves(
     resampling: Resampling,
     extra: dict[str, Any],
 ) -> xr.Dataset:
-    """One curve per layer along the transformation."""
+    """One curve per layer along the transformation.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        Of dims (image, <transformation>, unit).
+    name : str
+        Of the transformation's dimension.
+    data : dict
+        Arrays of shape (n_layers, n_values) by name.
+    definition : Definition
+    resampling : Resampling
+    extra : dict
+        More attributes.
+
+    Returns
+    -------
+    xarray.Dataset
+        Of dims (layer, <transformation>).
+    """
     layers = {layer: len(units) for layer, units in by_layer(responses)}
     coords = {
         "layer": list(layers),

@@ -200,7 +200,29 @@ def measured(
     places: tuple[np.ndarray, ...],
     reach: float,
 ) -> xr.Dataset:
-    """Fields (unit, place down, place across) with their sizes, beside what the units claim."""
+    """Fields (unit, place down, place across) with their sizes, beside the theoretical fields.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    image_shape : (int, int)
+        In pixels.
+    units : mapping
+        Indices of units by layer.
+    fields : array of shape (n_units, n_down, n_across)
+    definition : Definition
+    extra : mapping
+        More attributes.
+    places : (array, array)
+        Where the entries of a field lie along y and x, in pixels.
+    reach : float
+        How far the probe extends to each side of its place, in pixels.
+
+    Returns
+    -------
+    xarray.Dataset
+        `field` of dims (unit, y, x), its sizes by each definition and the theoretical size.
+    """
     steps = [float(axis[1] - axis[0]) if len(axis) > 1 else np.nan for axis in places]
     alone = 2 * reach + 1  # a single place stands for the probe itself
     pitch = tuple(
@@ -274,7 +296,23 @@ def units_of(
     units: int | Mapping[str, Sequence[int]],
     layers: Sequence[str] | None,
 ) -> dict[str, np.ndarray]:
-    """Units as they were asked for, by layer from the bottom up."""
+    """Units as they were asked for, by layer from the bottom up.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    image_shape : (int, int)
+        In pixels.
+    units : int or mapping
+        How many of each layer, or indices by layer.
+    layers : sequence of str or None
+        With a number of units: of which layers.
+
+    Returns
+    -------
+    dict
+        Indices of units by layer.
+    """
     if isinstance(units, Mapping):
         return choose_units(model, image_shape, units=units)
     if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
@@ -296,6 +334,22 @@ def central_units(
     """A few units of each layer with receptive fields in the middle of the image.
 
     From all bands in turn.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    image_shape : (int, int)
+        In pixels.
+    layers : sequence of str or None
+        All that have receptive fields where None.
+    n_units : int
+        Of each layer, at most.
+    random_state : int
+
+    Returns
+    -------
+    dict
+        Indices of units by layer.
     """
     rng = np.random.default_rng(random_state)
     geometry = model.geometry(

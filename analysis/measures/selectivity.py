@@ -30,6 +30,10 @@ def sparseness(responses: np.ndarray) -> np.ndarray:
     responses : array of shape (n, ...)
         At least 0; n at least 2.
 
+    Returns
+    -------
+    array of shape (...)
+
     Raises
     ------
     ValueError

@@ -167,6 +167,8 @@ def border_share(
         Of the same units to the same set made with `border_only=True`: images that stay where they
         are but for what came in.
     resampling : Resampling
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
 
     Returns
     -------

@@ -268,7 +268,26 @@ def dataset(
     curve: tuple[str, np.ndarray, np.ndarray, str] | None,
     extra: Mapping[str, Any],
 ) -> xr.Dataset:
-    """Values of units, the median of each layer with its interval over units, and the curves."""
+    """Values of units, the median of each layer with its interval over units, and the curves.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        From `grating_responses`.
+    values : mapping
+        Per-unit values with their units, by name.
+    definition : Definition
+    resampling : Resampling
+    curve : tuple or None
+        Name and values of the parameter, the curves of the units over it, and its units.
+    extra : mapping
+        More attributes.
+
+    Returns
+    -------
+    xarray.Dataset
+        The values of dim unit; `layer_*`, `layer_*_low` and `layer_*_high` of dim layer; `curve`.
+    """
     data: dict[str, Any] = {
         name: ("unit", value.astype(float), {"units": units})
         for name, (value, units) in values.items()

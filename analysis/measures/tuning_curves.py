@@ -21,6 +21,21 @@ def responses_over(
     """Values of the named parameters, and responses over them.
 
     The unit is last; other parameters are at each unit's strongest response.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        From `grating_responses`.
+    names : sequence of str
+        Of the parameters.
+    phase : {'max', 'mean', 'f1'} or None
+        How phases are summed up; None treats phase like every other parameter.
+
+    Returns
+    -------
+    values : list of arrays
+        Of each parameter, ascending.
+    responses : array of shape (n_values of each parameter, n_units)
     """
     if found.dims != ("image", "unit"):
         msg = f"`found` must have the dims (image, unit), got {found.dims}."
@@ -89,7 +104,22 @@ def responses_over(
 
 
 def curves_over(found: xr.DataArray, name: str, phase: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Values of a parameter, at least two, and each unit's curve over them."""
+    """Values of a parameter, at least two, and each unit's curve over them.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        From `grating_responses`.
+    name : str
+        Of the parameter.
+    phase : {'max', 'mean', 'f1'} or None
+        How phases are summed up; None treats phase like every other parameter.
+
+    Returns
+    -------
+    points : array of shape (n_points,)
+    curves : array of shape (n_points, n_units)
+    """
     (points,), picked = responses_over(found, (name,), phase)
     if len(points) < 2:
         msg = f"`found` must be to at least two values of {name}, got {points.tolist()}."
@@ -98,7 +128,20 @@ def curves_over(found: xr.DataArray, name: str, phase: str | None) -> tuple[np.n
 
 
 def circular_width(points: np.ndarray, curve: np.ndarray, height: float) -> float:
-    """Full width around the peak on a circle of 180 degrees."""
+    """Full width around the peak on a circle of 180 degrees.
+
+    Parameters
+    ----------
+    points, curve : arrays of shape (n_points,)
+        Values of the parameter, ascending, and the responses to them.
+    height : float
+        Share of the peak.
+
+    Returns
+    -------
+    float
+        In the units of `points`; NaN where the curve does not fall so low.
+    """
     peak = int(curve.argmax())
     unrolled = np.roll(curve, len(curve) // 2 - peak)
     step = 180 / len(points)
@@ -110,6 +153,20 @@ def width_at(points: np.ndarray, curve: np.ndarray, height: float, peak: int) ->
     """Full width at a share of the peak, by linear interpolation.
 
     NaN where the curve does not fall so low on both sides.
+
+    Parameters
+    ----------
+    points, curve : arrays of shape (n_points,)
+        Values of the parameter, ascending, and the responses to them.
+    height : float
+        Share of the peak.
+    peak : int
+        Index of the peak.
+
+    Returns
+    -------
+    float
+        In the units of `points`.
     """
     line = height * curve[peak]
     if curve[peak] <= 0:
@@ -127,7 +184,17 @@ def width_at(points: np.ndarray, curve: np.ndarray, height: float, peak: int) ->
 
 
 def peak_of(points: np.ndarray, curve: np.ndarray) -> float:
-    """Where a parabola through the highest point and its neighbours peaks; NaN for a flat curve."""
+    """Where a parabola through the highest point and its neighbours peaks; NaN for a flat curve.
+
+    Parameters
+    ----------
+    points, curve : arrays of shape (n_points,)
+        Values of the parameter, ascending, and the responses to them.
+
+    Returns
+    -------
+    float
+    """
     peak = int(curve.argmax())
     if np.ptp(curve) <= FLAT * np.abs(curve).max():
         return np.nan

@@ -244,6 +244,17 @@ def plaids(
     """Two gratings of equal contrast (0.5) across each other.
 
     `orientation` is the first's, the second lies `angle` degrees on.
+
+    Parameters
+    ----------
+    screen, orientations, frequencies, phases, diameter, positions
+        As in `gratings`.
+    angle : float
+        From the first grating to the second, in degrees.
+
+    Returns
+    -------
+    Stimuli
     """
     return cross_orientation(
         screen, orientations, frequencies, (angle,), (0.5,), (0.5,), phases, diameter, positions

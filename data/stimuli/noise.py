@@ -131,7 +131,17 @@ def coloured_noise(
 def white_noise(
     screen: Screen | Sequence[int], n_images: int, contrast: float = 0.3, random_state: int = 0
 ) -> Stimuli:
-    """Gaussian noise, independent in every pixel; parameters as in `coloured_noise`."""
+    """Gaussian noise, independent in every pixel.
+
+    Parameters
+    ----------
+    screen, n_images, contrast, random_state
+        As in `coloured_noise`.
+
+    Returns
+    -------
+    Stimuli
+    """
     return coloured_noise(screen, n_images, 0.0, contrast, random_state)
 
 

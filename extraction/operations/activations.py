@@ -24,9 +24,19 @@ def relu(values: Array) -> tuple[Array, Pullback]:
 
 
 def leaky_relu(values: Array, slope: float = 0.01) -> tuple[Array, Pullback]:
-    """X where it is positive, `slope` x elsewhere.
+    """The value where it is positive, `slope` x elsewhere.
 
-    Parameters and Returns are those of `relu`.
+    Parameters
+    ----------
+    values : array of any shape
+    slope : float
+        Below 0.
+
+    Returns
+    -------
+    active : array with the shape of `values`
+    pullback : callable
+        Carries a gradient with the shape of `active` back to `values`.
     """
     xp = namespace(values)
     slopes = xp.where(values > 0, xp.asarray(1, values.dtype), xp.asarray(slope, values.dtype))
@@ -34,9 +44,19 @@ def leaky_relu(values: Array, slope: float = 0.01) -> tuple[Array, Pullback]:
 
 
 def elu(values: Array, scale: float = 1.0) -> tuple[Array, Pullback]:
-    """X where it is positive, `scale` (exp(x) - 1) elsewhere.
+    """The value where it is positive, `scale` (exp(x) - 1) elsewhere.
 
-    Parameters and Returns are those of `relu`.
+    Parameters
+    ----------
+    values : array of any shape
+    scale : float
+        What large negative values come to, times -1.
+
+    Returns
+    -------
+    active : array with the shape of `values`
+    pullback : callable
+        Carries a gradient with the shape of `active` back to `values`.
 
     References
     ----------
@@ -95,7 +115,15 @@ def maxout(values: Array, group: int) -> tuple[Array, Pullback]:
 def sigmoid(values: Array) -> tuple[Array, Pullback]:
     """1 / (1 + exp(-x)).
 
-    Parameters and Returns are those of `relu`.
+    Parameters
+    ----------
+    values : array of any shape
+
+    Returns
+    -------
+    active : array with the shape of `values`
+    pullback : callable
+        Carries a gradient with the shape of `active` back to `values`.
     """
     active = 0.5 * namespace(values).tanh(0.5 * values) + 0.5  # never overflows
     return active, lambda gradient: gradient * active * (1 - active)
@@ -104,7 +132,16 @@ def sigmoid(values: Array) -> tuple[Array, Pullback]:
 def tanh(values: Array, height: float = 1.0, steepness: float = 1.0) -> tuple[Array, Pullback]:
     """`height` tanh(`steepness` x); LeCun's has the height 1.7159 and the steepness 2/3.
 
-    Parameters and Returns are those of `relu`.
+    Parameters
+    ----------
+    values : array of any shape
+    height, steepness : float
+
+    Returns
+    -------
+    active : array with the shape of `values`
+    pullback : callable
+        Carries a gradient with the shape of `active` back to `values`.
 
     References
     ----------
@@ -118,7 +155,15 @@ def tanh(values: Array, height: float = 1.0, steepness: float = 1.0) -> tuple[Ar
 def softplus(values: Array) -> tuple[Array, Pullback]:
     """log(1 + exp(x)), a smooth rectifier.
 
-    Parameters and Returns are those of `relu`.
+    Parameters
+    ----------
+    values : array of any shape
+
+    Returns
+    -------
+    active : array with the shape of `values`
+    pullback : callable
+        Carries a gradient with the shape of `active` back to `values`.
     """
     xp = namespace(values)
     return xp.logaddexp(
@@ -129,7 +174,15 @@ def softplus(values: Array) -> tuple[Array, Pullback]:
 def step(values: Array) -> tuple[Array, Pullback]:
     """1 where x is at least 0, else 0: Rosenblatt's unit; its gradient is 0 everywhere.
 
-    Parameters and Returns are those of `relu`.
+    Parameters
+    ----------
+    values : array of any shape
+
+    Returns
+    -------
+    active : array with the shape of `values`
+    pullback : callable
+        Carries a gradient with the shape of `active` back to `values`.
     """
     return (values >= 0).astype(values.dtype), lambda gradient: namespace(gradient).zeros_like(
         gradient

@@ -60,7 +60,17 @@ def _means(n_places: int, side: int) -> np.ndarray:
 def adaptive_max_pool(values: Array, grid: tuple[int, int]) -> tuple[Array, Pullback]:
     """The maximum over the bins of a grid; the first winner of each bin takes all of the gradient.
 
-    Parameters and Returns are those of `adaptive_average_pool`.
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+    grid : (int, int)
+        Bins along y and x.
+
+    Returns
+    -------
+    pooled : array of shape (n_images, n_features, height', width')
+    pullback : callable
+        Carries a gradient with the shape of `pooled` back to `values`.
     """
     xp = namespace(values)
     pooled = xp.empty((*values.shape[:2], *grid), values.dtype)

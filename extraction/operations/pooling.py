@@ -168,7 +168,19 @@ def average_pool(
 ) -> tuple[Array, Pullback]:
     """The mean over windows; places outside the map count only with `count_padding`.
 
-    Parameters and Returns are those of `max_pool`.
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+    window, stride, padding, dilation : int, (int, int)
+        See `Window`.
+    count_padding : bool
+        Whether places outside the map count.
+
+    Returns
+    -------
+    pooled : array of shape (n_images, n_features, height', width')
+    pullback : callable
+        Carries a gradient with the shape of `pooled` back to `values`.
     """
     xp, look_through = namespace(values), Window(window, stride, padding, dilation)
     if count_padding:
@@ -186,7 +198,17 @@ def l2_pool(
 ) -> tuple[Array, Pullback]:
     """The root of the sum of squares over windows.
 
-    Parameters and Returns are those of `max_pool`.
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+    window, stride, padding, dilation : int, (int, int)
+        See `Window`.
+
+    Returns
+    -------
+    pooled : array of shape (n_images, n_features, height', width')
+    pullback : callable
+        Carries a gradient with the shape of `pooled` back to `values`.
     """
     look_through = Window(window, stride, padding, dilation)
     pooled = namespace(values).sqrt(box_sum(values * values, look_through))

@@ -17,7 +17,21 @@ _SMALL = 1e-3
 
 
 def dot_product(values: Array, prototypes: Array, padding: Any = 0) -> tuple[Array, Pullback]:
-    """Plain dot products with the prototypes: `correlate` at stride 1."""
+    """Plain dot products with the prototypes: `correlate` at stride 1.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+    prototypes : array of shape (n_prototypes, n_features, height, width)
+    padding : int, (int, int)
+        See `Window`.
+
+    Returns
+    -------
+    products : array of shape (n_images, n_prototypes, height', width')
+    pullback : callable
+        Carries a gradient with the shape of `products` back to `values`.
+    """
     return correlate(values, prototypes, padding=padding)
 
 
