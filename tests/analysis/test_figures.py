@@ -569,7 +569,7 @@ def test_brain_similarity_between_its_bounds():
     assert axes.patches[0].get_x() == pytest.approx(0.5)
 
 
-def test_field_views_show_the_claimed_box(made):
+def test_field_views_show_the_theoretical_box(made):
     """The box is where the field is theoretical, cut at the image's edge."""
     figure = drawn(made, "field_views")
     first = next(iter(made("field_views")["results"].values())).isel(layer=0)

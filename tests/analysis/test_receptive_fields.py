@@ -48,7 +48,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_effective_and_mapped_fields_lie_in_the_claimed(name):
+def test_effective_and_mapped_fields_lie_in_the_theoretical(name):
     """For random units of every layer. Gradients count above 1e-5 of the largest, responses above
     5e-6 of the layer's: rounding of float32."""
     model, side, size = MODELS[name]
@@ -67,7 +67,7 @@ def test_effective_and_mapped_fields_lie_in_the_claimed(name):
         assert "largest path" in effective["status"].values
 
 
-def test_a_field_that_is_claimed_too_small_is_found():
+def test_a_field_said_to_be_too_small_is_found():
     """The test above can fail: a field cut by one pixel is no longer contained."""
     model, side, _ = MODELS["LeNet-5"]
     units = choose_units(model, (32, 32), ["c3"], 4)

@@ -145,7 +145,7 @@ def test_linear_filters_are_gradients():
     assert np.corrcoef(gradient.ravel(), weights.ravel())[0, 1] == pytest.approx(1, abs=1e-5)
 
 
-def test_field_views_lie_in_the_claimed_box():
+def test_field_views_lie_in_the_theoretical_box():
     """What moves a unit, and what the probe finds up to its own reach, lies where the field is
     theoretical."""
     shapes = fourier_shapes((32, 32), n_shapes=2, sizes=(16,))
