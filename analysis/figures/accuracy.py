@@ -38,6 +38,10 @@ def accuracy(
     width : str or float
     ax : matplotlib Axes or None
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

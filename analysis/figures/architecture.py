@@ -37,6 +37,10 @@ def architecture(
     colours : mapping from model to colour, or None
     width : str or float
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

@@ -33,6 +33,10 @@ def cka(
     width : str or float
     ax : matplotlib Axes or None
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

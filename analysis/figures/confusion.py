@@ -30,6 +30,10 @@ def confusion(
     ax : matplotlib Axes or None
         For one panel.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

@@ -17,6 +17,12 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
     history : pandas.DataFrame
         Columns epoch, loss, accuracy, and where known validation_loss, validation_accuracy, as
         `CNN.history_` has them.
+    title : str
+        Above the panels; none where empty.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     with style():
         figure = Figure(figsize=(WIDTHS["middle"], 2.2), layout="constrained")

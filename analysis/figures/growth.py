@@ -55,6 +55,10 @@ def growth(
     ax : matplotlib Axes or None
         Without cortical areas.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

@@ -53,6 +53,10 @@ def invariance(
     ax : matplotlib Axes or None
         For one panel.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

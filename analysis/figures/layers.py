@@ -61,6 +61,10 @@ def layers(
     ax : matplotlib Axes or None
         For one panel.
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

@@ -39,6 +39,10 @@ def learning(
     width : str or float
     ax : matplotlib Axes or None
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

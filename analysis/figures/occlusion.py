@@ -17,6 +17,12 @@ def occlusion(image: np.ndarray, drop: xr.DataArray, title: str = "") -> Figure:
     image : array of shape (height, width) or (height, width, 3)
     drop : xarray.DataArray
         dims (y, x), as `hmax_cnn.analysis.measures.inspection.occlusion_map` returns it.
+    title : str
+        Above the panels; none where empty.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
     """
     height, width = image.shape[:2]
     half_y, half_x = (

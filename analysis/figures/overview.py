@@ -41,6 +41,10 @@ def overview(
     colours : mapping from model to colour, or None
     width : str or float
 
+    Returns
+    -------
+    matplotlib.figure.Figure
+
     Raises
     ------
     ValueError

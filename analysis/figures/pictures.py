@@ -29,11 +29,17 @@ def pictures(
     rows : sequence of sequences of arrays of shape (height, width) or (height, width, 3)
     labels : sequence of str
         One per row.
+    title : str
+        Above the panels; none where empty.
     scale : {'each', 'row', 'signed'}
         Black to white is the range of each picture, or of its row, or the same distance below and
         above zero, which is then middle grey.
     width : {'single', 'middle', 'double'}
         Of the figure: 85, 114 or 174 mm.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
 
     Raises
     ------

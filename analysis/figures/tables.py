@@ -202,7 +202,15 @@ def tables(
 ) -> dict[str, pd.DataFrame]:
     """What figures take, from results by hand.
 
-    A result, results by model, by model and transformation, or a part of `open_results`.
+    Parameters
+    ----------
+    results : xarray.Dataset, xarray.DataTree or mapping
+        A result, results by model, by model and transformation, or a part of `open_results`.
+
+    Returns
+    -------
+    dict
+        Tidy tables by what figures call them: 'table', 'unit_table', 'curve_table' and others.
 
     Examples
     --------
