@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from hmax_cnn.extraction.choices import check_choice
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Contract = TypeVar("Contract", "MeasureContract", "FigureContract")
 
 TAKES = ("responses", "pair", "model")
 NEEDS = ("labels", "transformation", "no transformation")
@@ -183,7 +184,8 @@ def figure(
 
     def mark(function: Function) -> Function:
         _check_parameters(function, given, len(tables))
-        function.contract = FigureContract(tables, seeds, tuple(given))  # type: ignore[attr-defined]
+        contract = FigureContract(tables, seeds, tuple(given))
+        function.contract = contract  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -220,11 +222,7 @@ def measure_contract(function: Any, path: str) -> MeasureContract:
     TypeError
         If this is no function that `measure` marks.
     """
-    contract = getattr(function, "contract", None)
-    if not isinstance(contract, MeasureContract):
-        msg = f"`measure` {path!r} is no measure: mark the function with @hmax_cnn.measure(...)."
-        raise TypeError(msg)
-    return contract
+    return _contract(function, MeasureContract, "measure", path)
 
 
 def figure_contract(function: Any, path: str) -> FigureContract:
@@ -245,8 +243,12 @@ def figure_contract(function: Any, path: str) -> FigureContract:
     TypeError
         If this is no function that `figure` marks.
     """
+    return _contract(function, FigureContract, "figure", path)
+
+
+def _contract(function: Any, kind: type[Contract], name: str, path: str) -> Contract:
     contract = getattr(function, "contract", None)
-    if not isinstance(contract, FigureContract):
-        msg = f"`figure` {path!r} is no figure: mark the function with @hmax_cnn.figure(...)."
+    if not isinstance(contract, kind):
+        msg = f"`{name}` {path!r} is no {name}: mark the function with @hmax_cnn.{name}(...)."
         raise TypeError(msg)
     return contract

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.extractor import FeatureExtractor
@@ -62,7 +63,8 @@ class GraphModel(FeatureExtractor):
 
     def _given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
         """The network and its weights before any `fit`, where it is given."""
-        raise NotImplementedError
+        msg = f"This {type(self).__name__} is not fitted yet. Call `fit` first."
+        raise NotFittedError(msg)
 
     def _described(self, graph: Graph) -> dict[str, Any]:
         """What a file of weights must say of the network."""

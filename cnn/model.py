@@ -459,9 +459,9 @@ class _Key:
 
 @lru_cache(maxsize=16)
 def _planned(key: _Key) -> Graph:
-    return key.model._blank(key.shape)  # noqa: SLF001 - of its own class, or of a library that has no other way
+    return key.model._blank(key.shape)  # noqa: SLF001 - of the class above
 
 
 @lru_cache(maxsize=2)
 def _ready(key: _Key) -> Learned:
-    return key.model._unlearned(key.shape)  # noqa: SLF001 - of its own class, or of a library that has no other way
+    return key.model._unlearned(key.shape)  # noqa: SLF001 - of the class above

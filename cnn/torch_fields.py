@@ -125,10 +125,10 @@ def followed_class() -> Any:
             cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             inputs = [one for one in _flat((args, kwargs)) if isinstance(one, cls)]
-            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - of its own class, or of a library that has no other way
+            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - no other way
                 fields = [(one.field, tuple(one.shape), one.sides) for one in inputs]
             result = super().__torch_function__(function, types, args, kwargs or {})
-            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - of its own class, or of a library that has no other way
+            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - no other way
                 for _, tensor in tensors_in(result):
                     if isinstance(tensor, cls) and fields:
                         tensor.sides = fields[0][2]

@@ -24,7 +24,7 @@ def accuracy(
 ) -> Figure:
     """Accuracy of a readout of each layer on held-out images.
 
-    With its interval, and chance where the axis reaches it.
+    Bars are intervals; a dotted line is chance, where the axis reaches it.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from .style import checked, one_panel, sheet, titled, wrapped
 def confusion(
     layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None
 ) -> Figure:
-    """Which classes are taken for which.
+    """Confusion matrices of the readout of each layer.
 
     Rows are true classes, columns predictions, colour (and number, where there is room) percent of
     the row.

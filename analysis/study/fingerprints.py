@@ -94,9 +94,10 @@ def files_in(parameters: Any) -> Iterator[Path]:
     elif (
         isinstance(parameters, str)
         and ("/" in parameters or "\\" in parameters)
-        and os.path.isfile(parameters)  # noqa: PTH113 - Path.is_file would raise on a text too long for a name
+        # Path.is_file would raise on a text that is too long for a name.
+        and os.path.isfile(parameters)  # noqa: PTH113
     ):
-        yield Path(parameters)  # Path.is_file would raise on a text that is too long for a name
+        yield Path(parameters)
 
 
 def own_code(path: str, places: Places) -> list[Path]:
