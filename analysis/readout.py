@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -25,6 +24,8 @@ from sklearn.svm import SVC
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.progress import progress_bar
+
+from .statistics import wilson_interval
 
 READOUTS = ("svm", "logistic", "nearest")
 C_GRID = tuple(10.0**power for power in range(-6, 2))
@@ -81,8 +82,7 @@ class Readout:
         Test images count as independent; folds share training images, so it is a little narrow.
         """
         n_right = int((self.table["label"] == self.table["predicted"]).sum())
-        low, high = binomtest(n_right, len(self.table)).proportion_ci(level, method="wilson")
-        return float(low), float(high)
+        return wilson_interval(n_right, len(self.table), level)
 
     def confusion(self) -> pd.DataFrame:
         """Counts, true classes by predicted classes."""

@@ -70,6 +70,32 @@ def interval(distribution: np.ndarray, level: float = 0.95) -> tuple[np.ndarray,
     return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
+def wilson_interval(n_right: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a proportion (scipy.stats.binomtest).
+
+    Parameters
+    ----------
+    n_right, n : int
+        How many of how many.
+    level : float
+
+    Returns
+    -------
+    low, high : float
+
+    References
+    ----------
+    Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+
+    Examples
+    --------
+    >>> [round(bound, 3) for bound in wilson_interval(9, 10)]
+    [0.596, 0.982]
+    """
+    low, high = stats.binomtest(int(n_right), n).proportion_ci(level, method="wilson")
+    return float(low), float(high)
+
+
 def half_samples(
     statistic: Callable[[np.ndarray], float],
     n: int,

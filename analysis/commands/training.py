@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from hmax_cnn.cnn import Augmentation, DivergenceError
 from hmax_cnn.data import Dataset
@@ -17,6 +16,7 @@ from ..figures.curves import curves
 from ..figures.pictures import pictures
 from ..figures.style import save
 from ..interrupted import Interrupted
+from ..statistics import wilson_interval
 
 
 @dataclass
@@ -96,7 +96,7 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
     }
     if test is not None:
         n_right = int((model.predict(test) == test.labels).sum())
-        low, high = binomtest(n_right, len(test)).proportion_ci(method="wilson")
+        low, high = wilson_interval(n_right, len(test))
         row |= {
             "n_test": len(test),
             "test_accuracy": round(n_right / len(test), 4),

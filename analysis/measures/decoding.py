@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.stats import binomtest
 from sklearn.model_selection import StratifiedKFold
 
 from hmax_cnn.extraction.progress import progress_bar
@@ -17,7 +16,7 @@ from ..per_unit import grid_of
 from ..readout import fitted_classifier
 from ..responses import by_layer
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import interval, resampled
+from ..statistics import interval, resampled, wilson_interval
 from .populations import checked, layer_curves
 
 
@@ -93,11 +92,9 @@ def decoding_generalisation(
 
     value, accuracy = of(np.arange(len(grid)))
     low, high = (bound[0] for bound in _interval(of, len(grid), resampling))
-    wilson = [
-        binomtest(int(n), len(grid)).proportion_ci(resampling.level, method="wilson")
-        for n in right.sum(axis=1).ravel()
-    ]
-    bounds = np.array([(bound.low, bound.high) for bound in wilson]).reshape(*accuracy.shape, 2)
+    counts = right.sum(axis=1).ravel()
+    wilson = [wilson_interval(n_right, len(grid), resampling.level) for n_right in counts]
+    bounds = np.array(wilson).reshape(*accuracy.shape, 2)
     data = {
         "value": value,
         "low": low,

@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 from small_study import contents, written
 
+from hmax_cnn.analysis.figures.tables import over_seeds, tables
 from hmax_cnn.analysis.interrupted import Interrupted
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.study import open_results, read_study, run_study
@@ -396,6 +397,43 @@ def test_own_model_measure_and_figure(tmp_path):
     assert table["value"].iloc[1] > table["value"].iloc[0] > 0
     assert "Ranges as bars." in (tmp_path / "out" / "figures" / "accuracy.txt").read_text()
     assert set(json.loads((tmp_path / "out" / "manifest.json").read_text())["modules"]) == set(OWN)
+
+
+OWN_DESIGN = """
+import numpy as np
+import pandas as pd
+from hmax_cnn import measure
+
+@measure(takes="responses", given=("random_state",), design=("size",))
+def spread(responses, random_state=0):
+    \"\"\"Spread of a sample of images, by its size.\"\"\"
+    order = np.random.default_rng(random_state).permutation(responses.sizes["image"])
+    rows = []
+    for size in (2, 4):
+        value = float(responses.isel(image=order[:size]).std("image").mean())
+        rows.append({"layer": str(responses["layer"].values[0]), "size": size, "value": value})
+    return pd.DataFrame(rows).assign(low=np.nan, high=np.nan)
+"""
+
+
+def test_a_design_of_ones_own(tmp_path):
+    """The mean over seeds is taken for each row of the design that a measure declares."""
+    (tmp_path / "my_spread.py").write_text(OWN_DESIGN)
+    path = written(
+        tmp_path,
+        ("units = 20", "units = 20\nseeds = [0, 1]"),
+        ('measure = "analysis.measures.alignment:cka"', 'measure = "my_spread:spread"'),
+    )
+    run_study(path, tmp_path / "out", jobs=1, progress=False)
+    table = pd.read_csv(tmp_path / "out" / "tables" / "alignment.csv")
+    assert table.groupby("model")["size"].apply(list).tolist() == [[2, 4, 2, 4]] * 2
+    found = tables(open_results(tmp_path / "out"))["table"].query("measure == 'alignment'")
+    assert "size" in found.attrs["design"]
+    means = over_seeds(found)
+    assert means.groupby("model")["size"].apply(list).tolist() == [[2, 4]] * 2
+    first = table.query("model == 'pixels' and size == 2")["value"]
+    of_pixels = means.query("model == 'pixels' and size == 2")["value"]
+    assert of_pixels.item() == pytest.approx(first.mean())
 
 
 def test_several_seeds(tmp_path):
