@@ -13,6 +13,7 @@ import pandas as pd
 
 from hmax_cnn.cnn.network import Network
 from hmax_cnn.extraction import FeatureExtractor, FilterBank, Pixels
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.hmax import HMAX, Prototypes
 from hmax_cnn.hmax.prototypes import as_prototypes
 
@@ -110,9 +111,7 @@ def matched_layers(
         first = next(iter(models))
     else:
         first = reference
-    if first not in models:
-        msg = f"`reference` must be one of {', '.join(map(repr, models))}, got {first!r}."
-        raise ValueError(msg)
+    check_choice("reference", first, models)
     values = {
         name: _values(model, image_shape, by, (layers or {}).get(name))
         for name, model in models.items()

@@ -23,6 +23,7 @@ from sklearn.svm import SVC
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from .statistics import wilson_interval
@@ -180,9 +181,7 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
     ValueError
         If there is no such readout.
     """
-    if readout not in READOUTS:
-        msg = f"`readout` must be one of {', '.join(map(repr, READOUTS))}, got {readout!r}."
-        raise ValueError(msg)
+    check_choice("readout", readout, READOUTS)
     if readout == "nearest":
         return Pipeline(
             [

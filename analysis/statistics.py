@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from hmax_cnn.extraction.choices import check_choice
+
 RESAMPLED = ("images", "units", "both")
 CORRECTIONS = ("holm", "bonferroni", "fdr")
 
@@ -256,9 +258,7 @@ def corrected(p: Sequence[float], method: str = "holm") -> np.ndarray:
     """
     values = np.asarray(p, dtype=float)
     defined = np.isfinite(values)
-    if method not in CORRECTIONS:
-        msg = f"`method` must be one of {', '.join(map(repr, CORRECTIONS))}, got {method!r}."
-        raise ValueError(msg)
+    check_choice("method", method, CORRECTIONS)
     if ((values[defined] < 0) | (values[defined] > 1)).any():
         msg = f"`p` must lie between 0 and 1, got {values.tolist()}."
         raise ValueError(msg)

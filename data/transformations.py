@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from hmax_cnn.extraction.choices import check_choice
+
 from .spectra import random_phases
 from .transformed import Transformation
 
@@ -110,9 +112,7 @@ def _geometric(
 
     For every pixel (row, column) of the result that is matrix @ pixel + offset.
     """
-    if border not in BORDERS:
-        msg = f"`border` must be one of {', '.join(map(repr, BORDERS))}, got {border!r}."
-        raise ValueError(msg)
+    check_choice("border", border, BORDERS)
     if fill is not None and not (isinstance(fill, int | float | np.number) and np.isfinite(fill)):
         msg = (
             "`fill` must be one luminance, or None for the mean of the image's border, got "

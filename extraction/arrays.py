@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
+from .choices import check_choice
+
 Array = Any  # numpy.ndarray or cupy.ndarray; the two share no base class
 DEVICES = ("cpu", "cuda", "auto")
 _INSTALL = (
@@ -51,9 +53,7 @@ def device_namespace(device: str) -> ModuleType:
     RuntimeError
         If 'cuda' is asked for and CuPy or the GPU is missing.
     """
-    if device not in DEVICES:
-        msg = f"`device` must be one of {', '.join(map(repr, DEVICES))}, got {device!r}."
-        raise ValueError(msg)
+    check_choice("device", device, DEVICES)
     if device == "cpu":
         return np
     try:

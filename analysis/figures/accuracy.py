@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
-from .style import PALETTE, checked, colours_of, distinct, markers_of, sheet, without_curves
+from .marks import chance_line, chance_of, interval
+from .style import checked, colours_of, distinct, markers_of, sheet, without_curves
 from .tables import over_seeds
 
 
@@ -47,64 +49,63 @@ def accuracy(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(
-        distinct(
-            checked(without_curves(table), "model", "layer", "value", "low", "high"),
-            "model",
-            "layer",
-            "images",
-        ),
-        level=level,
-    )
+    table = _prepared(table, level)
+    names = _names(table)
+    look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
+    guess, left = chance_of(table, chance), _left_limit(table["low"])
+    with sheet(width, 0.19 * len(table) + 0.75, ax=ax) as (figure, panels):
+        axes = panels[0, 0]
+        for place, row in enumerate(table.itertuples()):
+            _point(axes, place, row, look[row.model], markers[row.layer])
+        if guess is not None and 100 * guess >= left:
+            chance_line(axes, 100 * guess, "chance")
+        axes.set(
+            yticks=range(len(names)),
+            yticklabels=names,
+            # The first row is on top; the line above it is where "chance" is written.
+            ylim=(len(names) - 0.4, -1.1),
+            xlabel="Accuracy on held-out images (%)",
+        )
+        # Numbers are written to the right of the intervals: room for those of 100 %.
+        axes.set_xlim(left, 100 + 0.16 * (100 - left))
+        step = 5 if left >= 60 else 20
+        axes.set_xticks([tick for tick in range(0, 101, step) if tick >= left])
+    return figure
+
+
+def _prepared(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """The table checked, and its mean over seeds."""
+    checked(without_curves(table), "model", "layer", "value", "low", "high")
+    return over_seeds(distinct(table, "model", "layer", "images"), level=level)
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    """What each row is of, without what is the same in all rows."""
     several = [
         name
         for name in ("model", "layer", "images")
         if name in table and (table[name].nunique() > 1 or name == "model")
     ]
-    single = table.groupby("model")["layer"].transform("nunique") == 1
-    names = [
-        ", ".join(str(row[name]) for name in several if not (name == "layer" and alone))
-        for (_, row), alone in zip(table.iterrows(), single, strict=True)
-    ]
-    if chance is not None:
-        guess = chance
-    else:
-        if "chance" in table:
-            guess = float(table["chance"].iloc[0])
-        else:
-            guess = None
-    look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
-    with sheet(width, 0.19 * len(table) + 0.75, ax=ax) as (figure, panels):
-        axes = panels[0, 0]
-        for place, row in enumerate(table.itertuples()):
-            low, high = max(0.0, 100 * row.low), min(100.0, 100 * row.high)
-            axes.plot([low, high], [place, place], color=look[row.model], linewidth=1.2)
-            axes.plot(
-                100 * row.value, place, markers[row.layer], color=look[row.model], markersize=4.5
-            )
-            beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
-            axes.annotate(f"{100 * row.value:.1f}", (high, place), fontsize=6.5, **beside)
-        if table["low"].notna().any():
-            left = max(0, 10 * int((100 * table["low"].min() - 10) // 10))
-        else:
-            left = 0
-        if guess is not None and 100 * guess >= left:
-            axes.axvline(100 * guess, color=PALETTE["grey"], linewidth=0.8, linestyle=":")
-            axes.annotate(
-                "chance",
-                (100 * guess, -0.75),
-                xytext=(2, 0),
-                textcoords="offset points",
-                va="center",
-                color=PALETTE["grey"],
-                fontsize=6.5,
-            )
-        axes.set(
-            yticks=range(len(names)),
-            yticklabels=names,
-            ylim=(len(names) - 0.4, -1.1),
-            xlabel="Accuracy on held-out images (%)",
-        )
-        axes.set_xlim(left, 100 + 0.16 * (100 - left))
-        axes.set_xticks([tick for tick in range(0, 101, 5 if left >= 60 else 20) if tick >= left])
-    return figure
+    alone = table.groupby("model")["layer"].transform("nunique") == 1
+    names = []
+    for (_, row), only_layer in zip(table.iterrows(), alone, strict=True):
+        parts = [name for name in several if not (name == "layer" and only_layer)]
+        names.append(", ".join(str(row[name]) for name in parts))
+    return names
+
+
+def _left_limit(low: pd.Series) -> int:
+    """The tens of percent at least ten below the lowest interval; 0 where there is none."""
+    if low.notna().any():
+        return max(0, 10 * int((100 * low.min() - 10) // 10))
+    return 0
+
+
+def _point(axes: Axes, place: int, row: Any, colour: str, marker: str) -> None:
+    """Accuracy of one layer, with its interval and its number behind it."""
+    # Intervals by Student's t over seeds may pass what an accuracy can be.
+    low, high = max(0.0, 100 * row.low), min(100.0, 100 * row.high)
+    interval(axes, (low, high), place, colour, 1.2)
+    axes.plot(100 * row.value, place, marker, color=colour, markersize=4.5)
+    beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+    axes.annotate(f"{100 * row.value:.1f}", (high, place), fontsize=6.5, **beside)

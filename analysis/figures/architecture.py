@@ -14,6 +14,17 @@ from ..contract import figure
 from .style import PALETTE, checked, colours_of, in_width, of_first, sheet, wrapped
 
 _MOST = 8  # layers of a model in a row
+_COLUMNS = (
+    "model",
+    "layer",
+    "band",
+    "features",
+    "height",
+    "width",
+    "value",
+    "image_height",
+    "image_width",
+)
 
 
 @figure(draws="table", seeds="first")
@@ -46,58 +57,42 @@ def architecture(
     ValueError
         If a column is missing.
     """
-    table = checked(
-        table,
-        "model",
-        "layer",
-        "band",
-        "features",
-        "height",
-        "width",
-        "value",
-        "image_height",
-        "image_width",
-    )
-    table = of_first(table, "seed", "images")
+    table = of_first(checked(table, *_COLUMNS), "seed", "images")
     look = colours_of(table["model"], colours)
     narrow = bool(in_width(width, 0, 1))
-    if narrow:
-        most = min(n_layers, 5)
-    else:
-        most = n_layers
+    most = min(n_layers, 5) if narrow else n_layers
     kept = {
         model: _chosen(list(dict.fromkeys(part["layer"])), most)
         for model, part in table.groupby("model", sort=False)
     }
     n_columns = max(max(map(len, kept.values())), 4)
+    small = narrow or n_columns > 6
     with sheet(width, 0.1, len(kept), n_columns) as (figure, panels):
         side = figure.get_figwidth() / n_columns
+        # A frame, the title above it and two lines of text below it.
         figure.set_figheight(len(kept) * (0.85 * side + 0.62))
         for row, (model, layers) in zip(panels, kept.items(), strict=True):
             for axes, layer in zip(row, layers, strict=False):
-                _frame(
-                    axes,
-                    table[(table["model"] == model) & (table["layer"] == layer)],
-                    look[model],
-                    5.0 if narrow or n_columns > 6 else 6.5,
-                )
-            if narrow:
-                size = 6
-            else:
-                size = 7
-            for axes, layer in zip(row, layers, strict=False):
-                axes.set_title(wrapped(layer, side, size), fontsize=size, loc="left")
-            row[0].annotate(
-                model,
-                (0, 1),
-                (0, 15),
-                xycoords="axes fraction",
-                textcoords="offset points",
-                fontsize=size + 1,
-            )
-            for axes in row[len(layers) :]:
-                axes.axis("off")
+                bands = table[(table["model"] == model) & (table["layer"] == layer)]
+                _frame(axes, bands, look[model], 5.0 if small else 6.5)
+            _titles(row, model, layers, side, 6 if narrow else 7)
     return figure
+
+
+def _titles(row: np.ndarray, model: str, layers: list[str], side: float, size: int) -> None:
+    """A model's name above its row, its layers' above their frames; no frame without a layer."""
+    for axes, layer in zip(row, layers, strict=False):
+        axes.set_title(wrapped(layer, side, size), fontsize=size, loc="left")
+    row[0].annotate(
+        model,
+        (0, 1),
+        (0, 15),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=size + 1,
+    )
+    for axes in row[len(layers) :]:
+        axes.axis("off")
 
 
 def _chosen(layers: list[str], n_layers: int) -> list[str]:

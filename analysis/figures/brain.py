@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .marks import interval, legend_below, names_of
 from .style import PALETTE, checked, colours_of, distinct, sheet, without_curves, wrapped
 from .tables import over_seeds
+
+_COLUMNS = ("model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high")
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))
@@ -48,46 +52,16 @@ def brain(
     ValueError
         If a column is missing.
     """
-    checked(
-        without_curves(table),
-        "model",
-        "layer",
-        "value",
-        "low",
-        "high",
-        "p_corrected",
-        "ceiling_low",
-        "ceiling_high",
-    )
+    checked(without_curves(table), *_COLUMNS)
     table = over_seeds(distinct(table, "model", "layer"), level=level)
     look = colours_of(table["model"], colours)
-    several = table.groupby("model")["layer"].transform("size") > 1
-    names = [
-        f"{row.model}, {row.layer}" if more else row.model
-        for row, more in zip(table.itertuples(), several, strict=True)
-    ]
+    names = names_of(list(zip(table["model"], table["layer"], strict=True)))
     with sheet(width, 0.9 + 0.145 * (len(table) + len(look)), ax=ax) as (figure, panels):
         axes: Axes = panels[0, 0]
-        first = table.iloc[0]
-        if first["ceiling_high"] > 0:
-            axes.axvspan(
-                first["ceiling_low"],
-                first["ceiling_high"],
-                color=PALETTE["grey"],
-                alpha=0.25,
-                linewidth=0,
-                label="noise ceiling",
-            )
+        _ceiling(axes, table.iloc[0])
         for place, row in enumerate(table.itertuples()):
-            axes.plot([row.low, row.high], [place, place], color=look[row.model], linewidth=1)
-            axes.plot(
-                row.value,
-                place,
-                "o",
-                color=look[row.model],
-                markersize=3.5,
-                markerfacecolor=look[row.model] if row.p_corrected < 0.05 else "white",
-            )
+            interval(axes, (row.low, row.high), place, look[row.model])
+            _marker(axes, row.value, place, look[row.model], filled=row.p_corrected < 0.05)
         axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
         axes.set(
             yticks=range(len(names)),
@@ -96,20 +70,32 @@ def brain(
         )
         axes.invert_yaxis()
         axes.margins(y=0.02)
-        axes.plot([], [], "o", color=PALETTE["grey"], markersize=3.5, label="p < 0.05, corrected")
-        axes.plot(
-            [],
-            [],
-            "o",
-            color=PALETTE["grey"],
-            markersize=3.5,
-            markerfacecolor="white",
-            label="not significant",
-        )
+        # Without data: what filled and open markers mean, for the legend.
+        _marker(axes, [], [], PALETTE["grey"], filled=True, label="p < 0.05, corrected")
+        _marker(axes, [], [], PALETTE["grey"], filled=False, label="not significant")
         if ax is None:
-            figure.legend(
-                loc="outside lower center",
-                ncols=2 if figure.get_figwidth() < 4 else 3,
-                frameon=False,
-            )
+            legend_below(figure, axes.get_legend_handles_labels()[0])
     return figure
+
+
+def _ceiling(axes: Axes, row: pd.Series) -> None:
+    """The noise ceiling as a band.
+
+    It is of the subjects alone, so that every row has the same.
+    """
+    if row["ceiling_high"] > 0:
+        axes.axvspan(
+            row["ceiling_low"],
+            row["ceiling_high"],
+            color=PALETTE["grey"],
+            alpha=0.25,
+            linewidth=0,
+            label="noise ceiling",
+        )
+
+
+def _marker(
+    axes: Axes, x: Any, y: Any, colour: str, filled: bool, label: str | None = None
+) -> None:
+    face = colour if filled else "white"
+    axes.plot(x, y, "o", color=colour, markersize=3.5, markerfacecolor=face, label=label)

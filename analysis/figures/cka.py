@@ -42,29 +42,14 @@ def cka(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(
-        distinct(
-            checked(table, "model", "model_b", "layer_a", "layer_b", "value"),
-            "model",
-            "model_b",
-            "layer_a",
-            "layer_b",
-        )
-    )
-    sides = [table[["model", "layer_a"]], table[["model_b", "layer_b"]]]
-    places = list(
-        dict.fromkeys(place for side in sides for place in side.itertuples(index=False, name=None))
-    )
-    order = list(dict.fromkeys([*table["model"], *table["model_b"]]))
-    places = sorted(places, key=lambda place: order.index(place[0]))
-    number = {place: index for index, place in enumerate(places)}
-    matrix = np.full((len(places), len(places)), np.nan)
-    for row in table.itertuples():
-        one, other = number[row.model, row.layer_a], number[row.model_b, row.layer_b]
-        matrix[one, other] = matrix[other, one] = row.value
+    pair = ("model", "model_b", "layer_a", "layer_b")
+    table = over_seeds(distinct(checked(table, *pair, "value"), *pair))
+    places = _places(table)
+    matrix = _matrix(table, places)
     with sheet(width, 0.1, ax=ax) as (figure, panels):
         axes: Axes = panels[0, 0]
         if ax is None:
+            # As high as wide, less the colour bar at the side.
             figure.set_figheight(0.92 * figure.get_figwidth())
         shown = axes.imshow(
             matrix,
@@ -73,22 +58,42 @@ def cka(
             vmax=1,
             interpolation="nearest",
         )
-        names = [layer if layer == model else f"{model}, {layer}" for model, layer in places]
-        size = min(7.0, 330 * figure.get_figwidth() / 7 / len(places) / 1.6)
-        axes.set_xticks(range(len(places)), names, rotation=90, fontsize=size)
-        axes.set_yticks(range(len(places)), names, fontsize=size)
-        axes.tick_params(length=0)
-        for edge in [
-            index for index in range(1, len(places)) if places[index][0] != places[index - 1][0]
-        ]:
-            axes.axhline(edge - 0.5, color="white", linewidth=1.5)
-            axes.axvline(edge - 0.5, color="white", linewidth=1.5)
-        axes.spines[:].set_visible(False)
-        figure.colorbar(
-            shown,
-            ax=axes,
-            shrink=0.6,
-            aspect=25,
-            label=label or (str(table["measure"].iloc[0]) if "measure" in table else "CKA"),
-        )
+        _ticks(axes, places, figure.get_figwidth())
+        if label is None:
+            label = str(table["measure"].iloc[0]) if "measure" in table else "CKA"
+        figure.colorbar(shown, ax=axes, shrink=0.6, aspect=25, label=label)
     return figure
+
+
+def _places(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Every (model, layer), the layers of a model together, models in the table's order."""
+    rows = zip(table["model"], table["layer_a"], strict=True)
+    columns = zip(table["model_b"], table["layer_b"], strict=True)
+    models = list(dict.fromkeys([*table["model"], *table["model_b"]]))
+    return sorted(dict.fromkeys([*rows, *columns]), key=lambda place: models.index(place[0]))
+
+
+def _matrix(table: pd.DataFrame, places: list[tuple[str, str]]) -> np.ndarray:
+    """Values of all pairs; not a number where a pair was not compared."""
+    number = {place: index for index, place in enumerate(places)}
+    matrix = np.full((len(places), len(places)), np.nan)
+    for row in table.itertuples():
+        one, other = number[row.model, row.layer_a], number[row.model_b, row.layer_b]
+        # The table has each pair once: the measures are symmetric.
+        matrix[one, other] = matrix[other, one] = row.value
+    return matrix
+
+
+def _ticks(axes: Axes, places: list[tuple[str, str]], width: float) -> None:
+    """Names of layers at both sides, and white lines between models."""
+    names = [layer if layer == model else f"{model}, {layer}" for model, layer in places]
+    # The matrix takes about 330/7 points of each inch of width; a line needs 1.6 times its size.
+    size = min(7.0, 330 * width / 7 / len(places) / 1.6)
+    axes.set_xticks(range(len(places)), names, rotation=90, fontsize=size)
+    axes.set_yticks(range(len(places)), names, fontsize=size)
+    axes.tick_params(length=0)
+    for index in range(1, len(places)):
+        if places[index][0] != places[index - 1][0]:
+            axes.axhline(index - 0.5, color="white", linewidth=1.5)
+            axes.axvline(index - 0.5, color="white", linewidth=1.5)
+    axes.spines[:].set_visible(False)

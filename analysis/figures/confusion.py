@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -42,15 +44,7 @@ def confusion(
     table = checked(layer_label_predicted_table, "label", "predicted", "n_pictures").astype(
         {"label": str, "predicted": str}
     )
-    names = [
-        name
-        for name in ("model", "layer", "images")
-        if name in table and (table[name].nunique() > 1 or name == "model")
-    ]
-    if names:
-        groups = list(table.groupby(names, sort=False))
-    else:
-        groups = [((), table)]
+    groups = _groups(table)
     one_panel(ax, len(groups))
     classes = list(dict.fromkeys(table["label"]))
     n_columns = min(len(groups), 3 if len(classes) <= 12 else 2)
@@ -58,34 +52,12 @@ def confusion(
     with sheet(width, 0.1, n_rows, n_columns, ax) as (figure, panels):
         side = figure.get_figwidth() / n_columns
         if ax is None:
+            # A single matrix has its colour bar at the side, which takes a part of the width.
             figure.set_figheight(n_rows * side * (1.0 if n_columns > 1 else 0.92))
-        room = (side - 0.6) / len(classes)  # inches
+        room = (side - 0.6) / len(classes)  # inches for each class, beside the names
+        with_bar = n_columns == 1 and ax is None
         for axes, (key, part) in zip(panels.flat, groups, strict=False):
-            counts = part.pivot_table(
-                index="label", columns="predicted", values="n_pictures", aggfunc="sum", sort=False
-            )
-            own = [one for one in classes if one in counts.index]
-            counts = counts.reindex(index=own, columns=own)
-            percent = 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-            if room > 0.14:
-                labels = percent.map(lambda found: f"{found:.0f}" if found >= 0.5 else "")
-            else:
-                labels = False
-            sns.heatmap(
-                percent,
-                ax=axes,
-                annot=labels,
-                fmt="",
-                cmap="Blues",
-                vmin=0,
-                vmax=100,
-                square=True,
-                linewidths=0.3 if room > 0.1 else 0,
-                linecolor="white",
-                annot_kws={"size": min(6, 26 * room)},
-                cbar=n_columns == 1 and ax is None,
-                cbar_kws={"label": "Predicted, % of true class", "shrink": 0.7},
-            )
+            _matrix(axes, _percent(part, classes), room, with_bar)
             axes.set(
                 xlabel="Predicted class",
                 ylabel="True class" if axes is panels.flat[0] or n_columns > 1 else "",
@@ -95,6 +67,51 @@ def confusion(
         for axes in panels.flat[len(groups) :]:
             axes.axis("off")
     return figure
+
+
+def _groups(table: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
+    """What each panel is of, and its rows: one for each model, and for what else there is."""
+    names = [
+        name
+        for name in ("model", "layer", "images")
+        if name in table and (table[name].nunique() > 1 or name == "model")
+    ]
+    if names:
+        return list(table.groupby(names, sort=False))
+    return [((), table)]
+
+
+def _percent(part: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
+    """Percent of each true class, over seeds together; rows and columns in the same order."""
+    counts = part.pivot_table(
+        index="label", columns="predicted", values="n_pictures", aggfunc="sum", sort=False
+    )
+    own = [one for one in classes if one in counts.index]
+    counts = counts.reindex(index=own, columns=own)
+    # A class without images is a row of zeros, not of divisions by zero.
+    return 100 * counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+
+
+def _matrix(axes: Axes, percent: pd.DataFrame, room: float, with_bar: bool) -> None:
+    """Cells in colour, with their number where it is legible."""
+    labels: pd.DataFrame | bool = False
+    if room > 0.14:  # inches: two figures of the least legible size
+        labels = percent.map(lambda found: f"{found:.0f}" if found >= 0.5 else "")
+    sns.heatmap(
+        percent,
+        ax=axes,
+        annot=labels,
+        fmt="",
+        cmap="Blues",
+        vmin=0,
+        vmax=100,
+        square=True,
+        linewidths=0.3 if room > 0.1 else 0,
+        linecolor="white",
+        annot_kws={"size": min(6, 26 * room)},
+        cbar=with_bar,
+        cbar_kws={"label": "Predicted, % of true class", "shrink": 0.7},
+    )
 
 
 def _ticks(axes: Axes, classes: list[str], room: float) -> None:

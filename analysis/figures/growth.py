@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator
 
 from ..contract import figure
 from ..literature.cortex import field_sizes_at
+from .marks import band, keys_of_models, legend_below
 from .style import PALETTE, checked, colours_of, sheet
 from .tables import over_seeds
 
@@ -65,6 +66,35 @@ def growth(
         If there are no such units.
     """
     checked(table, "model", "layer", "way", "depth", "pixels", "low", "high")
+    _check_units(table, units, eccentricity, ax)
+    # Intervals are in pixels; other units are pixels times a factor, the same in all rows.
+    factor = float((table[units] / table["pixels"]).dropna().iloc[0])
+    table = over_seeds(table, "pixels", level=level)
+    look, with_cortex = colours_of(table["model"], colours), eccentricity is not None
+    ratios = {"width_ratios": [3, 1]} if with_cortex else {}
+    height = 2.9 + 0.15 * (table["model"].nunique() // 3) + 0.5 * with_cortex
+    with sheet(width, height, 1, 1 + with_cortex, ax, sharey=True, **ratios) as (figure, panels):
+        axes = panels[0, 0]
+        for (model, way), line in table.groupby(["model", "way"], sort=False):
+            _line(axes, line.sort_values("depth"), str(way), look[str(model)], factor)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+        axes.set(xlabel="Depth: lowest layer 0, highest 1", ylabel=UNITS[units], xlim=(-0.03, 1.03))
+        if eccentricity is not None:
+            _cortex(panels[0, 1], field_sizes_at(float(eccentricity)), float(eccentricity))
+        handles = [*keys_of_models(look, linewidth=2), *_keys_of_ways(table["way"])]
+        if ax is None:
+            legend_below(figure, handles, most=(4, 2), handlelength=2.8)
+        else:
+            axes.legend(handles=handles, frameon=False, fontsize=6)
+    return figure
+
+
+def _check_units(
+    table: pd.DataFrame, units: str, eccentricity: float | None, ax: Axes | None
+) -> None:
     if units not in UNITS or units not in table:
         msg = (
             f"`units` must be one of {', '.join(repr(name) for name in UNITS if name in table)}, "
@@ -74,79 +104,32 @@ def growth(
     if eccentricity is not None and (units != "degrees" or ax is not None):
         msg = f"`eccentricity` needs units='degrees', and no `ax`, got {units!r}."
         raise ValueError(msg)
-    factor = float((table[units] / table["pixels"]).dropna().iloc[0])
-    table = over_seeds(table, "pixels", level=level)
-    look, with_cortex = colours_of(table["model"], colours), eccentricity is not None
-    if with_cortex:
-        ratios = {"width_ratios": [3, 1]}
-    else:
-        ratios = {}
-    n_models = table["model"].nunique()
-    with sheet(
-        width,
-        2.9 + 0.15 * (n_models // 3) + 0.5 * with_cortex,
-        1,
-        1 + with_cortex,
-        ax,
-        sharey=True,
-        **ratios,
-    ) as (figure, panels):
-        axes = panels[0, 0]
-        for (model, way), line in table.groupby(["model", "way"], sort=False):
-            line = line.sort_values("depth")
-            dashes, marker = _LINES[str(way)]
-            axes.plot(
-                line["depth"],
-                line["pixels"] * factor,
-                dashes,
-                color=look[str(model)],
-                marker=marker,
-                markersize=3,
-                label=f"{model}, {way}",
-            )
-            axes.fill_between(
-                line["depth"],
-                line["low"] * factor,
-                line["high"] * factor,
-                color=look[str(model)],
-                alpha=0.15,
-                linewidth=0,
-            )
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("")
-        axes.set(xlabel="Depth: lowest layer 0, highest 1", ylabel=UNITS[units], xlim=(-0.03, 1.03))
-        if with_cortex:
-            _cortex(
-                panels[0, 1], field_sizes_at(float(eccentricity or 0)), float(eccentricity or 0)
-            )
-        ways = [
-            Line2D(
-                [],
-                [],
-                color=PALETTE["grey"],
-                linestyle=_LINES[way][0],
-                marker=_LINES[way][1],
-                markersize=3,
-                label=way,
-            )
-            for way in dict.fromkeys(table["way"])
-        ]
-        names = [
-            Line2D([], [], color=colour, linewidth=2, label=model) for model, colour in look.items()
-        ]
-        if ax is None:
-            figure.legend(
-                handles=[*names, *ways],
-                loc="outside lower center",
-                ncols=2 if figure.get_figwidth() < 4 else 4,
-                frameon=False,
-                handlelength=2.8,
-            )
-        else:
-            axes.legend(handles=[*names, *ways], frameon=False, fontsize=6)
-    return figure
+
+
+def _line(axes: Axes, line: pd.DataFrame, way: str, colour: str, factor: float) -> None:
+    """Sizes of a model over its layers, measured in one way, with their band."""
+    dashes, marker = _LINES[way]
+    axes.plot(
+        line["depth"],
+        line["pixels"] * factor,
+        dashes,
+        color=colour,
+        marker=marker,
+        markersize=3,
+    )
+    band(axes, line, "depth", colour, factor, alpha=0.15)
+
+
+def _keys_of_ways(ways: Iterable[str]) -> list[Line2D]:
+    """An entry of the legend for each way of measuring a field, in grey: colours are models."""
+    keys = []
+    for way in dict.fromkeys(ways):
+        dashes, marker = _LINES[way]
+        grey = PALETTE["grey"]
+        keys.append(
+            Line2D([], [], color=grey, linestyle=dashes, marker=marker, markersize=3, label=way)
+        )
+    return keys
 
 
 def _cortex(axes: Axes, areas: pd.DataFrame, eccentricity: float) -> None:

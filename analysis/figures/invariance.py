@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..contract import figure
+from .marks import band, is_narrow, legend_below
 from .style import PALETTE, checked, colours_of, distinct, markers_of, one_panel, sheet
 from .tables import over_seeds
 
@@ -66,46 +68,52 @@ def invariance(
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     # Many curves are told apart only where each model has its row.
     by_model = rows == "model" or (rows is None and ax is None and _n_curves(table) > _CROWDED)
-    changes = list(dict.fromkeys(zip(table["transformation"], table["images"], strict=True)))
-    groups: list[str | None]
-    if by_model:
-        groups = list(dict.fromkeys(table["model"]))
-    else:
-        groups = [None]
-    n_columns, n_rows = len(changes), len(groups)
-    if not by_model:
-        n_columns = min(3, len(changes))
-        n_rows = -(-len(changes) // n_columns)
-    one_panel(ax, n_rows * n_columns)
-    height = (1.15 if by_model else 1.75) * n_rows + 0.5
-    sharing = {"sharey": True, "sharex": "col" if by_model else False}
     name = label or str(table["measure"].iloc[0]).capitalize()
-    with sheet(width, height, n_rows, n_columns, ax, **sharing) as (figure, panels):
-        for index, axes in enumerate(panels.flat):
-            if not by_model and index >= len(changes):
-                axes.axis("off")
-                continue
-            change, images = changes[index % n_columns if by_model else index]
+    several = table["images"].nunique() > 1
+    with _grid(table, by_model, width, ax) as (figure, panels, places):
+        for axes, (change, images, model) in zip(panels.flat, places, strict=False):
             part = table[(table["transformation"] == change) & (table["images"] == images)]
             unit = str(part["unit_of_amount"].iloc[0])
-            if by_model:
-                part = part[part["model"] == groups[index // n_columns]]
+            if model is not None:
+                part = part[part["model"] == model]
             _curves(axes, part, value, look, markers)
             axes.set_xlim(*_around(part["amount"]))
-            _axis(axes, unit, labelled=not by_model or index // n_columns == n_rows - 1)
+            _axis(axes, unit, labelled=not by_model or axes in panels[-1])
             if chance is not None:
                 axes.axhline(chance, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
-            if not by_model or index < n_columns:
-                several = table["images"].nunique() > 1
+            if not by_model or axes in panels[0]:
                 axes.set_title(f"{change}, {images}" if several else change)
         _limits(panels[0, 0], table[value].to_numpy(float), chance)
         if by_model:
-            _rows(figure, panels, groups, name)
+            _rows(figure, panels, list(dict.fromkeys(table["model"])), name)
         else:
             for axes in panels[:, 0]:
                 axes.set_ylabel(name)
-            _legend(figure, panels, ax, n_free=panels.size - len(changes))
+            _legend(figure, panels, ax, n_free=panels.size - len(places))
     return figure
+
+
+@contextmanager
+def _grid(
+    table: pd.DataFrame, by_model: bool, width: str | float, ax: Axes | None
+) -> Iterator[tuple[Figure, np.ndarray, list[tuple[str, str, str | None]]]]:
+    """Panels, and the transformation, images and model of each.
+
+    By model: a row for each model, a column for each transformation. Else all models are in each
+    panel, and `None` stands for them.
+    """
+    changes = list(dict.fromkeys(zip(table["transformation"], table["images"], strict=True)))
+    models: list[str | None] = list(dict.fromkeys(table["model"])) if by_model else [None]
+    places = [(*change, model) for model in models for change in changes]
+    n_columns = len(changes) if by_model else min(3, len(changes))
+    n_rows = -(-len(places) // n_columns)
+    one_panel(ax, n_rows * n_columns)
+    height = (1.15 if by_model else 1.75) * n_rows + 0.5
+    sharing = {"sharey": True, "sharex": "col" if by_model else False}
+    with sheet(width, height, n_rows, n_columns, ax, **sharing) as (figure, panels):
+        for axes in panels.flat[len(places) :]:
+            axes.axis("off")
+        yield figure, panels, places
 
 
 def _prepared(table: pd.DataFrame, value: str, level: float) -> pd.DataFrame:
@@ -136,21 +144,16 @@ def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) ->
     elif n_free:
         panels.flat[-1].legend(*shown, loc="center", frameon=False, handlelength=2.5)
     else:
-        if figure.get_figwidth() < 4:
-            most = 2
-        else:
-            most = 4
-        n_columns = min(most, len(handles))
-        figure.legend(*shown, loc="outside lower center", ncols=n_columns, frameon=False)
+        legend_below(figure, handles.values(), most=(4, 2))
 
 
-def _rows(figure: Figure, panels: np.ndarray, groups: list[str | None], name: str) -> None:
+def _rows(figure: Figure, panels: np.ndarray, models: list[str], name: str) -> None:
     """The model beside its row, and its layers in a legend behind it."""
-    narrow = figure.get_figwidth() < 4
-    for row, group in zip(panels, groups, strict=True):
+    narrow = is_narrow(figure)
+    for row, model in zip(panels, models, strict=True):
         handles, names = row[0].get_legend_handles_labels()
         if len(names) > 1:
-            layers = [text.removeprefix(f"{group}, ") for text in names]
+            layers = [text.removeprefix(f"{model}, ") for text in names]
         else:
             layers = [""]
         if narrow and len(names) > 1:
@@ -168,7 +171,7 @@ def _rows(figure: Figure, panels: np.ndarray, groups: list[str | None], name: st
             row[-1].legend(
                 handles,
                 layers,
-                title=group,
+                title=model,
                 title_fontsize=7,
                 alignment="left",
                 frameon=False,
@@ -176,7 +179,7 @@ def _rows(figure: Figure, panels: np.ndarray, groups: list[str | None], name: st
                 loc="center left",
                 bbox_to_anchor=(1, 0.5),
             )
-        row[0].set_ylabel(str(group) if narrow else "", fontsize=6.5)
+        row[0].set_ylabel(model if narrow else "", fontsize=6.5)
     figure.supylabel(name, fontsize=7.5)
 
 
@@ -190,19 +193,10 @@ def _curves(
     for (model, layer), line in part.groupby(["model", "layer"], sort=False):
         line = line.sort_values("amount")
         layers = list(dict.fromkeys(part.loc[part["model"] == model, "layer"]))
-        if len(layers) == 1:
-            name = str(model)
-        else:
-            name = f"{model}, {layer}"
+        name = str(model) if len(layers) == 1 else f"{model}, {layer}"
+        # Curves of a model have one colour: dashes tell its layers apart in print.
         dashes = ("-", "--", "-.", ":")[layers.index(layer) % 4]
-        axes.fill_between(
-            line["amount"],
-            line["low"],
-            line["high"],
-            color=colours[str(model)],
-            alpha=0.13,
-            linewidth=0,
-        )
+        band(axes, line, "amount", colours[str(model)])
         axes.plot(
             line["amount"],
             line[value],

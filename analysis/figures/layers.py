@@ -13,17 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
-from .style import (
-    PALETTE,
-    checked,
-    colours_of,
-    distinct,
-    in_width,
-    markers_of,
-    one_panel,
-    sheet,
-    without_curves,
-)
+from .marks import interval, names_of
+from .panels import panel_grid
+from .style import PALETTE, checked, colours_of, distinct, markers_of, without_curves
 from .tables import over_seeds
 
 
@@ -70,80 +62,70 @@ def layers(
     ValueError
         If a column is missing, or there is more than one panel for `ax`.
     """
-    if value == "value":
-        low, high = ("low", "high")
-    else:
-        low, high = (f"{value}_low", f"{value}_high")
-    distinct(
-        checked(without_curves(table), "model", "layer", value, low, high),
-        "model",
-        "layer",
-        "transformation",
-        "images",
-    )
-    table = over_seeds(table.rename(columns={low: "low", high: "high"}), value, level=level)
-    table = table.assign(
-        **{name: table.get(name, "") for name in ("transformation", "images", "measure")}
-    )
-    panels_of = list(
-        table.drop_duplicates(["transformation", "images"])[
-            ["transformation", "images"]
-        ].itertuples(index=False, name=None)
-    )
-    places = list(
-        table.drop_duplicates(["model", "layer"])[["model", "layer"]].itertuples(
-            index=False, name=None
-        )
-    )
-    places = sorted(places, key=lambda place: list(dict.fromkeys(table["model"])).index(place[0]))
+    table = _prepared(table, value, level)
+    places = _places(table)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
-    one_panel(ax, len(panels_of))
-    n_columns = min(in_width(width, 4, 2), len(panels_of))
-    n_rows = -(-len(panels_of) // n_columns)
-    names = [
-        model if sum(other == model for other, _ in places) == 1 else f"{model}, {layer}"
-        for model, layer in places
-    ]
-    with sheet(
-        width,
-        n_rows * (0.15 * len(places) + 0.8) + 0.1,
-        n_rows,
-        n_columns,
-        ax,
-        sharey=True,
-        sharex=zero,
-    ) as (figure, panels):
-        for index, axes in enumerate(panels.flat):
-            if index >= len(panels_of):
-                axes.axis("off")
-                continue
-            change, images = panels_of[index]
-            part = table[(table["transformation"] == change) & (table["images"] == images)]
-            for row, (model, layer) in enumerate(places):
-                for found in part[(part["model"] == model) & (part["layer"] == layer)].itertuples():
-                    axes.plot([found.low, found.high], [row, row], color=look[model], linewidth=1)
-                    axes.plot(
-                        getattr(found, value), row, markers[layer], color=look[model], markersize=4
-                    )
-                    if "control" in part and pd.notna(found.control):
-                        axes.plot(
-                            found.control,
-                            row,
-                            "x",
-                            color=PALETTE["grey"],
-                            markersize=3.5,
-                            markeredgewidth=0.9,
-                        )
-            several = table["images"].nunique() > 1
+    several = table["images"].nunique() > 1
+    heights = (0.15 * len(places) + 0.8, 0.1)
+    shared = {"sharey": True, "sharex": zero}
+    columns = ("transformation", "images")
+    with panel_grid(table, columns, width, heights, ax, **shared) as grid:
+        for axes, (change, images), part in grid:
+            for found in part.itertuples():
+                row = places.index((found.model, found.layer))
+                colour, marker = look[found.model], markers[found.layer]
+                interval(axes, (found.low, found.high), row, colour)
+                axes.plot(getattr(found, value), row, marker, color=colour, markersize=4)
+                _control(axes, getattr(found, "control", np.nan), row)
             axes.set_title(", ".join(filter(None, [change, images if several else ""])))
             axes.set_xlabel(label or str(table["measure"].iloc[0]).capitalize(), wrap=True)
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.5)
             axes.set_axisbelow(True)
-        first = panels[0, 0]
-        first.set(yticks=range(len(places)), yticklabels=names, ylim=(len(places) - 0.4, -0.6))
+        first = grid.panels[0, 0]
+        # The first row is on top, as in the table.
+        bottom, top = len(places) - 0.4, -0.6
+        first.set(yticks=range(len(places)), yticklabels=names_of(places), ylim=(bottom, top))
         if zero:
-            bottom = min(0.0, float(table[[value, "low"]].min().min()))
-            largest = float(table[[value, "high"]].max().max())
-            if np.isfinite(bottom) and np.isfinite(largest):
-                first.set_xlim(left=1.05 * bottom if bottom < 0 else -0.02 * (largest or 1))
-    return figure
+            _from_zero(first, table[[value, "low"]], table[[value, "high"]])
+    return grid.figure
+
+
+def _prepared(table: pd.DataFrame, value: str, level: float) -> pd.DataFrame:
+    """The table checked, its mean over seeds, and with every column that panels are made of."""
+    bounds = {"low": "low", "high": "high"}
+    if value != "value":
+        bounds = {f"{value}_low": "low", f"{value}_high": "high"}
+    checked(without_curves(table), "model", "layer", value, *bounds)
+    distinct(table, "model", "layer", "transformation", "images")
+    if value != "value":
+        # The columns `low` and `high` of the table, if it has any, are of its `value`.
+        table = table.drop(columns=["low", "high"], errors="ignore")
+    table = over_seeds(table.rename(columns=bounds), value, level=level)
+    optional = ("transformation", "images", "measure")
+    return table.assign(**{name: table.get(name, "") for name in optional})
+
+
+def _places(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Every (model, layer), the layers of a model together, models in the table's order."""
+    models = list(dict.fromkeys(table["model"]))
+    places = dict.fromkeys(zip(table["model"], table["layer"], strict=True))
+    return sorted(places, key=lambda place: models.index(place[0]))
+
+
+def _control(axes: Axes, control: float, row: int) -> None:
+    """A cross at the value of a layer's control, where it has one."""
+    if pd.notna(control):
+        axes.plot(control, row, "x", color=PALETTE["grey"], markersize=3.5, markeredgewidth=0.9)
+
+
+def _from_zero(axes: Axes, lower: pd.DataFrame, upper: pd.DataFrame) -> None:
+    """Start the axis at zero, or a little below the least value where that is negative."""
+    bottom = min(0.0, float(lower.min().min()))
+    largest = float(upper.max().max())
+    if not (np.isfinite(bottom) and np.isfinite(largest)):
+        return
+    if bottom < 0:
+        axes.set_xlim(left=1.05 * bottom)
+    else:
+        # So that a marker at zero is not cut in half.
+        axes.set_xlim(left=-0.02 * (largest or 1))

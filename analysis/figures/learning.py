@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .marks import band, chance_of, legend_below
 from .style import PALETTE, checked, colours_of, markers_of, sheet
 from .tables import over_seeds
 
@@ -48,63 +50,49 @@ def learning(
     ValueError
         If a column is missing.
     """
-    table = over_seeds(
-        checked(table, "model", "layer", "n_train", "n_features", "value", "low", "high"),
-        level=level,
-    )
+    columns = ("model", "layer", "n_train", "n_features", "value", "low", "high")
+    table = over_seeds(checked(table, *columns), level=level)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
-    if chance is not None:
-        guess = chance
-    else:
-        if "chance" in table:
-            guess = float(table["chance"].iloc[0])
-        else:
-            guess = None
+    guess = chance_of(table, chance)
     with sheet(width, 2.7, ax=ax) as (figure, panels):
         axes: Axes = panels[0, 0]
-        for (model, layer, limit), line in table.groupby(
-            ["model", "layer", "n_features"], sort=False
-        ):
-            line = line.sort_values("n_train")
-            few = table.loc[table["model"] == model, "layer"].nunique() == 1
-            name = (str(model) if few else f"{model}, {layer}") + (
-                "" if limit == -1 else f", {limit} features"
-            )
-            colour, marker = look[str(model)], markers[str(layer)]
-            axes.fill_between(
-                line["n_train"],
-                100 * line["low"].clip(0, 1),
-                100 * line["high"].clip(0, 1),
-                color=colour,
-                alpha=0.13,
-                linewidth=0,
-            )
-            axes.plot(
-                line["n_train"],
-                100 * line["value"],
-                color=colour,
-                marker=marker,
-                markersize=3,
-                linewidth=1,
-                label=name,
-            )
+        for key, line in table.groupby(["model", "layer", "n_features"], sort=False):
+            model, layer, limit = key
+            only_layer = table.loc[table["model"] == model, "layer"].nunique() == 1
+            name = _name(model, layer, limit, only_layer)
+            _curve(axes, line.sort_values("n_train"), name, look[str(model)], markers[str(layer)])
         if guess is not None:
-            axes.axhline(
-                100 * guess, color=PALETTE["grey"], linewidth=0.8, linestyle=":", label="chance"
-            )
+            grey = PALETTE["grey"]
+            axes.axhline(100 * guess, color=grey, linewidth=0.8, linestyle=":", label="chance")
         axes.set_xscale("log")
-        axes.set_xticks(
-            sorted(set(table["n_train"])), [f"{count:g}" for count in sorted(set(table["n_train"]))]
-        )
+        counts = sorted(set(table["n_train"]))
+        axes.set_xticks(counts, [f"{count:g}" for count in counts])
         axes.minorticks_off()
         axes.set(xlabel="Training images of each class", ylabel="Accuracy, %", ylim=(0, 102))
         if ax is None:
-            figure.legend(
-                *axes.get_legend_handles_labels(),
-                loc="outside lower center",
-                ncols=2 if figure.get_figwidth() < 4 else 3,
-                frameon=False,
-            )
+            legend_below(figure, axes.get_legend_handles_labels()[0])
         else:
             axes.legend(frameon=False, fontsize=6)
     return figure
+
+
+def _name(model: Any, layer: Any, limit: Any, only_layer: bool) -> str:
+    """What a curve is of, without what all curves of its model share."""
+    name = str(model) if only_layer else f"{model}, {layer}"
+    # -1 stands for all features: a table has no other number for it.
+    return name if limit == -1 else f"{name}, {limit} features"
+
+
+def _curve(axes: Axes, line: pd.DataFrame, name: str, colour: str, marker: str) -> None:
+    # Intervals by Student's t over seeds may pass what an accuracy can be.
+    within = line.assign(low=line["low"].clip(0, 1), high=line["high"].clip(0, 1))
+    band(axes, within, "n_train", colour, 100)
+    axes.plot(
+        line["n_train"],
+        100 * line["value"],
+        color=colour,
+        marker=marker,
+        markersize=3,
+        linewidth=1,
+        label=name,
+    )

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ..contract import figure
+from .marks import is_narrow, keys_of_models, legend_below
 from .style import PALETTE, checked, colours_of, in_width, sheet
 from .tables import over_seeds
 
@@ -52,53 +52,34 @@ def overview(
     """
     table = checked(table, "measure", "model", "layer", "value", "low", "high")
     table = over_seeds(table.dropna(subset=["layer"]), level=level)
-    table = table.assign(
-        **{
-            name: table[name].fillna("") if name in table else ""
-            for name in ("transformation", "images", "way")
-        }
-    )
+    for name in ("transformation", "images", "way"):
+        table[name] = table[name].fillna("") if name in table else ""
     look = colours_of(table["model"], colours)
-    panels_of = list(table.groupby(["measure", "images", "transformation", "way"], sort=False))[
-        :_MOST
-    ]
-    if not panels_of:
+    by = ["measure", "images", "transformation", "way"]
+    groups = list(table.groupby(by, sort=False))[:_MOST]
+    if not groups:
         msg = "`table` must have values by layer, got none."
         raise ValueError(msg)
-    n_columns = min(in_width(width, 3, 2), len(panels_of))
-    n_rows = -(-len(panels_of) // n_columns)
+    n_columns = min(in_width(width, 3, 2), len(groups))
+    n_rows = -(-len(groups) // n_columns)
     with sheet(width, 1.6 * n_rows + 0.5, n_rows, n_columns) as (figure, panels):
-        for axes, (key, part) in zip(panels.flat, panels_of, strict=False):
+        for axes, ((measure, images, change, way), part) in zip(panels.flat, groups, strict=False):
             _panel(axes, part, look)
-            measure, images, change, way = key
-            axes.set_title(
-                "\n".join(
-                    filter(None, [str(measure), ", ".join(filter(None, [change, images, way]))])
-                ),
-                fontsize=7,
-            )
-            axes.set(
-                xlim=(-0.06, 1.06),
-                xticks=[0, 1],
-                xticklabels=["lowest layer", "highest layer"]
-                if figure.get_figwidth() > 4
-                else ["lowest", "highest"],
-            )
-            axes.get_xticklabels()[0].set_ha("left")
-            axes.get_xticklabels()[1].set_ha("right")
-        for axes in panels.flat[len(panels_of) :]:
+            below = ", ".join(filter(None, [change, images, way]))
+            axes.set_title("\n".join(filter(None, [str(measure), below])), fontsize=7)
+            _depth_axis(axes, narrow=is_narrow(figure))
+        for axes in panels.flat[len(groups) :]:
             axes.axis("off")
-        names = [
-            Line2D([], [], color=colour, marker="o", markersize=3, label=model)
-            for model, colour in look.items()
-        ]
-        figure.legend(
-            handles=names,
-            loc="outside lower center",
-            ncols=min(len(names), 3 if figure.get_figwidth() < 4 else 6),
-            frameon=False,
-        )
+        legend_below(figure, keys_of_models(look, marker="o", markersize=3), most=(6, 3))
     return figure
+
+
+def _depth_axis(axes: Axes, narrow: bool) -> None:
+    """From a model's lowest layer to its highest, with the names of both inside the panel."""
+    names = ["lowest", "highest"] if narrow else ["lowest layer", "highest layer"]
+    axes.set(xlim=(-0.06, 1.06), xticks=[0, 1], xticklabels=names)
+    axes.get_xticklabels()[0].set_ha("left")
+    axes.get_xticklabels()[1].set_ha("right")
 
 
 def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:
@@ -108,17 +89,13 @@ def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:
         if curves and "changed" in mine:
             mine = mine[mine["changed"].astype(bool)]
         means = mine.groupby("layer", sort=False)[["value", "low", "high"]].mean()
-        if len(means) > 1:
-            depth = np.linspace(0, 1, len(means))
-        else:
-            depth = np.zeros(1)
-        depth = depth + 0.012 * (
-            place - len(colours) / 2
-        )  # so that intervals do not hide each other
+        depth = np.linspace(0, 1, len(means)) if len(means) > 1 else np.zeros(1)
+        # Models are set apart a little, so that intervals do not hide each other.
+        depth = depth + 0.012 * (place - len(colours) / 2)
         shown += means["value"].dropna().tolist()
-        if curves:
-            reach = None
-        else:
+        reach = None
+        # The mean of a curve has no interval: points of one curve are not independent.
+        if not curves:
             reach = np.maximum(0, [means["value"] - means["low"], means["high"] - means["value"]])
         axes.errorbar(
             depth,
@@ -131,6 +108,7 @@ def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:
             elinewidth=0.7,
         )
     lowest, highest = min(shown, default=0.0), max(shown, default=0.0)
+    # Values that span more than a factor of 30, such as field sizes, are read on a log scale only.
     if 0 < 30 * lowest < highest:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")

@@ -53,40 +53,36 @@ def pictures(
         )
         raise ValueError(msg)
     n_columns = max(map(len, rows))
-    shape = np.asarray(rows[0][0]).shape
+    height, width_of_picture = np.asarray(rows[0][0]).shape[:2]
     inches = WIDTHS[width]
+    side = inches / n_columns  # of a panel
+    above = 0.3 if title else 0.05
     with style():
-        figure = Figure(
-            figsize=(
-                inches,
-                inches * len(rows) / n_columns * shape[0] / shape[1] + (0.3 if title else 0.05),
-            ),
-            layout="constrained",
-        )
+        size = (inches, side * len(rows) * height / width_of_picture + above)
+        figure = Figure(figsize=size, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
         panels = figure.subplots(len(rows), n_columns, squeeze=False)
         for number, row in enumerate(rows):
-            if scale == "row" and row:
-                low, high = (min(np.min(p) for p in row), max(np.max(p) for p in row))
-            else:
-                low, high = (0.0, 1.0)
-            for axes, picture in zip(panels[number], row, strict=False):
-                axes.imshow(
-                    _grey(np.asarray(picture, float), scale, low, high),
-                    cmap="gray",
-                    vmin=0,
-                    vmax=1,
-                    interpolation="nearest",
-                )
-            for axes in panels[number]:
-                axes.set(xticks=[], yticks=[])
-                axes.spines[:].set_visible(False)
+            _row(panels[number], row, scale)
             if number < len(labels):
-                panels[number, 0].set_ylabel(
-                    labels[number], rotation=0, ha="right", va="center", fontsize=6.5
-                )
+                text = {"rotation": 0, "ha": "right", "va": "center", "fontsize": 6.5}
+                panels[number, 0].set_ylabel(labels[number], **text)
         figure.suptitle(title, fontsize=8)
     return figure
+
+
+def _row(panels: np.ndarray, row: Sequence[np.ndarray], scale: str) -> None:
+    """A row of pictures; panels without one stay empty."""
+    low, high = 0.0, 1.0
+    if scale == "row" and row:
+        low, high = min(map(np.min, row)), max(map(np.max, row))
+    for axes, picture in zip(panels, row, strict=False):
+        # Pixels as they are: an interpolated filter would look smoother than it is.
+        shown = _grey(np.asarray(picture, float), scale, low, high)
+        axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    for axes in panels:
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
 
 
 def _grey(picture: np.ndarray, scale: str, low: float, high: float) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy.spatial.distance import pdist, squareform
 
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
@@ -62,9 +63,7 @@ def cka(
     2019. Song, Smola, Gretton, Bedo & Borgwardt, "Feature selection via dependence maximization",
     JMLR 2012 (HSIC_1).
     """
-    if kernel not in KERNELS:
-        msg = f"`kernel` must be one of {', '.join(map(repr, KERNELS))}, got {kernel!r}."
-        raise ValueError(msg)
+    check_choice("kernel", kernel, KERNELS)
     name = f"CKA, {kernel}, {'debiased' if debiased else 'biased'}"
     formula = "HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L))" + (
         ", HSIC_1 of Song et al." if debiased else ""

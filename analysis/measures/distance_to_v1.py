@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from scipy.spatial.distance import jensenshannon
 
+from hmax_cnn.extraction.choices import check_choice
+
 from ..literature.cortex import V1_FREQUENCY, V1_ORIENTATION
 from ..results import DEFAULT, Definition, Resampling
 from ..statistics import interval, resampled
@@ -60,9 +62,7 @@ def distance_to_v1(
             "orientation",
         )
     else:
-        if cells not in V1_FREQUENCY:
-            msg = f"`cells` must be one of {', '.join(map(repr, V1_FREQUENCY))}, got {cells!r}."
-            raise ValueError(msg)
+        check_choice("cells", cells, V1_FREQUENCY)
         per_pixel = tuned["preferred"].attrs["units"] == "cycles per pixel"
         if per_pixel and pixels_per_degree is None:
             msg = "`pixels_per_degree` is needed: these frequencies are in cycles per pixel."

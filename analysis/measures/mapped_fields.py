@@ -9,6 +9,7 @@ import xarray as xr
 
 from hmax_cnn.data.stimuli import Screen, Stimuli, bars, gratings, sparse_noise, spots
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.choices import check_choice
 
 from ..contract import measure
 from ..responses import responses
@@ -104,9 +105,7 @@ def mapped_fields(
     that this is the fair one for HMAX.
     """
     screen = Screen(int(image_shape[0]), int(image_shape[1]), background=background)
-    if probe not in PROBES:
-        msg = f"`probe` must be one of {', '.join(map(repr, PROBES))}, got {probe!r}."
-        raise ValueError(msg)
+    check_choice("probe", probe, PROBES)
     chosen = units_of(model, image_shape, units, layers)
     blank = (
         responses(model, screen.shown(np.zeros((1, 1)))[None], units=chosen).values[0].astype(float)

@@ -19,6 +19,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
@@ -66,11 +67,7 @@ def population_similarity(
         none; `chance` is 0. Beside it `same` and `different`, the mean similarities, and `margin`,
         same minus different, which is 0 for a layer that never changes: not invariant.
     """
-    if similarity not in SIMILARITIES:
-        msg = (
-            f"`similarity` must be one of {', '.join(map(repr, SIMILARITIES))}, got {similarity!r}."
-        )
-        raise ValueError(msg)
+    check_choice("similarity", similarity, SIMILARITIES)
     name, reference = checked(responses)
     grid = grid_of(responses)
 

@@ -11,6 +11,7 @@ import xarray as xr
 from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import pairwise_distances
 
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
@@ -169,9 +170,7 @@ def _checked(found: xr.DataArray, metric: str) -> None:
             f"{dict(found.sizes)}."
         )
         raise ValueError(msg)
-    if metric not in METRICS:
-        msg = f"`metric` must be one of {', '.join(map(repr, METRICS))}, got {metric!r}."
-        raise ValueError(msg)
+    check_choice("metric", metric, METRICS)
 
 
 def _distances(layer: str, values: np.ndarray, metric: str, queries: Sequence[int]) -> np.ndarray:

@@ -11,6 +11,8 @@ import xarray as xr
 from scipy import stats
 from scipy.spatial.distance import pdist
 
+from hmax_cnn.extraction.choices import check_choice
+
 from ..contract import measure
 from ..per_unit import FLAT
 from ..responses import by_layer
@@ -59,12 +61,7 @@ def rdms(
     2008. Walther et al., "Reliability of dissimilarity measures for multi-voxel pattern analysis",
     NeuroImage 2016 (crossnobis).
     """
-    if dissimilarity not in DISSIMILARITIES:
-        msg = (
-            f"`dissimilarity` must be one of {', '.join(map(repr, DISSIMILARITIES))}, got "
-            f"{dissimilarity!r}."
-        )
-        raise ValueError(msg)
+    check_choice("dissimilarity", dissimilarity, DISSIMILARITIES)
     if dissimilarity == "crossnobis":
         n_dims = 3
     else:
@@ -193,11 +190,7 @@ def compare_rdms(a: np.ndarray, b: np.ndarray, comparison: str = "spearman") -> 
     >>> round(compare_rdms(np.array([1.0, 2, 3]), np.array([1.0, 4, 9])), 6)
     1.0
     """
-    if comparison not in COMPARISONS:
-        msg = (
-            f"`comparison` must be one of {', '.join(map(repr, COMPARISONS))}, got {comparison!r}."
-        )
-        raise ValueError(msg)
+    check_choice("comparison", comparison, COMPARISONS)
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape or first.ndim != 1:
         msg = (

@@ -10,6 +10,7 @@ from typing import Any, final
 from hmax_cnn.extraction import Field, Maps, Span, Window
 from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import Array
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.fields import LARGEST_PATH
 from hmax_cnn.extraction.operations.adaptive import bins
 
@@ -44,9 +45,7 @@ class Pool(Layer):
     count_padding: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in _POOLS:
-            msg = f"`kind` must be one of {', '.join(map(repr, _POOLS))}, got {self.kind!r}."
-            raise ValueError(msg)
+        check_choice("kind", self.kind, _POOLS)
 
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
         """Its maps, and the way back; see `Layer.run`."""

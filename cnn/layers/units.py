@@ -12,6 +12,7 @@ import numpy as np
 from hmax_cnn.extraction import Maps, Window
 from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.fields import LARGEST_PATH
 
 from .layer import Gradients, Layer, Mode, Output, Shape, Weight, plain
@@ -46,9 +47,7 @@ class Activation(Layer):
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.kind not in _ACTIVATIONS:
-            msg = f"`kind` must be one of {', '.join(map(repr, _ACTIVATIONS))}, got {self.kind!r}."
-            raise ValueError(msg)
+        check_choice("kind", self.kind, _ACTIVATIONS)
         if self.kind in ("maxout", "l2") and "group" not in self.options:
             msg = (
                 f"`options` of {self.kind!r} must give `group`, the number of features that make "

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hmax_cnn.extraction.choices import check_choice
+
 from .sets import Screen, Stimuli, crossed, placed, positive, within
 
 WAVES = ("sine", "square")
@@ -64,9 +66,7 @@ def gratings(
         If a parameter is out of range, or a frequency cannot be shown with these pixels.
     """
     screen = Screen.of(screen)
-    if wave not in WAVES:
-        msg = f"`wave` must be one of {', '.join(map(repr, WAVES))}, got {wave!r}."
-        raise ValueError(msg)
+    check_choice("wave", wave, WAVES)
     table = crossed(
         orientation=orientations,
         frequency=_frequencies(screen, frequencies),

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from hmax_cnn.extraction.choices import check_choice
+
 from ..seeds import check_seed, generator
 from .sets import Screen, Stimuli, crossed, numbered, placed, positive, within
 
@@ -63,9 +65,7 @@ def paperclips(
     Nature Neuroscience 1999.
     """
     screen = Screen.of(screen)
-    if axis not in AXES:
-        msg = f"`axis` must be one of {', '.join(map(repr, AXES))}, got {axis!r}."
-        raise ValueError(msg)
+    check_choice("axis", axis, AXES)
     if not isinstance(n_segments, int | np.integer) or n_segments < 2:
         msg = f"`n_segments` must be a whole number of at least 2, got {n_segments!r}."
         raise ValueError(msg)

@@ -14,6 +14,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
+from hmax_cnn.extraction.choices import check_choice
+
 from ..seeds import check_seed, generator
 from .sets import Screen, Stimuli, crossed, numbered, placed, positive, within
 
@@ -68,9 +70,7 @@ def fourier_shapes(
     Kuhl & Giardina, "Elliptic Fourier features of a closed contour", 1982.
     """
     screen = Screen.of(screen)
-    if style not in STYLES:
-        msg = f"`style` must be one of {', '.join(map(repr, STYLES))}, got {style!r}."
-        raise ValueError(msg)
+    check_choice("style", style, STYLES)
     within("contrast", [contrast], -1, 1)
     within("irregularity", [irregularity], 0, 1)
     within("n_harmonics", [n_harmonics], 1, 50)

@@ -1,0 +1,114 @@
+"""Marks that many figures share: points with intervals, chance, names of rows, legends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from .style import PALETTE
+
+_ONE_COLUMN = 4.0  # inches: a narrower figure is for one column of a page
+
+
+def is_narrow(figure: Figure) -> bool:
+    """Whether a figure is for one column of a page."""
+    return bool(figure.get_figwidth() < _ONE_COLUMN)
+
+
+def chance_of(table: pd.DataFrame, given: float | None) -> float | None:
+    """Accuracy of guessing: the one that is given, or the table's own, if it has one."""
+    if given is not None:
+        return given
+    if "chance" in table:
+        return float(table["chance"].iloc[0])
+    return None
+
+
+def names_of(places: Sequence[tuple[str, str]]) -> list[str]:
+    """A name for each (model, layer): the layer is left out where its model has one only.
+
+    Examples
+    --------
+    >>> names_of([("HMAX", "c1"), ("HMAX", "c2"), ("pixels", "pixels")])
+    ['HMAX, c1', 'HMAX, c2', 'pixels']
+    """
+    models = [model for model, _ in places]
+    return [model if models.count(model) == 1 else f"{model}, {layer}" for model, layer in places]
+
+
+def interval(
+    axes: Axes, reach: tuple[float, float], place: float, colour: str, width: float = 1.0
+) -> None:
+    """A horizontal bar from the lower to the upper end of an interval."""
+    axes.plot(list(reach), [place, place], color=colour, linewidth=width)
+
+
+def band(
+    axes: Axes,
+    line: pd.DataFrame,
+    over: str,
+    colour: str,
+    factor: float = 1.0,
+    alpha: float = 0.13,
+) -> None:
+    """The band between the columns `low` and `high`, over another column."""
+    axes.fill_between(
+        line[over],
+        factor * line["low"],
+        factor * line["high"],
+        color=colour,
+        alpha=alpha,
+        linewidth=0,
+    )
+
+
+def keys_of_models(colours: Mapping[str, str], **options: Any) -> list[Line2D]:
+    """An entry of a legend for each model."""
+    return [
+        Line2D([], [], color=colour, label=model, **options) for model, colour in colours.items()
+    ]
+
+
+def legend_below(
+    figure: Figure, handles: Iterable[Any], most: tuple[int, int] = (3, 2), **options: Any
+) -> None:
+    """A legend below all panels.
+
+    Parameters
+    ----------
+    figure : Figure
+    handles : iterable of artists
+    most : (int, int)
+        Entries side by side, in a figure of two columns of a page and of one.
+    **options
+        Of `Figure.legend`.
+    """
+    handles = list(handles)
+    wide, narrow = most
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=min(len(handles), narrow if is_narrow(figure) else wide),
+        frameon=False,
+        **options,
+    )
+
+
+def chance_line(axes: Axes, level: float, text: str = "") -> None:
+    """A dotted vertical line at chance, with its name at the upper end."""
+    axes.axvline(level, color=PALETTE["grey"], linewidth=0.8, linestyle=":")
+    if text:
+        axes.annotate(
+            text,
+            (level, -0.75),
+            xytext=(2, 0),
+            textcoords="offset points",
+            va="center",
+            color=PALETTE["grey"],
+            fontsize=6.5,
+        )
