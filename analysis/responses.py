@@ -245,6 +245,13 @@ def by_layer(found: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:
         yield str(layer), np.flatnonzero(layers == layer)
 
 
+def image_names(found: xr.DataArray) -> np.ndarray:
+    """Names of the images; their numbers where they have none."""
+    if "image" in found.coords:
+        return found["image"].values
+    return np.arange(found.sizes["image"])
+
+
 def layers_of(found: xr.DataArray) -> np.ndarray:
     """The layer of every unit; without such a coordinate all are of one."""
     if "layer" in found.coords:

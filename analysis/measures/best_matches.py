@@ -13,6 +13,13 @@ from hmax_cnn.extraction.images import luminance
 from ..contract import measure
 from ..results import Definition
 
+_DEFINITION = Definition(
+    "best matches",
+    "place of the C2 unit's best match in C1",
+    "Serre et al., PAMI 2007",
+    "pixels",
+)
+
 
 @measure(takes="model", needs=("no transformation",), given=("images",))
 def best_matches(
@@ -46,25 +53,17 @@ def best_matches(
         msg = f"`model` must know which patch won, as hmax:HMAX does, got {model.path()}."
         raise TypeError(msg)
     shown = [np.asarray(images[index]) for index in range(min(n_images, len(images)))]
-    if hasattr(model, "prototypes_"):
-        fitted = model
-    else:
-        fitted = model.fit(shown[:1])
+    # A model without prototypes of its own takes them from the first picture: there each
+    # prototype's best match is where it came from.
+    fitted = model if hasattr(model, "prototypes_") else model.fit(shown[:1])
     found, patches = fitted.winners(shown), fitted.prototypes_.patches
     sizes = list(patches)[:: max(1, len(patches) // n_matches)][:n_matches]
     rows = []
     for picture in range(len(shown)):
+        of_picture = found.isel(image=picture)
         for size in sizes:
-            names = [f"c2_p{size:02d}_{index:03d}" for index in range(len(patches[size]))]
-            lengths = np.linalg.norm(patches[size].reshape(len(names), -1), axis=1)
-            apart = found["response"].isel(image=picture).sel(unit=names).values / np.maximum(
-                lengths, 1e-3
-            )
-            if fitted.get_params()["tuning"] in (None, "distance"):
-                closest = apart.argmin()
-            else:
-                closest = apart.argmax()
-            rows.append(found.isel(image=picture).sel(unit=names[int(closest)]))
+            unit = _closest(of_picture["response"], patches[size], size, fitted)
+            rows.append(of_picture.sel(unit=unit))
     shape = (len(shown), len(sizes))
     data: dict[str, Any] = {
         name: (("picture", "match"), np.array([row[name].item() for row in rows]).reshape(shape))
@@ -79,11 +78,20 @@ def best_matches(
         "y": np.arange(pictures.shape[1]),
         "x": np.arange(pictures.shape[2]),
     }
-    definition = Definition(
-        "best matches",
-        "place of the C2 unit's best match in C1",
-        "Serre et al., PAMI 2007",
-        "pixels",
-    )
     known = {"n_images": len(shown), "model": model.path(), "parameters": repr(model)}
-    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known)
+    return xr.Dataset(data, coords=coords).assign_attrs(_DEFINITION.attributes() | known)
+
+
+def _closest(
+    response: xr.DataArray, patches: np.ndarray, size: int, model: FeatureExtractor
+) -> str:
+    """The C2 unit of this size with the best match, over the length of its prototype.
+
+    A distance grows with the prototype: without the division blank prototypes would win everywhere.
+    """
+    names = [f"c2_p{size:02d}_{index:03d}" for index in range(len(patches))]
+    lengths = np.linalg.norm(patches.reshape(len(patches), -1), axis=1)
+    relative = response.sel(unit=names).values / np.maximum(lengths, 1e-3)
+    # A distance is best where it is least, other tuning functions where they are highest.
+    by_distance = model.get_params()["tuning"] in (None, "distance")
+    return names[int(relative.argmin() if by_distance else relative.argmax())]

@@ -60,7 +60,7 @@ def similarity_to_brain(
         msg = f"`array` must be one of {', '.join(map(repr, arrays))} in {subjects}, got {array!r}."
         raise ValueError(msg)
     measured = np.asarray(arrays[array], dtype=float)
-    if measured.ndim == 3:
+    if measured.ndim == 3:  # (subject, session, pair)
         measured = measured.mean(axis=1)
     found = brain_similarity(
         rdms(responses, dissimilarity),
@@ -125,70 +125,29 @@ def brain_similarity(
             f"{np.shape(subjects)}."
         )
         raise ValueError(msg)
-    n_images = round((1 + np.sqrt(1 + 8 * n_pairs)) / 2)
-    squares, theirs = (
-        [squareform(row, checks=False) for row in layers],
-        [squareform(row, checks=False) for row in table],
-    )
-    upper = np.triu_indices(n_images, 1)
-
-    def alike(mine: np.ndarray, images: np.ndarray, others: np.ndarray) -> np.ndarray:
-        pairs = np.triu_indices(len(images), 1)
-        part = mine[np.ix_(images, images)][pairs]
-        return np.array(
-            [
-                compare_rdms(part, brain[np.ix_(others, others)][pairs], comparison)
-                for brain in theirs
-            ]
-        )
-
+    squares = [squareform(row, checks=False) for row in layers]
+    theirs = [squareform(row, checks=False) for row in table]
+    n_images = len(squares[0])
     everything = np.arange(n_images)
-    value = np.stack([alike(mine, everything, everything) for mine in squares])
-    bounds = [
-        half_samples(
-            lambda drawn, m=mine: alike(m, drawn, drawn).mean(),
-            n_images,
-            resampling.n_resamples,
-            resampling.level,
-            resampling.random_state,
-        )
-        for mine in progress_bar(squares, name="Intervals", unit="layer", progress=progress)
-    ]
+    value = np.stack([_alike(mine, theirs, everything, comparison) for mine in squares])
+    low, high = _bounds(squares, theirs, comparison, resampling, progress)
+    bar = progress_bar(squares, name="Permutations", unit="layer", progress=progress)
     p = [
-        _permuted(
-            mine[upper],
-            mine,
-            theirs,
-            row.mean(),
-            comparison,
-            n_permutations,
-            resampling.random_state,
-        )
-        for mine, row in zip(
-            progress_bar(squares, name="Permutations", unit="layer", progress=progress),
-            value,
-            strict=True,
-        )
+        _permuted(mine, theirs, row.mean(), comparison, n_permutations, resampling.random_state)
+        for mine, row in zip(bar, value, strict=True)
     ]
-    if len(table) > 1:
-        low, high = noise_ceiling(table, comparison)
-    else:
-        low, high = (np.nan, np.nan)
+    # One subject has nobody to agree with: there is no ceiling.
+    ceiling = noise_ceiling(table, comparison) if len(table) > 1 else (np.nan, np.nan)
     data = {
         "value": (("layer", "subject"), value),
         "layer_value": ("layer", value.mean(axis=1)),
-        "layer_low": ("layer", [float(bound[0]) for bound in bounds]),
-        "layer_high": ("layer", [float(bound[1]) for bound in bounds]),
+        "layer_low": ("layer", low),
+        "layer_high": ("layer", high),
         "p": ("layer", p),
         "p_corrected": ("layer", corrected(p, correction)),
-        "ceiling_low": low,
-        "ceiling_high": high,
+        "ceiling_low": ceiling[0],
+        "ceiling_high": ceiling[1],
     }
-    definition = Definition(
-        "brain similarity",
-        f"mean over subjects of {comparison} between RDMs",
-        "Nili et al., PLoS Comput Biol 2014",
-    )
     known = {
         "n_images": n_images,
         "n_subjects": len(table),
@@ -197,14 +156,53 @@ def brain_similarity(
         "comparison": comparison,
         "rdm": models.attrs["definition"],
     }
+    definition = Definition(
+        "brain similarity",
+        f"mean over subjects of {comparison} between RDMs",
+        "Nili et al., PLoS Comput Biol 2014",
+    )
     made = resampling.attributes() | {"resampled_over": "images, half-samples"}
     return xr.Dataset(data, coords={"layer": models["layer"].values}).assign_attrs(
         definition.attributes() | known | made
     )
 
 
+def _alike(
+    mine: np.ndarray, theirs: list[np.ndarray], images: np.ndarray, comparison: str
+) -> np.ndarray:
+    """Similarity of a square RDM to each subject's, over the pairs of some images."""
+    pairs, chosen = np.triu_indices(len(images), 1), np.ix_(images, images)
+    part = mine[chosen][pairs]
+    return np.array([compare_rdms(part, brain[chosen][pairs], comparison) for brain in theirs])
+
+
+def _bounds(
+    squares: list[np.ndarray],
+    theirs: list[np.ndarray],
+    comparison: str,
+    resampling: Resampling,
+    progress: bool | None,
+) -> tuple[list[float], list[float]]:
+    """Intervals of the mean over subjects, a lower and an upper bound for each layer."""
+    low, high = [], []
+    for mine in progress_bar(squares, name="Intervals", unit="layer", progress=progress):
+
+        def mean_over_subjects(images: np.ndarray, mine: np.ndarray = mine) -> float:
+            return float(_alike(mine, theirs, images, comparison).mean())
+
+        bounds = half_samples(
+            mean_over_subjects,
+            len(mine),
+            resampling.n_resamples,
+            resampling.level,
+            resampling.random_state,
+        )
+        low.append(float(bounds[0]))
+        high.append(float(bounds[1]))
+    return low, high
+
+
 def _permuted(
-    pairs: np.ndarray,
     mine: np.ndarray,
     theirs: list[np.ndarray],
     seen: float,
@@ -212,23 +210,23 @@ def _permuted(
     n_permutations: int,
     random_state: int,
 ) -> float:
-    """P of a similarity, from permutations of the model's images; ranks are taken once."""
+    """P of a similarity, from permutations of the model's images."""
     if not n_permutations or not np.isfinite(seen):
         return np.nan
     rng, n_images = np.random.default_rng(random_state), len(mine)
     upper = np.triu_indices(n_images, 1)
-    fast = (
-        comparison != "kendall"
-        and np.isfinite(pairs).all()
-        and all(np.isfinite(brain[upper]).all() for brain in theirs)
-    )
-    if not fast:
+    pairs = mine[upper]
+    complete = np.isfinite(pairs).all() and all(np.isfinite(brain[upper]).all() for brain in theirs)
+    if comparison == "kendall" or not complete:
         return _slowly_permuted(mine, theirs, seen, comparison, n_permutations, rng)
+    # A permutation of images moves entries of the RDM and changes none: ranks, means and lengths
+    # are taken once, and each permutation costs one product with the mean over subjects.
     targets = np.mean([_direction(brain[upper], comparison) for brain in theirs], axis=0)
     ordered = squareform(_direction(pairs, comparison), checks=False)
-    count = 1
+    count = 1  # the real order is one of the permutations
     for _ in range(n_permutations):
         order = rng.permutation(n_images)
+        # Less a rounding error, so that the real order counts where it is drawn.
         count += ordered[np.ix_(order, order)][upper] @ targets >= seen - 1e-12
     return count / (n_permutations + 1)
 
@@ -245,19 +243,14 @@ def _slowly_permuted(
     for _ in range(n):
         order = rng.permutation(len(mine))
         part = mine[np.ix_(order, order)][upper]
-        count += (
-            np.mean([compare_rdms(part, brain[upper], comparison) for brain in theirs])
-            >= seen - 1e-12
-        )
+        found = np.mean([compare_rdms(part, brain[upper], comparison) for brain in theirs])
+        count += found >= seen - 1e-12
     return count / (n + 1)
 
 
 def _direction(rdm: np.ndarray, comparison: str) -> np.ndarray:
     """A vector of length 1 whose products are the comparison."""
-    if comparison == "spearman":
-        values = stats.rankdata(rdm)
-    else:
-        values = rdm
+    values = stats.rankdata(rdm) if comparison == "spearman" else rdm
     if comparison != "cosine":
         values = values - values.mean()
     return values / np.linalg.norm(values)

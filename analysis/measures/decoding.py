@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,17 @@ from ..responses import by_layer
 from ..results import DEFAULT, Definition, Resampling
 from ..statistics import interval, resampled, wilson_interval
 from .populations import checked, layer_curves
+
+_GENERALISATION = Definition(
+    "decoding generalisation",
+    "(accuracy_t - chance) / (accuracy_0 - chance), trained at the reference",
+    "this package",
+)
+_CONSISTENCY = Definition(
+    "shift consistency",
+    "P[argmax f(t_a x) = argmax f(t_b x)], accuracy beside it",
+    "Zhang, ICML 2019",
+)
 
 
 @measure(takes="responses", needs=("transformation", "labels"), given=("resampling", "progress"))
@@ -65,59 +77,69 @@ def decoding_generalisation(
     name, reference = checked(responses)
     grid, classes = grid_of(responses), _labels(responses, labels)
     folds = list(_folds(classes, n_folds, resampling.random_state))
-    layers = list(by_layer(responses))
-    predicted = np.empty((len(layers), *grid.shape[:2]), classes.dtype)
-    with progress_bar(
-        total=len(layers) * len(folds), name="Decoding", unit="fit", progress=progress
-    ) as bar:
-        for row, (_, units) in enumerate(layers):
-            for train, test in folds:
-                fitted = fitted_classifier(
-                    readout,
-                    grid[train, reference][:, units],
-                    classes[train],
-                    resampling.random_state,
-                )
-                flat = grid[test][:, :, units].reshape(-1, len(units))
-                predicted[row, test] = fitted.predict(flat).reshape(len(test), -1)
-                bar.update()
+    predicted = _predicted(responses, classes, folds, readout, resampling.random_state, progress)
     right = (predicted == classes[:, None]).astype(float)
     chance = 1 / len(np.unique(classes))
 
-    def of(images: np.ndarray) -> np.ndarray:
+    def generalisation_and_accuracy(images: np.ndarray) -> np.ndarray:
         accuracy = right[:, images].mean(axis=1)
         above = accuracy - chance
         room = above[:, reference : reference + 1]
-        return np.stack([np.where(room > 0, above / np.where(room > 0, room, 1), np.nan), accuracy])
+        # Undefined where nothing was learned at the reference: nothing could generalise.
+        share = np.where(room > 0, above / np.where(room > 0, room, 1), np.nan)
+        return np.stack([share, accuracy])
 
-    value, accuracy = of(np.arange(len(grid)))
-    low, high = (bound[0] for bound in _interval(of, len(grid), resampling))
-    counts = right.sum(axis=1).ravel()
-    wilson = [wilson_interval(n_right, len(grid), resampling.level) for n_right in counts]
-    bounds = np.array(wilson).reshape(*accuracy.shape, 2)
+    value, accuracy = generalisation_and_accuracy(np.arange(len(grid)))
+    bounds = _interval(generalisation_and_accuracy, len(grid), resampling)
+    wilson = np.array(
+        [wilson_interval(n, len(grid), resampling.level) for n in right.sum(axis=1).ravel()]
+    ).reshape(*accuracy.shape, 2)
     data = {
         "value": value,
-        "low": low,
-        "high": high,
+        "low": bounds[0][0],
+        "high": bounds[1][0],
         "accuracy": accuracy,
-        "accuracy_low": bounds[..., 0],
-        "accuracy_high": bounds[..., 1],
+        "accuracy_low": wilson[..., 0],
+        "accuracy_high": wilson[..., 1],
     }
-    definition = Definition(
-        "decoding generalisation",
-        "(accuracy_t - chance) / (accuracy_0 - chance), trained at the reference",
-        "this package",
-    )
     extra = {
         "readout": readout,
         "chance": chance,
         "held_out": int(len(folds) > 1),
         "n_folds": len(folds),
     }
-    result = layer_curves(responses, name, data, definition, resampling, extra)
+    result = layer_curves(responses, name, data, _GENERALISATION, resampling, extra)
     return result.assign(predicted=(("layer", "image", name), predicted)).assign_coords(
         label=("image", classes)
     )
+
+
+def _predicted(
+    responses: xr.DataArray,
+    classes: np.ndarray,
+    folds: list[tuple[np.ndarray, np.ndarray]],
+    readout: str,
+    random_state: int,
+    progress: bool | None,
+) -> np.ndarray:
+    """Classes given to every image at every value, by readouts trained at the reference.
+
+    Of shape (n_layers, n_images, n_values).
+    """
+    _, reference = checked(responses)
+    grid, layers = grid_of(responses), list(by_layer(responses))
+    predicted = np.empty((len(layers), *grid.shape[:2]), classes.dtype)
+    n_fits = len(layers) * len(folds)
+    with progress_bar(total=n_fits, name="Decoding", unit="fit", progress=progress) as bar:
+        for row, (_, units) in enumerate(layers):
+            for train, test in folds:
+                learned = grid[train, reference][:, units]
+                fitted = fitted_classifier(readout, learned, classes[train], random_state)
+                # All values of the transformation in one call: a row for each image and value.
+                flat = grid[test][:, :, units].reshape(-1, len(units))
+                predicted[row, test] = fitted.predict(flat).reshape(len(test), -1)
+                bar.update()
+    return predicted
 
 
 def shift_consistency(
@@ -147,10 +169,7 @@ def shift_consistency(
     ----------
     Zhang, "Making convolutional networks shift-invariant again", ICML 2019.
     """
-    if "layer" in predicted.dims:
-        stacked = predicted
-    else:
-        stacked = predicted.expand_dims(layer=["all"])
+    stacked = predicted if "layer" in predicted.dims else predicted.expand_dims(layer=["all"])
     others = [str(dim) for dim in stacked.dims if dim not in ("layer", "image")]
     if len(others) != 1 or "image" not in stacked.dims or stacked.sizes[others[0]] < 2:
         msg = (
@@ -158,35 +177,27 @@ def shift_consistency(
             f"got {dict(predicted.sizes)}."
         )
         raise ValueError(msg)
-    values, truth = (
-        stacked.transpose("layer", "image", others[0]).values.astype(str),
-        _labels(predicted, labels),
-    )
-    n_values = values.shape[2]
-    agree = sum(
-        (values[:, :, a] == values[:, :, b]).astype(float)
-        for a in range(n_values)
-        for b in range(a)
-    ) / (n_values * (n_values - 1) / 2)
-    right = (values == truth[:, None]).mean(axis=2)
+    values = stacked.transpose("layer", "image", others[0]).values.astype(str)
+    _, n_images, n_values = values.shape
+    agree = np.zeros(values.shape[:2])
+    for a, b in combinations(range(n_values), 2):
+        agree += values[:, :, a] == values[:, :, b]
+    agree /= n_values * (n_values - 1) / 2
+    right = (values == _labels(predicted, labels)[:, None]).mean(axis=2)
 
-    def of(images: np.ndarray) -> np.ndarray:
+    def consistency_and_accuracy(images: np.ndarray) -> np.ndarray:
         return np.stack([agree[:, images].mean(axis=1), right[:, images].mean(axis=1)])
 
-    whole, (low, high) = of(np.arange(values.shape[1])), _interval(of, values.shape[1], resampling)
-    definition = Definition(
-        "shift consistency",
-        "P[argmax f(t_a x) = argmax f(t_b x)], accuracy beside it",
-        "Zhang, ICML 2019",
-    )
+    whole = consistency_and_accuracy(np.arange(n_images))
+    low, high = _interval(consistency_and_accuracy, n_images, resampling)
     columns = {"layer_value": whole[0], "layer_low": low[0], "layer_high": high[0]}
     columns |= {"accuracy": whole[1], "accuracy_low": low[1], "accuracy_high": high[1]}
     data = xr.Dataset(
         {key: ("layer", column) for key, column in columns.items()},
         coords={"layer": stacked["layer"].values},
     )
-    counts = {"n_images": values.shape[1], "n_values": n_values, "transformation": others[0]}
-    return data.assign_attrs(definition.attributes() | counts | resampling.attributes())
+    counts = {"n_images": n_images, "n_values": n_values, "transformation": others[0]}
+    return data.assign_attrs(_CONSISTENCY.attributes() | counts | resampling.attributes())
 
 
 def _labels(responses: xr.DataArray, labels: Any) -> np.ndarray:
@@ -207,6 +218,7 @@ def _folds(
     classes: np.ndarray, n_folds: int, random_state: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     counts = np.unique(classes, return_counts=True)[1]
+    # Each object its own class: trained on its image at the reference, tested at other values.
     if counts.max() == 1:
         yield np.arange(len(classes)), np.arange(len(classes))
         return
@@ -222,9 +234,8 @@ def _folds(
             f"got {n_folds}."
         )
         raise ValueError(msg)
-    yield from StratifiedKFold(n_folds, shuffle=True, random_state=random_state).split(
-        classes, classes
-    )
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
+    yield from splitter.split(classes, classes)
 
 
 def _interval(
@@ -233,6 +244,5 @@ def _interval(
     """Bounds of a statistic of images, each of its shape."""
     if not resampling.n_resamples:
         return (np.full_like(statistic(np.arange(n)), np.nan),) * 2
-    return interval(
-        resampled(statistic, n, resampling.n_resamples, resampling.random_state), resampling.level
-    )
+    draws = resampled(statistic, n, resampling.n_resamples, resampling.random_state)
+    return interval(draws, resampling.level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,72 +50,67 @@ def distance_to_v1(
     ValueError
         If frequencies are in pixels and there are no degrees, or there are no such cells.
     """
-    if tuned.attrs.get("definition") not in ("orientation tuning", "spatial-frequency tuning"):
-        msg = (
-            "`tuned` must come from orientation_tuning or frequency_tuning, got "
-            f"{tuned.attrs.get('definition', 'no such dataset')!r}."
-        )
-        raise ValueError(msg)
-    if tuned.attrs["definition"] == "orientation tuning":
-        (edges, counts), values, source = (
-            V1_ORIENTATION,
-            (tuned["preferred"].values + 22.5) % 180 - 22.5,
-            "orientation",
-        )
-    else:
-        check_choice("cells", cells, V1_FREQUENCY)
-        per_pixel = tuned["preferred"].attrs["units"] == "cycles per pixel"
-        if per_pixel and pixels_per_degree is None:
-            msg = "`pixels_per_degree` is needed: these frequencies are in cycles per pixel."
-            raise ValueError(msg)
-        (edges, counts), values, source = (
-            V1_FREQUENCY[cells],
-            tuned["preferred"].values * (pixels_per_degree if per_pixel else 1),
-            "frequency",
-        )
+    values, (edges, counts), parameter = _preferences(tuned, pixels_per_degree, cells)
     target = np.asarray(counts) / np.sum(counts)
     layers = tuned["unit_layer"].values
     rows, shares = [], []
     for name in tuned["layer"].values:
         mine = values[(layers == name) & np.isfinite(values)]
-
-        def distance(drawn: np.ndarray, mine: np.ndarray = mine) -> float:
-            histogram = np.histogram(mine[drawn], edges)[0]
-            if histogram.sum():
-                return float(jensenshannon(histogram / histogram.sum(), target, base=2))
-            return np.nan
-
-        if len(mine) > 1:
-            draws = resampled(distance, len(mine), resampling.n_resamples, resampling.random_state)
-        else:
-            draws = np.array([np.nan])
-        low, high = interval(draws if len(draws) else np.array([np.nan]), resampling.level)
         histogram = np.histogram(mine, edges)[0]
         shares.append(histogram / max(1, len(mine)))
-        rows.append(
-            (
-                distance(np.arange(len(mine))),
-                float(low),
-                float(high),
-                len(mine),
-                1 - histogram.sum() / len(mine) if len(mine) else np.nan,
-            )
-        )
+        outside = 1 - histogram.sum() / len(mine) if len(mine) else np.nan
+        whole, low, high = _distance(mine, edges, target, resampling)
+        rows.append((whole, low, high, len(mine), outside))
     columns = ("layer_value", "layer_low", "layer_high", "n_defined", "outside")
     data: dict[str, Any] = {
         name: ("layer", [row[i] for row in rows]) for i, name in enumerate(columns)
     }
     data |= {"histogram": (("layer", "bin"), np.array(shares)), "v1": ("bin", target)}
     definition = Definition(
-        f"distance to V1, {source}",
+        f"distance to V1, {parameter}",
         "Jensen-Shannon distance of histograms, base 2",
         "histograms of macaque V1 in analysis.literature.cortex",
     )
     made = resampling.attributes() | {"resampled_over": "units"}
-    return xr.Dataset(
-        data,
-        coords={
-            "layer": tuned["layer"].values,
-            "bin": (np.array(edges[:-1]) + np.array(edges[1:])) / 2,
-        },
-    ).assign_attrs(definition.attributes() | made)
+    middle = (np.array(edges[:-1]) + np.array(edges[1:])) / 2
+    coords = {"layer": tuned["layer"].values, "bin": middle}
+    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | made)
+
+
+def _preferences(
+    tuned: xr.Dataset, pixels_per_degree: float | None, cells: str
+) -> tuple[np.ndarray, tuple[Any, Any], str]:
+    """What units prefer, in the units of V1's histogram, and that histogram."""
+    of = tuned.attrs.get("definition", "no such dataset")
+    if of == "orientation tuning":
+        # The first bin is centred on 0 degrees: it takes preferences on both sides of it.
+        return (tuned["preferred"].values + 22.5) % 180 - 22.5, V1_ORIENTATION, "orientation"
+    if of != "spatial-frequency tuning":
+        msg = f"`tuned` must come from orientation_tuning or frequency_tuning, got {of!r}."
+        raise ValueError(msg)
+    check_choice("cells", cells, V1_FREQUENCY)
+    per_pixel = tuned["preferred"].attrs["units"] == "cycles per pixel"
+    if per_pixel and pixels_per_degree is None:
+        msg = "`pixels_per_degree` is needed: these frequencies are in cycles per pixel."
+        raise ValueError(msg)
+    per_degree = tuned["preferred"].values * (pixels_per_degree if per_pixel else 1)
+    return per_degree, V1_FREQUENCY[cells], "frequency"
+
+
+def _distance(
+    values: np.ndarray, edges: Sequence[float], target: np.ndarray, resampling: Resampling
+) -> tuple[float, float, float]:
+    """Distance of the histogram of some units to V1's, and its interval over units."""
+
+    def distance(drawn: np.ndarray) -> float:
+        histogram = np.histogram(values[drawn], edges)[0]
+        if not histogram.sum():
+            return np.nan
+        return float(jensenshannon(histogram / histogram.sum(), target, base=2))
+
+    n = len(values)
+    draws = np.array([np.nan])
+    if n > 1 and resampling.n_resamples:
+        draws = resampled(distance, n, resampling.n_resamples, resampling.random_state)
+    low, high = interval(draws, resampling.level)
+    return distance(np.arange(n)), float(low), float(high)

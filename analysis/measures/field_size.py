@@ -25,6 +25,18 @@ DEFINITIONS: Mapping[str, str] = {
     ),
     "moments": "four standard deviations by second moments, geometric mean of the axes",
 }
+_SHAPE = (
+    "top",
+    "left",
+    "bottom",
+    "right",
+    "centre_y",
+    "centre_x",
+    "sigma_y",
+    "sigma_x",
+    "elongation",
+    "orientation",
+)
 
 
 def field_sizes(field: np.ndarray, pixel: float | tuple[float, float] = 1.0) -> dict[str, float]:
@@ -66,56 +78,44 @@ def field_sizes(field: np.ndarray, pixel: float | tuple[float, float] = 1.0) -> 
             f"{values.shape}."
         )
         raise ValueError(msg)
-    names = [
-        *DEFINITIONS,
-        "top",
-        "left",
-        "bottom",
-        "right",
-        "centre_y",
-        "centre_x",
-        "sigma_y",
-        "sigma_x",
-        "elongation",
-        "orientation",
-    ]
     peak = values.max()
     if peak == 0:
-        return dict.fromkeys(names, np.nan)
+        return dict.fromkeys([*DEFINITIONS, *_SHAPE], np.nan)
+    step_y, step_x = (pixel, pixel) if np.ndim(pixel) == 0 else pixel
     rows, columns = np.nonzero(values > SUPPORT * peak)
     box = int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
-    if np.ndim(pixel) == 0:
-        step_y, step_x = (pixel, pixel)
-    else:
-        step_y, step_x = pixel
     y, x = np.indices(values.shape) * np.array([step_y, step_x])[:, None, None]
-    weight = values / values.sum()
-    centre_y, centre_x = (weight * y).sum(), (weight * x).sum()
-    down, right = y - centre_y, x - centre_x
-    spread = np.array(
-        [
-            [(weight * down**2).sum(), (weight * down * right).sum()],
-            [(weight * down * right).sum(), (weight * right**2).sum()],
-        ]
-    )
+    centre, spread = _moments(values / values.sum(), y, x)
+    # Rounding can make the smaller of two moments slightly negative.
     shorter, longer = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 0))
-    axis = np.linalg.eigh(spread)[1][:, 1]
-    found = [
-        max((box[2] - box[0]) * step_y, (box[3] - box[1]) * step_x),
-        np.sqrt((values > AREA * peak).sum() * step_y * step_x),
-        _gaussian(
-            values / peak, y, x, (centre_y, centre_x), max(longer, 0.5 * min(step_y, step_x))
-        ),
-        4 * np.sqrt(shorter * longer),
-        *box,
-        centre_y,
-        centre_x,
-        np.sqrt(spread[0, 0]),
-        np.sqrt(spread[1, 1]),
-        longer / shorter if shorter > 0 else np.inf,
-        np.degrees(np.arctan2(-axis[0], axis[1])) % 180,
-    ]
-    return dict(zip(names, map(float, found), strict=True))
+    axis = np.linalg.eigh(spread)[1][:, 1]  # of the longer axis, as (y, x)
+    start = max(longer, 0.5 * min(step_y, step_x))
+    found = {
+        "full_support": max((box[2] - box[0]) * step_y, (box[3] - box[1]) * step_x),
+        "root_area": np.sqrt((values > AREA * peak).sum() * step_y * step_x),
+        "gaussian": _gaussian(values / peak, y, x, centre, start),
+        "moments": 4 * np.sqrt(shorter * longer),
+        **dict(zip(("top", "left", "bottom", "right"), box, strict=True)),
+        "centre_y": centre[0],
+        "centre_x": centre[1],
+        "sigma_y": np.sqrt(spread[0, 0]),
+        "sigma_x": np.sqrt(spread[1, 1]),
+        "elongation": longer / shorter if shorter > 0 else np.inf,
+        # Rows run downward and angles counterclockwise: hence the sign.
+        "orientation": np.degrees(np.arctan2(-axis[0], axis[1])) % 180,
+    }
+    return {name: float(value) for name, value in found.items()}
+
+
+def _moments(
+    weight: np.ndarray, y: np.ndarray, x: np.ndarray
+) -> tuple[tuple[float, float], np.ndarray]:
+    """Centre of mass and second moments of weights of sum 1."""
+    centre = float((weight * y).sum()), float((weight * x).sum())
+    down, right = y - centre[0], x - centre[1]
+    mixed = (weight * down * right).sum()
+    spread = [[(weight * down**2).sum(), mixed], [mixed, (weight * right**2).sum()]]
+    return centre, np.array(spread)
 
 
 def _gaussian(
@@ -125,28 +125,29 @@ def _gaussian(
 
     NaN where it does not fit.
     """
+    # Seven parameters: fewer than six pixels do not say what they are.
     if (values > AREA).sum() < 6 or min(values.shape) < 2:
         return np.nan
 
-    def residual(p: np.ndarray) -> np.ndarray:
-        down, right = y - p[1], x - p[2]
-        first, second = np.exp(p[3]), np.exp(p[4])
-        along, across = (
-            right * np.cos(p[5]) - down * np.sin(p[5]),
-            right * np.sin(p[5]) + down * np.cos(p[5]),
-        )
-        return (
-            p[0] * np.exp(-0.5 * ((along / first) ** 2 + (across / second) ** 2)) + p[6] - values
-        ).ravel()
+    def residual(parameters: np.ndarray) -> np.ndarray:
+        height, middle_y, middle_x, log_first, log_second, angle, offset = parameters
+        down, right = y - middle_y, x - middle_x
+        along = right * np.cos(angle) - down * np.sin(angle)
+        across = right * np.sin(angle) + down * np.cos(angle)
+        squares = (along / np.exp(log_first)) ** 2 + (across / np.exp(log_second)) ** 2
+        return (height * np.exp(-0.5 * squares) + offset - values).ravel()
 
     step, reach = min(y[1, 0] - y[0, 0], x[0, 1] - x[0, 0]), max(y.max(), x.max())
+    # Standard deviations are fitted as logarithms, which keeps them positive.
     shortest, longest = np.log(0.2 * step), np.log(2 * (reach + step))
     bounds = (
         [0, -step, -step, shortest, shortest, -np.pi, -1],
         [10, y.max() + step, x.max() + step, longest, longest, np.pi, 1],
     )
+    # A little turned: at an angle of 0 a round start has no gradient along it.
     start = np.clip([1, *centre, np.log(sigma), np.log(sigma), 0.1, 0], *bounds)
     fit = least_squares(residual, start, bounds=bounds, max_nfev=200)
+    # No fit: nothing stands out, or the Gaussian is wider than the map.
     if not fit.success or fit.x[0] < 1e-3 or max(fit.x[3:5]) > longest - 0.01:
         return np.nan
     return float(4 * np.exp((fit.x[3] + fit.x[4]) / 2))

@@ -1,6 +1,6 @@
 """Receptive fields over the picture.
 
-Of one unit of each layer what it claims to see, what moves it, and what a probe finds.
+Of one unit of each layer its theoretical, its effective and its mapped field.
 """
 
 from __future__ import annotations
@@ -18,6 +18,13 @@ from ..contract import Cost, measure
 from ..results import Definition, Resampling
 from .mapped_fields import mapped_fields
 from .receptive_fields import central_units, effective_fields, theoretical_fields
+
+_DEFINITION = Definition(
+    "receptive fields three ways",
+    "theoretical: windows; effective: mean |gradient|; mapped: |response - blank|",
+    "Araujo et al., Distill 2019; Luo et al., NeurIPS 2016; Jones & Palmer, J Neurophysiol 1987",
+    "pixels",
+)
 
 
 def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
@@ -66,60 +73,46 @@ def field_views(
         the same).
     """
     shown = [np.asarray(images[index]) for index in range(min(n_images, len(images)))]
-    shape = tuple(int(n) for n in shown[0].shape[:2])
+    shape = (int(shown[0].shape[0]), int(shown[0].shape[1]))
     wanted = tuple(layers or model.layer_names)
     units = central_units(model, shape, wanted, 1, random_state)
     theoretical = theoretical_fields(model, shape, units).set_index("layer").loc[list(wanted)]
     side = probe_size or max(1, min(shape) // 16)
-    ways = {
-        "effective": effective_fields(
-            model, shown, units, resampling=Resampling(0), progress=False
-        ),
-        "mapped": mapped_fields(model, shape, units, size=side, step=max(1, side // 2)),
-    }
-    rows = {str(layer): row for row, layer in enumerate(ways["effective"]["layer"].values)}
+    without_intervals = Resampling(0)
+    effective = effective_fields(model, shown, units, resampling=without_intervals, progress=False)
+    mapped = mapped_fields(model, shape, units, size=side, step=max(1, side // 2))
+    # Both list their units from the lowest layer up, whatever the order that was wanted.
+    rows = {str(layer): row for row, layer in enumerate(effective["layer"].values)}
     order = [rows[layer] for layer in wanted]
-    weight = np.stack(
-        [_on_pixels(found.isel(unit=order), shape) for found in ways.values()], axis=1
-    )
-    size = ways["effective"]["root_area"].values[order]
+    ways = {"effective": effective, "mapped": mapped}
+    weight = [_on_pixels(found.isel(unit=order), shape) for found in ways.values()]
     data: dict[str, Any] = {
-        "weight": (("layer", "way", "y", "x"), weight),
+        "weight": (("layer", "way", "y", "x"), np.stack(weight, axis=1)),
         "luminance": (("y", "x"), luminance(shown[0])),
-    }
-    data |= {
-        side: ("layer", theoretical[side].to_numpy()) for side in ("top", "left", "bottom", "right")
-    }
-    data |= {
         "unit": ("layer", theoretical["unit"].to_numpy(str)),
-        "value": ("layer", size),
-        "low": ("layer", size),
-        "high": ("layer", size),
     }
+    for border in ("top", "left", "bottom", "right"):
+        data[border] = ("layer", theoretical[border].to_numpy())
+    for name in ("value", "low", "high"):
+        data[name] = ("layer", effective["root_area"].values[order])
     coords = {
         "layer": list(wanted),
         "way": list(ways),
         "y": np.arange(shape[0]),
         "x": np.arange(shape[1]),
     }
-    definition = Definition(
-        "receptive fields three ways",
-        "theoretical: windows; effective: mean |gradient|; mapped: |response - blank|",
-        "Araujo et al., Distill 2019; "
-        "Luo et al., NeurIPS 2016; Jones & Palmer, J Neurophysiol 1987",
-        "pixels",
-    )
     known = {
         "n_images": len(shown),
         "probe_size": side,
         "model": model.path(),
         "parameters": repr(model),
     }
-    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known)
+    return xr.Dataset(data, coords=coords).assign_attrs(_DEFINITION.attributes() | known)
 
 
 def _on_pixels(found: xr.Dataset, shape: tuple[int, int]) -> np.ndarray:
     """Fields on the grid of pixels, float32, each over its largest value."""
+    # Mapped fields have a coarser grid: each pixel takes the value of the nearest place.
     rows = np.abs(np.arange(shape[0])[:, None] - found["y"].values).argmin(axis=1)
     columns = np.abs(np.arange(shape[1])[:, None] - found["x"].values).argmin(axis=1)
     field = found["field"].values[:, rows][:, :, columns]

@@ -74,26 +74,22 @@ def firing_rate_invariance(
     """
     _, reference = transformed(responses)
     grid = grid_of(responses)
-    if baseline is not None and (
-        baseline.dims != ("image", "unit") or baseline.sizes["unit"] != grid.shape[2]
-    ):
-        msg = (
-            f"`baseline` must have dims (image, unit) with the {grid.shape[2]} units of "
-            f"`responses`, got {dict(baseline.sizes)}."
-        )
-        raise ValueError(msg)
-    if baseline is not None:
-        n_baseline = baseline.sizes["image"]
-    else:
-        n_baseline = grid.shape[0] * grid.shape[1]
-    if not 0 < rate < 1 or rate * n_baseline < 1:
-        msg = (
-            f"`rate` must lie between 0 and 1 and be met by at least one of the {n_baseline} "
-            f"responses of the baseline, got {rate}. "
-            f"Use at least {int(np.ceil(1 / rate)) if 0 < rate < 1 else 100} responses, or a "
-            f"rate of {1 / n_baseline:.2g} or more."
-        )
-        raise ValueError(msg)
+    n_baseline = _check_baseline(grid, rate, baseline)
+    others = np.delete(np.arange(grid.shape[1]), reference)
+    thresholds = _thresholds(grid, largest_of(responses), rate, baseline)
+
+    def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
+        drawn = block[images]
+        n_top = max(1, round(rate * len(drawn))) if n_strongest is None else n_strongest
+        scores = []
+        for sign, (threshold, met) in zip((1, -1), thresholds[:, :, units], strict=True):
+            strongest = np.argsort(-sign * drawn[:, reference], axis=0, kind="stable")[:n_top]
+            shown = np.take_along_axis(drawn[:, others], strongest[:, None], axis=0)
+            fires = sign * shown > sign * threshold
+            scores.append(fires.mean(axis=(0, 1)) / met)
+        # The better sign; a sign whose threshold is undefined does not count.
+        return np.fmax(*scores)
+
     definition = Definition(
         "firing-rate invariance",
         (
@@ -102,43 +98,47 @@ def firing_rate_invariance(
         ),
         "Goodfellow et al., NeurIPS 2009",
     )
-    others, largest, thresholds = (
-        np.delete(np.arange(grid.shape[1]), reference),
-        largest_of(responses),
-        np.empty((2, 2, grid.shape[2])),
+    extra = {"rate": rate, "n_baseline": n_baseline}
+    return per_unit(
+        responses, definition, statistic, resampling, best=best, extra=extra, progress=progress
     )
+
+
+def _check_baseline(grid: np.ndarray, rate: float, baseline: xr.DataArray | None) -> int:
+    """How many responses thresholds are taken from; refuse too few, or those of other units."""
+    if baseline is None:
+        n_baseline = grid.shape[0] * grid.shape[1]
+    elif baseline.dims == ("image", "unit") and baseline.sizes["unit"] == grid.shape[2]:
+        n_baseline = baseline.sizes["image"]
+    else:
+        msg = (
+            f"`baseline` must have dims (image, unit) with the {grid.shape[2]} units of "
+            f"`responses`, got {dict(baseline.sizes)}."
+        )
+        raise ValueError(msg)
+    if not 0 < rate < 1 or rate * n_baseline < 1:
+        n_needed = int(np.ceil(1 / rate)) if 0 < rate < 1 else 100
+        msg = (
+            f"`rate` must lie between 0 and 1 and be met by at least one of the {n_baseline} "
+            f"responses of the baseline, got {rate}. Use at least {n_needed} responses, or a "
+            f"rate of {1 / n_baseline:.2g} or more."
+        )
+        raise ValueError(msg)
+    return n_baseline
+
+
+def _thresholds(
+    grid: np.ndarray, largest: np.ndarray, rate: float, baseline: xr.DataArray | None
+) -> np.ndarray:
+    """Thresholds of firing and the rates that they give: (above or below, which, unit)."""
+    thresholds = np.empty((2, 2, grid.shape[2]))
     for part in blocks_of(grid):
         if baseline is None:
             seen = grid[:, :, part].reshape(-1, len(largest[part]))
         else:
             seen = baseline.values[:, part]
         thresholds[:, :, part] = _calibrated(cleaned(seen, largest[part]), rate)
-
-    def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
-        drawn = block[images]
-        if n_strongest is None:
-            n_top = max(1, round(rate * len(drawn)))
-        else:
-            n_top = n_strongest
-        scores = []
-        for sign, (threshold, met) in zip((1, -1), thresholds[:, :, units], strict=True):
-            strongest = np.argsort(-sign * drawn[:, reference], axis=0, kind="stable")[:n_top]
-            fires = (
-                sign * np.take_along_axis(drawn[:, others], strongest[:, None], axis=0)
-                > sign * threshold
-            )
-            scores.append(fires.mean(axis=(0, 1)) / met)
-        return np.fmax(*scores)
-
-    return per_unit(
-        responses,
-        definition,
-        statistic,
-        resampling,
-        best=best,
-        extra={"rate": rate, "n_baseline": n_baseline},
-        progress=progress,
-    )
+    return thresholds
 
 
 def _calibrated(values: np.ndarray, rate: float) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -149,12 +149,13 @@ def _calibrated(values: np.ndarray, rate: float) -> list[tuple[np.ndarray, np.nd
     """
     n_beyond, n = round(rate * len(values)), len(values)
     ordered = np.sort(values, axis=0)
-    upper, lower = (
-        (ordered[n - n_beyond - 1] + ordered[n - n_beyond]) / 2,
-        (ordered[n_beyond - 1] + ordered[n_beyond]) / 2,
-    )
+    upper = (ordered[n - n_beyond - 1] + ordered[n - n_beyond]) / 2
+    lower = (ordered[n_beyond - 1] + ordered[n_beyond]) / 2
     met = [(ordered > upper).mean(axis=0), (ordered < lower).mean(axis=0)]
-    return [
-        (line, np.where((share >= rate / 2) & (share <= 2 * rate), share, np.nan))
-        for line, share in zip((upper, lower), met, strict=True)
-    ]
+    calibrated = []
+    for line, share in zip((upper, lower), met, strict=True):
+        # Responses that are equal cannot be told apart: the rate may come out far from the wanted
+        # one.
+        near = (share >= rate / 2) & (share <= 2 * rate)
+        calibrated.append((line, np.where(near, share, np.nan)))
+    return calibrated

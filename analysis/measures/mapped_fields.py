@@ -104,41 +104,26 @@ def mapped_fields(
     Jones & Palmer, J Neurophysiol 1987 (reverse correlation). Max pooling has sparse gradients, so
     that this is the fair one for HMAX.
     """
-    screen = Screen(int(image_shape[0]), int(image_shape[1]), background=background)
     check_choice("probe", probe, PROBES)
+    screen = Screen(int(image_shape[0]), int(image_shape[1]), background=background)
     chosen = units_of(model, image_shape, units, layers)
-    blank = (
-        responses(model, screen.shown(np.zeros((1, 1)))[None], units=chosen).values[0].astype(float)
-    )
+    blank_screen = screen.shown(np.zeros((1, 1)))[None]
+    blank = responses(model, blank_screen, units=chosen).values[0].astype(float)
     if probe == "sparse noise":
         side = int(size)
-        stimuli = sparse_noise(screen, n_images, side, random_state=random_state)
-        places = tuple(
-            np.arange(0, n, side) + (side - 1) / 2 for n in (screen.height, screen.width)
-        )
-        (field, error), reach = (
-            _correlated(model, stimuli, chosen, side, background),
+        stimuli, reach = (
+            sparse_noise(screen, n_images, side, random_state=random_state),
             (side - 1) / 2,
         )
+        places = tuple(np.arange(0, n, side) + reach for n in (screen.height, screen.width))
+        field, error = _correlated(model, stimuli, chosen, side, background)
     else:
         stimuli, reach = _probes(probe, screen, size, size if step is None else step, frequency)
         places = stimuli.table["y"].unique(), stimuli.table["x"].unique()
-        field = np.zeros((len(blank), len(places[0]) * len(places[1])))
-        where = stimuli.table.groupby(["y", "x"], sort=False).ngroup().to_numpy()
-        for part in _parts(len(stimuli)):
-            np.add.at(
-                field.T,
-                where[part],
-                np.abs(responses(model, stimuli.subset(part), units=chosen).values - blank),
-            )
-        field /= len(stimuli) / field.shape[1]
+        field = _mean_response(model, stimuli, chosen, blank)
         error = np.zeros_like(field)
-    sizes = [len(numbers) for numbers in chosen.values()]
-    strongest = np.maximum(np.abs(blank), field.max(axis=1))
-    largest = np.repeat([part.max() for part in np.split(strongest, np.cumsum(sizes)[:-1])], sizes)
-    grid = np.where(
-        field > np.maximum(_ROUNDING * largest[:, None], _CERTAIN * error), field, 0
-    ).reshape(len(blank), len(places[0]), len(places[1]))
+    field = np.where(field > _noise(field, error, blank, chosen), field, 0)
+    grid = field.reshape(len(blank), len(places[0]), len(places[1]))
     definition = Definition(
         f"mapped receptive field, {probe}",
         _MAPPED[probe == "sparse noise"],
@@ -146,9 +131,36 @@ def mapped_fields(
         "pixels",
     )
     extra = {"n_images": len(stimuli), "probe": probe, "probe_size": float(size)}
-    return measured(model, image_shape, chosen, grid, definition, extra, places, reach).assign(
-        blank=("unit", blank)
-    )
+    made = measured(model, image_shape, chosen, grid, definition, extra, places, reach)
+    return made.assign(blank=("unit", blank))
+
+
+def _mean_response(
+    model: FeatureExtractor,
+    stimuli: Stimuli,
+    units: Mapping[str, Sequence[int]],
+    blank: np.ndarray,
+) -> np.ndarray:
+    """Mean over the probes at each place of |response - blank|, of shape (unit, place)."""
+    where = stimuli.table.groupby(["y", "x"], sort=False).ngroup().to_numpy()
+    n_places = where.max() + 1
+    field = np.zeros((len(blank), n_places))
+    for part in _parts(len(stimuli)):
+        change = np.abs(responses(model, stimuli.subset(part), units=units).values - blank)
+        # Several probes have the same place: `+=` would count one of them.
+        np.add.at(field.T, where[part], change)
+    return field / (len(stimuli) / n_places)
+
+
+def _noise(
+    field: np.ndarray, error: np.ndarray, blank: np.ndarray, units: Mapping[str, Sequence[int]]
+) -> np.ndarray:
+    """What a change must exceed to count: rounding of its layer, and the error of its mean."""
+    sizes = [len(numbers) for numbers in units.values()]
+    strongest = np.maximum(np.abs(blank), field.max(axis=1))
+    of_layers = np.split(strongest, np.cumsum(sizes)[:-1])
+    largest = np.repeat([part.max() for part in of_layers], sizes)
+    return np.maximum(_ROUNDING * largest[:, None], _CERTAIN * error)
 
 
 def _probes(
@@ -160,16 +172,12 @@ def _probes(
         return tiles, size / 2  # the first and last pixel may be covered in part
     places = list(dict.fromkeys(zip(tiles.table["y"], tiles.table["x"], strict=True)))
     if probe == "bars":
-        return bars(screen, _ORIENTATIONS, (size,), (3 * size,), (1.0, -1.0), places), np.hypot(
-            size, 3 * size
-        ) / 2
+        shown = bars(screen, _ORIENTATIONS, (size,), (3 * size,), (1.0, -1.0), places)
+        # An oblique bar reaches as far as half its diagonal.
+        return shown, np.hypot(size, 3 * size) / 2
+    phases = (0.0, 90.0, 180.0, 270.0)
     return gratings(
-        screen,
-        _ORIENTATIONS,
-        (frequency,),
-        (0.0, 90.0, 180.0, 270.0),
-        diameters=(size,),
-        positions=places,
+        screen, _ORIENTATIONS, (frequency,), phases, diameters=(size,), positions=places
     ), size / 2
 
 
@@ -194,14 +202,11 @@ def _correlated(
     for part in _parts(len(noise)):
         subset = noise.subset(part)
         answer = responses(model, subset, units=units).values.astype(float)
-        signs = np.sign(
-            np.stack(
-                [
-                    (subset[index][::side, ::side] - background).ravel()
-                    for index in range(len(subset))
-                ]
-            )
-        )
+        # One pixel of each square says whether it is light (1), dark (-1) or grey (0).
+        shown = [
+            (subset[index][::side, ::side] - background).ravel() for index in range(len(subset))
+        ]
+        signs = np.sign(np.stack(shown))
         kinds = [(signs == kind).astype(float) for kind in (1, -1, 0)]
         sums.append(np.stack([kind.T @ answer for kind in kinds]))
         counts.append(np.stack([kind.sum(axis=0) for kind in kinds]))
@@ -210,16 +215,11 @@ def _correlated(
     light, dark, none = np.sum(sums, axis=0) / np.maximum(seen, 1)
     total, total_squares = np.sum(squares, axis=0) / len(noise)
     deviation = np.sqrt(np.maximum(total_squares - total**2, 0))
-    known = [seen[kind] * seen[2] > 0 for kind in (0, 1)]
-    apart = [
-        np.where(known[kind], np.abs(mean - none), 0) for kind, mean in enumerate((light, dark))
-    ]
-    errors = [
-        np.where(
-            known[kind],
-            deviation * np.sqrt(1 / np.maximum(seen[kind], 1) + 1 / np.maximum(seen[2], 1)),
-            np.inf,
-        )
-        for kind in (0, 1)
-    ]
+    apart, errors = [], []
+    for kind, mean in enumerate((light, dark)):
+        # A place that never had such a square says nothing: no difference, and no certainty.
+        known = seen[kind] * seen[2] > 0
+        apart.append(np.where(known, np.abs(mean - none), 0))
+        error = deviation * np.sqrt(1 / np.maximum(seen[kind], 1) + 1 / np.maximum(seen[2], 1))
+        errors.append(np.where(known, error, np.inf))
     return ((apart[0] + apart[1]) / 2).T, ((errors[0] + errors[1]) / 2).T

@@ -10,6 +10,7 @@ Each measure takes responses of dims (image, <transformation>, unit) and returns
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,12 @@ from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
 from ..per_unit import FLAT, grid_of, ratio, transformation_of
-from ..responses import by_layer
+from ..responses import by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling, described
 from ..statistics import deviation_defined, interval, normal_interval, resampled
 
 SIMILARITIES = ("correlation", "cosine")
+_MAPS = ("value", "identity_value", "control")  # learned, none, and learned from exchanged images
 
 
 @measure(
@@ -70,41 +72,10 @@ def population_similarity(
     check_choice("similarity", similarity, SIMILARITIES)
     name, reference = checked(responses)
     grid = grid_of(responses)
-
-    def of(vectors: np.ndarray, images: np.ndarray) -> np.ndarray:
-        """Same and different, of dims (2, value), from unit vectors (image, value, unit).
-
-        No image is different from itself.
-
-        Zero vectors have no direction: pairs with them do not count.
-        """
-        matches = np.bincount(images, minlength=len(vectors)).astype(float)
-        known = vectors.any(axis=2).astype(float)
-        known_pairs = known[:, reference : reference + 1] * known
-        pairs = np.einsum("xu,xtu->xt", vectors[:, reference], vectors)  # of an image with itself
-        total = np.tensordot(matches, vectors, axes=1) @ (matches @ vectors[:, reference])
-        n_pairs = (matches @ known[:, reference]) * (matches @ known) - matches**2 @ known_pairs
-        apart = np.where(n_pairs > 0, total - matches**2 @ pairs, 0.0)
-        return np.stack([ratio(matches @ pairs, matches @ known_pairs), ratio(apart, n_pairs)])
-
-    def curves(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng(resampling.random_state)
-        draws, vectors = [], _unit_vectors(grid[:, :, units], similarity)
-        whole = of(vectors, np.arange(len(grid)))
-        for _ in range(resampling.n_resamples):
-            if resampling.over == "units":
-                images = np.arange(len(grid))
-            else:
-                images = rng.integers(len(grid), size=len(grid))
-            if resampling.over != "images":
-                vectors = _unit_vectors(grid[:, :, rng.choice(units, len(units))], similarity)
-            draws.append(of(vectors, images))
-        return whole, np.array(draws).reshape(-1, *whole.shape)
-
     layers = progress_bar(
         list(by_layer(responses)), name="Population similarity", unit="layer", progress=progress
     )
-    rows = [curves(units) for _, units in layers]
+    rows = [_similarities(grid, reference, units, similarity, resampling) for _, units in layers]
     same, different = (np.stack([whole[i] for whole, _ in rows]) for i in (0, 1))
     value = _index(same, different)
     errors = np.stack([deviation_defined(_index(draws[:, 0], draws[:, 1])) for _, draws in rows])
@@ -126,6 +97,42 @@ def population_similarity(
     return made.assign(chance=0.0)  # as far from itself as from other images
 
 
+def _similarities(
+    grid: np.ndarray, reference: int, units: np.ndarray, similarity: str, resampling: Resampling
+) -> tuple[np.ndarray, np.ndarray]:
+    """Same and different, (2, value), of a layer, and those of bootstrap samples in front."""
+    rng = np.random.default_rng(resampling.random_state)
+    vectors = _unit_vectors(grid[:, :, units], similarity)
+    whole = _same_and_different(vectors, reference, np.arange(len(grid)))
+    draws = []
+    for _ in range(resampling.n_resamples):
+        images = np.arange(len(grid))
+        if resampling.over != "units":
+            images = rng.integers(len(grid), size=len(grid))
+        if resampling.over != "images":
+            vectors = _unit_vectors(grid[:, :, rng.choice(units, len(units))], similarity)
+        draws.append(_same_and_different(vectors, reference, images))
+    return whole, np.array(draws).reshape(-1, *whole.shape)
+
+
+def _same_and_different(vectors: np.ndarray, reference: int, images: np.ndarray) -> np.ndarray:
+    """Mean similarities to the same and to different images, (2, value), from unit vectors.
+
+    Vectors are of shape (image, value, unit). An image that was drawn twice is not different from
+    itself. Zero vectors have no direction: pairs with them do not count.
+    """
+    matches = np.bincount(images, minlength=len(vectors)).astype(float)
+    known = vectors.any(axis=2).astype(float)
+    known_pairs = known[:, reference : reference + 1] * known
+    of_itself = np.einsum("xu,xtu->xt", vectors[:, reference], vectors)
+    # The sum over all pairs of images is the product of two sums of vectors: one pass, where a
+    # matrix of all pairs would take images times as long.
+    total = np.tensordot(matches, vectors, axes=1) @ (matches @ vectors[:, reference])
+    n_pairs = (matches @ known[:, reference]) * (matches @ known) - matches**2 @ known_pairs
+    apart = np.where(n_pairs > 0, total - matches**2 @ of_itself, 0.0)
+    return np.stack([ratio(matches @ of_itself, matches @ known_pairs), ratio(apart, n_pairs)])
+
+
 def _unit_vectors(grid: np.ndarray, similarity: str) -> np.ndarray:
     """Vectors of length 1 along the last axis; zeros where there is nothing to scale."""
     largest, values = np.abs(grid).max(), grid.astype(np.float32)
@@ -138,9 +145,9 @@ def _unit_vectors(grid: np.ndarray, similarity: str) -> np.ndarray:
 
 def _index(same: np.ndarray, different: np.ndarray) -> np.ndarray:
     room = 1 - different
-    return ratio(same - different, np.where(room > FLAT, room, 0.0)) * np.where(
-        room > FLAT, 1.0, np.nan
-    )
+    # Where different images give the same response, there is nothing to be invariant to.
+    defined = np.where(room > FLAT, 1.0, np.nan)
+    return defined * ratio(same - different, np.where(room > FLAT, room, 0.0))
 
 
 @measure(takes="responses", needs=("transformation",), given=("resampling", "progress"))
@@ -195,74 +202,68 @@ def equivariance(
         raise ValueError(msg)
     rng = np.random.default_rng(resampling.random_state)
     folds = list(KFold(n_folds, shuffle=True, random_state=resampling.random_state).split(grid))
-    shape = (len(list(by_layer(responses))), grid.shape[1])
-    values = {
-        key: np.full(shape, np.nan) for key in ("value", "low", "high", "identity_value", "control")
-    }
-    for row, (_, units) in enumerate(
-        progress_bar(
-            list(by_layer(responses)), name="Equivariance", unit="layer", progress=progress
-        )
-    ):
+    layers = list(by_layer(responses))
+    shape = (len(layers), grid.shape[1])
+    values = {key: np.full(shape, np.nan) for key in (*_MAPS, "low", "high")}
+    bar = progress_bar(layers, name="Equivariance", unit="layer", progress=progress)
+    for row, (_, units) in enumerate(bar):
+        here = grid[:, reference, units].astype(float)
         for column in range(grid.shape[1]):
-            here, there = (
-                grid[:, reference, units].astype(float),
-                grid[:, column, units].astype(float),
-            )
-            lost = {
-                key: np.zeros(len(grid)) for key in ("value", "identity_value", "control", "whole")
-            }
-            for train, test in folds:
-                fits = (
-                    _linear_map(here[train], there[train], n_components),
-                    _linear_map(here[train], there[rng.permutation(train)], n_components),
-                )
-                guesses = {
-                    "value": fits[0](here[test]),
-                    "identity_value": here[test],
-                    "control": fits[1](here[test]),
-                    "whole": there[train].mean(axis=0),
-                }
-                for key, guess in guesses.items():
-                    lost[key][test] = ((there[test] - guess) ** 2).sum(axis=1)
-
-            def explained(
-                images: np.ndarray,
-                key: str,
-                lost: dict[str, np.ndarray] = lost,
-                there: np.ndarray = there,
-            ) -> float:
-                whole = lost["whole"][images].sum()
-                if whole > FLAT**2 * (there**2).sum():
-                    return float(1 - lost[key][images].sum() / whole)
-                return np.nan
-
+            there = grid[:, column, units].astype(float)
+            lost = _lost(here, there, folds, n_components, rng)
             everything = np.arange(len(grid))
-            for key in ("value", "identity_value", "control"):
-                values[key][row, column] = explained(everything, key)
+            for key in _MAPS:
+                values[key][row, column] = _explained(lost, there, key, everything)
             if resampling.n_resamples:
                 draws = resampled(
-                    lambda images: explained(images, "value"),
+                    partial(_explained, lost, there, "value"),
                     len(grid),
                     resampling.n_resamples,
                     resampling.random_state,
                 )
-                values["low"][row, column], values["high"][row, column] = interval(
-                    draws, resampling.level
-                )
+                low, high = interval(draws, resampling.level)
+                values["low"][row, column], values["high"][row, column] = low, high
     definition = Definition(
         "equivariance",
         "held-out variance explained by phi(t x) ~ A phi(x) + b",
         "Lenc & Vedaldi, CVPR 2015",
     )
-    return layer_curves(
-        responses,
-        name,
-        values,
-        definition,
-        resampling,
-        {"n_folds": n_folds, "n_components": n_components},
-    )
+    extra = {"n_folds": n_folds, "n_components": n_components}
+    return layer_curves(responses, name, values, definition, resampling, extra)
+
+
+def _lost(
+    here: np.ndarray,
+    there: np.ndarray,
+    folds: list[tuple[np.ndarray, np.ndarray]],
+    n_components: int,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Squared error of each held-out image by each map, and by the mean of the training images."""
+    lost = {key: np.zeros(len(here)) for key in (*_MAPS, "mean")}
+    for train, test in folds:
+        learned = _linear_map(here[train], there[train], n_components)
+        # The control has the same freedom to fit, and nothing that could be learned.
+        exchanged = _linear_map(here[train], there[rng.permutation(train)], n_components)
+        guesses = {
+            "value": learned(here[test]),
+            "identity_value": here[test],
+            "control": exchanged(here[test]),
+            "mean": there[train].mean(axis=0),
+        }
+        for key, guess in guesses.items():
+            lost[key][test] = ((there[test] - guess) ** 2).sum(axis=1)
+    return lost
+
+
+def _explained(
+    lost: dict[str, np.ndarray], there: np.ndarray, key: str, images: np.ndarray
+) -> float:
+    """Variance of some images that a map explains; undefined where they hardly vary."""
+    whole = lost["mean"][images].sum()
+    if whole > FLAT**2 * (there**2).sum():
+        return float(1 - lost[key][images].sum() / whole)
+    return np.nan
 
 
 def _linear_map(
@@ -273,15 +274,14 @@ def _linear_map(
     Where nothing varies it is their mean.
     """
     if any(np.ptp(values, axis=0).max() <= FLAT * np.abs(values).max() for values in (here, there)):
-        return lambda responses: np.broadcast_to(
-            there.mean(axis=0), (len(responses), there.shape[1])
-        )
+        mean = there.mean(axis=0)
+        return lambda responses: np.broadcast_to(mean, (len(responses), len(mean)))
     n_kept = max(1, min(n_components, *here.shape, len(here) - 1))
+    # The full solver: the randomised one would make results depend on a seed.
     outputs = PCA(max(1, min(there.shape[0] - 1, there.shape[1])), svd_solver="full").fit(there)
-    ridge = make_pipeline(
-        PCA(n_kept, svd_solver="full"),
-        RidgeCV(alphas=np.logspace(-6, 3, 10) * max(here.var(axis=0).sum(), 1e-12)),
-    )
+    # Penalties relative to the variance, so that the scale of a layer's responses does not matter.
+    penalties = np.logspace(-6, 3, 10) * max(here.var(axis=0).sum(), 1e-12)
+    ridge = make_pipeline(PCA(n_kept, svd_solver="full"), RidgeCV(alphas=penalties))
     ridge.fit(here, outputs.transform(there))
     return lambda responses: outputs.inverse_transform(
         ridge.predict(responses).reshape(len(responses), -1)
@@ -337,20 +337,7 @@ def layer_curves(
         Of dims (layer, <transformation>).
     """
     layers = {layer: len(units) for layer, units in by_layer(responses)}
-    coords = {
-        "layer": list(layers),
-        name: responses[name],
-        "image": responses["image"].values
-        if "image" in responses.coords
-        else range(responses.sizes["image"]),
-    }
-    dataset = xr.Dataset(
-        {key: (("layer", name), value) for key, value in data.items()}, coords=coords
-    )
-    return described(
-        dataset.assign(n_units=("layer", list(layers.values()))),
-        responses,
-        definition,
-        resampling,
-        extra,
-    )
+    coords = {"layer": list(layers), name: responses[name], "image": image_names(responses)}
+    curves = {key: (("layer", name), value) for key, value in data.items()}
+    made = xr.Dataset(curves, coords=coords).assign(n_units=("layer", list(layers.values())))
+    return described(made, responses, definition, resampling, extra)

@@ -24,13 +24,27 @@ from ..results import DEFAULT, Definition, Resampling
 from ..statistics import normal_interval
 from .field_size import AREA, DEFINITIONS, field_sizes
 
-_GROUPS = 10
+_GROUPS = 10  # of images, for the jackknife: more would cost a pass over all maps each
+_IN_PIXELS = (
+    "y",
+    "x",
+    *DEFINITIONS,
+    "theoretical",
+    "top",
+    "left",
+    "bottom",
+    "right",
+    "centre_y",
+    "centre_x",
+    "sigma_y",
+    "sigma_x",
+)
 
 
 def theoretical_fields(
     model: FeatureExtractor, image_shape: Sequence[int], units: Mapping[str, Sequence[int]]
 ) -> pd.DataFrame:
-    """What each unit claims to see of the image, from the windows below it.
+    """Theoretical receptive field of each unit, from the windows below it.
 
     Parameters
     ----------
@@ -68,6 +82,7 @@ def theoretical_fields(
 
 
 def _edges(centre: float, size: float) -> tuple[int, int]:
+    # A centre between two pixels is exact in theory and off by rounding: hence 1e-9.
     return floor(centre - size / 2 + 0.5 + 1e-9), ceil(centre + size / 2 + 0.5 - 1e-9)
 
 
@@ -127,61 +142,70 @@ def effective_fields(
     neural networks", NeurIPS 2016.
     """
     source = Images(images)
-    shape = tuple(int(n) for n in source[0].shape[:2])
+    shape = (int(source[0].shape[0]), int(source[0].shape[1]))
     units = units_of(model, shape, units, layers)
-    wanted = tuple(units)
-    if resampling.n_resamples:
-        n_groups = min(len(source), _GROUPS)
-    else:
-        n_groups = 1
-    groups = np.zeros((n_groups, sum(map(len, units.values())), *shape), np.float32)
-    for index in progress_bar(
-        range(len(source)), name="Effective fields", unit="image", progress=progress
-    ):
-        row = 0
-        for layer in wanted:
-            gradient = np.abs(
-                model.image_gradient(
-                    np.asarray(source[index])[None], layer, [int(n) for n in units[layer]]
-                )[0]
-            )
-            if gradient.ndim == 4:
-                groups[index % len(groups), row : row + len(gradient)] += gradient.sum(axis=-1)
-            else:
-                groups[index % len(groups), row : row + len(gradient)] += gradient
-            row += len(gradient)
+    n_groups = min(len(source), _GROUPS) if resampling.n_resamples else 1
+    groups = _summed_gradients(model, source, shape, units, n_groups, progress)
     definition = Definition(
         "effective receptive field",
         "mean over images of |d response / d pixel|",
         "Luo et al., NeurIPS 2016",
         "pixels",
     )
-    result = measured(
-        model,
-        shape,
-        units,
-        groups.sum(axis=0, dtype=float),
-        definition,
-        {"n_images": len(source)},
-        tuple(map(np.arange, shape)),
-        0.0,
-    )
+    field, known = groups.sum(axis=0, dtype=float), {"n_images": len(source)}
+    places = (np.arange(shape[0]), np.arange(shape[1]))
+    result = measured(model, shape, units, field, definition, known, places, 0.0)
     if n_groups < 2:
         return result
-    without = 1 - np.eye(n_groups, dtype=np.float32)
-    sizes = np.stack(
-        [
-            _root_areas(np.tensordot(without, groups[:, unit], axes=1))
-            for unit in range(groups.shape[1])
-        ],
-        axis=1,
+    low, high = normal_interval(
+        result["root_area"].values, _jackknife_error(groups), resampling.level
     )
-    error = np.sqrt((n_groups - 1) / n_groups * ((sizes - sizes.mean(axis=0)) ** 2).sum(axis=0))
-    low, high = normal_interval(result["root_area"].values, error, resampling.level)
     bounds = {"root_area_low": ("unit", low), "root_area_high": ("unit", high)}
     return result.assign(bounds).assign_attrs(
         {"level": resampling.level, "resampled_over": "images, jackknife of groups"}
     )
+
+
+def _summed_gradients(
+    model: FeatureExtractor,
+    source: Images,
+    shape: tuple[int, int],
+    units: Mapping[str, Sequence[int]],
+    n_groups: int,
+    progress: bool | None,
+) -> np.ndarray:
+    """Absolute gradients summed over groups of images: (group, unit, y, x).
+
+    Images are read one by one, and only sums are kept: a thousand images need no more memory than
+    ten.
+    """
+    sums = np.zeros((n_groups, sum(map(len, units.values())), *shape), np.float32)
+    bar = progress_bar(range(len(source)), name="Effective fields", unit="image", progress=progress)
+    for index in bar:
+        image, row = np.asarray(source[index])[None], 0
+        for layer, numbers in units.items():
+            gradient = np.abs(model.image_gradient(image, layer, [int(n) for n in numbers])[0])
+            if gradient.ndim == 4:  # of a colour image: what its channels do together
+                gradient = gradient.sum(axis=-1)
+            sums[index % n_groups, row : row + len(gradient)] += gradient
+            row += len(gradient)
+    return sums
+
+
+def _jackknife_error(groups: np.ndarray) -> np.ndarray:
+    """Standard error of the root of the area of each unit, by leaving out one group at a time.
+
+    Efron & Stein, Annals of Statistics 1981: (g - 1) / g times the sum of squared differences.
+    """
+    n_groups, n_units = groups.shape[:2]
+    without = 1 - np.eye(n_groups, dtype=np.float32)
+    # Unit by unit: all at once would hold every map n_groups times.
+    sizes = np.stack(
+        [_root_areas(np.tensordot(without, groups[:, unit], axes=1)) for unit in range(n_units)],
+        axis=1,
+    )
+    squares = ((sizes - sizes.mean(axis=0)) ** 2).sum(axis=0)
+    return np.sqrt((n_groups - 1) / n_groups * squares)
 
 
 def _root_areas(fields: np.ndarray) -> np.ndarray:
@@ -223,32 +247,15 @@ def measured(
     xarray.Dataset
         `field` of dims (unit, y, x), its sizes by each definition and the theoretical size.
     """
-    steps = [float(axis[1] - axis[0]) if len(axis) > 1 else np.nan for axis in places]
-    alone = 2 * reach + 1  # a single place stands for the probe itself
-    pitch = tuple(
-        float(step if np.isfinite(step) else other if np.isfinite(other) else alone)
-        for step, other in zip(steps, steps[::-1], strict=True)
-    )
-    sizes = pd.DataFrame([field_sizes(field, (pitch[0], pitch[1])) for field in fields])
-    for axis, (first, last) in zip(places, (("top", "bottom"), ("left", "right")), strict=True):
-        known = sizes[first].notna().to_numpy()
-        start, end = sizes[first].fillna(0).to_numpy(int), sizes[last].fillna(1).to_numpy(int) - 1
-        sizes[first], sizes[last] = (
-            np.where(known, axis[start] + reach, np.nan),
-            np.where(known, axis[end] - reach + 1, np.nan),
-        )
-    sizes["centre_y"] += places[0][0]
-    sizes["centre_x"] += places[1][0]
+    sizes = _sizes(fields, places, reach)
     total = fields.sum(axis=(1, 2), keepdims=True)
     scaled = fields / np.where(total > 0, total, 1)
     theoretical = theoretical_fields(model, image_shape, units)
     coords = {"unit": theoretical["unit"].to_numpy(str), "y": places[0], "x": places[1]}
-    coords |= {
-        name: ("unit", theoretical[name].to_numpy(str if name != "size" else float))
-        for name in ("layer", "band", "status", "size")
-    }
+    for name in ("layer", "band", "status"):
+        coords[name] = ("unit", theoretical[name].to_numpy(str))
     data = {name: ("unit", sizes[name].to_numpy()) for name in sizes}
-    data["theoretical"] = ("unit", coords.pop("size")[1])
+    data["theoretical"] = ("unit", theoretical["size"].to_numpy(float))
     data["contained"] = ("unit", _contained(sizes, theoretical))
     data["field"] = (("unit", "y", "x"), scaled)
     known = {
@@ -258,36 +265,54 @@ def measured(
         "width": int(image_shape[1]),
     }
     dataset = xr.Dataset(data, coords=coords, attrs=definition.attributes() | known | dict(extra))
-    for name in (
-        "y",
-        "x",
-        *DEFINITIONS,
-        "theoretical",
-        "top",
-        "left",
-        "bottom",
-        "right",
-        "centre_y",
-        "centre_x",
-        "sigma_y",
-        "sigma_x",
-    ):
-        dataset[name].attrs = {"units": "pixels"} | (
-            {"long_name": DEFINITIONS[name]} if name in DEFINITIONS else {}
-        )
+    for name in _IN_PIXELS:
+        dataset[name].attrs["units"] = "pixels"
+    for name, meaning in DEFINITIONS.items():
+        dataset[name].attrs["long_name"] = meaning
     return dataset
 
 
+def _sizes(fields: np.ndarray, places: tuple[np.ndarray, ...], reach: float) -> pd.DataFrame:
+    """Size, centre and shape of each field, in pixels of the image."""
+    sizes = pd.DataFrame([field_sizes(field, _pitch(places, reach)) for field in fields])
+    # The box counts entries of the map. A probe reaches beyond its place: what certainly matters
+    # begins where the first probe that drives the unit ends.
+    for axis, (first, last) in zip(places, (("top", "bottom"), ("left", "right")), strict=True):
+        known = sizes[first].notna().to_numpy()
+        start = sizes[first].fillna(0).to_numpy(int)
+        end = sizes[last].fillna(1).to_numpy(int) - 1
+        sizes[first] = np.where(known, axis[start] + reach, np.nan)
+        sizes[last] = np.where(known, axis[end] - reach + 1, np.nan)
+    sizes["centre_y"] += places[0][0]
+    sizes["centre_x"] += places[1][0]
+    return sizes
+
+
+def _pitch(places: tuple[np.ndarray, ...], reach: float) -> tuple[float, float]:
+    """Distance between places along y and x.
+
+    With a single place along an axis, that along the other; a single place stands for the probe.
+    """
+    steps = [float(axis[1] - axis[0]) for axis in places if len(axis) > 1]
+    if not steps:
+        return (2 * reach + 1,) * 2
+    if len(steps) == 1:
+        return (steps[0], steps[0])
+    return (steps[0], steps[1])
+
+
 def _contained(sizes: pd.DataFrame, theoretical: pd.DataFrame) -> np.ndarray:
-    """Whether all that matters to a unit lies in the field that it claims.
+    """Whether all that matters to a unit lies in its theoretical field.
 
     A unit that nothing moves is within any.
     """
-    inside = [sizes[side].to_numpy() >= theoretical[side].to_numpy() for side in ("top", "left")]
-    inside += [
-        sizes[side].to_numpy() <= theoretical[side].to_numpy() for side in ("bottom", "right")
-    ]
-    return np.logical_and.reduce(inside) | sizes["top"].isna().to_numpy()
+    inside = sizes["top"].isna().to_numpy()
+    found = True
+    for side in ("top", "left"):
+        found &= sizes[side].to_numpy() >= theoretical[side].to_numpy()
+    for side in ("bottom", "right"):
+        found &= sizes[side].to_numpy() <= theoretical[side].to_numpy()
+    return inside | found
 
 
 def units_of(
@@ -296,7 +321,7 @@ def units_of(
     units: int | Mapping[str, Sequence[int]],
     layers: Sequence[str] | None,
 ) -> dict[str, np.ndarray]:
-    """Units as they were asked for, by layer from the bottom up.
+    """Units by layer, from the lowest layer up.
 
     Parameters
     ----------
@@ -352,20 +377,18 @@ def central_units(
         Indices of units by layer.
     """
     rng = np.random.default_rng(random_state)
-    geometry = model.geometry(
-        image_shape, model.wanted_layers(layers if layers is not None else model.layer_names)
-    )
+    wanted = model.wanted_layers(layers if layers is not None else model.layer_names)
+    geometry = model.geometry(image_shape, wanted)
     chosen = {}
     for layer, found in choose_units(model, image_shape, layers, CENTRE).items():
         bands = np.concatenate(
             [np.full(maps.shape[0], index) for index, maps in enumerate(geometry[layer])]
         )
+        # Shuffled within each band, then one of each band in turn: `turn` is how many units of its
+        # band come before a unit, and ties between bands are broken at random.
         order = rng.permutation(len(found))
-        turn = np.concatenate(
-            [np.arange((bands == band).sum()) for band in range(bands.max() + 1)]
-        )  # how many of its band come before
         shuffled = order[np.argsort(bands[order], kind="stable")]
-        chosen[layer] = np.sort(
-            found[shuffled[np.lexsort((rng.random(len(turn)), turn))][:n_units]]
-        )
+        turn = np.concatenate([np.arange((bands == band).sum()) for band in range(bands.max() + 1)])
+        in_turn = np.lexsort((rng.random(len(turn)), turn))
+        chosen[layer] = np.sort(found[shuffled[in_turn][:n_units]])
     return chosen

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ..contract import measure
 from ..per_unit import per_unit, ratio
-from ..responses import by_layer
+from ..responses import by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
 from ..statistics import half_samples, interval, mean_defined, resampled
 
@@ -224,9 +224,7 @@ def _of_layers(
     counts = {"n_units": ("layer", [len(units) for _, units in by_layer(responses)])}
     coords = {
         "layer": unit_coords(responses)["layer"],
-        "image": responses["image"].values
-        if "image" in responses.coords
-        else range(responses.sizes["image"]),
+        "image": image_names(responses),
     }
     return described(
         xr.Dataset(more | data | counts, coords=coords), responses, definition, resampling
