@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.maps import Maps
 from hmax_cnn.extraction.progress import progress_bar
 
 
@@ -68,12 +69,11 @@ def strongest_patches(
     if feature not in names:
         msg = f"`feature` must be one of {names[0]!r} to {names[-1]!r}, got {feature!r}."
         raise ValueError(msg)
-    strongest: list[tuple[float, int]] = []
     reader.check_ready((layer,))
+    strength, place = [], []
     for first, layers in reader.stream(source, (layer,)):
-        values = next(maps.values for maps in layers[layer] if maps.band == band)[
-            :, names.index(feature)
-        ]
+        maps = next(maps for maps in layers[layer] if maps.band == band)
+        values = maps.values[:, names.index(feature)]
         if values.shape[1:] != bands[band].shape[1:]:
             msg = (
                 f"`images` must have one size, got {source[first].shape} for image {first} after "
@@ -81,26 +81,25 @@ def strongest_patches(
             )
             raise ValueError(msg)
         flat = values.reshape(len(values), -1)
-        strongest += [(float(row.max()), int(row.argmax())) for row in flat]
-    (strength, best), (field, width) = (
-        np.array(strongest).T,
-        (bands[band].field, bands[band].shape[2]),
-    )
-    best = best.astype(int)
+        strength += flat.max(axis=1).tolist()
+        place += flat.argmax(axis=1).tolist()
     rows = []
-    for image in np.argsort(-strength, kind="stable")[:n_patches]:
-        (top, bottom), (left, right) = (
-            field.y.edges(int(best[image] // width)),
-            field.x.edges(int(best[image] % width)),
-        )
-        box = {
-            "top": max(top, 0),
-            "left": max(left, 0),
-            "bottom": min(bottom, shape[0]),
-            "right": min(right, shape[1]),
-        }
-        rows.append({"image": int(image), "response": float(strength[image])} | box)
+    for image in np.argsort(-np.array(strength), kind="stable")[:n_patches]:
+        found = {"image": int(image), "response": strength[image]}
+        rows.append(found | _patch(bands[band], place[image], shape))
     return pd.DataFrame(rows)
+
+
+def _patch(maps: Maps, place: int, shape: Sequence[int]) -> dict[str, int]:
+    """Field of the unit at a place of a map, cut at the image's border."""
+    row, column = divmod(place, maps.shape[2])
+    (top, bottom), (left, right) = maps.field.y.edges(row), maps.field.x.edges(column)
+    return {
+        "top": max(top, 0),
+        "left": max(left, 0),
+        "bottom": min(bottom, shape[0]),
+        "right": min(right, shape[1]),
+    }
 
 
 def occlusion_map(
@@ -171,10 +170,7 @@ class _Covered:
         self, image: np.ndarray, corners: Sequence[tuple[int, int]], window: int, fill: float | None
     ) -> None:
         self.image, self.corners, self.window = image.astype(np.float32), corners, window
-        if fill is None:
-            self.fill = float(image.mean())
-        else:
-            self.fill = fill
+        self.fill = float(image.mean()) if fill is None else fill
 
     def __len__(self) -> int:
         return 1 + len(self.corners)
@@ -243,37 +239,28 @@ def preferred_input(
     Erhan, Bengio, Courville & Vincent, "Visualizing higher-layer features of a deep network", 2009.
     """
     low, high = value_range
-    if step is None:
-        step = (high - low) / 64
-    if model.n_channels == 3:
-        shape = (*image_shape, 3)
-    else:
-        shape = tuple(image_shape)
-    image = (low + high) / 2 + (high - low) / 50 * np.random.default_rng(
-        random_state
-    ).standard_normal(shape)
-    sign, reader, responses = -1.0 if lowest else 1.0, _one_layer(model, layer), []
-    number = model.unit_numbers(layer, unit, image_shape)[0]
-    best = image
-    for _ in progress_bar(
-        range(n_steps),
-        name="Preferred input",
-        unit="step",
-        progress=progress,
-    ):
+    step = (high - low) / 64 if step is None else step
+    sign = -1.0 if lowest else 1.0
+    shape = (*image_shape, 3) if model.n_channels == 3 else tuple(image_shape)
+    noise = np.random.default_rng(random_state).standard_normal(shape)
+    image = (low + high) / 2 + (high - low) / 50 * noise
+    reader, number = _one_layer(model, layer), model.unit_numbers(layer, unit, image_shape)[0]
+    best, responses = image, []
+    for _ in progress_bar(range(n_steps), name="Preferred input", unit="step", progress=progress):
         responses.append(float(reader.transform(image[None])[0, number]))
-        if sign * responses[-1] >= sign * max(responses, key=lambda r: sign * r):
+        if sign * responses[-1] >= max(sign * response for response in responses):
             best = image
         gradient = sign * model.image_gradient(image[None], layer, number)[0].astype(float)
-        gradient = gaussian_filter(gradient, (blur, blur, *([0] if gradient.ndim == 3 else [])))
+        across_pixels = (blur, blur, *([0] if gradient.ndim == 3 else []))  # channels stay apart
+        gradient = gaussian_filter(gradient, across_pixels)
+        # The step is measured over the unit's receptive field: over the whole image a unit with a
+        # small field would take steps that saturate its pixels at once.
         moving = np.abs(gradient) > 1e-3 * np.abs(gradient).max()
-        if moving.any():
-            size = np.sqrt((gradient[moving] ** 2).mean())
-        else:
-            size = 0.0
-        if size == 0:
+        if not moving.any():
             break
-        image = np.clip(image + step * gradient / size, low, high)
+        image = np.clip(
+            image + step * gradient / np.sqrt((gradient[moving] ** 2).mean()), low, high
+        )
     dims = ("y", "x", "channel")[: best.ndim]
     return xr.Dataset(
         {"image": (dims, best.astype(np.float32)), "response": ("step", responses)},

@@ -21,6 +21,7 @@ from ..results import DEFAULT, Definition, Resampling, described
 from ..statistics import interval, resampled
 
 METRICS = ("correlation", "euclidean", "cosine")
+_BLOCK = 256  # queries at a time
 
 
 def retrieve(
@@ -50,21 +51,19 @@ def retrieve(
     rows = []
     for layer, units in by_layer(found):
         distances = _distances(layer, found.values[:, units], metric, [query])[0]
-        order = [index for index in np.argsort(distances, kind="stable") if index != query][
-            :n_images
-        ]
-        for rank, index in enumerate(order, start=1):
+        nearest = np.argsort(distances, kind="stable")
+        nearest = nearest[nearest != query][:n_images]
+        for rank, index in enumerate(nearest.tolist(), start=1):
             row = {
                 "layer": layer,
                 "rank": rank,
-                "image": int(index),
+                "image": index,
                 "name": str(found["image"].values[index]),
                 "distance": float(distances[index]),
             }
-            rows.append(
-                row
-                | ({"label": str(found["label"].values[index])} if "label" in found.coords else {})
-            )
+            if "label" in found.coords:
+                row["label"] = str(found["label"].values[index])
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -100,31 +99,13 @@ def retrieval(
         (scikit-learn's).
     """
     _checked(found, metric)
-    if labels is None and "label" not in found.coords:
-        msg = "`labels` are needed: these responses have no coordinate label."
-        raise ValueError(msg)
-    classes = np.asarray(found["label"].values if labels is None else labels).astype(str)
-    if classes.shape != (len(found),):
-        msg = (
-            f"`labels` must be one for each of the {len(found)} images, got shape {classes.shape}."
-        )
-        raise ValueError(msg)
-    names = [name for name, _ in by_layer(found)]
-    precision, nearest = np.full((2, len(names), len(found)), np.nan)
-    for row, (layer, units) in enumerate(
-        progress_bar(list(by_layer(found)), name="Retrieval", unit="layer", progress=progress)
-    ):
+    classes = _classes(found, labels)
+    layers = list(by_layer(found))
+    precision, nearest = np.full((2, len(layers), len(found)), np.nan)
+    bar = progress_bar(layers, name="Retrieval", unit="layer", progress=progress)
+    for row, (layer, units) in enumerate(bar):
         values = found.values[:, units].astype(float)
-        for first in range(0, len(found), 256):
-            block = range(first, min(first + 256, len(found)))
-            for query, distances in zip(
-                block, _distances(layer, values, metric, block), strict=True
-            ):
-                others = np.arange(len(found)) != query
-                same = classes[others] == classes[query]
-                if same.any():
-                    precision[row, query] = average_precision_score(same, -distances[others])
-                    nearest[row, query] = same[distances[others].argmin()]
+        precision[row], nearest[row] = _ranked(layer, values, classes, metric)
     queries = np.flatnonzero(np.isfinite(precision[0]))
     if not len(queries):
         msg = (
@@ -139,28 +120,56 @@ def retrieval(
         resampling.random_state,
     )
     low, high = interval(draws, resampling.level)
-    columns = {
-        "layer_value": precision[:, queries].mean(axis=1),
-        "layer_low": low,
-        "layer_high": high,
-        "nearest": nearest[:, queries].mean(axis=1),
-    }
-    data: dict[str, Any] = {name: ("layer", values) for name, values in columns.items()} | {
-        "value": (("layer", "image"), precision)
+    data: dict[str, Any] = {
+        "layer_value": ("layer", precision[:, queries].mean(axis=1)),
+        "layer_low": ("layer", low),
+        "layer_high": ("layer", high),
+        "nearest": ("layer", nearest[:, queries].mean(axis=1)),
+        "value": (("layer", "image"), precision),
     }
     definition = Definition(
         "retrieval",
         "mean average precision of images ranked by distance to a query",
         "Manning et al., Introduction to Information Retrieval, 2008",
     )
-    coords = {"layer": names, "image": found["image"].values}
-    return described(
-        xr.Dataset(data, coords=coords),
-        found,
-        definition,
-        resampling,
-        {"metric": metric, "n_queries": len(queries)},
-    )
+    coords = {"layer": [name for name, _ in layers], "image": found["image"].values}
+    extra = {"metric": metric, "n_queries": len(queries)}
+    return described(xr.Dataset(data, coords=coords), found, definition, resampling, extra)
+
+
+def _classes(found: xr.DataArray, labels: Any) -> np.ndarray:
+    """Classes of the images: those that are given, or the coordinate `label`."""
+    if labels is None and "label" not in found.coords:
+        msg = "`labels` are needed: these responses have no coordinate label."
+        raise ValueError(msg)
+    classes = np.asarray(found["label"].values if labels is None else labels).astype(str)
+    if classes.shape != (len(found),):
+        msg = (
+            f"`labels` must be one for each of the {len(found)} images, got shape {classes.shape}."
+        )
+        raise ValueError(msg)
+    return classes
+
+
+def _ranked(
+    layer: str, values: np.ndarray, classes: np.ndarray, metric: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average precision of each query, and whether its nearest image is of its class.
+
+    Undefined for an image that is the only one of its class.
+    """
+    n_images = len(values)
+    precision, nearest = np.full((2, n_images), np.nan)
+    # Some queries at a time: all distances of 50,000 images would take 20 GB.
+    for first in range(0, n_images, _BLOCK):
+        block = range(first, min(first + _BLOCK, n_images))
+        for query, distances in zip(block, _distances(layer, values, metric, block), strict=True):
+            others = np.arange(n_images) != query
+            same = classes[others] == classes[query]
+            if same.any():
+                precision[query] = average_precision_score(same, -distances[others])
+                nearest[query] = same[distances[others].argmin()]
+    return precision, nearest
 
 
 def _checked(found: xr.DataArray, metric: str) -> None:
@@ -183,10 +192,8 @@ def _distances(layer: str, values: np.ndarray, metric: str, queries: Sequence[in
         zero.
     """
     values = values.astype(float)
-    if metric == "correlation":
-        spread = np.ptp(values, axis=1)
-    else:
-        spread = np.abs(values).max(axis=1)
+    # A correlation needs responses that differ, a cosine one that is not zero.
+    spread = np.ptp(values, axis=1) if metric == "correlation" else np.abs(values).max(axis=1)
     flat = spread <= FLAT * np.abs(values).max()
     if metric != "euclidean" and flat.any():
         image = int(flat.argmax())

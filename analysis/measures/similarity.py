@@ -15,10 +15,16 @@ from hmax_cnn.extraction.choices import check_choice
 
 from ..contract import measure
 from ..per_unit import FLAT
-from ..responses import by_layer
+from ..responses import by_layer, image_names
 from ..results import Definition, described
 
 DISSIMILARITIES = ("correlation", "euclidean", "squared euclidean", "crossnobis")
+_FORMULAS = {
+    "correlation": "1 - r",
+    "euclidean": "|a - b| / sqrt(n)",
+    "squared euclidean": "|a - b|^2 / n",
+    "crossnobis": "mean over pairs of measurements i != j of (a_i - b_i)' P (a_j - b_j) / n",
+}
 COMPARISONS = ("spearman", "pearson", "cosine", "kendall")
 
 
@@ -62,63 +68,46 @@ def rdms(
     NeuroImage 2016 (crossnobis).
     """
     check_choice("dissimilarity", dissimilarity, DISSIMILARITIES)
-    if dissimilarity == "crossnobis":
-        n_dims = 3
-    else:
-        n_dims = 2
-    if (
-        responses.ndim != n_dims
-        or responses.dims[0] != "image"
-        or responses.dims[-1] != "unit"
-        or len(responses) < 2
-    ):
-        if n_dims == 3:
-            expected = "(image, <measurement>, unit)"
-        else:
-            expected = "(image, unit)"
-        msg = (
-            f"`responses` must have dims {expected} and at least two images for "
-            f"{dissimilarity!r}, got {dict(responses.sizes)}."
-        )
-        raise ValueError(msg)
+    crossvalidated = dissimilarity == "crossnobis"
+    _check_dims(responses, dissimilarity, 3 if crossvalidated else 2)
     found = []
     for _, units in by_layer(responses):
         values = responses.values[..., units].astype(float)
-        found.append(
-            _crossnobis(values, noise_precision)
-            if n_dims == 3
-            else _distances(values, dissimilarity)
-        )
+        if crossvalidated:
+            found.append(_crossnobis(values, noise_precision))
+        else:
+            found.append(_distances(values, dissimilarity))
     first, second = np.triu_indices(len(responses), 1)
-    if "image" in responses.coords:
-        names = responses["image"].values
-    else:
-        names = np.arange(len(responses))
+    names = image_names(responses)
     coords = {
         "layer": [name for name, _ in by_layer(responses)],
         "first": ("pair", names[first]),
         "second": ("pair", names[second]),
     }
-    if n_dims == 3:
+    citation = "Kriegeskorte et al., Front Syst Neurosci 2008"
+    if crossvalidated:
         citation = "Walther et al., NeuroImage 2016"
-    else:
-        citation = "Kriegeskorte et al., Front Syst Neurosci 2008"
-    formula = {
-        "correlation": "1 - r",
-        "euclidean": "|a - b| / sqrt(n)",
-        "squared euclidean": "|a - b|^2 / n",
-    }.get(dissimilarity, "mean over pairs of measurements i != j of (a_i - b_i)' P (a_j - b_j) / n")
-    return described(
-        xr.Dataset({"rdm": (("layer", "pair"), np.stack(found))}, coords=coords),
-        responses,
-        Definition(f"RDM, {dissimilarity}", formula, citation),
-    )
+    definition = Definition(f"RDM, {dissimilarity}", _FORMULAS[dissimilarity], citation)
+    made = xr.Dataset({"rdm": (("layer", "pair"), np.stack(found))}, coords=coords)
+    return described(made, responses, definition)
+
+
+def _check_dims(responses: xr.DataArray, dissimilarity: str, n_dims: int) -> None:
+    named = responses.dims[0] == "image" and responses.dims[-1] == "unit"
+    if responses.ndim != n_dims or not named or len(responses) < 2:
+        expected = "(image, <measurement>, unit)" if n_dims == 3 else "(image, unit)"
+        msg = (
+            f"`responses` must have dims {expected} and at least two images for "
+            f"{dissimilarity!r}, got {dict(responses.sizes)}."
+        )
+        raise ValueError(msg)
 
 
 def _distances(values: np.ndarray, dissimilarity: str) -> np.ndarray:
     if dissimilarity == "correlation":
         centred = values - values.mean(axis=1, keepdims=True)
         length = np.linalg.norm(centred, axis=1)
+        # A response that is the same in all units has no correlation with another.
         known = length > FLAT * np.abs(values).max(axis=1, initial=0) * np.sqrt(values.shape[1])
         unit = centred / np.where(known, length, 1)[:, None]
         first, second = np.triu_indices(len(values), 1)
@@ -145,14 +134,12 @@ def _crossnobis(values: np.ndarray, precision: np.ndarray | None) -> np.ndarray:
             f"layer, got {np.shape(precision)}."
         )
         raise ValueError(msg)
-    if precision is None:
-        weighted = values
-    else:
-        weighted = values @ precision
+    weighted = values if precision is None else values @ precision
+    # Products over all pairs of measurements, less those of a measurement with itself, which hold
+    # the noise: two products of sums instead of a loop over pairs.
     summed, summed_weighted = values.sum(axis=1), weighted.sum(axis=1)
-    kernel = (summed @ summed_weighted.T - np.einsum("imu,jmu->ij", values, weighted)) / (
-        n_measurements * (n_measurements - 1)
-    )
+    kernel = summed @ summed_weighted.T - np.einsum("imu,jmu->ij", values, weighted)
+    kernel /= n_measurements * (n_measurements - 1)
     diagonal = np.diag(kernel)
     first, second = np.triu_indices(n_images, 1)
     return (
@@ -210,9 +197,8 @@ def compare_rdms(a: np.ndarray, b: np.ndarray, comparison: str = "spearman") -> 
         return np.nan
     if comparison == "kendall":
         return _tau_a(first, second)
-    return float(
-        (stats.spearmanr if comparison == "spearman" else stats.pearsonr)(first, second).statistic
-    )
+    correlate = stats.spearmanr if comparison == "spearman" else stats.pearsonr
+    return float(correlate(first, second).statistic)
 
 
 def _tau_a(first: np.ndarray, second: np.ndarray) -> float:
@@ -221,13 +207,12 @@ def _tau_a(first: np.ndarray, second: np.ndarray) -> float:
     SciPy's tau-b with its correction for ties undone.
     """
     n_pairs = len(first) * (len(first) - 1) / 2
-    untied = [
-        n_pairs - sum(count * (count - 1) / 2 for count in np.unique(values, return_counts=True)[1])
-        for values in (first, second)
-    ]
-    return float(
-        stats.kendalltau(first, second).statistic * np.sqrt(untied[0] * untied[1]) / n_pairs
-    )
+    untied = []
+    for values in (first, second):
+        counts = np.unique(values, return_counts=True)[1]
+        untied.append(n_pairs - (counts * (counts - 1) / 2).sum())
+    tau_b = stats.kendalltau(first, second).statistic
+    return float(tau_b * np.sqrt(untied[0] * untied[1]) / n_pairs)
 
 
 def noise_ceiling(subjects: np.ndarray, comparison: str = "spearman") -> tuple[float, float]:
@@ -269,15 +254,14 @@ def noise_ceiling(subjects: np.ndarray, comparison: str = "spearman") -> tuple[f
             "Leave it out."
         )
         raise ValueError(msg)
+    # The mean of ranks, or of scaled RDMs, maximises the mean similarity: no model can do better.
     pooled = np.stack([_comparable(row, comparison) for row in table])
     high = np.mean([compare_rdms(pooled.mean(axis=0), row, comparison) for row in table])
-    low = np.mean(
-        [
-            compare_rdms(np.delete(pooled, index, axis=0).mean(axis=0), row, comparison)
-            for index, row in enumerate(table)
-        ]
-    )
-    return float(low), float(high)
+    low = []
+    for index, row in enumerate(table):
+        others = np.delete(pooled, index, axis=0).mean(axis=0)
+        low.append(compare_rdms(others, row, comparison))
+    return float(np.mean(low)), float(high)
 
 
 def _comparable(rdm: np.ndarray, comparison: str) -> np.ndarray:

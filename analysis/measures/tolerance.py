@@ -69,32 +69,13 @@ def tolerance_range(
     1999; AI Memo 2004-017.
     """
     name, reference = transformed(responses)
-    points = responses[name].values.astype(float)
-    if (np.diff(points) <= 0).any():
-        msg = (
-            f"`responses` must have rising values of {name}, got {points.tolist()}. Use "
-            f"responses.sortby({name!r})."
-        )
-        raise ValueError(msg)
+    points = _rising(responses, name)
     grid = grid_of(responses)
-    if targets is None:
-        chosen = grid[:, reference].argmax(axis=0)
-    else:
-        chosen = np.asarray(targets, dtype=int)
-    if chosen.shape != (grid.shape[2],) or (
-        len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(grid)
-    ):
-        msg = (
-            f"`targets` must be an image number below {len(grid)} for each of the "
-            f"{grid.shape[2]} units, got {targets!r}."
-        )
-        raise ValueError(msg)
+    chosen = _preferred(grid, reference, targets)
     units = str(responses[name].attrs.get("units", ""))
+    # Scales are ratios: a range of them is a number of octaves.
     octaves = units == "times"
-    if octaves:
-        position = np.log2(points)
-    else:
-        position = points
+    position = np.log2(points) if octaves else points
     definition = Definition(
         "tolerance range",
         (
@@ -108,45 +89,82 @@ def tolerance_range(
     def ends(
         block: np.ndarray, images: np.ndarray, units: slice
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """First and last index of the range, and whether there is one."""
-        target = chosen[units]
-        preferred = block[target, :, np.arange(len(target))].T
-        if same_value:
-            others = block[images]
-        else:
-            others = block[images, reference][:, None]
-        wins = preferred > np.where(images[:, None, None] != target, others, -np.inf).max(axis=0)
-        first, last = np.full(len(target), reference), np.full(len(target), reference)
-        for index in range(reference - 1, -1, -1):
-            first = np.where(wins[index] & (first == index + 1), index, first)
-        for index in range(reference + 1, len(points)):
-            last = np.where(wins[index] & (last == index - 1), index, last)
-        return first, last, wins[reference] & (images[:, None] != target).any(axis=0)
+        wins = _wins(block, images, chosen[units], reference, same_value)
+        first, last = _range_around(wins, reference)
+        has_others = (images[:, None] != chosen[units]).any(axis=0)
+        return first, last, wins[reference] & has_others
 
     def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
         first, last, defined = ends(block, images, units)
         return np.where(defined, position[last] - position[first], np.nan)
 
-    resampling = replace(resampling, over="units")
     result = per_unit(
         responses,
         definition,
         statistic,
-        resampling,
+        replace(resampling, over="units"),
         extra={"others_at": "the same value" if same_value else "the reference"},
         progress=progress,
     )
     largest, (first, last, defined) = largest_of(responses), np.empty((3, grid.shape[2]), int)
     for part in blocks_of(grid):
-        first[part], last[part], defined[part] = ends(
-            cleaned(grid[:, :, part], largest[part]), np.arange(len(grid)), part
-        )
-    defined = defined.astype(bool)
+        block = cleaned(grid[:, :, part], largest[part])
+        first[part], last[part], defined[part] = ends(block, np.arange(len(grid)), part)
+    known = defined.astype(bool)
     return result.assign(
-        lowest=("unit", np.where(defined, points[first], np.nan), {"units": units}),
-        highest=("unit", np.where(defined, points[last], np.nan), {"units": units}),
-        censored=("unit", defined & ((first == 0) | (last == len(points) - 1))),
+        lowest=("unit", np.where(known, points[first], np.nan), {"units": units}),
+        highest=("unit", np.where(known, points[last], np.nan), {"units": units}),
+        censored=("unit", known & ((first == 0) | (last == len(points) - 1))),
     )
+
+
+def _rising(responses: xr.DataArray, name: str) -> np.ndarray:
+    """Values of the transformation, if they rise: else a range of them is not contiguous."""
+    points = responses[name].values.astype(float)
+    if (np.diff(points) <= 0).any():
+        msg = (
+            f"`responses` must have rising values of {name}, got {points.tolist()}. Use "
+            f"responses.sortby({name!r})."
+        )
+        raise ValueError(msg)
+    return points
+
+
+def _preferred(grid: np.ndarray, reference: int, targets: Sequence[int] | None) -> np.ndarray:
+    """The preferred image of each unit, as given or with the strongest response."""
+    if targets is None:
+        return grid[:, reference].argmax(axis=0)
+    chosen = np.asarray(targets, dtype=int)
+    in_range = not len(chosen) or 0 <= chosen.min() <= chosen.max() < len(grid)
+    if chosen.shape != (grid.shape[2],) or not in_range:
+        msg = (
+            f"`targets` must be an image number below {len(grid)} for each of the "
+            f"{grid.shape[2]} units, got {targets!r}."
+        )
+        raise ValueError(msg)
+    return chosen
+
+
+def _wins(
+    block: np.ndarray, images: np.ndarray, target: np.ndarray, reference: int, same_value: bool
+) -> np.ndarray:
+    """Whether the preferred image beats every other one: (value, unit)."""
+    preferred = block[target, :, np.arange(len(target))].T
+    others = block[images] if same_value else block[images, reference][:, None]
+    without_target = np.where(images[:, None, None] != target, others, -np.inf)
+    return preferred > without_target.max(axis=0)
+
+
+def _range_around(wins: np.ndarray, reference: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last index of the run of wins that holds the reference, for each unit."""
+    n_values, n_units = wins.shape
+    first, last = np.full(n_units, reference), np.full(n_units, reference)
+    # Outward from the reference; a unit whose run has ended is not taken up again.
+    for index in range(reference - 1, -1, -1):
+        first = np.where(wins[index] & (first == index + 1), index, first)
+    for index in range(reference + 1, n_values):
+        last = np.where(wins[index] & (last == index - 1), index, last)
+    return first, last
 
 
 def border_share(
@@ -182,13 +200,11 @@ def border_share(
         If the two do not belong together.
     """
     _, reference = transformed(responses)
-    if responses.shape != border_responses.shape or not int(
-        border_responses.attrs.get("border_only", 0)
-    ):
+    of_border = int(border_responses.attrs.get("border_only", 0))
+    if responses.shape != border_responses.shape or not of_border:
         msg = (
             f"`border_responses` must be responses of shape {responses.shape} to the same "
-            "set made with border_only=True, "
-            f"got shape {border_responses.shape}."
+            f"set made with border_only=True, got shape {border_responses.shape}."
         )
         raise ValueError(msg)
     definition = Definition(
@@ -198,16 +214,16 @@ def border_share(
     )
     side_effect = grid_of(border_responses)
 
+    def mean_change(part: np.ndarray) -> np.ndarray:
+        change = np.abs(part - part[:, reference : reference + 1])
+        return np.delete(change, reference, axis=1).mean(axis=(0, 1))
+
     def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
-        parts = side_effect[:, :, units][images].astype(float), block[images]
-        changes = [
-            np.delete(np.abs(part - part[:, reference : reference + 1]), reference, axis=1).mean(
-                axis=(0, 1)
-            )
-            for part in parts
-        ]
+        # What is smaller than the rounding of float32 is no change.
         tiny = FLAT * np.abs(block).max(axis=(0, 1))
-        return ratio(*(np.where(change > tiny, change, 0.0) for change in changes))
+        border = mean_change(side_effect[:, :, units][images].astype(float))
+        whole = mean_change(block[images])
+        return ratio(np.where(border > tiny, border, 0.0), np.where(whole > tiny, whole, 0.0))
 
     return per_unit(
         responses,
@@ -250,42 +266,40 @@ def selectivity_and_tolerance(
     _, reference = transformed(responses)
     grid = cleaned(grid_of(responses), largest_of(responses))
     selectivity = sparseness(grid[:, reference])
-    preferred = np.take_along_axis(grid, grid[:, reference].argmax(axis=0)[None, None], axis=0)[0]
+    strongest = grid[:, reference].argmax(axis=0)
+    preferred = np.take_along_axis(grid, strongest[None, None], axis=0)[0]
     tolerance = ratio(np.delete(preferred, reference, axis=0).mean(axis=0), preferred[reference])
     rows = []
     for _, units in by_layer(responses):
         pairs = np.stack([selectivity[units], tolerance[units]])
         pairs = pairs[:, np.isfinite(pairs).all(axis=0)]
-
-        def correlation(drawn: np.ndarray, pairs: np.ndarray = pairs) -> float:
-            first, second = pairs[:, drawn]
-            if np.ptp(first) == 0 or np.ptp(second) == 0:
-                return np.nan
-            return float(spearmanr(first, second).statistic)
-
-        n_pairs = pairs.shape[1]
-        if n_pairs > 2:
-            whole = correlation(np.arange(n_pairs))
-        else:
-            whole = np.nan
-        if n_pairs > 2 and resampling.n_resamples:
-            draws = resampled(correlation, n_pairs, resampling.n_resamples, resampling.random_state)
-        else:
-            draws = [np.nan]
-        low, high = interval(np.asarray(draws), resampling.level)
-        rows.append((whole, float(low), float(high), n_pairs, len(units)))
-    layers = {
-        column: ("layer", [row[i] for row in rows])
-        for i, column in enumerate(
-            ("layer_value", "layer_low", "layer_high", "n_defined", "n_units")
-        )
-    }
+        rows.append((*_rank_correlation(pairs, resampling), pairs.shape[1], len(units)))
+    columns = ("layer_value", "layer_low", "layer_high", "n_defined", "n_units")
+    layers = {column: ("layer", [row[i] for row in rows]) for i, column in enumerate(columns)}
     definition = Definition(
         "selectivity against tolerance",
         "Spearman's rho over units",
         "Zoccolan et al., J Neurosci 2007",
     )
     units = {"selectivity": ("unit", selectivity), "tolerance": ("unit", tolerance)}
-    return described(
-        xr.Dataset(units | layers, coords=unit_coords(responses)), responses, definition, resampling
-    )
+    made = xr.Dataset(units | layers, coords=unit_coords(responses))
+    return described(made, responses, definition, resampling)
+
+
+def _rank_correlation(pairs: np.ndarray, resampling: Resampling) -> tuple[float, float, float]:
+    """Spearman's correlation of (selectivity and tolerance, unit), and its interval over units."""
+
+    def correlation(drawn: np.ndarray) -> float:
+        first, second = pairs[:, drawn]
+        if np.ptp(first) == 0 or np.ptp(second) == 0:
+            return np.nan
+        return float(spearmanr(first, second).statistic)
+
+    n_pairs = pairs.shape[1]
+    if n_pairs < 3:  # two points are always on a line
+        return np.nan, np.nan, np.nan
+    draws = np.array([np.nan])
+    if resampling.n_resamples:
+        draws = resampled(correlation, n_pairs, resampling.n_resamples, resampling.random_state)
+    low, high = interval(draws, resampling.level)
+    return correlation(np.arange(n_pairs)), float(low), float(high)

@@ -60,13 +60,10 @@ def grating_responses(
     """
     screen = Screen.of(screen)
     if frequencies is None:
-        chosen = np.geomspace(1 / 64, 1 / 2.5, 17) / screen.pixel
-    else:
-        chosen = frequencies
+        frequencies = np.geomspace(1 / 64, 1 / 2.5, 17) / screen.pixel
     angles = np.arange(n_orientations) * 180 / n_orientations
-    return responses(
-        model, gratings(screen, angles, chosen, np.arange(n_phases) * 360 / n_phases), layers, units
-    )
+    phases = np.arange(n_phases) * 360 / n_phases
+    return responses(model, gratings(screen, angles, frequencies, phases), layers, units)
 
 
 @measure(takes="responses", needs=("no transformation",), given=("resampling",))
@@ -102,33 +99,17 @@ def orientation_tuning(
     half height).
     """
     points, curves = curves_over(found, "orientation", phase)
-    spacing = np.diff(points)
-    if len(points) < 4 or not np.allclose(spacing, 180 / len(points)):
-        msg = (
-            "`found` must be to at least four orientations spaced evenly over 180 degrees, got "
-            f"{points.tolist()}."
-        )
-        raise ValueError(msg)
+    _check_even(points, 4, 180, "orientations")
     above = np.maximum(curves - baseline, 0)
     flat = np.ptp(above, axis=1) <= FLAT * np.abs(curves).max(axis=1, initial=0)
-    vector = ratio(
-        (above * np.exp(2j * np.radians(points))).sum(axis=1), above.sum(axis=1).astype(complex)
-    )
+    # Orientations come back after 180 degrees: angles are doubled, so that they go round once.
+    turned = (above * np.exp(2j * np.radians(points))).sum(axis=1)
+    vector = ratio(turned, above.sum(axis=1).astype(complex))
+    preferred = np.degrees(np.angle(vector)) / 2 % 180
     values = {
-        "preferred": (
-            np.where(
-                flat | (np.abs(vector) <= FLAT), np.nan, np.degrees(np.angle(vector)) / 2 % 180
-            ),
-            "degrees",
-        ),
-        "bandwidth_half": (
-            np.array([circular_width(points, row, _HALF) for row in above]),
-            "degrees",
-        ),
-        "bandwidth_071": (
-            np.array([circular_width(points, row, _ROOT) for row in above]),
-            "degrees",
-        ),
+        "preferred": (np.where(flat | (np.abs(vector) <= FLAT), np.nan, preferred), "degrees"),
+        "bandwidth_half": (_widths(points, above, _HALF), "degrees"),
+        "bandwidth_071": (_widths(points, above, _ROOT), "degrees"),
         "circular_variance": (np.where(np.isnan(vector), np.nan, 1 - np.abs(vector)), "1"),
     }
     definition = Definition(
@@ -136,14 +117,24 @@ def orientation_tuning(
         "1 - |sum r e^(2 i t)| / sum r; full widths at 1/2 and 1/sqrt 2",
         "Ringach et al., J Neurosci 2002",
     )
-    return dataset(
-        found,
-        values,
-        definition,
-        resampling,
-        ("orientation", points, curves, "degrees"),
-        {"phase": phase, "baseline": baseline},
-    )
+    curve = ("orientation", points, curves, "degrees")
+    extra = {"phase": phase, "baseline": baseline}
+    return dataset(found, values, definition, resampling, curve, extra)
+
+
+def _widths(points: np.ndarray, curves: np.ndarray, height: float) -> np.ndarray:
+    return np.array([circular_width(points, curve, height) for curve in curves])
+
+
+def _check_even(points: np.ndarray, least: int, period: float, what: str) -> None:
+    """Refuse values that are not spread evenly over a period."""
+    if len(points) < least or not np.allclose(np.diff(points), period / len(points)):
+        count = {3: "three", 4: "four"}[least]
+        msg = (
+            f"`found` must be to at least {count} {what} spaced evenly over {period:g} degrees, "
+            f"got {points.tolist()}."
+        )
+        raise ValueError(msg)
 
 
 @measure(takes="responses", needs=("no transformation",), given=("resampling",))
@@ -224,18 +215,11 @@ def phase_tuning(
     Vision Research 1991.
     """
     points, curves = curves_over(found, "phase", None)
-    if len(points) < 3 or not np.allclose(np.diff(points), 360 / len(points)):
-        msg = (
-            "`found` must be to at least three phases spaced evenly over 360 degrees, got "
-            f"{points.tolist()}."
-        )
-        raise ValueError(msg)
-    if rectified:
-        rates = np.maximum(curves, 0)
-    else:
-        rates = curves
+    _check_even(points, 3, 360, "phases")
+    rates = np.maximum(curves, 0) if rectified else curves
     f1 = 2 * np.abs((rates * np.exp(-1j * np.radians(points))).mean(axis=1))
     f0 = rates.mean(axis=1)
+    # What is smaller than the rounding of float32 is zero: else its ratio would be any number.
     size = FLAT * np.abs(curves).max(axis=1, initial=0)
     f1, f0 = np.where(f1 > size, f1, 0.0), np.where(np.abs(f0) > size, f0, 0.0)
     modulation = ratio(f1, np.abs(f0))
@@ -250,14 +234,8 @@ def phase_tuning(
         "amplitude at the grating's temporal frequency over the mean",
         "Skottun et al., Vision Research 1991",
     )
-    return dataset(
-        found,
-        values,
-        definition,
-        resampling,
-        ("phase", points, curves, "degrees"),
-        {"rectified": int(rectified)},
-    )
+    curve = ("phase", points, curves, "degrees")
+    return dataset(found, values, definition, resampling, curve, {"rectified": int(rectified)})
 
 
 def dataset(
@@ -288,33 +266,14 @@ def dataset(
     xarray.Dataset
         The values of dim unit; `layer_*`, `layer_*_low` and `layer_*_high` of dim layer; `curve`.
     """
-    data: dict[str, Any] = {
-        name: ("unit", value.astype(float), {"units": units})
-        for name, (value, units) in values.items()
-    }
     layers = list(by_layer(found))
+    data: dict[str, Any] = {}
+    for name, (value, units) in values.items():
+        data[name] = ("unit", value.astype(float), {"units": units})
     for name, (value, units) in values.items():
         if name.startswith("preferred") and units == "degrees":  # angles have no median
             continue
-        rows = []
-        for _, members in layers:
-            mine = value[members][np.isfinite(value[members])].astype(float)
-            if len(mine):
-                draws = resampled(
-                    lambda drawn, m=mine: np.median(m[drawn]),
-                    len(mine),
-                    resampling.n_resamples,
-                    resampling.random_state,
-                )
-            else:
-                draws = []
-            if len(draws):
-                low, high = interval(np.asarray(draws), resampling.level)
-            else:
-                low, high = (np.nan, np.nan)
-            rows.append(
-                (np.median(mine) if len(mine) else np.nan, float(low), float(high), len(mine))
-            )
+        rows = [_median(value[members], resampling) for _, members in layers]
         for index, end in enumerate(("", "_low", "_high")):
             data[f"layer_{name}{end}"] = ("layer", [row[index] for row in rows], {"units": units})
         data[f"n_defined_{name}"] = ("layer", [row[3] for row in rows])
@@ -326,3 +285,18 @@ def dataset(
         data["curve"] = (("unit", f"stimulus_{axis}"), curves)
     made = described(xr.Dataset(data, coords=coords), found, definition, resampling, extra)
     return made.assign_attrs(resampled_over="units")
+
+
+def _median(values: np.ndarray, resampling: Resampling) -> tuple[float, float, float, int]:
+    """Median of the values that are defined, its interval over units, and how many there are."""
+    defined = values[np.isfinite(values)].astype(float)
+    if not len(defined):
+        return np.nan, np.nan, np.nan, 0
+    draws = resampled(
+        lambda drawn: np.median(defined[drawn]),
+        len(defined),
+        resampling.n_resamples,
+        resampling.random_state,
+    )
+    low, high = interval(draws, resampling.level)
+    return float(np.median(defined)), float(low), float(high), len(defined)

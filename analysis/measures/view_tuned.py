@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 
 from ..per_unit import grid_of, transformation_of
-from ..responses import by_layer
+from ..responses import by_layer, image_names
 
-_BLOCK = 2**24
+_BLOCK = 2**24  # differences held at a time: 128 MB
 
 
 def view_tuned_units(
@@ -53,59 +53,60 @@ def view_tuned_units(
     """
     name, reference = transformation_of(responses)
     grid = grid_of(responses)
-    if targets is None:
-        chosen = np.arange(len(grid))
-    else:
-        chosen = np.asarray(targets, dtype=int)
+    chosen = np.arange(len(grid)) if targets is None else np.asarray(targets, dtype=int)
     if not len(chosen) or chosen.min() < 0 or chosen.max() >= len(grid):
         msg = f"`targets` must be numbers of the {len(grid)} images, got {targets!r}."
         raise ValueError(msg)
     if sigma is not None and not sigma > 0:
         msg = f"`sigma` must be positive, got {sigma}."
         raise ValueError(msg)
-    found, widths, layers = [], [], []
-    for layer, units in by_layer(responses):
-        squares = np.zeros((len(grid), grid.shape[1], len(chosen)))
-        step = max(1, _BLOCK // (grid.shape[0] * grid.shape[1] * len(chosen)))
-        for first in range(0, len(units), step):
-            part = grid[:, :, units[first : first + step]].astype(float)
-            for index, target in enumerate(chosen):
-                squares[:, :, index] += ((part - part[target, reference]) ** 2).sum(axis=2)
-        apart = np.sqrt(squares[:, reference])[np.arange(len(grid))[:, None] != chosen]
-        if sigma is not None:
-            width = sigma
-        else:
-            if len(apart):
-                width = float(apart.mean()) / 2
-            else:
-                width = 0.0
-        if not width > 0:
-            msg = (
-                f"`sigma` must be given for layer {layer!r}: all images give the same response, "
-                "so that there is no distance to take it from."
-            )
-            raise ValueError(msg)
-        found.append(np.exp(-squares / (2 * width**2)))
-        widths += [width] * len(chosen)
+    names = image_names(responses).astype(str)
+    tuned, units, layers, widths = [], [], [], []
+    for layer, members in by_layer(responses):
+        squares = _squared_distances(grid, members, chosen, reference)
+        width = _width(squares[:, reference], chosen, layer) if sigma is None else sigma
+        tuned.append(np.exp(-squares / (2 * width**2)))
+        units += [f"{layer}_{names[target]}" for target in chosen]
         layers += [layer] * len(chosen)
-    if "image" in responses.coords:
-        names = responses["image"].values.astype(str)
-    else:
-        names = np.arange(len(grid)).astype(str)
-    repeated = np.tile(chosen, len(found))
+        widths += [width] * len(chosen)
     coords = {
-        "unit": [
-            f"{layer}_{names[target]}" for layer, target in zip(layers, repeated, strict=True)
-        ],
+        "unit": units,
         "layer": ("unit", layers),
-        "target": ("unit", repeated),
+        "target": ("unit", np.tile(chosen, len(tuned))),
         "sigma": ("unit", widths),
     }
     kept = {str(key): coord for key, coord in responses.coords.items() if "unit" not in coord.dims}
     return xr.DataArray(
-        np.concatenate(found, axis=2),
+        np.concatenate(tuned, axis=2),
         dims=("image", name, "unit"),
         coords=kept | coords,
         name="response",
         attrs=responses.attrs,
     )
+
+
+def _squared_distances(
+    grid: np.ndarray, members: np.ndarray, targets: np.ndarray, reference: int
+) -> np.ndarray:
+    """Of a layer's responses to those to each target at the reference: (image, value, target)."""
+    squares = np.zeros((len(grid), grid.shape[1], len(targets)))
+    # Some units at a time: float64 of a whole layer need not fit into memory.
+    step = max(1, _BLOCK // (grid.shape[0] * grid.shape[1] * len(targets)))
+    for first in range(0, len(members), step):
+        part = grid[:, :, members[first : first + step]].astype(float)
+        for index, target in enumerate(targets):
+            squares[:, :, index] += ((part - part[target, reference]) ** 2).sum(axis=2)
+    return squares
+
+
+def _width(squares: np.ndarray, targets: np.ndarray, layer: str) -> float:
+    """Half the mean distance between different images."""
+    apart = np.sqrt(squares)[np.arange(len(squares))[:, None] != targets]
+    width = float(apart.mean()) / 2 if len(apart) else 0.0
+    if not width > 0:
+        msg = (
+            f"`sigma` must be given for layer {layer!r}: all images give the same response, "
+            "so that there is no distance to take it from."
+        )
+        raise ValueError(msg)
+    return width
