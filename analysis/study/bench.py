@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -29,9 +29,8 @@ from .fingerprints import Fingerprint, files_in, own_code
 from .folder import KEY, Folder, digest, read_result, write_result
 from .schema import Study
 
-Wanted = tuple[
-    str, str, str | None
-]  # a model, images and a transformation whose responses are wanted
+# A model, images and a transformation whose responses are wanted.
+Wanted = tuple[str, str, str | None]
 _TAKEN = "taken_by_"  # which of the collected units a measure takes
 
 
@@ -47,12 +46,30 @@ class Work:
         The folder that results are written into.
     fingerprints : dict from str to Fingerprint
         Of the images, by name.
+    built : dict
+        Images that were built, by name and transformation.
     """
 
     study: Study
     places: Places
     root: Path
     fingerprints: dict[str, Fingerprint]
+    built: dict[tuple[str, str | None], Any] = field(default_factory=dict, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process builds its images itself: to send pixels would take longer.
+        return vars(self) | {"built": {}}
+
+    def images(self, name: str, change: str | None = None) -> Any:
+        """A set of images, as it is or transformed, built once in each process."""
+        if (name, change) not in self.built:
+            if change is None:
+                made = build_images(self.study.images[name], self.places)
+            else:
+                table = self.study.transformations[change]
+                made = build_transformed(table, self.images(name), self.places)
+            self.built[name, change] = made
+        return self.built[name, change]
 
     @property
     def folder(self) -> Folder:
@@ -87,10 +104,9 @@ class Work:
         Parameters, the files that they name, what it learns from, its code.
         """
         table = self.study.models[name]
+        taught = []
         if table.learns_from:
             taught = [self.fingerprints[table.learns_from].whole]
-        else:
-            taught = []
         return [
             table.model_dump(exclude={"label"}),
             seed,
@@ -100,13 +116,9 @@ class Work:
 
     def images_parts(self, images: str, change: str | None) -> list[Any]:
         """All that what a model looks at depends on."""
-        if change is None:
-            table = None
-        else:
-            table = self.study.transformations[change]
-        if table is None or table.transformation is None:
-            behind = []
-        else:
+        table = None if change is None else self.study.transformations[change]
+        behind = []
+        if table is not None and table.transformation is not None:
             behind = self._behind(table.transformation, table.parameters)
         return [
             self.fingerprints[images].whole,
@@ -168,7 +180,6 @@ class Bench:
     def __init__(self, work: Work, name: str, seed: int) -> None:
         self.work, self.name, self.seed = work, name, seed
         self.table, self.folder = work.study.models[name], work.folder
-        self.pictures: dict[tuple[str, str | None], Any] = {}
 
     @cached_property
     def unfitted(self) -> FeatureExtractor:
@@ -177,11 +188,8 @@ class Bench:
         On one thread if that says no more, since sums over threads differ in their last bits.
         """
         model = build_model(self.table, self.work.places, self.seed)
-        takes = (
-            "n_threads" in model.get_params(deep=False) and "n_threads" not in self.table.parameters
-        )
-        if takes:
-            return model.set_params(n_threads=1)
+        if "n_threads" in model.get_params(deep=False):
+            model.set_params(n_threads=self.table.parameters.get("n_threads", 1))
         return model
 
     @cached_property
@@ -229,14 +237,7 @@ class Bench:
 
     def images(self, name: str, change: str | None = None) -> Any:
         """A set of images, as it is or transformed."""
-        if (name, change) not in self.pictures:
-            made = build_images(self.work.study.images[name], self.work.places)
-            if change is not None:
-                made = build_transformed(
-                    self.work.study.transformations[change], made, self.work.places
-                )
-            self.pictures[name, change] = made
-        return self.pictures[name, change]
+        return self.work.images(name, change)
 
     def image_shape(self, images: str, change: str | None = None) -> tuple[int, int]:
         """Height and width of a set of images, in pixels."""
@@ -268,15 +269,13 @@ class Bench:
         """The measures that take this model's responses to these images."""
         found = []
         for name, table in self.work.study.measures.items():
-            shares = (table.models is None or self.name in table.models) and (
-                table.images is None or images in table.images
-            )
-            if (
-                shares
-                and change in (table.transformations or [None])
-                and load_measure(table.measure)[1].takes_responses
-            ):
-                found.append(name)
+            of_model = table.models is None or self.name in table.models
+            of_images = table.images is None or images in table.images
+            of_change = change in (table.transformations or [None])
+            if of_model and of_images and of_change:
+                _, contract = load_measure(table.measure)
+                if contract.takes_responses:
+                    found.append(name)
         return found
 
     def union(
@@ -312,21 +311,20 @@ class Bench:
             *work.model_parts(self.name, self.seed),
             *work.images_parts(images, change),
         )
-        kept = None
         if path.is_file():
-            with suppress(ValueError):
+            with suppress(ValueError):  # half-written by a process that was killed: made again
                 kept = read_result(path)
-        if kept is None or kept.attrs.get(KEY) != key:
-            whole, each = self.union(images, change)
-            found = responses(self.model, self.images(images, change), units=whole)
-            found.attrs["parameters"] = self.described
-            taken = {
-                f"{_TAKEN}{name}": ("unit", _members(whole, chosen))
-                for name, chosen in each.items()
-            }
-            write_result(found.to_dataset().assign(taken).assign_attrs({KEY: key}), path)
-            kept = read_result(path)  # as it will be found by those who come later, to the last bit
-        return kept
+                if kept.attrs.get(KEY) == key:
+                    return kept
+        whole, each = self.union(images, change)
+        found = responses(self.model, self.images(images, change), units=whole)
+        found.attrs["parameters"] = self.described
+        taken = {
+            f"{_TAKEN}{name}": ("unit", _members(whole, chosen)) for name, chosen in each.items()
+        }
+        write_result(found.to_dataset().assign(taken).assign_attrs({KEY: key}), path)
+        # Read back: to the last bit as those find it who come later.
+        return read_result(path)
 
     @property
     def described(self) -> str:

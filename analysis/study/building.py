@@ -65,12 +65,13 @@ class Places:
         """The file or folder of this name."""
         if len(text) > _LONGEST_PATH:
             return None
-        roots = [
-            self.beside,
-            Path.cwd(),
-            *([Path(os.environ[ROOT])] if os.environ.get(ROOT) else []),
-        ]
-        return next((found.resolve() for root in roots if (found := root / text).exists()), None)
+        roots = [self.beside, Path.cwd()]
+        if os.environ.get(ROOT):
+            roots.append(Path(os.environ[ROOT]))
+        for root in roots:
+            if (root / text).exists():
+                return (root / text).resolve()
+        return None
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters with every text that names a file, such as weights, as its full path."""
@@ -81,12 +82,11 @@ class Places:
             return self.parameters(value)
         if isinstance(value, list):
             return [self._found(inner) for inner in value]
+        # A word without a dot or slash is a choice, such as 'max', though a file may have its name.
         if isinstance(value, str) and ("/" in value or "." in value):
             path = self.path(value)
-        else:
-            path = None
-        if path is not None and path.is_file():
-            return str(path)
+            if path is not None and path.is_file():
+                return str(path)
         return value
 
 
@@ -101,12 +101,10 @@ def build_model(table: schema.Model, places: Places, seed: int) -> FeatureExtrac
     places.modules()
     model = load_model(table.model, places.parameters(table.parameters))
     known = model.get_params(deep=False)
-    chosen: dict[str, Any]
     if "random_state" in known and "random_state" not in table.parameters:
-        chosen = {"random_state": seed}
-    else:
-        chosen = {}
-    model.set_params(**chosen, **({"progress": False} if "progress" in known else {}))
+        model.set_params(random_state=seed)
+    if "progress" in known:  # the study has a bar of its own, by cells
+        model.set_params(progress=False)
     unknown = [layer for layer in table.layers or () if layer not in model.layer_names]
     if unknown:
         names = model.layer_names
@@ -139,30 +137,35 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
         places.modules()
         images = _stimuli(table, places)
     else:
-        if table.parameters:
-            msg = (
-                "`parameters` belong to a function of stimuli, but `source` is "
-                f"{table.source!r}. Leave them out."
-            )
-            raise ValueError(msg)
-        found = places.path(table.source)
-        if found is None and table.source not in NAMED:
-            if os.environ.get(ROOT):
-                named = f" ({os.environ[ROOT]})"
-            else:
-                named = ", which is not set"
-            places = (
-                "not beside the study, not in the working folder, and not in the folder that "
-                f"{ROOT} names{named}"
-            )
-            msg = (
-                f"`source` {table.source!r} is not there: {places}. Sets that need no file: "
-                f"{', '.join(NAMED)}."
-            )
-            raise FileNotFoundError(msg)
-        images = open_dataset(table.source if found is None else found).framed(
-            table.resize, table.background
+        images = _pictures(table, places)
+    kept = _kept(table, images)
+    return images if len(kept) == len(images) else images.subset(kept)
+
+
+def _pictures(table: schema.Images, places: Places) -> Dataset:
+    """Images of a folder, a file or a set that needs none, all resized alike."""
+    if table.parameters:
+        msg = (
+            "`parameters` belong to a function of stimuli, but `source` is "
+            f"{table.source!r}. Leave them out."
         )
+        raise ValueError(msg)
+    found = places.path(table.source)
+    if found is None and table.source not in NAMED:
+        root = os.environ.get(ROOT)
+        named = f" ({root})" if root else ", which is not set"
+        msg = (
+            f"`source` {table.source!r} is not there: not beside the study, not in the working "
+            f"folder, and not in the folder that {ROOT} names{named}. Sets that need no file: "
+            f"{', '.join(NAMED)}."
+        )
+        raise FileNotFoundError(msg)
+    opened = open_dataset(table.source if found is None else found)
+    return opened.framed(table.resize, table.background)
+
+
+def _kept(table: schema.Images, images: Dataset | Stimuli) -> np.ndarray:
+    """Numbers of the images that are taken: by split, then `skip`, `per_class` and `first`."""
     kept = np.arange(len(images))
     if table.split is not None:
         split = getattr(images, "split", None)
@@ -190,9 +193,7 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
             "Use a smaller number."
         )
         raise ValueError(msg)
-    if len(kept) == len(images):
-        return images
-    return images.subset(kept)
+    return kept
 
 
 def _stimuli(table: schema.Images, places: Places) -> Stimuli:

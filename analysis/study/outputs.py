@@ -25,7 +25,6 @@ from hmax_cnn.extraction.progress import progress_bar
 from ..figures.style import colours_of, save
 from ..figures.tables import LONGEST, MAIN, joined
 from .bench import Work
-from .building import build_images
 from .cells import Cell, cells_of
 from .contract import called, load_figure, load_measure
 from .fingerprints import own_code
@@ -74,41 +73,36 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
     _keep_code(folder, work)
     known = folder.written()
     written = _tables(folder, study, made)
-    images = {name: build_images(table, work.places) for name, table in study.images.items()}
+    images = {name: work.images(name) for name in study.images}
     drawn_files, failed = _figures(folder, study, made, progress)
     written += drawn_files
     text, references = methods(study, work.places, made, images)
     write_text(folder.methods, text)
     write_text(folder.references, references)
+    # Tables and figures that an earlier state of the study had, and this one has not.
     for stale in known - set(written):
         if stale.parent in (folder.tables, folder.figures):
             stale.unlink(missing_ok=True)
-    if len(study.seeds) == 2:
-        few = [
-            (
-                "Two seeds give intervals with one degree of freedom, 12.7 standard errors: take "
-                "more."
-            )
-        ]
-    else:
-        few = []
-    warnings = sorted(
-        {*few}
-        | {warning for entry in _of_cells(work) for warning in entry.get("warnings", ())}
-        | set(_seen_before(work))
-    )
+    warnings = _warnings(work)
     write_report(folder.root)
     write_json(folder.manifest, _manifest(folder, work, images, warnings, written))
     if failed:
-        raise FigureError(
-            "\n".join(
-                [
-                    *failed,
-                    "Everything else is there. Mend the study, and run it again with --resume.",
-                ]
-            )
-        )
+        remedy = "Everything else is there. Mend the study, and run it again with --resume."
+        raise FigureError("\n".join([*failed, remedy]))
     return warnings
+
+
+def _warnings(work: Work) -> list[str]:
+    """What was said while cells were made, and what the design of the study calls for."""
+    found = set(_seen_before(work))
+    for entry in _of_cells(work):
+        found |= set(entry.get("warnings", ()))
+    if len(work.study.seeds) == 2:
+        # Student's t with one degree of freedom: 12.7 at 95 %.
+        found.add(
+            "Two seeds give intervals with one degree of freedom, 12.7 standard errors: take more."
+        )
+    return sorted(found)
 
 
 def _keep_code(folder: Folder, work: Work) -> None:

@@ -32,9 +32,8 @@ _LEAST = 0.15  # seconds of any cell: reading, writing, intervals
 _READOUT = 1.8e-3  # seconds of a linear SVM and its choice of C, per image and layer
 _FIGURE, _START = 1.3, 4.0  # seconds of a figure in three formats, and of starting processes
 _PYTHON = 250  # MiB of a process before it does anything
-_MEASURES = (
-    0.4  # of the answers' own time, as measured in docs/benchmarks.md for measures of responses
-)
+# Of the time of the responses, as measured in docs/benchmarks.md for measures of responses.
+_MEASURES = 0.4
 _GRADIENT = 2.0  # what one unit's image gradient costs, in answers
 
 
@@ -90,49 +89,40 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     """
     study = read_study(path)
     jobs = jobs or joblib.cpu_count()
-    work = Work(
-        study,
-        Places(path.resolve().parent),
-        Path(),
-        dict.fromkeys(study.images, Fingerprint("", frozenset(), frozenset())),
-    )
+    # Nothing is kept and nothing looked up: fingerprints of images are not needed.
+    unknown = dict.fromkeys(study.images, Fingerprint("", frozenset(), frozenset()))
+    work = Work(study, Places(path.resolve().parent), Path(), unknown)
     cells = cells_of(study)
     rows = []
     for name in study.models:
-        bench = Bench(work, name, study.seeds[0])
         mine = [cell for cell in cells if name in cell.models and cell.seed == study.seeds[0]]
-        if not mine:
-            continue
-        probe = _probe(bench)
-        bench.__dict__["model"] = (
-            probe.model
-        )  # its layers are as large as those of the model when it has learned
-        if any(_asks_to_learn(study, cell) for cell in mine):
-            learning = probe.learning
-        else:
-            learning = 0.0
-        for images, change in dict.fromkeys((cell.images, cell.transformation) for cell in mine):
-            here = [cell for cell in mine if (cell.images, cell.transformation) == (images, change)]
-            rows.append(_row(bench, probe, images, change, here) | {"learning": learning})
-            learning = 0.0
+        if mine:
+            rows += _rows_of_model(work, name, mine)
     table = pd.DataFrame(rows)
-    table["seconds"] += table.pop("learning")
     n_seeds = len(study.seeds)
     by_model = table.groupby("model")["seconds"].sum() * n_seeds
-    seconds = max(
-        by_model.sum() / jobs, by_model.max() / n_seeds
-    )  # what shares a fitted model runs in one process
+    # The cells of one fitted model run in one process: no study is faster than its slowest model.
+    seconds = max(by_model.sum() / jobs, by_model.max() / n_seeds)
     seconds += _FIGURE * len(study.figures) + (_START if jobs > 1 else 0)
     memory = table["memory_mib"].nlargest(min(jobs, len(table))).sum()
     table["seconds"] = (table["seconds"] * n_seeds).round(1)
-    return Plan(
-        table,
-        len(cells),
-        int(table["n_images"].sum()) * n_seeds,
-        float(seconds),
-        float(memory),
-        jobs,
-    )
+    n_images = int(table["n_images"].sum()) * n_seeds
+    return Plan(table, len(cells), n_images, float(seconds), float(memory), jobs)
+
+
+def _rows_of_model(work: Work, name: str, cells: list[Cell]) -> list[dict[str, Any]]:
+    """A row for each set of images that a model is shown; its learning counts in the first."""
+    bench = Bench(work, name, cells[0].seed)
+    probe = _probe(bench)
+    # In place of the fitted model: its layers are as large as when it has learned.
+    bench.__dict__["model"] = probe.model
+    rows = []
+    for images, change in dict.fromkeys((cell.images, cell.transformation) for cell in cells):
+        here = [cell for cell in cells if (cell.images, cell.transformation) == (images, change)]
+        rows.append(_row(bench, probe, images, change, here))
+    if any(_asks_to_learn(work.study, cell) for cell in cells):
+        rows[0]["seconds"] += probe.learning
+    return rows
 
 
 @dataclass(frozen=True)
@@ -157,23 +147,15 @@ def _probe(bench: Bench) -> _Probe:
     if bench.table.learns_from is None:
         return _Probe(bench.unfitted, 0.0)
     images = to_learn(bench.images(bench.table.learns_from))
-    if images.labels is None:
-        labels = None
-    else:
-        labels = np.asarray(images.labels)
-    if labels is None:
-        few = np.arange(min(_TAUGHT, len(images)))
-    else:
-        few = _of_all_classes(labels)
-    has_epochs = bench.unfitted.get_params(deep=False).get("epochs", "none") != "none"
+    labels = None if images.labels is None else np.asarray(images.labels)
+    few = np.arange(min(_TAUGHT, len(images))) if labels is None else _of_all_classes(labels)
+    parameters = bench.unfitted.get_params(deep=False)
+    has_epochs = "epochs" in parameters
     if has_epochs:
-        n_epochs = bench.unfitted.get_params(deep=False)["epochs"] or _EPOCHS
+        # One epoch and four: their difference is what epochs take, without what comes before.
+        copies = [clone(bench.unfitted).set_params(epochs=count) for count in (1, 4)]
     else:
-        n_epochs = 1
-    copies = [
-        clone(bench.unfitted).set_params(**({"epochs": count} if has_epochs else {}))
-        for count in (1, 4)[: 1 + has_epochs]
-    ]
+        copies = [clone(bench.unfitted)]
     took = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of so few images
@@ -182,12 +164,12 @@ def _probe(bench: Bench) -> _Probe:
             copy.fit(images.subset(few), None if labels is None else labels[few])
             took.append(perf_counter() - started)
     more = len(images) / len(few)
-    # without epochs, half of it is taken for what does not grow
     if has_epochs:
-        each = max(0.0, took[-1] - took[0]) / 3
-    else:
-        each = took[0] / 2
-    return _Probe(copies[0], took[0] + each * max(0.0, n_epochs * more - 1))
+        n_epochs = parameters["epochs"] or _EPOCHS
+        each = max(0.0, took[1] - took[0]) / 3
+        return _Probe(copies[0], took[0] + each * max(0.0, n_epochs * more - 1))
+    # Without epochs half of it is taken for what does not grow with the images.
+    return _Probe(copies[0], took[0] + took[0] / 2 * max(0.0, more - 1))
 
 
 def _of_all_classes(labels: np.ndarray) -> np.ndarray:
@@ -211,26 +193,26 @@ def _row(
 ) -> dict[str, Any]:
     pictures = bench.images(images, change)
     each, count = _seconds_per_image(bench, probe, pictures), len(pictures)
-    contracts = {
-        cell: load_measure(bench.work.study.measures[cell.measure].measure)[1] for cell in cells
-    }
-    shares = [cell for cell, contract in contracts.items() if contract.takes_responses]
-    seconds = _LEAST * len(cells)
-    if shares:
-        # Responses are collected once; each measure of them costs a share of that.
-        seconds += count * each * (1 + _MEASURES * len(shares))
-    for cell, contract in contracts.items():
-        if not contract.takes_responses:
+    study = bench.work.study
+    seconds, n_sharing = _LEAST * len(cells), 0
+    for cell in cells:
+        _, contract = load_measure(study.measures[cell.measure].measure)
+        if contract.takes_responses:
+            n_sharing += 1
+        else:
             seconds += _on_its_own(bench, probe, cell, contract, each, count)
-    shape = tuple(int(n) for n in pictures[0].shape[:2])
-    if shares:
+    n_units = 0
+    if n_sharing:
+        # Responses are collected once; each measure of them costs a share of that.
+        seconds += count * each * (1 + _MEASURES * n_sharing)
         n_units = sum(map(len, bench.union(images, change)[0].values()))
-    else:
-        n_units = 0
+    shape = bench.image_shape(images, change)
     largest = max(
         sum(int(np.prod(maps.shape)) for maps in bands)
         for bands in bench.unfitted.geometry(shape, bench.unfitted.layer_names).values()
     )
+    # float32: responses, a copy while they are resampled, and one in a file's buffer; and about
+    # four of the largest layer while it is computed.
     memory = 4 * (3 * count * n_units + 4 * largest) / 2**20 + _PYTHON
     return {
         "model": bench.name,

@@ -108,49 +108,32 @@ def of_schema(error: Any, lines: Lines) -> Problem:
         if not str(part).startswith(("function-", "constrained-", "literal["))
     ]
     keys = [str(part) for part in path if isinstance(part, str)]
-    inside = len(keys) > 2 or (keys and keys[0] not in SECTIONS)
+    place, key = "", ".".join(keys)
     if keys and keys[0] in SECTIONS:
-        place, key = (".".join(keys[:2]), ".".join(keys[2:]))
-    else:
-        place, key = ("", ".".join(keys))
-    if keys[2:3] == ["views"] and len(keys) > 3:
-        table = schema.Views
-    else:
-        table = _BELONGS[keys[0] if place else ""]
-    if key:
-        name = f"`{key}` "
-    else:
-        name = ""
+        place, key = ".".join(keys[:2]), ".".join(keys[2:])
+    return Problem(lines.of(path), place, _sentence(error, keys, place, key))
+
+
+def _sentence(error: Any, keys: list[str], place: str, key: str) -> str:
+    """What is wrong with a key, and what is expected."""
     if error["type"] == "extra_forbidden":
+        in_views = keys[2:3] == ["views"] and len(keys) > 3
+        table = schema.Views if in_views else _BELONGS[keys[0] if place else ""]
         known = table.model_fields
-        return Problem(
-            lines.of(path),
-            place,
-            (
-                f"`{key}` is no key "
-                f"here.{nearest(keys[-1], known) or ' There are: ' + ', '.join(known) + '.'}"
-            ),
-        )
+        meant = nearest(keys[-1], known) or f" There are: {', '.join(known)}."
+        return f"`{key}` is no key here.{meant}"
     if error["type"] == "missing":
-        if inside:
-            missing = key
-        else:
-            missing = keys[-1]
-        return Problem(lines.of(path), place, f"`{missing}` is missing. Add it.")
+        inside = len(keys) > 2 or (keys and keys[0] not in SECTIONS)
+        return f"`{key if inside else keys[-1]}` is missing. Add it."
     message = error["msg"].removeprefix("Value error, ")
-    if message.startswith("`"):
-        return Problem(lines.of(path), place, f"{message}.")
-    if error["type"] == "value_error" and not name:
-        shown = ""
-    else:
-        shown = f", got {_short(error['input'])}"
-    return Problem(
-        lines.of(path),
-        place,
-        f"{name}{message[:1].lower() + message[1:] if name else message}{shown}.".replace(
-            "input should", "must"
-        ),
-    )
+    if message.startswith("`"):  # a sentence of ours, from a validator
+        return f"{message}."
+    shown = f", got {_short(error['input'])}"
+    if not key:
+        if error["type"] == "value_error":  # of the whole table, which would be no help
+            shown = ""
+        return f"{message}{shown}.".replace("input should", "must")
+    return f"`{key}` {message[:1].lower()}{message[1:]}{shown}.".replace("input should", "must")
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hmax_cnn.extraction.files import written_whole
 
@@ -22,7 +22,6 @@ _RAW = 5000  # a table of more rows is named only: pixels, weights
 _LARGEST_SVG = 2 * 2**20  # bytes; what is larger is shown as PNG
 _FORMATS = (".pdf", ".svg", ".png", ".csv")
 RESERVATIONS = "not_significant_or_undefined.csv"
-_HIDDEN = ("measure", "file")
 
 
 @dataclass(frozen=True)
@@ -82,30 +81,23 @@ def write_report(root: str | os.PathLike[str]) -> Path:
         )
         raise FileNotFoundError(msg)
     study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
-    template = Environment(
-        loader=PackageLoader(__package__, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template("report.html.jinja")
+    labels = {}
+    for kind in ("models", "images", "transformations", "measures"):
+        labels[kind] = [table.get("label", name) for name, table in study.get(kind, {}).items()]
+    figures, tables = [], []
+    for name in study.get("figures", {}):
+        if (folder / "figures" / f"{name}.svg").is_file():
+            figures.append(_figure(folder, name))
+    for name, table in study["measures"].items():
+        path = folder / "tables" / f"{name}.csv"
+        if path.is_file():
+            tables.append(_sheet(folder, path, table.get("label", name)))
     reservations = folder / "tables" / RESERVATIONS
-    page = template.render(
+    page = _template().render(
         study=study,
-        labels={
-            kind: [table.get("label", name) for name, table in study.get(kind, {}).items()]
-            for kind in ("models", "images", "transformations", "measures")
-        },
-        figures=[
-            _figure(folder, name)
-            for name in study.get("figures", {})
-            if (folder / "figures" / f"{name}.svg").is_file()
-        ],
-        tables=[
-            _sheet(folder, path, table.get("label", name))
-            for name, table in study["measures"].items()
-            if (path := folder / "tables" / f"{name}.csv").is_file()
-        ],
+        labels=labels,
+        figures=figures,
+        tables=tables,
         reservations=_sheet(folder, reservations, "Not significant or undefined")
         if reservations.is_file()
         else None,
@@ -117,6 +109,18 @@ def write_report(root: str | os.PathLike[str]) -> Path:
     with written_whole(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
+
+
+def _template() -> Template:
+    """The page's template: names and captions are text, whatever they look like."""
+    environment = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.jinja")
 
 
 def _text(path: Path) -> str:
@@ -144,27 +148,16 @@ def _link(folder: Path, path: Path) -> str:
 
 def _sheet(folder: Path, path: Path, title: str) -> Sheet:
     table = read_table(path)
-    alike = [
-        name
-        for name in _HIDDEN
-        if name in table
-        and (name == "file" or (table[name].nunique() < 2 and path.name != RESERVATIONS))
-    ]
-    shown = table.drop(columns=alike)
-    columns = [
-        Column(
-            str(name),
-            bool(
-                pd.api.types.is_numeric_dtype(shown[name])
-                and not pd.api.types.is_bool_dtype(shown[name])
-            ),
-        )
-        for name in shown
-    ]
+    hidden = []
+    if "file" in table:  # it becomes a link
+        hidden.append("file")
+    if "measure" in table and table["measure"].nunique() < 2 and path.name != RESERVATIONS:
+        hidden.append("measure")
+    shown = table.drop(columns=hidden)
+    columns = [Column(str(name), _is_number(shown[name])) for name in shown]
+    sources = pd.Series([""] * len(table))
     if "file" in table:
         sources = table["file"].astype(str).map(quote)
-    else:
-        sources = pd.Series([""] * len(table))
     values = shown.head(_LONGEST if len(table) <= _RAW else 0).itertuples(index=False, name=None)
     rows = [
         ([_cell(value, column.number) for value, column in zip(row, columns, strict=True)], source)
@@ -173,10 +166,16 @@ def _sheet(folder: Path, path: Path, title: str) -> Sheet:
     return Sheet(title, _link(folder, path), columns, rows, len(table))
 
 
+def _is_number(column: pd.Series) -> bool:
+    """Whether a column is sorted by size; true and false are not."""
+    is_bool = pd.api.types.is_bool_dtype(column)
+    return bool(pd.api.types.is_numeric_dtype(column) and not is_bool)
+
+
 def _cell(value: Any, number: bool) -> tuple[str, str]:
     """What a cell says, and what it is sorted by."""
     if value is None or value is pd.NA or pd.isna(value):
         return "undefined" if number else "", ""
-    return (
-        f"{value:.4g}" if isinstance(value, float) else str(value)
-    ), f"{float(value)!r}" if number else str(value)
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    # The page shows four digits and sorts by all of them.
+    return text, f"{float(value)!r}" if number else str(value)

@@ -24,7 +24,7 @@ from hmax_cnn.extraction.progress import progress_bar
 
 from ..interrupted import Interrupted
 from .bench import Wanted, Work
-from .building import Places, build_images
+from .building import Places
 from .cells import Cell, cells_of
 from .fingerprints import fingerprint, forget_code
 from .folder import Folder
@@ -105,16 +105,14 @@ def run_study(
     places.forget_modules()  # they may have been edited since another run in this process
     study = read_study(path)
     folder = _opened(output, resume)
+    jobs = jobs or joblib.cpu_count()
+    work = Work(study, places, folder.root.resolve(), {})
     try:
-        fingerprints = {
-            name: fingerprint(build_images(table, places), name, progress)
-            for name, table in study.images.items()
-        }
+        for name in study.images:
+            work.fingerprints[name] = fingerprint(work.images(name), name, progress)
     except KeyboardInterrupt:
         msg = "Interrupted before anything was computed."
         raise Interrupted(msg) from None
-    jobs = jobs or joblib.cpu_count()
-    work = Work(study, places, folder.root.resolve(), fingerprints)
     cells = cells_of(study)
     folder.clear_halves()
     _same_study(folder, cells, output)
@@ -206,25 +204,26 @@ def _run(
 ) -> list[Failure]:
     failures: list[Failure] = []
     singles, pairs = _groups(todo)
+    # Pairs come after: they take responses that the single models' cells collect.
+    rounds = [
+        [(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()],
+        [(group, group[0].seed, []) for group in pairs],
+    ]
     with _bar(work, todo, n_done, progress):
         try:
-            for tasks in (
-                [(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()],
-                [(group, group[0].seed, []) for group in pairs],
-            ):
+            for tasks in rounds:
                 if jobs == 1 or len(tasks) < 2:
                     for task in tasks:
                         failures += run_cells(work, *task)
-                else:
-                    pool = joblib.Parallel(
-                        min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1
-                    )
-                    for found in pool(joblib.delayed(run_cells)(work, *task) for task in tasks):
-                        failures += found
+                    continue
+                pool = joblib.Parallel(
+                    min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1
+                )
+                for found in pool(joblib.delayed(run_cells)(work, *task) for task in tasks):
+                    failures += found
             if jobs > 1:
-                get_reusable_executor().shutdown(
-                    wait=True
-                )  # so that the next run imports what may have been edited
+                # So that the next run in this process imports what may have been edited.
+                get_reusable_executor().shutdown(wait=True)
         except KeyboardInterrupt:
             if jobs > 1:
                 get_reusable_executor().shutdown(wait=True, kill_workers=True)
