@@ -56,44 +56,23 @@ def choose_units(
     ValueError
         If there is no such layer, no such unit, or the number is not positive.
     """
-    wanted = model.wanted_layers(
-        tuple(units)
-        if isinstance(units, Mapping)
-        else layers
-        if layers is not None
-        else model.layer_names
-    )
-    if (
-        isinstance(units, bool)
-        or (isinstance(units, int | np.integer) and units < 1)
-        or (isinstance(units, str) and units != CENTRE)
-    ):
-        msg = (
-            f"`units` must be None, a number of at least 1, {CENTRE!r}, or unit numbers by "
-            f"layer, got {units!r}."
-        )
-        raise ValueError(msg)
+    listed = isinstance(units, Mapping)
+    if listed:
+        wanted = model.wanted_layers(tuple(units))
+    else:
+        _check_units(units)
+        wanted = model.wanted_layers(layers if layers is not None else model.layer_names)
     rng = np.random.default_rng(random_state)
     chosen = {}
     for layer, bands in model.geometry(image_shape, wanted).items():
         sizes = [int(np.prod(maps.shape)) for maps in bands]
         total = sum(sizes)
-        if isinstance(units, Mapping):
-            picked = np.sort(np.asarray(units[layer], dtype=int))
-            if not len(picked) or picked[0] < 0 or picked[-1] >= total:
-                msg = (
-                    f"`units` of {layer!r} must lie between 0 and {total - 1}, got "
-                    f"{list(units[layer])[:5]}."
-                )
-                raise ValueError(msg)
+        if listed:
+            picked = _listed(units[layer], layer, total)
         elif units == CENTRE:
             starts = np.cumsum([0, *sizes[:-1]])
-            picked = np.concatenate(
-                [
-                    start + _central(maps, image_shape)
-                    for start, maps in zip(starts, bands, strict=True)
-                ]
-            )
+            middle = [_central(maps, image_shape) for maps in bands]
+            picked = np.concatenate([start + of for start, of in zip(starts, middle, strict=True)])
         elif units is None or units >= total:
             picked = np.arange(total)
         else:
@@ -102,18 +81,35 @@ def choose_units(
     return chosen
 
 
+def _check_units(units: Any) -> None:
+    is_number = isinstance(units, int | np.integer) and not isinstance(units, bool)
+    if units is None or units == CENTRE or (is_number and units >= 1):
+        return
+    msg = (
+        f"`units` must be None, a number of at least 1, {CENTRE!r}, or unit numbers by "
+        f"layer, got {units!r}."
+    )
+    raise ValueError(msg)
+
+
+def _listed(numbers: Sequence[int], layer: str, total: int) -> np.ndarray:
+    """Unit numbers in rising order, if the layer has them."""
+    picked = np.sort(np.asarray(numbers, dtype=int))
+    if not len(picked) or picked[0] < 0 or picked[-1] >= total:
+        msg = f"`units` of {layer!r} must lie between 0 and {total - 1}, got {list(numbers)[:5]}."
+        raise ValueError(msg)
+    return picked
+
+
 def _central(maps: Maps, image_shape: Sequence[int]) -> np.ndarray:
     """Numbers, within a band, of the units closest to the middle of the image.
 
     One per feature.
     """
     n_features, height, width = maps.shape
-    row, column = (
-        int(np.abs(span.centres(n) - (side - 1) / 2).argmin())
-        for span, n, side in zip(
-            (maps.field.y, maps.field.x), (height, width), image_shape[:2], strict=True
-        )
-    )
+    # Counted in field centres: maps with uneven borders have their middle elsewhere.
+    row = int(np.abs(maps.field.y.centres(height) - (image_shape[0] - 1) / 2).argmin())
+    column = int(np.abs(maps.field.x.centres(width) - (image_shape[1] - 1) / 2).argmin())
     return np.arange(n_features) * height * width + row * width + column
 
 

@@ -5,7 +5,7 @@ Intervals are by bootstrap over stimuli and units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -325,50 +325,40 @@ def compare(
             f"{list(scores.columns)}."
         )
         raise ValueError(msg)
-    if reference is not None and reference not in scores:
-        msg = (
-            f"`reference` must be one of {', '.join(map(repr, scores.columns))}, got {reference!r}."
-        )
-        raise ValueError(msg)
-    if reference is None:
-        pairs = combinations(scores.columns, 2)
-    else:
+    pairs: Iterable[tuple[Any, ...]] = combinations(scores.columns, 2)
+    if reference is not None:
+        check_choice("reference", reference, scores.columns)
         pairs = product([reference], scores.columns.drop(reference))
     rows = []
     for a, b in pairs:
-        gap = (scores[a] - scores[b]).to_numpy(float)
-        gap = gap[np.isfinite(gap)]
-        if len(gap) < 2:
-            rows.append(
-                {"a": a, "b": b}
-                | dict.fromkeys(("difference", "low", "high", "p"), np.nan)
-                | {"n": len(gap), "least_p": np.nan}
-            )
-            continue
-        test = permutation_test(
-            scores[a], scores[b], n_resamples=n_resamples, random_state=random_state
-        )
-        low, high = interval(
-            resampled(
-                lambda drawn, gap=gap: gap[drawn].mean(),
-                len(gap),
-                min(n_resamples, 2000),
-                random_state,
-            ),
-            level,
-        )
-        known = {
-            "difference": test["difference"],
-            "low": float(low),
-            "high": float(high),
-            "p": test["p"],
-            "n": test["n"],
-        }
-        rows.append(
-            {"a": a, "b": b}
-            | known
-            | {"least_p": min(1.0, max(2.0 ** (1 - int((gap != 0).sum())), 2 / (n_resamples + 1)))}
-        )
+        found = _compared(scores[a], scores[b], n_resamples, level, random_state)
+        rows.append({"a": a, "b": b} | found)
     table = pd.DataFrame(rows)
     table.insert(6, "p_corrected", corrected(table["p"], method))
     return table
+
+
+def _compared(
+    first: pd.Series, second: pd.Series, n_resamples: int, level: float, random_state: int
+) -> dict[str, float]:
+    """Difference of two columns, with its interval and p; undefined for fewer than two items."""
+    gap = (first - second).to_numpy(float)
+    gap = gap[np.isfinite(gap)]
+    if len(gap) < 2:
+        undefined = dict.fromkeys(("difference", "low", "high", "p"), np.nan)
+        return undefined | {"n": len(gap), "least_p": np.nan}
+    test = permutation_test(first, second, n_resamples=n_resamples, random_state=random_state)
+    draws = resampled(
+        lambda drawn: gap[drawn].mean(), len(gap), min(n_resamples, 2000), random_state
+    )
+    low, high = interval(draws, level)
+    # Of all ways to change signs, those of items that differ; no p is below one of the draws.
+    least = max(2.0 ** (1 - int((gap != 0).sum())), 2 / (n_resamples + 1))
+    return {
+        "difference": test["difference"],
+        "low": float(low),
+        "high": float(high),
+        "p": test["p"],
+        "n": test["n"],
+        "least_p": min(1.0, least),
+    }

@@ -94,46 +94,35 @@ def classify(
     layers = "+".join(model.wanted_layers())
     compared: list[tuple[FeatureExtractor, str]] = [(model, f"{name.partition(':')[2]} {layers}")]
     if baseline:
-        compared.insert(
-            0,
-            (
-                Pixels(grid=tuple(min(16, side) for side in images[0].shape[:2]), progress=False),
-                "pixels",
-            ),
-        )
-    done: list[Readout] = []
+        grid = tuple(min(16, side) for side in images[0].shape[:2])
+        compared.insert(0, (Pixels(grid=grid, progress=False), "pixels"))
     about = describe(model, images) | {"dataset": dataset, "folds": str(folds), "seed": str(seed)}
+    done: dict[str, Readout] = {}
     try:
         for one, label in compared:
-            for number, result in enumerate(
-                run(one, images, label, folds, seed, progress=False if quiet else None)
-            ):
-                if number:
-                    done = [*done[:-1], result]
-                else:
-                    done = [*done, result]
+            # A result for every fold that is done: the last of a model holds all of them.
+            for result in run(one, images, label, folds, seed, progress=False if quiet else None):
+                done[label] = result
     except KeyboardInterrupt:
         if not done:
             raise
-        _save_readouts(done, output, about, complete=False)
-        msg = (
-            f"Interrupted: what was done ({sum(len(r.best_c) for r in done)} folds) is in {output}."
-        )
+        _save_readouts(list(done.values()), output, about, complete=False)
+        n_folds = sum(len(result.best_c) for result in done.values())
+        msg = f"Interrupted: what was done ({n_folds} folds) is in {output}."
         raise Interrupted(msg) from None
-    written = _save_readouts(done, output, about, complete=True)
-    show(pd.DataFrame([result.row() for result in done]), form)
+    written = _save_readouts(list(done.values()), output, about, complete=True)
+    show(pd.DataFrame([result.row() for result in done.values()]), form)
     if not quiet:
-        click.echo(
-            (
-                "Accuracy with Wilson's 95 % interval; linear SVM, C chosen inside the training "
-                "images."
-            ),
-            err=True,
-        )
-        click.echo(
-            f"{len(written)} files in {output}: {', '.join(path.name for path in written)}",
-            err=True,
-        )
+        _tell(written, output)
+
+
+def _tell(written: list[Path], output: Path) -> None:
+    click.echo(
+        "Accuracy with Wilson's 95 % interval; linear SVM, C chosen inside the training images.",
+        err=True,
+    )
+    names = ", ".join(path.name for path in written)
+    click.echo(f"{len(written)} files in {output}: {names}", err=True)
 
 
 def _save_readouts(

@@ -98,19 +98,12 @@ def extract(
         On Ctrl-C, after what is done was written.
     """
     attributes, partial, key = describe(model, dataset), partial_of(output), _key(model, dataset)
+    # Without a seed a second run would learn something else: its rows would not go with the first.
     repeatable = model.get_params(deep=False).get("random_state", 0) is not None
-    if repeatable:
-        rows = _resumed(partial, key)
-    else:
-        rows = []
+    rows = _resumed(partial, key) if repeatable else []
     n_done = sum(map(len, rows))
-    learns = model.__sklearn_tags__().requires_fit
-    if dataset.split is not None:
-        in_training = np.flatnonzero(dataset.split == "train")
-    else:
-        in_training = np.arange(len(dataset))
-    learnt_from = dataset.subset(in_training if learns and len(in_training) else slice(1))
-    model.fit(learnt_from, learnt_from.labels)
+    learns_from = _to_learn(model, dataset)
+    model.fit(learns_from, learns_from.labels)
     with progress_bar(
         total=len(dataset),
         initial=n_done,
@@ -141,6 +134,16 @@ def extract(
     )
 
 
+def _to_learn(model: FeatureExtractor, dataset: Dataset) -> Dataset:
+    """The training images, or all where there is no split; one for a model that learns nothing."""
+    if not model.__sklearn_tags__().requires_fit:
+        return dataset.subset(slice(1))
+    if dataset.split is None:
+        return dataset
+    training = np.flatnonzero(dataset.split == "train")
+    return dataset.subset(training if len(training) else slice(1))
+
+
 def partial_of(output: Path) -> Path:
     """Where an interrupted run keeps what is done."""
     return output.with_name(f".{output.name}.partial.npz")
@@ -166,21 +169,18 @@ def _key(model: FeatureExtractor, dataset: Dataset) -> str:
     )
     for item in [*named, *dataset.source]:
         if isinstance(item, Path):
+            # Size and time of change: to read all images again would take as long as extraction.
             state = item.stat()
+            digest.update(repr((item.resolve(), state.st_size, state.st_mtime_ns)).encode())
         else:
-            state = None
-        digest.update(
-            repr((item.resolve(), state.st_size, state.st_mtime_ns)).encode()
-            if state
-            else np.ascontiguousarray(item).tobytes()
-        )
+            digest.update(np.ascontiguousarray(item).tobytes())
     return digest.hexdigest()
 
 
 def _content(parameters: dict[str, Any]) -> str:
-    """What is in the parameters, modules with their weights included.
+    """A digest of the parameters, modules with their weights included.
 
-    What cannot be told (a lambda) is like nothing before.
+    Parameters that have no digest, such as a lambda, never match those of an earlier run.
     """
     try:
         return str(joblib.hash(parameters))

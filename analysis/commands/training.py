@@ -58,35 +58,15 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
         raise ValueError(msg)
     training, test = _split(dataset, test)
     checkpoint = output.with_name(f".{output.stem}.partial.safetensors")
-    if model.checkpoint is None:
-        model.set_params(checkpoint=checkpoint)
-    try:
-        model.fit(training, training.labels)
-    except KeyboardInterrupt:
-        kept = f"what was done is in {model.checkpoint}. The same command goes on from there."
-        msg = f"Interrupted: {kept if Path(model.checkpoint).exists() else 'nothing was done yet.'}"
-        raise Interrupted(msg) from None
-    except DivergenceError:
-        checkpoint.unlink(missing_ok=True)  # of no use: the remedy is another training
-        raise
-    if model.history_.empty:
-        msg = "Nothing was trained: `epochs` is 0. Set epochs to train, also from given weights."
-        raise ValueError(msg)
+    _fit(model, training, checkpoint)
     model.write(output)
     checkpoint.unlink(missing_ok=True)
     title = f"{model.architecture or 'lenet5'}, {len(training)} training images"
-    written = [
-        output,
-        *save(
-            curves(model.history_, title), output.with_name(f"{output.stem}_curves"), model.history_
-        ),
-    ]
+    stem = output.with_name(f"{output.stem}_curves")
+    written = [output, *save(curves(model.history_, title), stem, model.history_)]
     if model.augmentation is not None:
-        written += _augmented(
-            training,
-            Augmentation.of(model.augmentation),
-            output.with_name(f"{output.stem}_augmentation"),
-        )
+        stem = output.with_name(f"{output.stem}_augmentation")
+        written += _augmented(training, Augmentation.of(model.augmentation), stem)
     last = model.history_.iloc[-1]
     row = {
         "epochs": int(last["epoch"]),
@@ -95,15 +75,40 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
         "accuracy": round(last["accuracy"], 4),
     }
     if test is not None:
-        n_right = int((model.predict(test) == test.labels).sum())
-        low, high = wilson_interval(n_right, len(test))
-        row |= {
-            "n_test": len(test),
-            "test_accuracy": round(n_right / len(test), 4),
-            "low": round(low, 4),
-            "high": round(high, 4),
-        }
+        row |= _tested(model, test)
     return Trained(pd.DataFrame([row]), written)
+
+
+def _fit(model: FeatureExtractor, training: Dataset, checkpoint: Path) -> None:
+    """Train, with a checkpoint for an interruption; what is of no use for going on is removed."""
+    if model.checkpoint is None:
+        model.set_params(checkpoint=checkpoint)
+    try:
+        model.fit(training, training.labels)
+    except KeyboardInterrupt:
+        kept = "nothing was done yet."
+        if Path(model.checkpoint).exists():
+            kept = f"what was done is in {model.checkpoint}. The same command goes on from there."
+        msg = f"Interrupted: {kept}"
+        raise Interrupted(msg) from None
+    except DivergenceError:
+        checkpoint.unlink(missing_ok=True)  # of no use: the remedy is another training
+        raise
+    if model.history_.empty:
+        msg = "Nothing was trained: `epochs` is 0. Set epochs to train, also from given weights."
+        raise ValueError(msg)
+
+
+def _tested(model: FeatureExtractor, test: Dataset) -> dict[str, float]:
+    """Accuracy on test images, with Wilson's 95 % interval."""
+    n_right = int((model.predict(test) == test.labels).sum())
+    low, high = wilson_interval(n_right, len(test))
+    return {
+        "n_test": len(test),
+        "test_accuracy": round(n_right / len(test), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+    }
 
 
 def _split(dataset: Dataset, test: Dataset | None) -> tuple[Dataset, Dataset | None]:
@@ -111,9 +116,9 @@ def _split(dataset: Dataset, test: Dataset | None) -> tuple[Dataset, Dataset | N
     if dataset.split is None or set(dataset.split) != {"train", "test"}:
         return dataset, test
     training = dataset.subset(np.flatnonzero(dataset.split == "train"))
-    return training, test if test is not None else dataset.subset(
-        np.flatnonzero(dataset.split == "test")
-    )
+    if test is None:
+        test = dataset.subset(np.flatnonzero(dataset.split == "test"))
+    return training, test
 
 
 def _augmented(dataset: Dataset, augmentation: Augmentation, stem: Path) -> list[Path]:

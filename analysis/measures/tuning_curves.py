@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from hmax_cnn.extraction.choices import check_choice
+
 from ..per_unit import FLAT, cleaned, largest_of
 
 PHASES = ("max", "mean", "f1")
@@ -37,70 +39,71 @@ def responses_over(
         Of each parameter, ascending.
     responses : array of shape (n_values of each parameter, n_units)
     """
-    if found.dims != ("image", "unit"):
-        msg = f"`found` must have the dims (image, unit), got {found.dims}."
-        raise ValueError(msg)
-    missing = [name for name in names if f"stimulus_{name}" not in found.coords]
-    if missing:
-        known = [
-            str(name).removeprefix("stimulus_")
-            for name in found.coords
-            if str(name).startswith("stimulus_")
-        ]
+    levels = _levels(found, names)
+    if phase is not None:
+        check_choice("phase", phase, PHASES)
+    shape = tuple(len(level) for level, _ in levels.values())
+    places = tuple(place for _, place in levels.values())
+    n_shown = len(set(zip(*(place.tolist() for place in places), strict=True)))
+    if not np.prod(shape) == found.sizes["image"] == n_shown:
         msg = (
-            f"`found` must be responses to stimuli with the parameter {missing[0]!r}, got "
-            f"{', '.join(known) or 'none'}. Use data.stimuli.gratings."
+            f"`found` must be to every combination of {', '.join(levels)}, {np.prod(shape)} "
+            f"stimuli, got {found.sizes['image']}."
         )
         raise ValueError(msg)
-    if phase is not None and phase not in PHASES:
-        msg = f"`phase` must be one of {', '.join(map(repr, PHASES))}, got {phase!r}."
+    values = np.full((*shape, found.sizes["unit"]), np.nan)
+    values[places] = cleaned(found.values, largest_of(found))
+    kept = list(levels)
+    if phase is not None and "phase" in levels and "phase" not in names:
+        values = _over_phases(values, kept.index("phase"), levels["phase"][0], phase)
+        kept.remove("phase")
+    if len(kept) > 1:
+        values = np.moveaxis(values, [kept.index(name) for name in names], range(len(names)))
+    return [levels[name][0] for name in names], _at_best(values, len(names))
+
+
+def _levels(found: xr.DataArray, names: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Values of each parameter that varies or is named, and which of them each stimulus has."""
+    if found.dims != ("image", "unit"):
+        msg = f"`found` must have the dims (image, unit), got {found.dims}."
         raise ValueError(msg)
     columns = {
         str(name).removeprefix("stimulus_"): found[name].values
         for name in found.coords
         if str(name).startswith("stimulus_")
     }
-    columns.pop("label", None)  # says what another parameter says
-    levels = {
-        name: np.unique(values, return_inverse=True)
-        for name, values in columns.items()
-        if len(np.unique(values)) > 1 or name in names
-    }
-    shape = tuple(len(level) for level, _ in levels.values())
-    shown = {
-        tuple(row) for row in np.stack([place for _, place in levels.values()], axis=1).tolist()
-    }
-    if not np.prod(shape) == found.sizes["image"] == len(shown):
+    missing = [name for name in names if name not in columns]
+    if missing:
         msg = (
-            f"`found` must be to every combination of {', '.join(levels)}, {np.prod(shape)} "
-            f"stimuli, got {found.sizes['image']}."
+            f"`found` must be responses to stimuli with the parameter {missing[0]!r}, got "
+            f"{', '.join(columns) or 'none'}. Use data.stimuli.gratings."
         )
         raise ValueError(msg)
-    places = tuple(place for _, place in levels.values())
-    values = np.full((*shape, found.sizes["unit"]), np.nan)
-    values[places] = cleaned(found.values, largest_of(found))
-    kept = list(levels)
-    if phase is not None and "phase" in levels and "phase" not in names:
-        axis = kept.index("phase")
-        turn = np.exp(-1j * np.radians(levels["phase"][0]))
-        values = {
-            "max": lambda: values.max(axis=axis),
-            "mean": lambda: values.mean(axis=axis),
-            "f1": lambda: 2 * np.abs(np.moveaxis(values, axis, -1) @ turn) / len(turn),
-        }[phase]()
-        kept.remove("phase")
-    others = [kept.index(name) for name in kept if name not in names]
-    if others or len(names) > 1:
-        moved = np.moveaxis(values, [kept.index(name) for name in names], range(len(names)))
-    else:
-        moved = values
-    chosen_shape = moved.shape[: len(names)]
-    flat = moved.reshape(*chosen_shape, -1, values.shape[-1])
-    best = flat.max(axis=tuple(range(len(names)))).argmax(axis=0)
-    picked = np.take_along_axis(flat, best[(None,) * (len(names) + 1)], axis=len(names)).squeeze(
-        axis=len(names)
-    )
-    return [levels[name][0] for name in names], picked
+    columns.pop("label", None)  # says what another parameter says
+    levels = {}
+    for name, values in columns.items():
+        points, place = np.unique(values, return_inverse=True)
+        if len(points) > 1 or name in names:
+            levels[name] = (points, place)
+    return levels
+
+
+def _over_phases(values: np.ndarray, axis: int, phases: np.ndarray, kind: str) -> np.ndarray:
+    """One number for all phases."""
+    if kind == "max":
+        return values.max(axis=axis)
+    if kind == "mean":
+        return values.mean(axis=axis)
+    turn = np.exp(-1j * np.radians(phases))  # the first harmonic of a grating that drifts
+    return 2 * np.abs(np.moveaxis(values, axis, -1) @ turn) / len(turn)
+
+
+def _at_best(values: np.ndarray, n_named: int) -> np.ndarray:
+    """Responses over the first parameters, the others at each unit's strongest response."""
+    flat = values.reshape(*values.shape[:n_named], -1, values.shape[-1])
+    best = flat.max(axis=tuple(range(n_named))).argmax(axis=0)
+    picked = np.take_along_axis(flat, best[(None,) * (n_named + 1)], axis=n_named)
+    return picked.squeeze(axis=n_named)
 
 
 def curves_over(found: xr.DataArray, name: str, phase: str | None) -> tuple[np.ndarray, np.ndarray]:
