@@ -1,16 +1,10 @@
 """What the models look at."""
 
-from .datasets import (
-    Dataset,
-    SkippedImagesWarning,
-    digits,
-    open_dataset,
-    photographs,
-    read_folder,
-    read_idx,
-    read_index,
-)
+from .datasets import Dataset, SkippedImagesWarning
+from .folders import read_folder, read_index
+from .idx import read_idx
 from .images import Framing, ImageError, read_image
+from .opening import digits, open_dataset, photographs
 
 __all__ = [
     "Dataset",

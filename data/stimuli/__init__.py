@@ -8,7 +8,7 @@ from .gratings import centre_surround, cross_orientation, gabors, gratings, plai
 from .noise import coloured_noise, phase_scrambled, sparse_noise, texture_matched, white_noise
 from .paperclips import paperclips
 from .sets import Screen, Stimuli
-from .shapes import digits, edge_drawings, fourier_shapes, silhouettes
+from .shapes import edge_drawings, fourier_shapes, placed_digits, silhouettes
 
 __all__ = [
     "Screen",
@@ -17,7 +17,6 @@ __all__ = [
     "centre_surround",
     "coloured_noise",
     "cross_orientation",
-    "digits",
     "edge_drawings",
     "edges",
     "fourier_shapes",
@@ -25,6 +24,7 @@ __all__ = [
     "gratings",
     "paperclips",
     "phase_scrambled",
+    "placed_digits",
     "plaids",
     "silhouettes",
     "sparse_noise",

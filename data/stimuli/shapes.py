@@ -165,7 +165,7 @@ def _corners(points: np.ndarray) -> list[tuple[float, float]]:
     ]  # Pillow's whole numbers are pixels' edges
 
 
-def digits(
+def placed_digits(
     screen: Screen | Sequence[int],
     n_digits: int = 10,
     sizes: Sequence[float] = (32.0,),

@@ -15,7 +15,7 @@ from hmax_cnn.analysis.measures.tuning import (
 )
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.results import Resampling
-from hmax_cnn.data.stimuli import Screen, digits, gabors, gratings
+from hmax_cnn.data.stimuli import Screen, gabors, gratings, placed_digits
 from hmax_cnn.extraction import Pixels
 from hmax_cnn.hmax import HMAX
 
@@ -175,7 +175,8 @@ def test_position_tuning():
     with pytest.raises(ValueError, match="evenly spaced places"):
         position_tuning(cells(lambda y, x: y + x, y=(0, 1, 10), x=(0, 5, 10)))
     shown = responses(
-        Pixels(grid=(2, 2)), digits((40, 40), 10, (16.0,), [(10, 10), (10, 30), (30, 10), (30, 30)])
+        Pixels(grid=(2, 2)),
+        placed_digits((40, 40), 10, (16.0,), [(10, 10), (10, 30), (30, 10), (30, 30)]),
     )
     assert position_tuning(shown, resampling=FEW)["preferred_y"].values.tolist() == [10, 10, 30, 30]
     with pytest.raises(ValueError, match="at least two places down and two across"):

@@ -31,7 +31,7 @@ EVERY = {
     "texture-matched": stimuli.texture_matched(PICTURES),
     "shapes": stimuli.fourier_shapes((SIDE, SIDE), 3),
     "outlines": stimuli.fourier_shapes((SIDE, SIDE), 3, style="outline"),
-    "digits": stimuli.digits((SIDE, SIDE), 3),
+    "digits": stimuli.placed_digits((SIDE, SIDE), 3),
     "paperclips": stimuli.paperclips((SIDE, SIDE), 2, views=(0, 30), sizes=(48,)),
     "silhouettes": stimuli.silhouettes(PICTURES),
     "edge drawings": stimuli.edge_drawings(PICTURES),
@@ -117,7 +117,7 @@ def test_degrees_are_degrees():
             stimuli.paperclips((SIDE, SIDE), 1, sizes=(48,)),
             stimuli.paperclips(screen, 1, sizes=(3,)),
         ),
-        (stimuli.digits((SIDE, SIDE), 1, (32,)), stimuli.digits(screen, 1, (2,))),
+        (stimuli.placed_digits((SIDE, SIDE), 1, (32,)), stimuli.placed_digits(screen, 1, (2,))),
         (stimuli.spots((SIDE, SIDE), 16), stimuli.spots(screen, 1)),
     ]
     for pixels, degrees in pairs:
@@ -266,7 +266,7 @@ def test_shapes_are_closed_and_of_their_size():
 
 
 def test_digits_are_where_and_as_large_as_asked():
-    found = stimuli.digits((SIDE, SIDE), 10, (24,), positions=[(20, 40)])
+    found = stimuli.placed_digits((SIDE, SIDE), 10, (24,), positions=[(20, 40)])
     assert list(found.load()["label"].values) == list("0123456789")
     for image in (found[index] - 127.5 for index in range(10)):
         rows, columns = np.nonzero(image > 30)
@@ -365,7 +365,7 @@ def test_small_digits_do_not_flicker():
     """Light of a digit of 3 pixels as it moves over one pixel: to 5 % (seen 1.2; 28 without
     smoothing)."""
     light = [
-        stimuli.digits((16, 16), 1, (3,), [(7.5, 7.5 + shift)])[0].sum() - 127.5 * 256
+        stimuli.placed_digits((16, 16), 1, (3,), [(7.5, 7.5 + shift)])[0].sum() - 127.5 * 256
         for shift in np.arange(0, 1, 0.125)
     ]
     assert np.ptp(light) < 0.05 * np.mean(light)
@@ -492,7 +492,7 @@ BAD = {
         lambda: stimuli.white_noise((9, 9), 1, np.nan),
         "`contrast` must be positive, got nan",
     ),
-    "digits": (lambda: stimuli.digits((9, 9), 0), "`n_digits` must lie between 1 and 1797"),
+    "digits": (lambda: stimuli.placed_digits((9, 9), 0), "`n_digits` must lie between 1 and 1797"),
 }
 
 

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from hmax_cnn.data import open_dataset
 from hmax_cnn.data import transformations as t
-from hmax_cnn.data.stimuli import digits, gratings, paperclips
+from hmax_cnn.data.stimuli import gratings, paperclips, placed_digits
 from hmax_cnn.data.transformed import transformed, views
 
 pytestmark = pytest.mark.quick
@@ -219,7 +219,11 @@ def test_a_transformed_set_is_a_sequence():
     assert (
         transformed(pictures, t.shift(), np.arange(-0.3, 0.4, 0.1)).values[3] == 0
     )  # 5.6e-17 without help
-    assert list(transformed(digits((16, 16), 3), t.shift(), (0, 1)).labels) == ["0", "1", "2"]
+    assert list(transformed(placed_digits((16, 16), 3), t.shift(), (0, 1)).labels) == [
+        "0",
+        "1",
+        "2",
+    ]
 
 
 def test_views_of_wires_and_objects(shared):

@@ -1,0 +1,73 @@
+"""Opening a set of images by its name: a folder, a file, or what scikit-learn ships."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits, load_sample_images
+
+from .datasets import Dataset
+from .folders import read_folder, read_index
+from .idx import read_idx
+from .images import SUFFIXES
+
+
+def digits() -> Dataset:
+    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, scaled from 0..16 to 0..255."""
+    bunch = load_digits()
+    return Dataset(
+        (bunch.images * (255 / 16)).round().astype(np.uint8),
+        [f"{i:04d}" for i in range(len(bunch.images))],
+        bunch.target.astype(str),
+    )
+
+
+def photographs() -> Dataset:
+    """scikit-learn's two sample photographs, 427 x 640 pixels in colour.
+
+    CC BY 2.0, see its `datasets/images/README.txt`.
+    """
+    bunch = load_sample_images()
+    return Dataset(np.stack(bunch.images), [Path(name).stem for name in bunch.filenames])
+
+
+NAMED = {"digits": digits, "photographs": photographs}
+
+
+def open_dataset(where: str | os.PathLike[str]) -> Dataset:
+    """Images from a folder, a .csv index, an idx file (with its labels beside it) or a name.
+
+    'digits', 'photographs'.
+
+    Parameters
+    ----------
+    where : path or str
+        For an idx file the labels are looked for under the same name, with 'labels-idx1' for
+        'images-idx3'.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is nothing, or nothing readable, of this name.
+    """
+    path, name = Path(where), os.fspath(where)
+    if path.is_dir():
+        return read_folder(path)
+    if name in NAMED:
+        return NAMED[name]()
+    if not path.exists():
+        msg = (
+            f"There is no folder or file {path}. Give one, or one of the sets that need no file: "
+            f"{', '.join(NAMED)}."
+        )
+        raise FileNotFoundError(msg)
+    if path.suffix == ".csv":
+        return read_index(path)
+    if path.suffix.lower() in SUFFIXES:
+        return Dataset([path], [path.name])
+    beside = path.with_name(
+        path.name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")
+    )
+    return read_idx(path, beside if beside != path and beside.is_file() else None)
