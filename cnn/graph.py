@@ -194,10 +194,10 @@ class Graph:
         maps = {IMAGE: image}
         for node in nodes:
             read = [maps[name] for name in node.inputs]
-            looks = node.layer.weights(*(one.shape for one in read))
+            described = node.layer.weights(*(one.shape for one in read))
             if found is not None:
-                found.update({f"{node.name}.{name}": look for name, look in looks.items()})
-            own = _own_weights(node, looks, weights)
+                found.update({f"{node.name}.{name}": one for name, one in described.items()})
+            own = _own_weights(node, described, weights)
             try:
                 output = node.layer.run(read, own, mode_of(node.name))
             except ValueError as error:
@@ -207,7 +207,7 @@ class Graph:
                     f"columns): {error}"
                 )
                 raise ValueError(msg) from error
-            n_parameters = sum(int(np.prod(look.shape)) for look in looks.values() if look.learned)
+            n_parameters = sum(int(np.prod(one.shape)) for one in described.values() if one.learned)
             maps[node.name] = replace(output.maps, n_parameters=n_parameters)
             for name in set(node.inputs):
                 if last_reader[name] == node.name:
@@ -284,11 +284,11 @@ class Pass(NamedTuple):
     statistics: dict[str, Array]
 
 
-def _own_weights(node: Node, looks: Mapping[str, Weight], weights: Weights | None) -> Weights:
+def _own_weights(node: Node, described: Mapping[str, Weight], weights: Weights | None) -> Weights:
     """A layer's weights by their short names; ones that take no memory where there are none yet."""
     if weights is None:
-        return {name: np.broadcast_to(np.float32(1), look.shape) for name, look in looks.items()}
-    return {name: weights[f"{node.name}.{name}"] for name in looks}
+        return {name: np.broadcast_to(np.float32(1), one.shape) for name, one in described.items()}
+    return {name: weights[f"{node.name}.{name}"] for name in described}
 
 
 class _Tape:

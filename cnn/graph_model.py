@@ -155,12 +155,12 @@ class GraphModel(FeatureExtractor):
     ) -> tuple[Maps, Mapping[str, Array]]:
         """What the first layer sees of the images, and the weights, on their device."""
         values = retina.values
-        for name, look in looks(graph, tuple(values.shape[2:])).items():
-            if learned.arrays[name].shape != look.shape:
+        for name, weight in weights_of(graph, tuple(values.shape[2:])).items():
+            if learned.arrays[name].shape != weight.shape:
                 msg = (
                     f"`images` of {values.shape[2]} x {values.shape[3]} pixels do not suit "
                     f"this network: {name!r} of shape "
-                    f"{learned.arrays[name].shape} would have to be {look.shape}. Resize "
+                    f"{learned.arrays[name].shape} would have to be {weight.shape}. Resize "
                     f"them to {graph.image_shape[0]} x {graph.image_shape[1]}."
                 )
                 raise ValueError(msg)
@@ -220,7 +220,7 @@ def _scaled(to_seen: Callable[[Array], Array], deviation: Array) -> BandsPullbac
 
 
 @lru_cache(maxsize=16)
-def looks(graph: Graph, image_shape: tuple[int, int]) -> dict[str, Weight]:
+def weights_of(graph: Graph, image_shape: tuple[int, int]) -> dict[str, Weight]:
     """What a network's weights look like for images of a shape."""
     return graph.weights(image_shape)
 

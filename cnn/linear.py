@@ -119,13 +119,13 @@ def _search(lesson: Lesson, state: State, n_tries: int, progress: bool | None) -
     """The weights of the lowest loss among some drawn at random."""
     everything = np.arange(len(lesson.classes))
     images, right = lesson.prepare(lesson.read(everything)), lesson.xp.asarray(lesson.classes)
-    looks, best = lesson.graph.weights(lesson.graph.image_shape), np.inf
+    described, best = lesson.graph.weights(lesson.graph.image_shape), np.inf
     for number in progress_bar(
         range(n_tries + 1), name="Random search", unit="try", progress=progress
     ):
         rng = np.random.default_rng([lesson.course.random_state, state.epoch, number])
         if number:
-            drawn = {name: lesson.xp.asarray(look.draw(rng)) for name, look in looks.items()}
+            drawn = {name: lesson.xp.asarray(one.draw(rng)) for name, one in described.items()}
         else:
             drawn = state.weights
         values, _, _ = lesson.graph.forward(images, drawn, ["scores"])

@@ -22,11 +22,12 @@ from hmax_cnn.extraction.operations import sigmoid
 
 from .augmentation import Augmentation
 from .checkpoints import read_checkpoint, write_checkpoint
+from .course import Course
 from .graph import Graph
-from .graph_model import GraphModel, looks
+from .graph_model import GraphModel, weights_of
 from .losses import softmax
 from .samples import encoded, fingerprint, reader, standardised
-from .training import Course, Lesson, State, train
+from .training import Lesson, State, train
 from .weights import Learned
 
 
@@ -181,39 +182,24 @@ class Network(ClassifierMixin, GraphModel):
         first = not hasattr(self, "learned_")
         source = self.open_images(images, reset=first)
         shape = tuple(int(n) for n in source[0].shape[:2])
-        if first:
-            known = None
-        else:
-            known = self.learned_.classes
+        known = None if first else self.learned_.classes
         if known is None and classes is None:
             msg = (
                 "`classes` must be passed on the first call to partial_fit. Hand in all labels "
                 "that there will be."
             )
             raise ValueError(msg)
-        known, targets = encoded(
-            type(self).__name__, source, y, np.unique(classes) if known is None else known
-        )
+        if known is None:
+            known = np.unique(classes)
+        known, targets = encoded(type(self).__name__, source, y, known)
         if first:
             graph = self._build(len(known), shape)
             start = self._start(graph, shape, source)
         else:
             graph, start = self.graph_, self.learned_
-            head = next(iter(graph.outputs))
-            if (n_scores := self.geometry(shape, (head,))[head][0].shape[0]) != len(known):
-                msg = (
-                    f"`classes` must be as many as the network has scores, {n_scores}, got "
-                    f"{len(known)}. Set replace_head=True and call `fit`."
-                )
-                raise ValueError(msg)
-        start, earlier = replace(start, classes=known), self.__dict__.get("_state")
-        if earlier:
-            past = earlier.history
-        else:
-            if hasattr(self, "history_"):
-                past = self.history_.to_dict("records")
-            else:
-                past = []
+            self._check_scores(graph, shape, len(known))
+        start, past = replace(start, classes=known), self._past()
+        # One epoch after those that were, at the same rate: a schedule needs to know where it ends.
         course = replace(
             self._course(),
             epochs=1 + len(past),
@@ -224,10 +210,11 @@ class Network(ClassifierMixin, GraphModel):
         lesson, _ = self._lesson(graph, start, source, targets, course)
         state = self._fresh(lesson, start)
         state.epoch, state.history = len(past), past
+        earlier = self.__dict__.get("_state")
         if earlier:
-            state.memory |= {
-                name: slot for name, slot in earlier.memory.items() if name in state.memory
-            }
+            # The optimiser goes on with its momenta, of the layers that still learn.
+            kept = {name: slot for name, slot in earlier.memory.items() if name in state.memory}
+            state.memory |= kept
             state.n_updates, state.first_loss = earlier.n_updates, earlier.first_loss
         state = self._train(lesson, state, None)
         if first:
@@ -235,6 +222,26 @@ class Network(ClassifierMixin, GraphModel):
         self._take(graph, start, state)
         self._state = replace(state, weights={})
         return self
+
+    def _past(self) -> list[dict[str, Any]]:
+        """Rows of history of the epochs that were, of `partial_fit` or else of `fit`."""
+        earlier = self.__dict__.get("_state")
+        if earlier:
+            return earlier.history
+        if hasattr(self, "history_"):
+            return self.history_.to_dict("records")
+        return []
+
+    def _check_scores(self, graph: Graph, shape: tuple[int, ...], n_classes: int) -> None:
+        """Refuse classes for which the network has no scores."""
+        head = next(iter(graph.outputs))
+        n_scores = self.geometry(shape, (head,))[head][0].shape[0]
+        if n_scores != n_classes:
+            msg = (
+                f"`classes` must be as many as the network has scores, {n_scores}, got "
+                f"{n_classes}. Set replace_head=True and call `fit`."
+            )
+            raise ValueError(msg)
 
     def _course(self) -> Course:
         given = {
@@ -272,7 +279,7 @@ class Network(ClassifierMixin, GraphModel):
     def _fresh(self, lesson: Lesson, start: Learned) -> State:
         """The state before the first update; only weights that move have a memory."""
         weights = {name: lesson.xp.array(array) for name, array in start.arrays.items()}
-        known = looks(lesson.graph, lesson.graph.image_shape)
+        known = weights_of(lesson.graph, lesson.graph.image_shape)
         moved = {
             n: w
             for n, w in weights.items()

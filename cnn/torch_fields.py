@@ -155,73 +155,65 @@ def _field_after(
 ) -> Field | None:
     """The field of what an operation returns; None where the operation is unknown."""
     field, shape, sides = inputs[0]
-    if result.ndim in (2, 3) or any(
-        one is not None and one.status == WHOLE_IMAGE for one, *_ in inputs
-    ):
+    fields = [one for one, *_ in inputs]
+    sees_all = any(one is not None and one.status == WHOLE_IMAGE for one in fields)
+    if result.ndim in (2, 3) or sees_all:  # flattened or averaged: no places are left
         return Field.whole(*sides)
-    if result.ndim != 4 or any(one is None for one, *_ in inputs):
+    if result.ndim != 4 or any(one is None for one in fields):
         return None
     if name == "conv2d":
-        given = dict(
-            zip(("input", "weight", "bias", "stride", "padding", "dilation"), args, strict=False)
-        ) | dict(kwargs)
-        size, padding = tuple(given["weight"].shape[2:]), given.get("padding", 0)
-        if isinstance(padding, str):
-            total = [
-                d * (k - 1) if padding == "same" else 0
-                for k, d in zip(size, _two(given.get("dilation", 1)), strict=True)
-            ]
-            padding = tuple((n // 2, n - n // 2) for n in total)
-        return field.through(
-            _window(size, given.get("stride", 1), padding, given.get("dilation", 1))
-        )
+        return field.through(_convolved(args, kwargs))
     if name in _POOLS:
-        place = {"max_pool2d_with_indices": "max_pool2d", "_max_pool2d": "max_pool2d"}.get(
-            name, name
-        )
-        order = {
-            "max_pool2d": ("input", "kernel_size", "stride", "padding", "dilation"),
-            "avg_pool2d": ("input", "kernel_size", "stride", "padding"),
-        }
-        given = dict(
-            zip(
-                order.get(place, ("input", "norm_type", "kernel_size", "stride")),
-                args,
-                strict=False,
-            )
-        ) | dict(kwargs)
-        size = _two(given["kernel_size"])
-        return field.through(
-            _window(
-                size, given.get("stride") or size, given.get("padding", 0), given.get("dilation", 1)
-            )
-        )
+        return field.through(_pooled(name, args, kwargs))
     if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
-        grid = tuple(result.shape[2:])
+        # Its windows differ from place to place: our own layer knows them.
         empty = Maps(np.empty((0, shape[1], *shape[2:]), np.float32), field)
-        return AdaptivePool("average", grid).run([empty], {}, Mode(sides)).maps.field
-    same_places = all(
-        len(one_shape) == 4 and one_shape[2:] == tuple(result.shape[2:])
-        for _, one_shape, _ in inputs
-    )
+        layer = AdaptivePool("average", tuple(result.shape[2:]))
+        return layer.run([empty], {}, Mode(sides)).maps.field
+    places = tuple(result.shape[2:])
+    same_places = all(len(one) == 4 and one[2:] == places for _, one, _ in inputs)
     if same_places and (name in _POINTWISE or name in _JOINS):
-        return join([one for one, *_ in inputs])
-    if name == "mean" and tuple(result.shape[2:]) == (1, 1):
+        return join(fields)
+    if name == "mean" and places == (1, 1):
         return Field.whole(*sides)
     return None
 
 
+def _convolved(args: Any, kwargs: Mapping[str, Any]) -> Window:
+    """Window of a call of `conv2d`."""
+    names = ("input", "weight", "bias", "stride", "padding", "dilation")
+    given = dict(zip(names, args, strict=False)) | dict(kwargs)
+    size, dilation = tuple(given["weight"].shape[2:]), given.get("dilation", 1)
+    padding = given.get("padding", 0)
+    if padding == "valid":
+        padding = 0
+    elif padding == "same":
+        # PyTorch puts the odd pixel after, not before.
+        total = [d * (k - 1) for k, d in zip(size, _two(dilation), strict=True)]
+        padding = tuple((n // 2, n - n // 2) for n in total)
+    return _window(size, given.get("stride", 1), padding, dilation)
+
+
+def _pooled(name: str, args: Any, kwargs: Mapping[str, Any]) -> Window:
+    """Window of a call of a pooling operation."""
+    names: tuple[str, ...] = ("input", "norm_type", "kernel_size", "stride")
+    if "max_pool2d" in name:
+        names = ("input", "kernel_size", "stride", "padding", "dilation")
+    elif name == "avg_pool2d":
+        names = ("input", "kernel_size", "stride", "padding")
+    given = dict(zip(names, args, strict=False)) | dict(kwargs)
+    size = _two(given["kernel_size"])
+    # No stride, or None, is the window's own size.
+    stride = given.get("stride") or size
+    return _window(size, stride, given.get("padding", 0), given.get("dilation", 1))
+
+
 def _two(value: Any) -> tuple[int, int]:
-    if isinstance(value, tuple | list):
-        pair = tuple(value)
-    else:
-        pair = (value,)
+    pair = tuple(value) if isinstance(value, tuple | list) else (value,)
     return (int(pair[0]), int(pair[-1]))
 
 
 def _window(size: Any, stride: Any, padding: Any, dilation: Any) -> Window:
-    if isinstance(padding, tuple) and padding and isinstance(padding[0], tuple):
-        sides = padding
-    else:
-        sides = _two(padding)
+    by_side = isinstance(padding, tuple) and padding and isinstance(padding[0], tuple)
+    sides = padding if by_side else _two(padding)
     return Window(_two(size), _two(stride), sides, _two(dilation))

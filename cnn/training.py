@@ -22,9 +22,10 @@ from hmax_cnn.extraction.parallel import workers
 from hmax_cnn.extraction.progress import progress_bar
 
 from .augmentation import Augmentation
+from .course import Course
 from .graph import Graph
 from .losses import LOSSES
-from .optimisers import OPTIMISERS, SCHEDULES, Optimiser, rate_factor
+from .optimisers import rate_factor
 
 _SAVE_EVERY = 60  # seconds between checkpoints within an epoch
 _DIVERGED = 1e3  # times the first loss
@@ -35,74 +36,6 @@ class DivergenceError(RuntimeError):
 
     The loss is not a number, or far above where it began.
     """
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a network is trained; the parameters are those of `hmax_cnn.cnn.CNN`."""
-
-    epochs: int
-    loss: str
-    batch_size: int
-    learning_rate: float
-    schedule: str
-    optimiser: str
-    momentum: float
-    nesterov: bool
-    weight_decay: float
-    validation_fraction: float
-    patience: int | None
-    random_state: int
-
-    def __post_init__(self) -> None:
-        for name, choices in (
-            ("loss", tuple(LOSSES)),
-            ("schedule", SCHEDULES),
-            ("optimiser", OPTIMISERS),
-        ):
-            if getattr(self, name) not in choices:
-                msg = (
-                    f"`{name}` must be one of {', '.join(map(repr, choices))}, got "
-                    f"{getattr(self, name)!r}."
-                )
-                raise ValueError(msg)
-        limits = {
-            "epochs": (0, math.inf),
-            "batch_size": (1, math.inf),
-            "learning_rate": (0, math.inf),
-            "momentum": (0, 1),
-            "weight_decay": (0, math.inf),
-            "validation_fraction": (0, 0.9),
-            "random_state": (0, 2**63),
-        }
-        whole = ("epochs", "batch_size", "random_state")
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if name in whole:
-                kinds = int | np.integer
-            else:
-                kinds = int | float | np.number
-            if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
-                msg = (
-                    f"`{name}` must be a {'whole ' if name in whole else ''}number from {low} to "
-                    f"{high:g}, got {value!r}."
-                )
-                raise ValueError(msg)
-        if self.patience is not None and (
-            isinstance(self.patience, bool) or not isinstance(self.patience, int | np.integer)
-        ):
-            msg = f"`patience` must be a whole number of epochs or None, got {self.patience!r}."
-            raise ValueError(msg)
-        if self.patience is not None and (self.patience < 1 or self.validation_fraction == 0):
-            msg = (
-                "`patience` must be at least 1 and needs a `validation_fraction` above 0, got "
-                f"{self.patience} and {self.validation_fraction}."
-            )
-            raise ValueError(msg)
-
-    def rule(self) -> Optimiser:
-        """The optimiser."""
-        return Optimiser(self.optimiser, self.momentum, self.nesterov, self.weight_decay)
 
 
 @dataclass
@@ -189,10 +122,7 @@ class Lesson:
         for one in np.unique(self.classes) if share else ():
             members = rng.permutation(np.flatnonzero(self.classes == one))
             held.append(members[: min(len(members) - 1, max(1, round(share * len(members))))])
-        if held:
-            held_out = np.sort(np.concatenate(held))
-        else:
-            held_out = np.array([], int)
+        held_out = np.sort(np.concatenate(held)) if held else np.array([], int)
         learnt_from = np.setdiff1d(np.arange(len(self.classes)), held_out)
         if not len(learnt_from):
             msg = (
@@ -202,39 +132,48 @@ class Lesson:
             raise ValueError(msg)
         return learnt_from, held_out
 
-    def update(self, state: State, indices: np.ndarray, rate: float) -> tuple[float, int]:
-        """One step on these images; returns their loss and how many were right."""
+    def update(self, state: State, indices: np.ndarray, rate: float) -> None:
+        """One step on these images: weights move, and loss and right answers are counted."""
         seed = (self.course.random_state, state.epoch, state.batch)
         images = self.read(indices)
         if self.augmentation is not None:
             images = self.augmentation.apply(images, np.random.default_rng([*seed, 1]))
-        outputs = self.graph.outputs
         values, pullback, statistics = self.graph.forward(
             self.prepare(images),
             state.weights,
-            list(outputs),
+            list(self.graph.outputs),
             training=True,
             seed=seed,
             frozen=self.frozen,
         )
         right = self.xp.asarray(self.classes[indices])
-        main, gradients = next(iter(outputs)), {}
-        losses = {}
-        for name, share in outputs.items():
-            scores = values[name].reshape(len(indices), -1)
-            losses[name], gradient = LOSSES[self.course.loss](scores, right)
-            gradients[name] = (
-                (share * gradient).reshape(values[name].shape).astype(values[name].dtype)
-            )
-        loss = sum(outputs[name] * losses[name] for name in outputs)
+        loss, gradients = self._loss(values, right)
         if state.first_loss is None:
             state.first_loss = loss
+        # Written so that a loss that is not a number is caught as well.
         if not loss <= _DIVERGED * max(1.0, abs(state.first_loss)):
             raise DivergenceError(_explained(loss, state, self.course, rate))
         to_weights, _ = pullback(gradients)
         self.course.rule().move(state.weights, state.memory, to_weights, rate, state.n_updates + 1)
+        # Running means of batch normalisation, which no gradient changes.
         state.weights.update(statistics)
-        return loss, int((values[main].reshape(len(indices), -1).argmax(axis=1) == right).sum())
+        scores = values[next(iter(self.graph.outputs))].reshape(len(indices), -1)
+        n_right = int((scores.argmax(axis=1) == right).sum())
+        state.sums[0] += loss * len(indices)
+        state.sums[1] += n_right
+        state.sums[2] += len(indices)
+        state.batch, state.n_updates = state.batch + 1, state.n_updates + 1
+
+    def _loss(self, values: Mapping[str, Array], right: Array) -> tuple[float, dict[str, Array]]:
+        """Loss over all outputs by their shares, and its gradient at each."""
+        loss, gradients = 0.0, {}
+        for name, share in self.graph.outputs.items():
+            scores = values[name].reshape(len(right), -1)
+            own, gradient = LOSSES[self.course.loss](scores, right)
+            loss += share * own
+            scaled = (share * gradient).reshape(values[name].shape)
+            gradients[name] = scaled.astype(values[name].dtype)
+        return loss, gradients
 
     def assess(self, weights: Mapping[str, Array], indices: np.ndarray) -> tuple[float, float]:
         """Loss and accuracy on these images, at rest."""
@@ -252,10 +191,7 @@ class Lesson:
 
 
 def _explained(loss: float, state: State, course: Course, rate: float) -> str:
-    if math.isnan(loss):
-        kind = "is not a number any more"
-    else:
-        kind = f"rose to {loss:.3g}"
+    kind = "is not a number any more" if math.isnan(loss) else f"rose to {loss:.3g}"
     return (
         f"Training diverged: the loss {kind} at update {state.n_updates + 1}, in epoch "
         f"{state.epoch + 1}; it began at {state.first_loss:.3g}. "
@@ -292,7 +228,6 @@ def train(
     """
     course, (learnt_from, held_out) = lesson.course, lesson.split()
     n_batches = _n_batches(len(learnt_from), course.batch_size)
-    saved = time.monotonic()
     n_updates = course.epochs * n_batches
     bar = progress_bar(
         name="Training",
@@ -301,48 +236,54 @@ def train(
         total=n_updates,
         initial=min(state.n_updates, n_updates),
     )
+    keeper = _Keeper(keep)
     with (
         workers(lesson.n_threads),
         _whole_updates() as interrupted,
         bar,
-        np.errstate(over="ignore", invalid="ignore"),
+        np.errstate(over="ignore", invalid="ignore"),  # a loss that diverges has its own error
     ):
         while state.epoch < course.epochs and not _has_waited(state, course):
-            order = np.random.default_rng([course.random_state, 1, state.epoch]).permutation(
-                learnt_from
-            )
+            # The order is of the seed and the epoch alone, so that a training that goes on from a
+            # checkpoint sees the same batches as one that was never interrupted.
+            rng = np.random.default_rng([course.random_state, 1, state.epoch])
+            order = rng.permutation(learnt_from)
             began, rate = time.monotonic(), 0.0
             for batch in range(state.batch, n_batches):
+                done = (state.epoch * n_batches + batch) / n_updates
+                rate = course.learning_rate * rate_factor(course.schedule, done)
                 indices = _batch(order, batch, course.batch_size, n_batches)
-                rate = course.learning_rate * rate_factor(
-                    course.schedule, (state.epoch * n_batches + batch) / (course.epochs * n_batches)
-                )
-                loss, n_right = lesson.update(state, indices, rate)
-                state.sums = [
-                    total + new
-                    for total, new in zip(
-                        state.sums, (loss * len(indices), n_right, len(indices)), strict=True
-                    )
-                ]
-                state.batch, state.n_updates = batch + 1, state.n_updates + 1
+                lesson.update(state, indices, rate)
                 bar.update()
                 bar.set_description(f"epoch {state.epoch + 1}/{course.epochs}", refresh=False)
                 bar.set_postfix_str(_curves(state), refresh=False)
-                stop = interrupted.is_set()
-                if keep is not None and (stop or time.monotonic() - saved > _SAVE_EVERY):
-                    keep(state)
-                    saved = time.monotonic()
-                if stop:
-                    raise KeyboardInterrupt
+                keeper.look(state, interrupted.is_set())
             _close_epoch(lesson, state, held_out, rate, time.monotonic() - began)
-            if keep is not None:
-                keep(state)
-                saved = time.monotonic()
+            keeper.save(state)
             if interrupted.is_set():
                 raise KeyboardInterrupt
     if state.best:
         state.weights = {name: array.copy() for name, array in state.best.items()}
     return state
+
+
+class _Keeper:
+    """Saves the state from time to time, and before an interruption goes on."""
+
+    def __init__(self, keep: Callable[[State], None] | None) -> None:
+        self.keep, self.saved = keep, time.monotonic()
+
+    def save(self, state: State) -> None:
+        if self.keep is not None:
+            self.keep(state)
+            self.saved = time.monotonic()
+
+    def look(self, state: State, interrupted: bool) -> None:
+        """After an update: save once a minute, and stop if Ctrl-C was pressed."""
+        if interrupted or time.monotonic() - self.saved > _SAVE_EVERY:
+            self.save(state)
+        if interrupted:
+            raise KeyboardInterrupt
 
 
 def _n_batches(n_images: int, size: int) -> int:

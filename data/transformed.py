@@ -231,18 +231,7 @@ def transformed(
     >>> len(moved), moved[0].shape
     (6, (8, 8))
     """
-    points = np.atleast_1d(np.asarray(values, dtype=float))
-    points = np.where(
-        np.isclose(points, transformation.identity, rtol=0, atol=1e-9),
-        transformation.identity,
-        points,
-    )  # np.arange(-0.3, 0.4, 0.1)
-    if transformation.identity not in points:
-        msg = (
-            f"`values` must hold {transformation.identity:g}, at which {transformation.name} "
-            f"changes nothing, got {points.tolist()}."
-        )
-        raise ValueError(msg)
+    points = _with_identity(values, transformation)
     for value in points:
         transformation.check(value)
     if border_only and transformation.outside is None:
@@ -251,30 +240,42 @@ def transformed(
             "beyond the border."
         )
         raise ValueError(msg)
-    if border_only:
-        change = transformation.border_only
-    else:
-        change = transformation
+    change = transformation.border_only if border_only else transformation
     names = [str(name) for name in getattr(images, "names", range(len(images)))]
-    if labels is None:
-        given = getattr(images, "labels", None)
-    else:
-        given = labels
+    given = getattr(images, "labels", None) if labels is None else labels
     if given is not None and len(given) != len(names):
         msg = f"`labels` must be one for each of the {len(names)} images, got {len(given)}."
         raise ValueError(msg)
+
+    def read(image: int, value: int) -> np.ndarray:
+        # The seed is of the image, not of the value: see `random_state`.
+        return change(np.asarray(images[image]), float(points[value]), (random_state, image))
+
     return Transformed(
         names,
         points,
-        lambda image, value: change(
-            np.asarray(images[image]), float(points[value]), (random_state, image)
-        ),
+        read,
         transformation.name,
         transformation.units,
         transformation.identity,
         None if given is None else np.asarray(given),
         {"border": transformation.border, "border_only": int(border_only)},
     )
+
+
+def _with_identity(values: Sequence[float], transformation: Transformation) -> np.ndarray:
+    """The values, with the identity among them as exactly itself."""
+    points = np.atleast_1d(np.asarray(values, dtype=float))
+    # np.arange(-0.3, 0.4, 0.1) holds 5.6e-17 where 0 is meant.
+    near = np.isclose(points, transformation.identity, rtol=0, atol=1e-9)
+    points = np.where(near, transformation.identity, points)
+    if transformation.identity not in points:
+        msg = (
+            f"`values` must hold {transformation.identity:g}, at which {transformation.name} "
+            f"changes nothing, got {points.tolist()}."
+        )
+        raise ValueError(msg)
+    return points
 
 
 def views(
@@ -331,6 +332,23 @@ def views(
             f"got {len(table)}."
         )
         raise ValueError(msg)
+    where = _complete(table, name)
+    if reference not in where.columns:
+        msg = f"`reference` must be one of the angles {where.columns.tolist()}, got {reference!r}."
+        raise ValueError(msg)
+    numbers = where.to_numpy().astype(int)
+    kinds = [str(kind) for kind in where.index]
+
+    def read(image: int, value: int) -> np.ndarray:
+        return np.asarray(images[int(numbers[image, value])])
+
+    return Transformed(
+        kinds, where.columns.to_numpy(), read, name, units, float(reference), np.array(kinds)
+    )
+
+
+def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Which image shows each object (rows) at each angle (columns): one each, and none lacking."""
     unknown = np.flatnonzero(table["object"].isna() | ~np.isfinite(table["angle"]))
     if len(unknown):
         msg = (
@@ -355,15 +373,4 @@ def views(
             "which others have. Leave it or that view out."
         )
         raise ValueError(msg)
-    if reference not in where.columns:
-        msg = f"`reference` must be one of the angles {where.columns.tolist()}, got {reference!r}."
-        raise ValueError(msg)
-    numbers = where.to_numpy().astype(int)
-    kinds = [str(kind) for kind in where.index]
-
-    def read(image: int, value: int) -> np.ndarray:
-        return np.asarray(images[int(numbers[image, value])])
-
-    return Transformed(
-        kinds, where.columns.to_numpy(), read, name, units, float(reference), np.array(kinds)
-    )
+    return where

@@ -97,40 +97,29 @@ def resnet(
     n_features = 64
     for stage, n_blocks in enumerate(stages, start=1):
         width = 32 * 2**stage
+        n_out = width * 4 if bottleneck else width
+        windows: tuple[tuple[int, int], ...] = ((3, width), (3, width))
         if bottleneck:
-            n_out = width * 4
-        else:
-            n_out = width
+            windows = ((1, width), (3, width), (1, n_out))
+        # The convolution of a block that strides, if the block does.
+        at = 1 if bottleneck and stride_in != "1x1" else 0
         for block in range(n_blocks):
-            last = stride_in == "last"
-            if block == n_blocks - 1 and stage < len(stages) if last else block == 0 and stage > 1:
-                stride = 2
-            else:
-                stride = 1
+            strides = [1] * len(windows)
+            if _halves(stage, block, n_blocks, len(stages), stride_in):
+                strides[at] = 2
             name = f"layer{stage}.{block}"
-            if bottleneck:
-                windows = ((1, width), (3, width), (1, n_out))
-            else:
-                windows = ((3, width), (3, width))
-            if bottleneck:
-                if stride_in == "1x1":
-                    at = 0
-                else:
-                    at = 1
-            else:
-                at = 0
-            _block(
-                graph,
-                name,
-                windows,
-                [stride if place == at else 1 for place in range(len(windows))],
-                shortcuts,
-                n_features != n_out,
-            )
+            _block(graph, name, windows, strides, shortcuts, n_features != n_out)
             n_features = n_out
     graph.add("avgpool", AdaptivePool("average"))
     graph.outputs[graph.add("fc", Dense(n_classes))] = 1.0
     return graph
+
+
+def _halves(stage: int, block: int, n_blocks: int, n_stages: int, stride_in: str) -> bool:
+    """Whether a block halves the maps: the first of a stage, or the last of the one before."""
+    if stride_in == "last":
+        return block == n_blocks - 1 and stage < n_stages
+    return block == 0 and stage > 1
 
 
 def _block(

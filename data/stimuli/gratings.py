@@ -187,10 +187,7 @@ def cross_orientation(
     Stimuli
     """
     screen = Screen.of(screen)
-    if diameter is None:
-        reach = np.inf
-    else:
-        reach = positive("diameter", [diameter])[0]
+    reach = np.inf if diameter is None else positive("diameter", [diameter])[0]
     table = crossed(
         orientation=orientations,
         frequency=_frequencies(screen, frequencies),
@@ -206,30 +203,17 @@ def cross_orientation(
         )
         raise ValueError(msg)
 
-    def draw(
-        y: float,
-        x: float,
-        orientation: float,
-        frequency: float,
-        angle: float,
-        contrast: float,
-        mask_contrast: float,
-        phase: float,
-    ) -> np.ndarray:
+    def draw(y: float, x: float, **of: float) -> np.ndarray:
         test, mask = (
-            _wave(screen, y, x, direction, frequency, phase, "sine")
-            for direction in (orientation, orientation + angle)
+            _wave(screen, y, x, direction, of["frequency"], of["phase"], "sine")
+            for direction in (of["orientation"], of["orientation"] + of["angle"])
         )
-        return screen.shown((contrast * test + mask_contrast * mask) * disc(screen, y, x, reach))
+        both = of["contrast"] * test + of["mask_contrast"] * mask
+        return screen.shown(both * disc(screen, y, x, reach))
 
     units = _units(screen) | {"angle": "degrees"}
-    return Stimuli(
-        placed(table, screen, positions),
-        draw,
-        units,
-        "cross",
-        {"diameter": reach} | screen.settings(),
-    )
+    known = {"diameter": reach} | screen.settings()
+    return Stimuli(placed(table, screen, positions), draw, units, "cross", known)
 
 
 def plaids(

@@ -158,7 +158,8 @@ def test_early_stopping_keeps_the_best():
 def learnt_from(model):
     from dataclasses import fields
 
-    from hmax_cnn.cnn.training import Course, Lesson
+    from hmax_cnn.cnn.course import Course
+    from hmax_cnn.cnn.training import Lesson
 
     targets = np.searchsorted(model.classes_, LABELS[FEW])
     given = {one.name: getattr(model, one.name) for one in fields(Course)}
