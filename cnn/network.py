@@ -208,20 +208,23 @@ class Network(ClassifierMixin, GraphModel):
             patience=None,
         )
         lesson, _ = self._lesson(graph, start, source, targets, course)
-        state = self._fresh(lesson, start)
-        state.epoch, state.history = len(past), past
-        earlier = self.__dict__.get("_state")
-        if earlier:
-            # The optimiser goes on with its momenta, of the layers that still learn.
-            kept = {name: slot for name, slot in earlier.memory.items() if name in state.memory}
-            state.memory |= kept
-            state.n_updates, state.first_loss = earlier.n_updates, earlier.first_loss
-        state = self._train(lesson, state, None)
+        state = self._train(lesson, self._going_on(self._fresh(lesson, start), past), None)
         if first:
             self.image_shape_ = tuple(int(n) for n in source[0].shape)
         self._take(graph, start, state)
         self._state = replace(state, weights={})
         return self
+
+    def _going_on(self, state: State, past: list[dict[str, Any]]) -> State:
+        """A fresh state with the history of the epochs that were, and the optimiser's memory."""
+        state.epoch, state.history = len(past), past
+        earlier = self.__dict__.get("_state")
+        if earlier:
+            # Momenta of the layers that still learn.
+            kept = {name: slot for name, slot in earlier.memory.items() if name in state.memory}
+            state.memory |= kept
+            state.n_updates, state.first_loss = earlier.n_updates, earlier.first_loss
+        return state
 
     def _past(self) -> list[dict[str, Any]]:
         """Rows of history of the epochs that were, of `partial_fit` or else of `fit`."""

@@ -257,7 +257,7 @@ def train(
                 bar.update()
                 bar.set_description(f"epoch {state.epoch + 1}/{course.epochs}", refresh=False)
                 bar.set_postfix_str(_curves(state), refresh=False)
-                keeper.look(state, interrupted.is_set())
+                keeper.after_update(state, interrupted.is_set())
             _close_epoch(lesson, state, held_out, rate, time.monotonic() - began)
             keeper.save(state)
             if interrupted.is_set():
@@ -278,8 +278,8 @@ class _Keeper:
             self.keep(state)
             self.saved = time.monotonic()
 
-    def look(self, state: State, interrupted: bool) -> None:
-        """After an update: save once a minute, and stop if Ctrl-C was pressed."""
+    def after_update(self, state: State, interrupted: bool) -> None:
+        """Save once a minute, and stop if Ctrl-C was pressed."""
         if interrupted or time.monotonic() - self.saved > _SAVE_EVERY:
             self.save(state)
         if interrupted:

@@ -17,7 +17,7 @@ from sklearn.exceptions import NotFittedError
 from .fields import WHOLE_IMAGE
 from .gradients import gradient_of_units
 from .images import Images
-from .labelled import field_table, flatten, joined, names_of, native, summary_table
+from .labelled import field_table, flatten, joined, names_of, native, numbers_of, summary_table
 from .layered import LayeredModel
 from .maps import Maps
 
@@ -299,23 +299,8 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
             If there is no such layer or unit.
         """
         names = names_of(self.geometry(image_shape, self.wanted_layers((layer,))))
-        asked: list[Any]
-        if isinstance(units, str | int | np.integer):
-            asked = [units]
-        else:
-            asked = list(units)
-        places = {name: index for index, name in enumerate(names)}
-        numbers = []
-        for unit in asked:
-            is_index = isinstance(unit, int | np.integer) and -len(names) <= unit < len(names)
-            if unit not in places and not is_index:
-                msg = (
-                    f"`units` must be among {names[0]!r} to {names[-1]!r}, or indices below "
-                    f"{len(names)}, got {unit!r}."
-                )
-                raise ValueError(msg)
-            numbers.append(places[unit] if isinstance(unit, str) else int(unit) % len(names))
-        return numbers
+        alone = isinstance(units, str | int | np.integer)
+        return numbers_of(names, [units] if alone else list(units))
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """Weights of the lowest layer, which the model lays over the image.
@@ -391,10 +376,7 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         """
         parts = cls.__module__.split(".")
         # The face of the package has our models as well, but their own packages say more.
-        if parts[0] == "hmax_cnn":
-            first = 2
-        else:
-            first = 1
+        first = 2 if parts[0] == "hmax_cnn" else 1
         for depth in range(first, len(parts)):
             package = ".".join(parts[:depth])
             if getattr(sys.modules.get(package), cls.__name__, None) is cls:

@@ -308,3 +308,35 @@ def summary_table(layers: LabelledLayers) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def numbers_of(names: Sequence[str], units: Sequence[str | int]) -> list[int]:
+    """Units as indices among these names.
+
+    Parameters
+    ----------
+    names : sequence of str
+    units : sequence of str or int
+        Names, or indices; a negative one counts from the end.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    ValueError
+        If there is no such unit.
+    """
+    places = {name: index for index, name in enumerate(names)}
+    numbers = []
+    for unit in units:
+        is_index = isinstance(unit, int | np.integer) and -len(names) <= unit < len(names)
+        if unit not in places and not is_index:
+            msg = (
+                f"`units` must be among {names[0]!r} to {names[-1]!r}, or indices below "
+                f"{len(names)}, got {unit!r}."
+            )
+            raise ValueError(msg)
+        numbers.append(places[unit] if isinstance(unit, str) else int(unit) % len(names))
+    return numbers

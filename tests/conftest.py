@@ -17,7 +17,7 @@ import standin
 from threadpoolctl import threadpool_limits
 
 from hmax_cnn.extraction.arrays import to_host
-from hmax_cnn.extraction.operations import correlation
+from hmax_cnn.extraction.operations import spectra
 
 mpl.use("Agg")
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -62,7 +62,7 @@ PLACES = ["numpy", "read-only", "stand-in", pytest.param("cupy", marks=pytest.ma
 @pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
     """NumPy, read-only NumPy, the stand-in for CuPy, and CuPy where there is a GPU."""
-    correlation.filter_spectra.cache_clear()
+    spectra.filter_spectra.cache_clear()
     if request.param in ("numpy", "read-only"):
         return Place(request.param, "cpu")
     cupy, cupyx_fft = real_cupy()

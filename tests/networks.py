@@ -106,13 +106,13 @@ def noise(shape, seed):
 def example(graph):
     """Weights of the scale that the network starts from, and four images."""
     weights = {}
-    for number, (name, look) in enumerate(graph.weights().items()):
-        if look.start is None:
-            weights[name] = (look.fill + 0.05 * np.abs(noise(look.shape, number))).astype(
+    for number, (name, weight) in enumerate(graph.weights().items()):
+        if weight.start is None:
+            weights[name] = (weight.fill + 0.05 * np.abs(noise(weight.shape, number))).astype(
                 np.float32
             )
         else:
-            weights[name] = np.sqrt(np.float32(2 / look.fan_in)) * noise(look.shape, number)
+            weights[name] = np.sqrt(np.float32(2 / weight.fan_in)) * noise(weight.shape, number)
     return weights, noise((4, graph.n_channels, *graph.image_shape), 2.5)
 
 

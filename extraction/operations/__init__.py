@@ -2,7 +2,7 @@
 
 from .activations import elu, leaky_relu, maxout, relu, sigmoid, softplus, step, tanh
 from .adaptive import adaptive_average_pool, adaptive_max_pool
-from .correlation import Spectrum, correlate, correlate_spectrum
+from .correlation import correlate
 from .dense import dense
 from .nearest import nearest_distance
 from .normalisation import (
@@ -13,6 +13,7 @@ from .normalisation import (
     scale_and_shift,
 )
 from .pooling import average_pool, feature_l2_pool, l2_pool, max_pool, softmax_pool
+from .spectra import Spectrum, correlate_spectrum
 from .tuning import dot_product, euclidean_distance, gaussian, normalised_dot_product
 from .windows import copied_border
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
-from ..arrays import Array, device_namespace, fourier, namespace, on_gpu, step_bytes, tiles
+from ..arrays import Array, namespace, step_bytes, tiles
 from ..fields import Window
 from ..parallel import each, n_workers, shares
 from .small_maps import are_small, correlate_small, values_of_small, weights_of_small
-from .windows import Pullback, look, padded, spread, window_of
+from .windows import Pullback, padded, spread, window_of, window_views
 from .winograd import correlate_3x3, gradient_3x3, many_tiles, suits
 
 _FEWEST_COLUMNS = 768  # fewer make matrix products slow
-_CACHED_PIXELS = (
-    320 * 320
-)  # the 16 banks of HMAX take 50 MB at this size; of larger images spectra are made anew
 
 
 def correlate(
@@ -67,26 +61,23 @@ def correlate(
     array([[10., 18.],
            [42., 50.]])
     """
-    xp, window = (
-        namespace(values),
-        window_of(values, weights, "weights", stride, padding, dilation, groups),
-    )
-    alone = xp is np and groups == 1
+    window = window_of(values, weights, "weights", stride, padding, dilation, groups)
+    # Three routes, each the fastest where it is taken (measured on 2 cores, see
+    # docs/benchmarks.md): Winograd's tiles, one product for maps of few places, columns.
+    alone = namespace(values) is np and groups == 1
     small = alone and are_small(len(values), window, *values.shape[2:])
     tiled = alone and suits(window, values.shape, len(weights))
     if tiled:
         matches = correlate_3x3(values, weights, window.padding)
+    elif small:
+        matches = correlate_small(values, weights, window)
     else:
-        if small:
-            matches = correlate_small(values, weights, window)
-        else:
-            matches = _by_columns(values, weights, window, groups)
+        matches = _by_columns(values, weights, window, groups)
 
     def pullback(gradient: Array) -> tuple[Array | None, Array]:
+        back = None
         if to_values:
             back = _back_to_values(gradient, weights, values.shape, window, groups)
-        else:
-            back = None
         if tiled and many_tiles(gradient.shape):
             return back, gradient_3x3(values, gradient, window.padding)
         if small:
@@ -122,9 +113,8 @@ def _back_to_weights(
         total = xp.zeros(shape, gradient.dtype)
         for block in seen.blocks[share]:
             for group, columns in enumerate(seen.columns(block)):
-                total[group] += (
-                    _by_feature(_of_group(gradient, group, groups)[block], seen.width) @ columns.T
-                )
+                of_group = _of_group(gradient, group, groups)[block]
+                total[group] += _by_feature(of_group, seen.width) @ columns.T
         return total
 
     totals = each(learn, shares(len(seen.blocks)))
@@ -145,17 +135,15 @@ class _Windows:
         xp, self.groups = namespace(values), groups
         self.count = height, width = window.count(*values.shape[2:])
         place_bytes = values.shape[1] * window.size[0] * window.size[1] * values.itemsize
+        # As many places as the cache holds, but a share for each worker, and whole rows.
+        in_cache = max(_FEWEST_COLUMNS, step_bytes(xp) // 4 // max(1, place_bytes))
         fair = -(-len(values) * height * width // n_workers())
-        places = min(
-            max(_FEWEST_COLUMNS, step_bytes(xp) // 4 // max(1, place_bytes)), max(width, fair)
-        )
+        places = min(in_cache, max(width, fair))
         if _runs_on(window, values.shape) and xp is np and height * width <= places:
-            self.views, self.width = (
-                _runs(values, window, height),
-                values.shape[3] + sum(window.padding[1]),
-            )
+            self.views = _row_runs(values, window, height)
+            self.width = values.shape[3] + sum(window.padding[1])
         else:
-            self.views, self.width = look(values, window), width
+            self.views, self.width = window_views(values, window), width
         everything = slice(None)
         self.blocks = [
             (images, everything, rows) for images, rows in tiles(len(values), height, width, places)
@@ -172,13 +160,11 @@ class _Windows:
         """Products of filters with columns, into maps of shape (image, filter, y, x)."""
         n_images, n_filters, height, width = into.shape
         if n_images == 1 and into.flags.c_contiguous and self.width == width:
+            # Products lie in memory as the maps do: no copy.
             namespace(into).matmul(bank, columns, out=into.reshape(n_filters, height * width))
-        else:
-            into[...] = (
-                (bank @ columns)
-                .reshape(n_filters, n_images, height, self.width)[..., :width]
-                .transpose(1, 0, 2, 3)
-            )
+            return
+        products = (bank @ columns).reshape(n_filters, n_images, height, self.width)
+        into[...] = products[..., :width].transpose(1, 0, 2, 3)
 
 
 def _runs_on(window: Window, shape: tuple[int, ...]) -> bool:
@@ -196,8 +182,8 @@ def _runs_on(window: Window, shape: tuple[int, ...]) -> bool:
     )
 
 
-def _runs(values: Array, window: Window, n_rows: int) -> Array:
-    """As `look` returns it, but each row of windows as wide as the padded map.
+def _row_runs(values: Array, window: Window, n_rows: int) -> Array:
+    """As `window_views` returns it, but each row of windows as wide as the padded map.
 
     Its end runs on into the next row, or into zeros.
     """
@@ -241,42 +227,42 @@ def _back_to_values(
     At stride 1 it is a correlation of the padded gradient with the filters turned by half a turn,
     features and filters exchanged; else every window's gradient is added where it looked.
     """
-    xp, n_filters = namespace(gradient), len(weights)
-    grouped = weights.reshape(groups, n_filters // groups, *weights.shape[1:])
-    around = tuple(
-        (e - 1 - before, e - 1 - after)
-        for e, (before, after) in zip(window.extent, window.padding, strict=True)
-    )
-    if xp is np and groups == 1 and are_small(shape[0], window, *shape[2:]):
+    if namespace(gradient) is np and groups == 1 and are_small(shape[0], window, *shape[2:]):
         return values_of_small(gradient, weights, shape, window)
-    few = (
-        gradient.shape[2] * gradient.shape[3] < 0.8 * shape[2] * shape[3]
-    )  # then products at the windows' places are the fewer
+    grouped = weights.reshape(groups, len(weights) // groups, *weights.shape[1:])
+    around = tuple(
+        (extent - 1 - before, extent - 1 - after)
+        for extent, (before, after) in zip(window.extent, window.padding, strict=True)
+    )
+    # Where windows lie at few of the map's places, products at those are fewer.
+    few = gradient.shape[2] * gradient.shape[3] < 0.8 * shape[2] * shape[3]
     if window.stride == (1, 1) and not few and min(min(sides) for sides in around) >= 0:
-        turned = (
-            grouped[..., ::-1, ::-1]
-            .transpose(0, 2, 1, 3, 4)
-            .reshape(shape[1], n_filters // groups, *window.size)
+        turned = grouped[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
+        turned = turned.reshape(shape[1], len(weights) // groups, *window.size)
+        back, _ = correlate(
+            gradient, turned, padding=around, dilation=window.dilation, groups=groups
         )
-        return correlate(gradient, turned, padding=around, dilation=window.dilation, groups=groups)[
-            0
-        ]
+        return back
+    return _spread_products(gradient, grouped, shape, window)
+
+
+def _spread_products(
+    gradient: Array, grouped: Array, shape: tuple[int, ...], window: Window
+) -> Array:
+    """The gradient of each window, filters times gradient, added where the window looked."""
+    xp, (groups, n_each) = namespace(gradient), grouped.shape[:2]
     back = xp.empty(shape, gradient.dtype)
-    banks = grouped.reshape(groups, n_filters // groups, -1)
+    banks = grouped.reshape(groups, n_each, -1)
     runs_on = xp is np and _runs_on(window, shape)
+    width = shape[3] + sum(window.padding[1]) if runs_on else gradient.shape[3]
 
     def carry(images: slice) -> None:
         of_images = gradient[images]
-        if runs_on:
-            width = shape[3] + sum(window.padding[1])
-        else:
-            width = of_images.shape[3]
+        n_images, _, height, _ = of_images.shape
         for group, features in enumerate(features_by_group(shape[1], groups)):
             products = banks[group].T @ _by_feature(_of_group(of_images, group, groups), width)
-            by_window = products.reshape(
-                -1, *window.size, len(of_images), of_images.shape[2], width
-            )
-            into = (len(of_images), by_window.shape[0], *shape[2:])
+            by_window = products.reshape(-1, *window.size, n_images, height, width)
+            into = (n_images, by_window.shape[0], *shape[2:])
             if runs_on:
                 back[images, features] = _spread_runs(by_window, into, window)
             else:
@@ -287,7 +273,7 @@ def _back_to_values(
 
 
 def _spread_runs(gradient: Array, shape: tuple[int, ...], window: Window) -> Array:
-    """The adjoint of `_runs`, of a gradient (feature, window y, window x, image, y, x)."""
+    """The adjoint of `_row_runs`, of a gradient (feature, window y, window x, image, y, x)."""
     (top, bottom), (left, _) = window.padding
     n_images, n_features, height, width = shape
     n_rows, across = gradient.shape[4:]
@@ -295,122 +281,7 @@ def _spread_runs(gradient: Array, shape: tuple[int, ...], window: Window) -> Arr
     for row in range(window.size[0]):
         for column in range(window.size[1]):
             start = row * across + column
-            back[..., start : start + n_rows * across] += gradient[:, row, column].reshape(
-                n_features, n_images, -1
-            )
+            run = gradient[:, row, column].reshape(n_features, n_images, -1)
+            back[..., start : start + n_rows * across] += run
     maps = back.reshape(n_features, n_images, -1, across)
     return maps[:, :, top : top + height, left : left + width].transpose(1, 0, 2, 3)
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """The Fourier transform of single-feature maps, computed once and shared by many filters.
-
-    Attributes
-    ----------
-    values : array of shape (n_images, 1, height, width)
-        What was transformed.
-    transform : complex128 array of shape (n_images, height', width')
-        Sizes are rounded up to what the transform is fast for.
-    """
-
-    values: Array
-    transform: Array
-
-    @classmethod
-    def of(cls, values: Array) -> Spectrum:
-        """Transform maps of shape (n_images, 1, height, width), in double precision."""
-        if values.ndim != 4 or values.shape[1] != 1:
-            msg = f"`values` must have the shape (n_images, 1, height, width), got {values.shape}."
-            raise ValueError(msg)
-        xp = namespace(values)
-        shape = tuple(scipy.fft.next_fast_len(n) for n in values.shape[2:])
-        return cls(values, fourier(xp).fft2(values[:, 0].astype(xp.float64), s=shape))
-
-
-def correlate_spectrum(spectrum: Spectrum, weights: np.ndarray) -> tuple[Array, Pullback]:
-    """`correlate` at stride 1 without padding, through the Fourier transform.
-
-    For windows of more than about 5 x 5.
-
-    Two filters share one complex transform, one as its real part, one as its imaginary part. The
-    transform is in double precision: in single precision its error, spread evenly over the image,
-    would drown dark places as soon as they are divided by their small norm.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-        Of values of shape (n_images, 1, height, width).
-    weights : numpy array of shape (n_filters, 1, window_height, window_width)
-        On the host, since their own transforms are kept for the next call.
-
-    Returns
-    -------
-    matches : array of shape (n_images, n_filters, height', width'), of the precision of the values
-    pullback : callable
-        Carries a gradient back to `(values, weights)`.
-    """
-    values, transform = spectrum.values, spectrum.transform
-    xp = namespace(values)
-    n_images, shape = len(values), transform.shape[1:]
-    height, width = window_of(values, weights, "weights").count(*values.shape[2:])
-    weights = np.ascontiguousarray(weights, np.float64)
-    # Spectra of large images would fill the cache with few of them.
-    make: Callable[..., Any] = filter_spectra
-    if shape[0] * shape[1] > _CACHED_PIXELS:
-        make = filter_spectra.__wrapped__
-    pairs = make(weights.tobytes(), weights.shape, shape, on_gpu(values))
-    matches = xp.empty((n_images, len(weights), height, width), values.dtype)
-    if on_gpu(values):
-        at_once = len(pairs)
-    else:
-        at_once = 1
-    for images, _ in tiles(n_images, 1, pairs[:at_once].nbytes, step_bytes(xp)):
-        room = xp.empty((images.stop - images.start, at_once, *shape), transform.dtype)
-        for first in range(0, len(pairs), at_once):
-            products = xp.multiply(
-                transform[images, None], pairs[first : first + at_once], out=room
-            )
-            both = fourier(xp).ifft2(products, overwrite_x=True)[..., :height, :width]
-            into = matches[images, 2 * first : 2 * (first + at_once)]
-            into[:, 0::2] = both.real
-            into[:, 1::2] = both.imag[:, : into.shape[1] // 2]
-
-    def pullback(gradient: Array) -> tuple[Array, Array]:
-        """Both gradients as products of transforms.
-
-        A convolution with the filters, and a correlation of the values with the gradient.
-        """
-        of_gradient = fourier(xp).fft2(gradient.astype(xp.float64), s=shape)
-        of_weights = fourier(xp).fft2(xp.asarray(weights[:, 0]), s=shape)
-        to_values = (
-            fourier(xp)
-            .ifft2((of_gradient * of_weights).sum(axis=1))
-            .real[:, None, : values.shape[2], : values.shape[3]]
-        )
-        to_weights = fourier(xp).ifft2((transform[:, None] * of_gradient.conj()).sum(axis=0)).real
-        rows, cols = weights.shape[2:]
-        return to_values.astype(values.dtype), to_weights[:, None, :rows, :cols].astype(
-            values.dtype
-        )
-
-    return matches, pullback
-
-
-@lru_cache(maxsize=32)
-def filter_spectra(
-    content: bytes, weights_shape: tuple[int, ...], shape: tuple[int, int], gpu: bool
-) -> Array:
-    """Conjugate transforms of pairs of filters, (n_pairs, height, width).
-
-    `content` makes equal filters equal keys.
-    """
-    weights = np.frombuffer(content).reshape(weights_shape)[:, 0]
-    even = weights[0::2].astype(complex)
-    even[: len(weights) // 2] -= (
-        1j * weights[1::2]
-    )  # conj(F[a - ib]) = conj(F[a]) + i conj(F[b]) with F of real a, b
-    spectra = scipy.fft.fft2(even, s=shape).conj()
-    if gpu:
-        return device_namespace("cuda").asarray(spectra)
-    return spectra

@@ -15,7 +15,7 @@ from ..arrays import Array, namespace, step_bytes, tiles
 from ..fields import Window
 from .pooling import box_sum
 from .tuning import Centred, euclidean_distance
-from .windows import Pullback, columns, look, padded, window_of
+from .windows import Pullback, columns, padded, window_of, window_views
 
 _BLOCK = 512  # places that are looked at together
 _MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound in single precision
@@ -148,7 +148,7 @@ class _Search:
         for around, start in zip(bands, self.first_of_band, strict=False):
             xp, views, energy = (
                 namespace(around),
-                look(around, self.window),
+                window_views(around, self.window),
                 self.centred.energy(around, self.window),
             )
             n_images, _, height, width = views.shape[:4]
@@ -168,7 +168,7 @@ class _Search:
         blocks, bounds = [], []
         for around, start in zip(bands, self.first_of_band, strict=False):
             views, energy = (
-                look(around, self.window)[0].transpose(1, 2, 0, 3, 4),
+                window_views(around, self.window)[0].transpose(1, 2, 0, 3, 4),
                 self.centred.energy(around, self.window),
             )
             bound_of = coarse.over(around, energy)
@@ -258,7 +258,7 @@ class _Coarse:
         """
         means = box_sum(around, Window(2)) / 2
         residuals = np.sqrt(np.maximum(energy - self.centred.energy(means, self.window), 0))
-        views, lowered = look(means, self.window), energy - _MARGIN * energy.max()
+        views, lowered = window_views(means, self.window), energy - _MARGIN * energy.max()
 
         def bound_of(rows: slice) -> np.ndarray:
             more = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -103,49 +103,53 @@ def local_contrast_normalisation(
     if window % 2 == 0 or sigma <= 0:
         msg = f"`window` must be odd and `sigma` positive, got {window} and {sigma}."
         raise ValueError(msg)
+    xp = namespace(values)
+    blur, blur_back = _blurs(values, window, sigma)
+    centred = values - blur(values)
+    deviation = xp.sqrt(blur(centred * centred))
+    floor = deviation.mean(axis=(2, 3), keepdims=True)
+    divisor = xp.maximum(deviation, floor)
+    # A constant map has only rounding errors, which must not be blown up to deviation 1.
+    largest = xp.abs(values).max(axis=(1, 2, 3), keepdims=True)
+    divides = divisor > 64 * xp.finfo(values.dtype).eps * largest
+    divisor = xp.where(divides, divisor, 1)
+    normalised = centred / divisor
+
+    def pullback(gradient: Array) -> Array:
+        to_divisor = -(gradient * normalised / divisor).sum(axis=1, keepdims=True)
+        to_divisor = xp.where(divides, to_divisor, 0)
+        # Where the floor was divided by, which is the mean over the map, every place has a share.
+        own = deviation > floor
+        n_places = values.shape[2] * values.shape[3]
+        shared = xp.where(own, 0, to_divisor).sum(axis=(2, 3), keepdims=True) / n_places
+        to_deviation = xp.where(own, to_divisor, 0) + shared
+        twice = 2 * xp.where(deviation > 0, deviation, 1)
+        to_square = xp.where(deviation > 0, to_deviation / twice, 0)
+        to_centred = gradient / divisor + 2 * centred * blur_back(to_square)
+        return to_centred - blur_back(to_centred.sum(axis=1, keepdims=True))
+
+    return normalised, pullback
+
+
+def _blurs(
+    values: Array, window: int, sigma: float
+) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """A Gaussian mean over features and places inside the map, and its adjoint."""
     xp, n_features = namespace(values), values.shape[1]
     offsets = np.arange(window) - window // 2
     profile = np.exp(-(offsets**2) / (2 * sigma**2))
     kernel = xp.asarray(np.outer(profile, profile)[None, None] / n_features, values.dtype)
-    inside, _ = correlate(
-        xp.full((1, 1, *values.shape[2:]), n_features, values.dtype), kernel, padding=window // 2
-    )
+    everywhere = xp.full((1, 1, *values.shape[2:]), n_features, values.dtype)
+    inside, _ = correlate(everywhere, kernel, padding=window // 2)
 
     def blur(maps: Array) -> Array:
         return correlate(maps.sum(axis=1, keepdims=True), kernel, padding=window // 2)[0] / inside
 
     def blur_back(gradient: Array) -> Array:
-        return correlate(gradient / inside, kernel, padding=window // 2)[
-            0
-        ]  # the kernel is symmetric, and the same for all features
+        # The kernel is symmetric, and the same for all features: it is its own adjoint.
+        return correlate(gradient / inside, kernel, padding=window // 2)[0]
 
-    centred = values - blur(values)
-    deviation = xp.sqrt(blur(centred * centred))
-    floor = deviation.mean(axis=(2, 3), keepdims=True)
-    divisor = xp.maximum(deviation, floor)
-    largest = xp.abs(values).max(axis=(1, 2, 3), keepdims=True)
-    divides = (
-        divisor > 64 * xp.finfo(values.dtype).eps * largest
-    )  # a constant map has only rounding errors to normalise
-    divisor = xp.where(divides, divisor, 1)
-    normalised = centred / divisor
-
-    def pullback(gradient: Array) -> Array:
-        to_divisor = xp.where(
-            divides, -(gradient * normalised / divisor).sum(axis=1, keepdims=True), 0
-        )
-        own = deviation > floor
-        shared = xp.where(own, 0, to_divisor).sum(axis=(2, 3), keepdims=True) / (
-            values.shape[2] * values.shape[3]
-        )
-        to_deviation = xp.where(own, to_divisor, 0) + shared
-        to_square = xp.where(
-            deviation > 0, to_deviation / (2 * xp.where(deviation > 0, deviation, 1)), 0
-        )
-        to_centred = gradient / divisor + 2 * centred * blur_back(to_square)
-        return to_centred - blur_back(to_centred.sum(axis=1, keepdims=True))
-
-    return normalised, pullback
+    return blur, blur_back
 
 
 def local_response_normalisation(
@@ -245,46 +249,51 @@ def batch_normalisation(
             f"{values.shape}. Use more images per batch."
         )
         raise ValueError(msg)
-    mean, variance, normalised = (
-        xp.empty(shape, values.dtype) for shape in (n_features, n_features, values.shape)
-    )
+    mean, variance = xp.empty(n_features, values.dtype), xp.empty(n_features, values.dtype)
+    normalised = xp.empty(values.shape, values.dtype)
 
     def normalise(share: slice) -> None:
-        for features in _runs(share, values):
+        for features in _in_cache(share, values):
             own = values[:, features]
             mean[features] = _sums(xp, own) / max(1, n_values)
             centred = xp.subtract(own, mean[features, None, None], out=normalised[:, features])
             variance[features] = _sums(xp, centred * centred) / max(1, n_values)
+            # In place, as all that follows: the maps are read and written once in the cache.
             centred *= (scale[features] / xp.sqrt(variance[features] + epsilon))[:, None, None]
             centred += shift[features, None, None]
 
     each(normalise, shares(n_features))
 
     def pullback(gradient: Array) -> tuple[Array, Array, Array]:
-        back, to_scale, to_shift = xp.empty_like(gradient), xp.empty_like(mean), xp.empty_like(mean)
-
-        def carry(share: slice) -> None:
-            for features in _runs(share, values):
-                own, over = gradient[:, features], 1 / xp.sqrt(variance[features] + epsilon)
-                into = xp.subtract(
-                    values[:, features], mean[features, None, None], out=back[:, features]
-                )
-                to_shift[features], to_scale[features] = (
-                    _sums(xp, own),
-                    over * _sums(xp, own * into),
-                )
-                into *= (-over * to_scale[features] / n_values)[:, None, None]
-                into += own
-                into -= (to_shift[features] / n_values)[:, None, None]
-                into *= (scale[features] * over)[:, None, None]
-
-        each(carry, shares(n_features))
-        return back, to_scale, to_shift
+        return _batch_back(gradient, values, scale, mean, 1 / xp.sqrt(variance + epsilon))
 
     return normalised, pullback, mean, variance
 
 
-def _runs(features: slice, values: Array) -> Iterator[slice]:
+def _batch_back(
+    gradient: Array, values: Array, scale: Array, mean: Array, over: Array
+) -> tuple[Array, Array, Array]:
+    """Gradients of values, scale and shift; `over` is one over the deviation of each feature."""
+    xp, n_values = namespace(gradient), values.size // max(1, len(mean))
+    back, to_scale, to_shift = xp.empty_like(gradient), xp.empty_like(mean), xp.empty_like(mean)
+
+    def carry(share: slice) -> None:
+        for features in _in_cache(share, values):
+            own, centre = gradient[:, features], mean[features, None, None]
+            into = xp.subtract(values[:, features], centre, out=back[:, features])
+            to_shift[features] = _sums(xp, own)
+            to_scale[features] = over[features] * _sums(xp, own * into)
+            # The mean and the variance depend on every value: Ioffe & Szegedy, section 3.
+            into *= (-over[features] * to_scale[features] / n_values)[:, None, None]
+            into += own
+            into -= (to_shift[features] / n_values)[:, None, None]
+            into *= (scale[features] * over[features])[:, None, None]
+
+    each(carry, shares(len(mean)))
+    return back, to_scale, to_shift
+
+
+def _in_cache(features: slice, values: Array) -> Iterator[slice]:
     """These features, few enough at a time that their values stay in the cache."""
     bytes_each = max(1, values[:, 0].size * values.itemsize)
     step = max(1, step_bytes(namespace(values)) // 4 // bytes_each)

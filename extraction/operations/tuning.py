@@ -9,7 +9,7 @@ from ..arrays import Array, namespace, step_bytes, tiles
 from ..fields import Window
 from .correlation import correlate
 from .pooling import box_sum, spread_sum
-from .windows import Pullback, columns, look, padded, spread, window_of
+from .windows import Pullback, columns, padded, spread, window_of, window_views
 
 # Squared distance over squared norms below which single precision loses more than 1e-4 of the
 # distance.
@@ -72,7 +72,7 @@ def euclidean_distance(
     distances = xp.empty((len(values), len(prototypes), height, width), values.dtype)
     centred = Centred.of(prototypes)
     around, inside = padded(values, window) - centred.mean, Window(window.size)
-    views, energy = look(around, inside), centred.energy(around, inside)
+    views, energy = window_views(around, inside), centred.energy(around, inside)
     row_bytes = (prototypes[0].size + len(prototypes)) * width * values.itemsize
     for images, rows in tiles(len(values), height, row_bytes, step_bytes(xp)):
         seen = columns(views[images, :, rows])
@@ -84,7 +84,10 @@ def euclidean_distance(
     def pullback(gradient: Array) -> tuple[Array, Array]:
         slopes = xp.where(distances > 0, gradient / xp.where(distances > 0, distances, 1), 0)
         slopes = slopes.reshape(len(values), len(prototypes), -1)
-        seen, matrix = columns(look(values, window)), prototypes.reshape(len(prototypes), -1)
+        seen, matrix = (
+            columns(window_views(values, window)),
+            prototypes.reshape(len(prototypes), -1),
+        )
         to_seen = seen * slopes.sum(axis=1, keepdims=True) - xp.matmul(matrix.T, slopes)
         to_seen = to_seen.reshape(len(values), *prototypes.shape[1:], height, width).transpose(
             0, 1, 4, 5, 2, 3

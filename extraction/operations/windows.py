@@ -57,7 +57,7 @@ def padded(values: Array, window: Window, fill: float = 0.0) -> Array:
     return around
 
 
-def look(values: Array, window: Window, fill: float = 0.0) -> Array:
+def window_views(values: Array, window: Window, fill: float = 0.0) -> Array:
     """A view of shape (image, feature, y, x, window y, window x) of what each window sees."""
     window.count(*values.shape[2:])
     strides, steps = window.stride, window.dilation
@@ -91,9 +91,9 @@ def part(values: Array, window: Window, row: int, column: int, count: tuple[int,
 
 
 def spread(gradient: Array, shape: tuple[int, ...], window: Window) -> Array:
-    """The adjoint of `look`.
+    """The adjoint of `window_views`.
 
-    Add every window's gradient, shaped as `look` returns it, onto maps of `shape`.
+    Add every window's gradient, shaped as `window_views` returns it, onto maps of `shape`.
     """
     (top, bottom), (left, right) = window.padding
     n_images, n_features, height, width = shape

@@ -11,7 +11,7 @@ from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import to_host
 from hmax_cnn.extraction.fields import Window
 from hmax_cnn.extraction.operations.pooling import box_sum
-from hmax_cnn.extraction.operations.windows import look, spread
+from hmax_cnn.extraction.operations.windows import spread, window_views
 
 pytestmark = pytest.mark.quick
 
@@ -188,8 +188,8 @@ def test_spectrum_keeps_dark_places_exact():
 
 def test_pooling_agrees_with_slow_loops():
     window = Window((3, 2), (2, 1), ((1, 0), (1, 2)), (1, 2))  # as the options below
-    views = look(VALUES, window)
-    lost = look(VALUES, window, fill=-np.inf)
+    views = window_views(VALUES, window)
+    lost = window_views(VALUES, window, fill=-np.inf)
     options = {"window": (3, 2), "stride": (2, 1), "padding": ((1, 0), (1, 2)), "dilation": (1, 2)}
     np.testing.assert_array_equal(ops.max_pool(VALUES, **options)[0], lost.max(axis=(4, 5)))
     np.testing.assert_allclose(
@@ -210,7 +210,9 @@ def test_pooling_agrees_with_slow_loops():
 def test_box_sum_agrees_with_slow_loops(size):
     window = Window(size, dilation=1 if size > 4 else 2)
     np.testing.assert_allclose(
-        box_sum(VALUES[:, :, :, :] + 0, window), look(VALUES, window).sum(axis=(4, 5)), rtol=1e-13
+        box_sum(VALUES[:, :, :, :] + 0, window),
+        window_views(VALUES, window).sum(axis=(4, 5)),
+        rtol=1e-13,
     )
 
 
@@ -234,7 +236,7 @@ def test_soft_maximum_goes_from_mean_to_maximum():
 
 def test_distances_agree_with_scipy():
     distances, _ = ops.euclidean_distance(VALUES, WEIGHTS)
-    windows = look(VALUES, Window((3, 2)))[1].transpose(1, 2, 0, 3, 4).reshape(-1, 18)
+    windows = window_views(VALUES, Window((3, 2)))[1].transpose(1, 2, 0, 3, 4).reshape(-1, 18)
     expected = scipy.spatial.distance.cdist(WEIGHTS.reshape(4, -1), windows)
     np.testing.assert_allclose(distances[1].reshape(4, -1), expected, rtol=1e-12)
 
@@ -281,7 +283,7 @@ def test_nearest_is_the_minimum_of_all_distances(size, padding, kind):
 
 
 def test_normalisation_against_formulas():
-    energy = look(VALUES**2, Window(3)).sum(axis=(1, 4, 5))
+    energy = window_views(VALUES**2, Window(3)).sum(axis=(1, 4, 5))
     responses = RNG.standard_normal((2, 4, 7, 6))
     np.testing.assert_allclose(
         ops.divide_by_local_norm(responses, VALUES, 3)[0],
@@ -295,7 +297,7 @@ def test_normalisation_against_formulas():
 
 
 def test_normalised_dot_product_against_formula():
-    windows = look(VALUES, Window((3, 2)))
+    windows = window_views(VALUES, Window((3, 2)))
     products = np.einsum("nfyxij,mfij->nmyx", windows, WEIGHTS)
     norm = np.sqrt((windows**2).sum(axis=(1, 4, 5)))[:, None]
     expected = 1 / (1 + np.exp(-2 * (products / (0.3 + norm) - 0.1)))
@@ -308,7 +310,7 @@ def test_normalised_dot_product_against_formula():
 
 def test_spread_is_the_adjoint_of_look():
     window = Window((3, 2), (2, 1), ((1, 0), (1, 2)), (1, 2))
-    views = look(VALUES, window)
+    views = window_views(VALUES, window)
     other = RNG.standard_normal(views.shape)
     assert (views * other).sum() == pytest.approx(
         (VALUES * spread(other, VALUES.shape, window)).sum(), rel=1e-12
