@@ -24,6 +24,7 @@ _INSTALL = (
 
 def on_gpu(array: Array) -> bool:
     """Whether an array lives on the GPU."""
+    # Without importing CuPy, which takes a second and need not be there.
     return type(array).__module__.partition(".")[0] == "cupy"
 
 
@@ -100,6 +101,7 @@ def step_bytes(xp: ModuleType) -> int:
     What stays in the cache here, what fills the GPU there.
     """
     if xp is np:
+        # About the second-level cache of one core; a GPU wants few large steps instead.
         return 2 * 2**20
     return 512 * 2**20
 
@@ -109,6 +111,7 @@ def n_cores() -> int:
 
     OMP_NUM_THREADS sets a lower number, as for other numerical libraries.
     """
+    # The cores that this process may use: fewer than the machine's in a container or a job.
     if hasattr(os, "sched_getaffinity"):
         available = len(os.sched_getaffinity(0))
     else:
@@ -130,6 +133,7 @@ def tiles(
     [(slice(0, 2, None), slice(0, 4, None)), (slice(2, 3, None), slice(0, 4, None))]
     """
     rows = max(1, min(n_rows, budget // max(1, bytes_per_row)))
+    # Several whole images where they fit into the budget, else rows of one.
     if rows == n_rows:
         images = max(1, budget // max(1, bytes_per_row * n_rows))
     else:

@@ -81,6 +81,8 @@ def stream(
     sizes = _BatchSizes(model, source, wanted, n_threads)
     pieces = _checked(model, source.batches(sizes.size_for))
     name, progress = type(model).__name__, model.progress
+    # Threads over batches, not within: NumPy releases the lock in what takes time, and each batch
+    # stays in the cache of its core.
     with progress_bar(total=len(source), name=name, unit="image", progress=progress) as bar:
         for first, n_done, layers in in_order(respond, pieces, n_threads):
             bar.update(n_done)
@@ -102,6 +104,8 @@ class _BatchSizes:
         if shape not in self.known:
             layers = self.model.geometry(shape, self.wanted)
             bands = [maps for layer in layers.values() for maps in layer]
+            # float32 of the layers that are kept; what lies below them is counted as working
+            # memory.
             kept = 4 * sum(int(np.prod(maps.shape)) for maps in bands)
             working = self.model.working_bytes(*shape[:2])
             limit = LARGEST_BATCH["cuda"]
@@ -153,6 +157,7 @@ def _warn_of_range(batch: Array, expected: tuple[float, float], model: str) -> N
     low, high = expected
     if not np.isfinite(high - low):
         return
+    # A few percent below the range is ringing of a resampling filter, not another scale.
     below = lowest < low - 0.02 * (high - low) or (lowest < low and highest < 0.1 * high)
     if below:
         reason = (

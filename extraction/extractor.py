@@ -66,6 +66,7 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         self.wanted_layers()
         source = self.open_images(images, reset=True)
         self.learn(source, y)
+        # Set last: it says that the model is fitted.
         self.image_shape_ = tuple(int(n) for n in source[0].shape)
         return self
 
@@ -99,6 +100,7 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         shapes = None
         if hasattr(self, "image_shape_"):
             shapes = _shapes(self.geometry(self.image_shape_, wanted))
+        # Closed where an error breaks off the loop: threads under way end there.
         with closing(self.stream(source, wanted)) as stream:
             for first, layers in stream:
                 found = _shapes(layers)
@@ -106,6 +108,8 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
                     raise ValueError(self._misfit(source, first, found, shapes))
                 bands = [maps.values for layer in layers.values() for maps in layer]
                 rows = np.concatenate([band.reshape(len(band), -1) for band in bands], axis=1)
+                # Allocated when the first batch tells how many units there are: no second copy at
+                # the end.
                 if not len(features):
                     shapes = found
                     features = np.empty((len(source), rows.shape[1]), rows.dtype)

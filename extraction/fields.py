@@ -79,6 +79,7 @@ class Window:
             "dilation": dilation,
         }
         values["extent"] = tuple(d * (s - 1) + 1 for s, d in zip(size, dilation, strict=True))
+        # A frozen dataclass that derives its own fields has no other way to set them.
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -116,6 +117,7 @@ def number(value: Fraction) -> int | float:
 
 
 @dataclass(frozen=True)
+# Fractions: steps and centres of deep layers are sums of halves, which floats would drift from.
 class Span:
     """The field of a map's units along one axis, exact.
 
@@ -164,6 +166,7 @@ class Span:
         (4, 18)
         """
         centre = self.first + index * self.step
+        # Pixel i covers from i - 1/2 to i + 1/2.
         low, high = centre - self.size / 2 + Fraction(1, 2), centre + self.size / 2 + Fraction(1, 2)
         return floor(low), ceil(high)
 
@@ -246,6 +249,7 @@ def join(fields: Iterable[Field]) -> Field:
         return next(branch for branch in branches if branch.status == WHOLE_IMAGE)
     largest = max(branches, key=lambda branch: branch.y.size * branch.x.size)
     spans = [(b.y.step, b.y.first, b.x.step, b.x.first) for b in branches]
+    # Branches with the same grid see windows around the same centres: the largest holds the others.
     aligned = len(set(spans)) == 1 and statuses == {EXACT}
     contained = all(b.y.size <= largest.y.size and b.x.size <= largest.x.size for b in branches)
     if aligned and contained:
@@ -258,6 +262,8 @@ def join(fields: Iterable[Field]) -> Field:
 
 def _hull(spans: list[Span], largest: Span) -> Span:
     """The smallest span that holds all, where they share a step."""
+    # No single interval describes units that move at different steps: the largest path is given,
+    # and the status says so.
     if len({span.step for span in spans}) > 1:
         return largest
     low, high = (

@@ -51,6 +51,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         If the folder is not there, or the disk is full; `path` is then as it was.
     """
     target = writable(path)
+    # In the same folder: a rename within one file system is all or nothing.
     handle, name = tempfile.mkstemp(
         prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
     )
@@ -58,6 +59,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        # mkstemp makes files that others cannot read; a result should be as any other file.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
     except OSError as error:
@@ -69,12 +71,14 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
             )
             raise OSError(error.errno, msg) from error
         raise
+    # Ctrl-C too.
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
 def _umask() -> int:
+    # There is no other way to ask for it than to set it.
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -95,6 +99,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise FileNotFoundError(msg)
     try:
         with zipfile.ZipFile(path) as archive:
+            # The sizes that the archive states, before anything is unpacked.
             size = sum(entry.file_size for entry in archive.infolist())
         if size <= LARGEST_ARCHIVE:
             with np.load(path, allow_pickle=False) as arrays:

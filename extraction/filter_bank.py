@@ -93,12 +93,14 @@ class FilterBank(FeatureExtractor):
         (str, list of Maps, callable)
         """
         xp, values = namespace(retina.values), retina.values
+        # Of each image: what is small against it is rounding.
         largest = xp.abs(values).max(axis=(1, 2, 3), initial=0)[:, None, None]
         bands, backs = [], []
         for name, weights in self._filters().items():
             filters = xp.asarray(weights, values.dtype)[:, None]
             matches, to_values = correlate(values, filters, self.step)
             names, back = [name], _to_values(to_values)
+            # Two slopes become a strength and a direction, which is what a text-book shows.
             if name == "sobel":
                 matches, back = _polar(matches, back, largest)
                 names = ["strength", "direction"]
@@ -156,12 +158,14 @@ def _polar(
     0, so that an even image has no direction.
     """
     xp = namespace(slopes)
+    # Where there is no slope but rounding, the direction would be noise.
     slopes = xp.where(xp.abs(slopes) > 1e-6 * largest[:, None], slopes, 0)
     right, up = slopes[:, 0], slopes[:, 1]
     strength = xp.hypot(right, up)
     degrees = slopes.dtype.type(180 / np.pi)
 
     def back(gradient: Array) -> Array:
+        # The direction of no slope is constant: its gradient is zero.
         safe = xp.where(strength > 0, strength, 1)
         to_strength, to_direction = gradient[:, 0] / safe, gradient[:, 1] * degrees / safe**2
         both = xp.stack(

@@ -45,6 +45,7 @@ def gradient_of_units(
     for _, batch in source.batches(lambda _: LARGEST_BATCH["cpu"]):
         retina = Maps(to_retina(batch, xp, model.n_channels), traced=True)
         bands, pullback = _traced(model, retina, layer)
+        # One backward pass for each unit: gradients of single units are wanted, not of their sum.
         gradients = [to_host(pullback(_one_hot(bands, number, xp))) for number in numbers]
         found.append(np.stack(gradients, axis=1))
     gradient = np.moveaxis(np.concatenate(found), 2, -1)
@@ -71,6 +72,7 @@ def _traced(model: LayeredModel, retina: Maps, layer: str) -> tuple[list[Array],
 def _one_hot(bands: Sequence[Array], number: int, xp: ModuleType) -> list[Array]:
     """Gradients of the bands that are 1 at one unit, for every image, and 0 elsewhere."""
     towards = [xp.zeros(tuple(band.shape), band.dtype) for band in bands]
+    # Units are numbered through all bands of the layer.
     for band in towards:
         size = int(np.prod(band.shape[1:]))
         if number < size:

@@ -108,6 +108,7 @@ class Images:
         Each at most `size_for(shape)` long, with the index of its first image.
         """
         if self.whole is not None:
+            # An array is cut without a copy.
             step = size_for(self.whole.shape[1:])
             for first in range(0, len(self), step):
                 yield first, _finite(self.whole[first : first + step], first)
@@ -115,6 +116,7 @@ class Images:
         run: list[Array] = []
         for index in range(len(self)):
             image = self[index]
+            # Images of one size that follow each other make a batch.
             if run and (image.shape != run[0].shape or len(run) >= size_for(image.shape)):
                 yield index - len(run), self._stacked(run, index - len(run))
                 run = []
@@ -143,6 +145,7 @@ def are_images(images: Any) -> bool:
     bool
     """
     if hasattr(images, "ndim"):
+        # Rows of two dimensions are flat images, which `image_shape` folds.
         return images.ndim > 2
     return hasattr(images, "__getitem__") and len(images) > 0 and np.ndim(images[0]) > 1
 
@@ -193,6 +196,7 @@ def _finite(batch: Array, first: int) -> Array:
     if batch.dtype.kind != "f":
         return batch
     xp = namespace(batch)
+    # A double beyond the range of float32 becomes infinite, and is refused below.
     with np.errstate(over="ignore"):
         good = xp.isfinite(batch.astype(xp.float32)).reshape(len(batch), -1).all(axis=1)
     if bool(good.all()):
@@ -243,9 +247,11 @@ def to_retina(batch: Array, xp: ModuleType, n_channels: int) -> Array:
     batch = xp.asarray(batch)
     if batch.ndim == 3:
         batch = batch[..., None]
+    # Channels in front, as in all layers: (image, channel, y, x).
     values = xp.moveaxis(batch, 3, 1).astype(xp.float32)
     if values.shape[1] == n_channels:
         return xp.ascontiguousarray(values)
+    # A grey image for a network that sees colour: the three channels are alike.
     if n_channels == 3:
         return xp.repeat(values, 3, axis=1)
     red, green, blue = LUMINANCE

@@ -49,6 +49,7 @@ def _unit_names(
     if chosen is None:
         chosen = np.arange(len(features) * shape[0] * shape[1])
     stem = "_".join(filter(None, (layer, band)))
+    # A unit that sees the whole image has no place that its name could say.
     if status == WHOLE_IMAGE and shape == (1, 1):
         return [f"{stem}_{features[int(index)]}" for index in chosen]
     places = zip(*np.unravel_index(chosen, (len(features), *shape)), strict=True)
@@ -214,6 +215,7 @@ def _chosen_by_band(
         if units is None:
             yield node, layer, np.arange(size)
             continue
+        # Numbers run through all bands of a layer; here they are cut into bands.
         asked = np.asarray(units.get(layer, ()), int)
         yield node, layer, asked[(asked >= before) & (asked < before + size)] - before
 
@@ -247,6 +249,7 @@ def _plain(column: pd.Series) -> np.ndarray:
     """A column without objects: text or numbers."""
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy()
+    # A band without this label, such as a prototype's size, has an empty one.
     return column.fillna("").to_numpy().astype(str)
 
 

@@ -19,6 +19,8 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
+# BLAS would start its own threads in each of ours, and they would wait for each other. A count,
+# since contexts of several threads overlap.
 class _OneBlasThread:
     """BLAS at one thread while anyone needs it so, whatever the order in which they come and go."""
 
@@ -60,6 +62,7 @@ def in_order(
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
+                # At most one result more than threads waits: memory does not grow with the images.
                 if len(waiting) > n_threads:
                     yield waiting.popleft().result()
             while waiting:
@@ -68,6 +71,7 @@ def in_order(
             pool.shutdown(cancel_futures=True)
 
 
+# Of each thread: a share that is itself shared out runs alone.
 class _Team(local):
     """Who may help the operations of this thread; nobody, unless `workers` says so."""
 
@@ -87,6 +91,7 @@ def workers(n_threads: int) -> Iterator[None]:
     Every operation deals its parts out in the same way each time, so that equal inputs give equal
     bits.
     """
+    # Within a team there are no further workers to hand out.
     if n_threads == 1 or _team.size > 1:
         yield
         return
@@ -120,5 +125,6 @@ def each(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answ
     """`map` over this thread's workers, one item each."""
     if _team.pool is None or len(items) < 2:
         return [function(item) for item in items]
+    # The caller takes the first share itself instead of waiting.
     others = [_team.pool.submit(function, item) for item in items[1:]]
     return [function(items[0]), *(other.result() for other in others)]

@@ -87,6 +87,7 @@ class Pixels(FeatureExtractor):
         down, right = self._matrices(retina)
         sides = retina.values.shape[2:]
         y, x = (_cell(n, side) for n, side in zip(self.grid, sides, strict=True))
+        # Averages as two products of matrices: cells need not be whole pixels wide.
         values = down @ retina.values @ right.T
 
         def pullback(gradients: Sequence[Array]) -> Array:
@@ -116,6 +117,7 @@ def _averages(n_cells: int, side: int) -> np.ndarray:
     Pixels on a border count by their share.
     """
     edges = np.linspace(0, side, n_cells + 1)[:, None]
+    # How much of each pixel lies before each edge; differences are what each cell covers.
     covered = np.clip(edges - np.arange(side), 0, 1)
     return np.diff(covered, axis=0) * n_cells / side
 

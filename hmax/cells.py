@@ -90,8 +90,10 @@ def simple_cells(
     return maps, pullback
 
 
+# 'half' keeps the two signs of a filter apart, as simple cells do; 'absolute' is Serre et al.'s.
 def _rectified(responses: Array, response: str) -> tuple[Array, Pullback]:
     xp = namespace(responses)
+    # Adelson & Bergen 1985: the root of the sum of squares of a quadrature pair.
     if response == "energy":
         return feature_l2_pool(responses, 2)
     if response == "absolute":
@@ -111,7 +113,9 @@ def complex_cells(
     sizes tie, the first takes all.
     """
     xp = namespace(simple[0].values)
+    # The maximum over the band's scales first: pooling one map costs less than pooling each.
     strongest = reduce(xp.maximum, [maps.values for maps in simple])
+    # Windows hang over the lower and right border, so that every position of S1 is pooled.
     padding = tuple(
         (0, (-(-side // stride) - 1) * stride + window - side) for side in strongest.shape[2:]
     )
@@ -120,6 +124,7 @@ def complex_cells(
     field = join([maps.field for maps in simple]).through(around)
 
     def pullback(gradient: Array) -> list[Array]:
+        # Where scales tie, the first takes the gradient, as the maximum over positions does.
         left, shares = unpool(gradient), []
         for maps in simple:
             shares.append(left * (maps.values == strongest))
@@ -135,6 +140,7 @@ def window_of_prototypes(size: int, partial: bool) -> Window:
     Centred as in the original code, [r - (n - 1) // 2, r + n // 2]; with or without cut-off
     windows.
     """
+    # An even window has its extra place after the centre.
     before, after = (size - 1) // 2, size // 2
     return Window(size, padding=((before, after), (before, after)) if partial else 0)
 

@@ -68,12 +68,14 @@ def gabor(
             f"{sigma} and {aspect_ratio}."
         )
         raise ValueError(msg)
+    # Rows run downward, orientations counterclockwise: hence the sign of `row`.
     angle = np.deg2rad(orientation)
     row, column = np.mgrid[:size, :size] - (size - 1) / 2
     across = column * np.cos(angle) - row * np.sin(angle)
     along = column * np.sin(angle) + row * np.cos(angle)
     envelope = np.exp(-(across**2 + (aspect_ratio * along) ** 2) / (2 * sigma**2))
     values = envelope * np.cos(2 * np.pi * across / wavelength + np.deg2rad(phase))
+    # Serre et al. cut filters to a disc, then take off the mean, then scale: in this order.
     values[np.hypot(row, column) > size / 2] = 0
     values -= values.mean()
     norm = np.linalg.norm(values)
@@ -117,6 +119,7 @@ def gabor_bank(
     return _bank(size, wavelength, tuple(orientations), sigma, tuple(phases), aspect_ratio).copy()
 
 
+# Made anew, the 16 banks of the georgetown preset would cost every call of `transform` 3 ms.
 @lru_cache(maxsize=64)
 def _bank(
     size: int,

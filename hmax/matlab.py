@@ -66,6 +66,7 @@ def _unfolded(path: str | os.PathLike[str], cell: np.ndarray, shape: np.ndarray)
             f"({rows * columns * n_features}, {count}), got {cell.shape}."
         )
         raise ValueError(msg)
+    # MATLAB's arrays are column by column: the last axis of a reshape runs slowest.
     return cell.reshape(n_features, columns, rows, count).transpose(3, 0, 2, 1).astype(np.float32)
 
 
@@ -75,6 +76,7 @@ def write_cells(patches: Mapping[int, np.ndarray], path: str | os.PathLike[str])
     shapes = np.empty((4, len(patches)))
     for index, (size, values) in enumerate(patches.items()):
         count, n_features = values.shape[:2]
+        # The same order back: (feature, column, row) as one column for each patch.
         cells[0, index] = values.transpose(1, 3, 2, 0).reshape(-1, count).astype(np.float64)
         shapes[:, index] = size, size, n_features, count
     with Path(path).open("wb") as file:
@@ -88,12 +90,15 @@ def _check_length(path: Path) -> None:
     """
     total = 0
     with path.open("rb") as file:
+        # The header ends in the file's byte order: 'IM' where it is little-endian.
         if file.read(_HEADER)[126:128] == b"IM":
             order = "little"
         else:
             order = "big"
         while len(tag := file.read(8)) == 8:
             kind, n_bytes = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))
+            # What is not compressed is as long as it says; what is, is unpacked and counted, not
+            # kept.
             if kind != _COMPRESSED:
                 total += n_bytes
                 file.seek(n_bytes, os.SEEK_CUR)
@@ -111,6 +116,7 @@ def _unpacked(content: bytes, limit: int) -> int:
     """Length of compressed bytes when unpacked; stops past the limit."""
     stream, total = zlib.decompressobj(), 0
     try:
+        # A megabyte at a time: a bomb is told before it is in memory.
         while content and total <= limit:
             total += len(stream.decompress(content, 2**20))
             content = stream.unconsumed_tail

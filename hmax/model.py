@@ -227,6 +227,7 @@ class HMAX(FeatureExtractor):
         Serre et al., PAMI 2007, section 2.2: patches of C1 at random places of random images.
         """
         anatomy = self._anatomy()
+        # A fit that fails must not leave the prototypes of an earlier one.
         if hasattr(self, "prototypes_"):
             del self.prototypes_
         self.geometry(images[0].shape, self.wanted_layers())
@@ -236,6 +237,7 @@ class HMAX(FeatureExtractor):
             return
         sizes, count = anatomy.prototype_sizes, anatomy.n_prototypes
         draws = Draws.of(len(images), sizes, count, self.random_state)
+        # Only images that a patch was drawn from are looked at, in one pass.
         needed = draws.images_needed()
         names = getattr(images.source, "names", None)
         for first, layers in self.stream(images.subset(needed), ("c1",)):
@@ -301,6 +303,7 @@ class HMAX(FeatureExtractor):
         yield "c1", c1, from_c1
 
         xp = namespace(retina.values)
+        # Below S2 no prototypes are needed: a walk that stops there does not read them.
         dictionary = self._dictionary(anatomy).patches
         prototypes = {size: xp.asarray(patches) for size, patches in dictionary.items()}
         s2, s2_to_c1 = tuned_maps(c1, prototypes if "s2" in wanted else {}, anatomy)

@@ -258,4 +258,5 @@ def _check_angles(anatomy: Anatomy) -> None:
         raise ValueError(msg)
 
 
+# The parameters of HMAX that a preset gives and a user may replace.
 ANATOMY_NAMES = tuple(field.name for field in fields(Anatomy))

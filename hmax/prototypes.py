@@ -116,6 +116,7 @@ class Prototypes:
         What is tuned to is lost, and its distribution kept.
         """
         rng = np.random.default_rng(random_state)
+        # Within each patch: its values, and so its length, stay as they are.
         mixed = {
             size: rng.permuted(patches.reshape(len(patches), -1), axis=1).reshape(patches.shape)
             for size, patches in self.patches.items()
@@ -128,6 +129,7 @@ class Prototypes:
         Cut off at 0, below which C1 does not go.
         """
         rng = np.random.default_rng(random_state)
+        # Mean and spread of the real patches, rectified, since C1 is never negative.
         noise = {
             size: np.maximum(rng.normal(patches.mean(), patches.std(), patches.shape), 0)
             for size, patches in self.patches.items()
@@ -150,6 +152,7 @@ class Prototypes:
                 raise ValueError(msg)
         if self.orientations is not None and (
             len(self.orientations) != len(orientations)
+            # Half a turn of a filter is the same orientation.
             or not np.allclose(np.mod(self.orientations, 180), np.mod(orientations, 180))
         ):
             msg = (
@@ -183,6 +186,7 @@ def _checked(size: int, patches: np.ndarray) -> np.ndarray:
 # Imprinting -------------------------------------------------------------------------------------
 
 
+# All random numbers are drawn at once, before any image is seen: results do not depend on batches.
 class Draws:
     """Where each prototype will be cut.
 
@@ -193,6 +197,7 @@ class Draws:
 
     def __init__(self, uniform: dict[int, np.ndarray], n_images: int) -> None:
         self.uniform, self.patches = uniform, {size: [None] * len(u) for size, u in uniform.items()}
+        # u * n could round up to n itself.
         self.images = {
             size: np.minimum((u[:, 0] * n_images).astype(int), n_images - 1)
             for size, u in uniform.items()
@@ -223,6 +228,7 @@ class Draws:
         for size, drawn in self.images.items():
             for index in np.flatnonzero(drawn == image):
                 _, which, down, right = self.uniform[size][index]
+                # Of the bands that are large enough each is as likely as any other.
                 fitting = [band for band in bands if min(band[2].shape[1:]) >= size]
                 if not fitting:
                     largest = max(min(values.shape[1:]) for _, _, values in bands)
@@ -290,6 +296,7 @@ def as_prototypes(given: Any) -> Prototypes:
                 "None to learn them in `fit`."
             )
             raise FileNotFoundError(msg)
+        # Size and time are the key of the cache: a file that was written anew is read anew.
         state = path.stat()
         return _read(path, state.st_mtime_ns, state.st_size)
     msg = (
@@ -334,6 +341,7 @@ def _read(path: Path, changed: int, n_bytes: int) -> Prototypes:
         msg = f"`prototypes` must be a .npz or .mat file, got {path.name}."
         raise ValueError(msg)
     arrays = read_npz(path)
+    # Other arrays in the file, such as those of another tool, are passed over.
     patches = {
         int(name.removeprefix("patches_")): values
         for name, values in arrays.items()
@@ -382,6 +390,7 @@ def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> No
             arrays["orientations"] = np.asarray(prototypes.orientations)
         if prototypes.provenance is not None:
             table = prototypes.provenance
+            # Text becomes fixed-width: arrays of objects would need pickle to be read.
             arrays |= {
                 f"provenance_{c}": table[c].to_numpy()
                 if table[c].dtype.kind in "iuf"

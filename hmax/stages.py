@@ -53,6 +53,8 @@ def s1_and_c1(retina: Maps, anatomy: Anatomy) -> Iterator[Band]:
     ValueError
         If the image is too small for a filter.
     """
+    # Padded once by half the largest filter, so that the maps of all filters are as large as the
+    # image.
     margin = 0
     if anatomy.s1_border == "padded":
         margin = max(max(sizes) for sizes in anatomy.filter_sizes) // 2
@@ -92,6 +94,7 @@ def _simple_maps(
         )
         cells, back = simple_cells(spectrum, filters, anatomy.s1_response, margin)
         name = f"b{band}_s{size:02d}"
+        # Two filters of one size and different wavelengths need names of their own.
         if sizes.count(size) > 1:
             name += f"_w{wavelength:g}"
         own = {"filter_size": size, "wavelength": wavelength}
@@ -160,9 +163,12 @@ def tuned_maps(
     """
     maps, numbers, backs = [], [], []
     for size, patches in prototypes.items():
+        # A prototype larger than a small image's coarsest band has no S2 there, and competes in the
+        # others.
         for number, band in enumerate(c1):
             if not fits(band, size, anatomy.partial_windows):
                 continue
+            # Every band is matched with the same prototypes: that is HMAX's tolerance to size.
             tuned, back = tuned_cells(band, patches, anatomy.partial_windows, sharpness_of(anatomy))
             # Prototypes are shared by the bands: they count as parameters once.
             maps.append(of_prototypes(tuned, size, band, shared=number > 0))

@@ -47,6 +47,7 @@ def located_winners(
         _, winner, place, _ = best_anywhere(bands, patches, partial, sharpness_of(anatomy))
         fields = [band.field.through(window) for band in bands]
         widths = np.array([window.count(*band.shape[1:])[1] for band in bands])
+        # `place` counts positions of the winning band row by row.
         row, column = np.divmod(place, widths[winner])
         numbers = np.array([band.labels["band_number"] for band in bands])
         columns = {
@@ -75,6 +76,7 @@ def _rectangles(
         field = fields[winner[index]]
         top, bottom = field.y.edges(int(row[index]))
         left, right = field.x.edges(int(column[index]))
+        # Fields of units near the border reach beyond the image.
         bottom, right = min(bottom, image_shape[0]), min(right, image_shape[1])
         edges[(slice(None), *index)] = max(top, 0), max(left, 0), bottom, right
     return dict(zip(("top", "left", "bottom", "right"), edges, strict=True))

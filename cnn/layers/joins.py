@@ -68,5 +68,6 @@ class Concatenate(Layer):
         def pullback(gradient: Array) -> Gradients:
             return [gradient[:, first:last] for first, last in pairwise(edges)], {}
 
+        # The gradient is cut where the values were put together.
         values = xp.concatenate([maps.values for maps in inputs], axis=1)
         return Output(Maps(values, join(maps.field for maps in inputs)), pullback)

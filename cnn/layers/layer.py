@@ -58,7 +58,10 @@ class Weight:
             return rng.choice(np.float32([-1, 1]), self.shape)
         if self.start == "glorot":
             reach = np.float32(np.sqrt(6 / (self.fan_in + self.fan_out)))
+            # Uniform, as Glorot & Bengio have it, in single precision: no array of doubles is
+            # drawn.
             return (2 * rng.random(self.shape, np.float32) - 1) * reach
+        # He et al. 2015 (rectified units), LeCun et al. 1998, Glorot & Bengio 2010.
         deviation = {"he": np.sqrt(2 / self.fan_in), "lecun": np.sqrt(1 / self.fan_in)}.get(
             str(self.start), self.start
         )

@@ -74,7 +74,9 @@ def _with_partial(window: Window, *sides: int) -> Window:
     for n, size, stride, (before, after) in zip(
         sides, window.size, window.stride, window.padding, strict=True
     ):
+        # Windows that begin within the map, as Caffe and torchvision's ceil_mode count them.
         n_more = -(-max(0, n + before + after - size) // stride)
+        # A last window that would lie in the padding alone is left out.
         if n_more * stride >= n + before:
             n_more -= 1
         padding.append((before, max(after, n_more * stride + size - n - before)))
@@ -122,6 +124,7 @@ class AdaptivePool(Layer):
 
 def _binned(span: Span, n_places: int, side: int) -> tuple[Span, bool]:
     """The span of bins, and whether all of them are alike; if not, wide enough for each."""
+    # Bins of unequal width: the field is that of the widest, and the status says so.
     widest = max(last - first for first, last in bins(n_places, side))
     step = Fraction(side, n_places)
     even = side % n_places == 0

@@ -96,6 +96,8 @@ class LocalContrast(Layer):
         normalised, back = ops.local_contrast_normalisation(
             inputs[0].values, self.window, self.sigma
         )
+        # The deviation is a mean around means: two windows on top of each other. Its floor is a
+        # mean over the whole map, which no window covers.
         twice = Window(2 * self.window - 1, padding=self.window - 1)
         return plain(
             normalised,
@@ -139,6 +141,7 @@ class BatchNorm(Layer):
             values, scale, shift, self.epsilon
         )
         n_values = values.size // values.shape[1]
+        # The running variance is unbiased (n - 1), that of the batch is not: as PyTorch keeps them.
         measured = {"running_mean": mean, "running_var": variance * (n_values / (n_values - 1))}
         statistics = {
             name: (1 - self.momentum) * weights[name] + self.momentum * new
@@ -152,6 +155,7 @@ class BatchNorm(Layer):
         return Output(Maps(normalised, inputs[0].field), pullback, statistics)
 
     def _at_rest(self, maps: Maps, weights: Mapping[str, Array]) -> Output:
+        # At rest it is a scale and a shift: two operations instead of five.
         over = 1 / namespace(maps.values).sqrt(weights["running_var"] + self.epsilon)
         scale = weights["weight"] * over
         moved, back = ops.scale_and_shift(
@@ -190,6 +194,8 @@ class Dropout(Layer):
         values = inputs[0].values
         if not mode.training or self.rate == 0:
             return plain(values, inputs[0].field, lambda gradient: gradient)
+        # Drawn on the host from the update's own seed: the same on every device, and when a
+        # training goes on from a checkpoint.
         kept = np.random.default_rng(mode.seed).random(values.shape, np.float32) >= self.rate
         mask = namespace(values).asarray(
             kept.astype(values.dtype) / np.asarray(1 - self.rate, values.dtype)

@@ -104,6 +104,7 @@ def maxout(values: Array, group: int) -> tuple[Array, Pullback]:
     largest = grouped.max(axis=2)
 
     def pullback(gradient: Array) -> Array:
+        # Of features that tie the first wins.
         places = xp.arange(group).reshape(group, 1, 1)
         return (gradient[:, :, None] * (grouped.argmax(axis=2)[:, :, None] == places)).reshape(
             values.shape

@@ -53,6 +53,7 @@ def _means(n_places: int, side: int) -> np.ndarray:
     """The matrix (place, unit) that averages over bins."""
     weights = np.zeros((n_places, side))
     for place, (first, last) in enumerate(bins(n_places, side)):
+        # Bins overlap where the side is no multiple of their number, as PyTorch's do.
         weights[place, first:last] = 1 / (last - first)
     return weights
 
@@ -84,6 +85,7 @@ def adaptive_max_pool(values: Array, grid: tuple[int, int]) -> tuple[Array, Pull
         back = xp.zeros_like(values)
         for (y, (top, bottom)), (x, (left, right)) in places:
             flat = values[:, :, top:bottom, left:right].reshape(*values.shape[:2], -1)
+            # Of places that tie the first wins, as PyTorch's do.
             wins = flat.argmax(axis=2)[..., None] == xp.arange(flat.shape[2])
             back[:, :, top:bottom, left:right] += (gradient[..., y, x, None] * wins).reshape(
                 *values.shape[:2], bottom - top, right - left

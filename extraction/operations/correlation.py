@@ -110,6 +110,7 @@ def _back_to_weights(
     shape = (groups, len(weights) // groups, weights[0].size)
 
     def learn(share: slice) -> Array:
+        # A sum of its own for each worker, added at the end: workers never write to the same place.
         total = xp.zeros(shape, gradient.dtype)
         for block in seen.blocks[share]:
             for group, columns in enumerate(seen.columns(block)):
@@ -153,6 +154,7 @@ class _Windows:
         """Of each group of features: (feature * window y * window x, image * y * x)."""
         images, _, rows = block
         for features in features_by_group(self.views.shape[1], self.groups):
+            # One copy, in the order in which the product reads it.
             views = self.views[images, features, rows].transpose(1, 4, 5, 0, 2, 3)
             yield views.reshape(views.shape[0] * views.shape[1] * views.shape[2], -1)
 
@@ -214,6 +216,7 @@ def _by_feature(maps: Array, width: int) -> Array:
     n_images, n_features, height, own = maps.shape
     if width == own:
         return maps.transpose(1, 0, 2, 3).reshape(n_features, -1)
+    # The places behind each row's end get no gradient.
     filled = namespace(maps).zeros((n_features, n_images, height, width), maps.dtype)
     filled[..., :own] = maps.transpose(1, 0, 2, 3)
     return filled.reshape(n_features, -1)

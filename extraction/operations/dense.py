@@ -31,6 +31,7 @@ def dense(values: Array, weights: Array, to_values: bool = True) -> tuple[Array,
         If the weights are for another number of values.
     """
     xp, n_values = namespace(values), weights.shape[1]
+    # A walk without images still tells shapes.
     if len(values):
         flat = values.reshape(len(values), -1)
     else:
@@ -41,6 +42,7 @@ def dense(values: Array, weights: Array, to_values: bool = True) -> tuple[Array,
             f"{weights.shape}."
         )
         raise ValueError(msg)
+    # Units are shared out among the workers: weights are by far the largest array.
     sums = xp.empty((len(flat), len(weights)), xp.result_type(values, weights))
 
     def fill(units: slice) -> None:

@@ -73,6 +73,8 @@ def nearest_distance(
     counts = [
         window.count(*values.shape[2:]) for window, values in zip(windows, bands, strict=True)
     ]
+    # A bound over 2 x 2 means leaves about 1 % of the places to compare in full. Small prototypes
+    # are cheaper to compare than to bound, and on a GPU gathers cost more than they save.
     prunes = xp is np and min(height, width) >= _PRUNED_FROM and height % 2 == width % 2 == 0
     search = _Search(prototypes, len(bands[0]), [rows * cols for rows, cols in counts])
     around = [
@@ -93,6 +95,7 @@ def nearest_distance(
     def pullback(gradient: Array) -> tuple[list[Array], Array]:
         to_bands, to_prototypes = [], xp.zeros_like(prototypes)
         for index, (values, (rows, cols)) in enumerate(zip(bands, counts, strict=True)):
+            # The gradient goes to the winner alone.
             won = (band == index)[..., None] & (xp.arange(rows * cols) == place[..., None])
             at_winners = xp.where(won, gradient[..., None], 0).reshape(*place.shape, rows, cols)
             to_values, more = euclidean_distance(values, prototypes, padding)[1](at_winners)
@@ -139,6 +142,7 @@ class _Search:
             self.where[images, rows],
             places[winners],
         )
+        # Ties go to the place that comes first, whatever the order of the blocks.
         closer = (lowest < smallest) | ((lowest == smallest) & (winners < where))
         self.smallest[images, rows] = xp.where(closer, lowest, smallest)
         self.where[images, rows] = xp.where(closer, winners, where)
@@ -182,6 +186,7 @@ class _Search:
             [bound[self.numbers, at] for bound, at in zip(bounds, nearest, strict=True)]
         )
         best = lowest.argmin(axis=0)
+        # The distance at the most promising place: no place whose bound lies above it can win.
         enough = self._distances_at(blocks, best, nearest[best, self.numbers])
         for block, bound, possible in zip(blocks, bounds, lowest <= enough, strict=True):
             chosen = np.flatnonzero(possible)
@@ -246,7 +251,9 @@ class _Coarse:
             / 2
         )
         means = means.reshape(count, -1)
+        # Cauchy-Schwarz on what the 2 x 2 means leave out.
         residuals = np.sqrt(np.maximum(centred.norms - (means * means).sum(axis=1), 0))
+        # Lowered by more than rounding: a bound must never exclude the winner.
         lowered = np.float32(1 - _MARGIN) * centred.norms
         self.left = np.column_stack([-2 * means, -2 * residuals, np.ones_like(lowered), lowered])
         self.centred, self.window = centred, Window((height // 2, width // 2), dilation=2)

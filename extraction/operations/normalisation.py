@@ -295,6 +295,7 @@ def _batch_back(
 
 def _in_cache(features: slice, values: Array) -> Iterator[slice]:
     """These features, few enough at a time that their values stay in the cache."""
+    # A feature's values over all images of the batch.
     bytes_each = max(1, values[:, 0].size * values.itemsize)
     step = max(1, step_bytes(namespace(values)) // 4 // bytes_each)
     for first in range(features.start, features.stop, step):
@@ -303,6 +304,7 @@ def _in_cache(features: slice, values: Array) -> Iterator[slice]:
 
 def _sums(xp: Any, maps: Array) -> Array:
     """Sums over images and places, per feature."""
+    # A product with ones, which BLAS does faster than a sum over several axes.
     by_place = maps.reshape(*maps.shape[:2], -1)
     return xp.matmul(by_place, xp.ones(by_place.shape[2], maps.dtype)).sum(axis=0)
 

@@ -73,6 +73,7 @@ def euclidean_distance(
     centred = Centred.of(prototypes)
     around, inside = padded(values, window) - centred.mean, Window(window.size)
     views, energy = window_views(around, inside), centred.energy(around, inside)
+    # Columns of a few rows at a time, which stay in the cache.
     row_bytes = (prototypes[0].size + len(prototypes)) * width * values.itemsize
     for images, rows in tiles(len(values), height, row_bytes, step_bytes(xp)):
         seen = columns(views[images, :, rows])
@@ -82,6 +83,7 @@ def euclidean_distance(
         )
 
     def pullback(gradient: Array) -> tuple[Array, Array]:
+        # The distance has no slope where it is zero: none is taken.
         slopes = xp.where(distances > 0, gradient / xp.where(distances > 0, distances, 1), 0)
         slopes = slopes.reshape(len(values), len(prototypes), -1)
         seen, matrix = (
@@ -136,6 +138,8 @@ class Centred:
         squares = xp.matmul(self.doubled[rows], seen)
         squares += energy[:, None]
         squares += norms[:, None]
+        # |a|^2 - 2ab + |b|^2 loses digits where a is near b: those few are computed again in double
+        # precision.
         if squares.size:
             close = squares.min(axis=2) < _SMALL * (energy.max(axis=1, keepdims=True) + norms)
             (again,) = xp.nonzero(close.any(axis=0))
@@ -221,6 +225,7 @@ def normalised_dot_product(
         raise ValueError(msg)
     xp, window = namespace(values), window_of(values, prototypes, "prototypes", padding=padding)
     matches, back_to_inputs = correlate(values, prototypes, padding=padding)
+    # Poggio & Bizzi 2004, equation 1: a divisive normalisation before the sigmoid.
     norm = xp.sqrt(box_sum((values * values).sum(axis=1, keepdims=True), window))
     cosines = matches / (offset + norm)
     responses = 1 / (1 + xp.exp(-slope * (cosines - threshold)))

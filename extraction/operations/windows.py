@@ -61,6 +61,7 @@ def window_views(values: Array, window: Window, fill: float = 0.0) -> Array:
     """A view of shape (image, feature, y, x, window y, window x) of what each window sees."""
     window.count(*values.shape[2:])
     strides, steps = window.stride, window.dilation
+    # Views, not copies: what windows see overlaps.
     views = namespace(values).lib.stride_tricks.sliding_window_view(
         padded(values, window, fill), window.extent, axis=(2, 3)
     )
@@ -100,6 +101,7 @@ def spread(gradient: Array, shape: tuple[int, ...], window: Window) -> Array:
     back = namespace(gradient).zeros(
         (n_images, n_features, height + top + bottom, width + left + right), gradient.dtype
     )
+    # A loop over the window's places, not the map's: each step adds a whole map.
     for row in range(window.size[0]):
         for column in range(window.size[1]):
             part(back, window, row, column, gradient.shape[2:4])[...] += gradient[..., row, column]
@@ -126,6 +128,7 @@ def copied_border(values: Array, padding: Any) -> tuple[Array, Pullback]:
     around = xp.pad(values, ((0, 0), (0, 0), (top, bottom), (left, right)), mode="edge")
 
     def pullback(gradient: Array) -> Array:
+        # What the border copied goes back to the pixels that it was copied from.
         rows = gradient[:, :, top : top + height].copy()
         rows[:, :, 0] += gradient[:, :, :top].sum(axis=2)
         rows[:, :, -1] += gradient[:, :, top + height :].sum(axis=2)

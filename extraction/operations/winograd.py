@@ -23,6 +23,7 @@ _FEWEST = 16  # features and filters from which the transforms are worth their c
 
 def suits(window: Window, shape: tuple[int, ...], n_filters: int) -> bool:
     """Whether this way is possible and the faster one for maps of this shape."""
+    # Only the plain case has these transforms.
     plain = (window.size, window.stride, window.dilation) == ((3, 3), (1, 1), (1, 1))
     padded_little = max(max(sides) for sides in window.padding) <= 2
     return (
@@ -58,6 +59,8 @@ def correlate_3x3(values: np.ndarray, weights: np.ndarray, padding: Sides) -> np
 
     def match(images: slice) -> None:
         for block in tiling.blocks(images):
+            # 36 products of matrices, one for each place of a transformed tile: 36 multiplications
+            # for 16 results instead of 144.
             products = of_weights @ tiling.transformed(block)
             tiling.place(tiling.for_results @ products.reshape(len(products), -1), matches[block])
 
@@ -187,6 +190,8 @@ def _transforms(dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         [0, 0, 1],
     ]
     results = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+    # Lavin & Gray, CVPR 2016: F(4 x 4, 3 x 3). Kronecker products make each transform one product
+    # with a flattened tile.
     to_values, to_weights, to_results = (
         np.array(matrix, np.float64) for matrix in (values, weights, results)
     )
