@@ -102,7 +102,9 @@ class Augmentation:
         -------
         float32 array with the shape of `images`
         """
+        # float32 also from bytes: colour changes leave whole numbers.
         changed = np.empty(images.shape, np.float32)
+        # A seed for each image, so that it does not matter which worker changes which.
         seeds = rng.integers(0, 2**63, len(images))
 
         def change(index: int) -> None:
@@ -129,6 +131,8 @@ class Augmentation:
         shift = rng.uniform(-self.crop, self.crop, 2)
         gain = 1 + rng.uniform(-self.colour, self.colour, image.shape[2:])
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        # One matrix for mirror, shear and rotation, and one interpolation for all changes: each
+        # would blur the image a little more.
         matrix = turn @ np.array([[1, 0], [np.tan(lean), 1]]) @ np.diag([1, flipped])
         centre = (np.array(sides)[:, None, None] - 1) / 2
         places = (
@@ -137,6 +141,7 @@ class Augmentation:
             + shift[:, None, None]
         )
         if self.warp:
+            # Smooth random displacements, after Simard, Steinkraus & Platt, ICDAR 2003.
             rough = rng.standard_normal((2, *sides))
             smooth = np.stack(
                 [gaussian_filter(one, min(sides) / 12, mode="nearest") for one in rough]

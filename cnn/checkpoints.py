@@ -46,8 +46,11 @@ def read_checkpoint(
     header = read_about(path)
     belongs, kept = header.get("training", {}), header.get("state", {})
     differs = [
+        # As JSON gives it back: tuples become lists.
         name for name, value in json.loads(json.dumps(about)).items() if belongs.get(name) != value
     ]
+    # Weights and the optimiser's memory: without the latter the numbers would differ from those of
+    # a training that was never interrupted.
     arrays = read_tensors(path)
     expected: Sequence[str] = [*fresh.weights, *fresh.memory]
     if differs or not kept or not set(expected) <= set(arrays):

@@ -114,6 +114,7 @@ class Graph:
         found: dict[str, Weight] = {}
         height, width = image_shape or self.image_shape
         image = Maps(np.empty((0, self.n_channels, height, width), np.float32))
+        # A walk without images: shapes of weights follow from shapes of maps.
         mode = Mode((height, width))
         for _ in self._run(image, None, self.nodes, lambda _: mode, found):
             pass
@@ -122,6 +123,8 @@ class Graph:
     def draw(self, seed: int, image_shape: Sequence[int] | None = None) -> dict[str, np.ndarray]:
         """Weights to start from; those of a layer depend on the seed and the layer's name only."""
         return {
+            # A seed for each weight, by its name: a layer that is added leaves the others' weights
+            # as they are.
             name: weight.draw(np.random.default_rng([seed, zlib.crc32(name.encode())]))
             for name, weight in self.weights(image_shape).items()
         }
@@ -129,6 +132,7 @@ class Graph:
     def below(self, names: Collection[str]) -> set[str]:
         """These nodes and all that they read, directly or not."""
         found = set(names)
+        # Nodes come after what they read: one pass downward finds all.
         for node in reversed(self.nodes.values()):
             if node.name in found:
                 found.update(node.inputs)
@@ -210,6 +214,8 @@ class Graph:
             n_parameters = sum(int(np.prod(one.shape)) for one in described.values() if one.learned)
             maps[node.name] = replace(output.maps, n_parameters=n_parameters)
             for name in set(node.inputs):
+                # Maps are dropped when nobody reads them any more: a deep network needs memory for
+                # a few layers.
                 if last_reader[name] == node.name:
                     del maps[name]
             yield node.name, replace(output, maps=maps[node.name])
@@ -245,6 +251,7 @@ class Graph:
         -------
         Pass
         """
+        # Layers whose weights learn: below the lowest of them no gradient is needed.
         holders = {name.rpartition(".")[0] for name in weights} - set(frozen)
         tape = _Tape(self, holders, to_image=to_image)
 

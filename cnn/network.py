@@ -75,6 +75,7 @@ class Network(ClassifierMixin, GraphModel):
     def learn(self, images: Images, labels: Any) -> None:
         """Learn from images and labels; see `FeatureExtractor.learn`."""
         shape = tuple(int(n) for n in images[0].shape[:2])
+        # A fit that fails must not leave what an earlier one learned.
         for name in ("learned_", "graph_", "history_", "classes_", "described_", "_state"):
             self.__dict__.pop(name, None)
         if self.is_given():

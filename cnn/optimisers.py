@@ -24,6 +24,7 @@ def rate_factor(schedule: str, progress: float) -> float:
     if schedule == "cosine":
         return (1 + cos(pi * progress)) / 2
     if schedule == "step":
+        # He et al. 2016: a tenth at half and at three quarters of the course.
         return 0.1 ** sum(progress >= edge for edge in (0.5, 0.75))
     return 1.0
 
@@ -87,6 +88,8 @@ class Optimiser:
 
         def one(name: str) -> None:
             gradient = gradients[name]
+            # Decay is added to the gradient, as PyTorch's SGD and Adam do: for Adam it is not the
+            # decoupled AdamW.
             if self.weight_decay:
                 gradient = gradient + self.weight_decay * weights[name]
             if self.kind == "adam":
@@ -101,6 +104,7 @@ class Optimiser:
                 return
             if self.momentum:
                 velocity = memory[f"{name}.velocity"]
+                # In place: the memory of a network is as large as its weights.
                 velocity *= self.momentum
                 velocity += gradient
                 if self.nesterov:
@@ -109,6 +113,7 @@ class Optimiser:
                     gradient = velocity
             weights[name][...] -= rate * gradient
 
+        # Weights are shared out among the workers.
         each(one, list(gradients))
 
     def _adam(
@@ -119,5 +124,6 @@ class Optimiser:
         mean += (1 - first) * gradient
         square *= second
         square += (1 - second) * gradient * gradient
+        # Kingma & Ba, ICLR 2015, algorithm 1: both means are corrected for their start at zero.
         root = namespace(weight).sqrt(square / (1 - second**number)) + self.epsilon
         weight -= rate / (1 - first**number) * mean / root

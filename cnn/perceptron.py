@@ -133,6 +133,7 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
             n_units = len(self.weights_)
         else:
             n_units = 1
+        # A walk without images or before a fit still tells shapes.
         sums = xp.zeros((len(values), n_units), values.dtype)
         if len(values):
             sums = self._sums(values.reshape(len(values), n_values)).astype(values.dtype)
@@ -165,6 +166,8 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
                 f"{pixels.shape[1]}. Resize them."
             )
             raise ValueError(msg)
+        # In double precision: corrections are whole numbers of pixel values, and a sum near zero
+        # decides the class.
         return pixels.astype(xp.float64) @ weights[:, 1:].T + weights[:, 0]
 
     def learn(self, images: Images, labels: Any) -> None:
@@ -194,6 +197,7 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
             corrections = self._one_epoch(inputs, signs, weights, self.n_epochs_)
             self.n_updates_ += corrections
             self.n_epochs_ += 1
+            # An epoch without a correction: nothing would change in any further one.
             self.converged_ = not corrections.any()
             if self.converged_:
                 break
@@ -265,6 +269,7 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
 
     def _signs(self, targets: np.ndarray) -> np.ndarray:
         """1 where an image is of a perceptron's class, else -1; two classes need one perceptron."""
+        # Two classes need one unit; more have one unit each, against all others.
         if len(self.classes_) == 2:
             wanted = [1]
         else:
@@ -280,9 +285,12 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         """
         order = np.arange(len(inputs))
         if self.shuffle:
+            # Of the seed and the epoch: `partial_fit` goes on where `fit` would.
             order = np.random.default_rng([self.random_state, epoch]).permutation(order)
         corrections = np.zeros(len(signs), int)
         for index in order:
+            # Rosenblatt's rule: a sum of zero counts as wrong, so that weights of zero start to
+            # move.
             wrong = signs[:, index] * (weights @ inputs[index]) <= 0
             if wrong.any():
                 weights[wrong] += self.learning_rate * signs[wrong, index, None] * inputs[index]
@@ -335,6 +343,7 @@ def _unsettled(
         f"The perceptron still made {int(corrections.sum())} corrections in epoch {n_epochs}, "
         "its last."
     )
+    # The linear program below would take minutes.
     if inputs.size > _LARGEST_PROGRAM:
         return f"{text} Raise `epochs`, or the data are not separable by a plane."
     apart = [separable(inputs, row) for row in signs[corrections > 0]]
@@ -351,6 +360,8 @@ def separable(inputs: np.ndarray, signs: np.ndarray) -> bool:
 
     A linear program without an aim.
     """
+    # Whether a plane exists with every signed sum at least 1: feasible exactly where the classes
+    # are separable.
     found = linprog(
         np.zeros(inputs.shape[1]),
         A_ub=-signs[:, None] * inputs,

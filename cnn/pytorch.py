@@ -136,6 +136,7 @@ class TorchExtractor(FeatureExtractor):
 
     def default_layer(self) -> str:
         """The layer meant by layer=None."""
+        # Modules that hold others are no layers of their own; the last leaf is the scores.
         inner = {name.rpartition(".")[0] for name, _ in self._built().named_modules() if name} | {
             "output"
         }
@@ -187,6 +188,7 @@ class TorchExtractor(FeatureExtractor):
             counts = own_parameters(self._built())
         image, found = self._passed(retina, wanted)
         for name, bands in known.items():
+            # Layers are listed in order, also those that were not recorded.
             if name not in wanted:
                 yield name, [], None
                 continue
@@ -194,6 +196,7 @@ class TorchExtractor(FeatureExtractor):
             for number, (band, (shape, field)) in enumerate(bands.items()):
                 values = np.empty((0, *shape), np.float32)
                 if found:
+                    # On the host in single precision, whatever the module computes in.
                     values = found[name][band].detach().float().cpu().numpy()
                 n_digits = max(2, len(str(shape[0] - 1)))
                 features = [f"c{index:0{n_digits}d}" for index in range(shape[0])]
@@ -241,6 +244,7 @@ class TorchExtractor(FeatureExtractor):
             )
             if to_image is None:
                 return np.zeros(tuple(image.shape), np.float32)
+            # The module sees standardised pixels: by the chain rule over their deviation.
             return to_image.cpu().numpy() / deviation
 
         return pullback
@@ -296,6 +300,7 @@ class TorchExtractor(FeatureExtractor):
                 else:
                     call = f"{name}:{calls[name]}"
                 if wanted is None or call in wanted:
+                    # A copy: an operation in place would change what was recorded.
                     found[call] = {
                         part: copied_tensor(tensor) for part, tensor in tensors_in(output)
                     }
@@ -319,9 +324,12 @@ class TorchExtractor(FeatureExtractor):
     ) -> dict[str, dict[str, tuple[tuple[int, int, int], Field]]]:
         """Shape and field of each part of each submodule's output, for images of this shape."""
         torch, module = load_torch(), self._built()
+        # Shapes and fields are found out once for each size of image: the first image of a size
+        # costs a second pass.
         key = (tuple(shape), self.call, self.channels, repr(module))
         about = _KNOWN.setdefault(module, {})
         if key not in about:
+            # Noise, not zeros: a module that divides by a norm answers to it.
             noise = torch.Generator().manual_seed(0)
             image = torch.randn((1, self.channels, *shape), generator=noise).to(**place_of(module))
             with torch.no_grad(), _LOCK:

@@ -32,6 +32,8 @@ def standardised(values: Array, learned: Learned) -> Array:
 
 def moments(images: Images, n_channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of pixel values, per channel."""
+    # Sums in double precision: the mean square of a million pixels leaves single precision's range
+    # of digits.
     n_pixels, total, squares = 0, np.zeros(n_channels), np.zeros(n_channels)
     for _, batch in images.batches(_moderate):
         values = to_retina(to_host(batch), np, n_channels).astype(np.float64)
@@ -40,6 +42,7 @@ def moments(images: Images, n_channels: int) -> tuple[tuple[float, ...], tuple[f
         squares += (values * values).sum(axis=(0, 2, 3))
     mean = total / n_pixels
     deviation = np.sqrt(np.maximum(squares / n_pixels - mean**2, 0))
+    # A channel that never varies is divided by 1.
     return tuple(mean.tolist()), tuple(
         np.where(deviation > 1e-6 * (1 + np.abs(mean)), deviation, 1.0).tolist()
     )
@@ -96,6 +99,7 @@ def reader(images: Images) -> tuple[Callable[[Any], np.ndarray], str]:
             )
             raise ValueError(msg)
         host = to_host(batch)
+        # Of all pixels: a checkpoint belongs to these images and no others.
         digest = fingerprint([digest.encode(), host])
         runs.append(host if n_bytes <= _KEPT_IMAGES else host[:0])
     if len({run.ndim for run in runs}) == 1 and n_bytes <= _KEPT_IMAGES:
@@ -104,6 +108,7 @@ def reader(images: Images) -> tuple[Callable[[Any], np.ndarray], str]:
         else:
             kept = np.concatenate([run.astype(np.float32) for run in runs])
         return lambda indices: kept[indices], digest
+    # Grey images among coloured ones: all get three channels.
     coloured = any(run.ndim == 4 and run.shape[3] == 3 for run in runs)
 
     def one(index: int) -> np.ndarray:

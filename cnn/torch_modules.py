@@ -44,6 +44,7 @@ def made_module(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
             f"got {where!r} ({error})."
         )
         raise ValueError(msg) from error
+    # The caller's own random numbers are left as they were.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = function()
@@ -64,6 +65,8 @@ def made_module(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
 @contextmanager
 def at_rest(module: Any) -> Iterator[None]:
     """Evaluation mode, and every submodule's own mode again afterwards."""
+    # Each module has a mode of its own: a frozen part of a network may be at rest while the rest
+    # trains.
     modes = [(one, one.training) for one in module.modules()]
     module.eval()
     try:
@@ -90,6 +93,7 @@ def as_maps(tensor: Any, n_images: int) -> Any:
             tensor = tensor.expand(n_images, *tensor.shape)
     if tensor.ndim == 4:
         return tensor
+    # Tokens (image, token, feature) of a transformer become maps (feature, token, 1).
     if tensor.ndim == 3:
         return tensor.transpose(1, 2)[..., None]
     return tensor.reshape(n_images, -1, 1, 1)
@@ -130,6 +134,7 @@ def reached_pixels(maps: Any, image: Any, y: int, x: int) -> np.ndarray:
     if not maps.requires_grad:
         return np.ones(image.shape[2:])
     unit = maps[0, :, y, x]
+    # A random sum over features: their gradients do not cancel as those of a plain sum can.
     weights = torch.randn(unit.shape, generator=torch.Generator().manual_seed(1)).to(unit)
     (gradient,) = torch.autograd.grad(
         (unit * weights).sum(), image, retain_graph=True, allow_unused=True
@@ -156,6 +161,7 @@ def measured_field(
             (int(box[0]), int(box[-1])) if len(box) else (0, side - 1) for box in boxes
         )
         first, second = n // 3, n - 1 - n // 3
+        # A field cut by the border does not tell where its middle is.
         inside = min(low, low2) > 0 and max(high, high2) < side - 1
         even = Fraction(side, n)
         apart = Fraction(low2 + high2 - low - high, 2)
@@ -191,6 +197,7 @@ def _plain_step(step: Fraction, n_steps: int) -> Fraction:
             plain = Fraction(1, max(1, round(1 / step)))
         else:
             plain = step
+    # Steps are whole numbers or one over such, unless that is off by more than a pixel.
     if abs(plain - step) * n_steps <= 1:
         return plain
     return step

@@ -86,6 +86,7 @@ def write_tensors(
     path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]
 ) -> None:
     """Arrays into a safetensors file, with `about` as JSON in its header."""
+    # Contiguous arrays in one order: equal weights give equal bytes, and so equal digests.
     content = save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()},
         {FORMAT: json.dumps(about)},
@@ -133,6 +134,7 @@ def per_channel(standard: Any, n_channels: int) -> tuple[tuple[float, ...], tupl
 def stamp(path: Any) -> tuple[str, int]:
     """A path, and when it was last written: what is kept of a file is read anew when it changes."""
     file = Path(path)
+    # The time of change is the key of caches: a file that was written anew is read anew.
     return str(file), file.stat().st_mtime_ns if file.is_file() else 0
 
 
@@ -142,6 +144,7 @@ def _opened(path: str | os.PathLike[str]) -> Any:
     if not file.is_file():
         msg = f"There is no file of weights {file}. Check the name and the folder."
         raise FileNotFoundError(msg)
+    # Before it is opened: the file is mapped, but its arrays are copied.
     if file.stat().st_size > LARGEST_ARCHIVE:
         msg = (
             f"{file} has {file.stat().st_size / 2**30:.1f} GiB, more than the "
@@ -219,6 +222,7 @@ def head_size(path: str | os.PathLike[str], graph: Graph) -> int | None:
             f"{stem}.weight" for stem in (head.name, *head.published) if f"{stem}.weight" in names
         ]
         if found:
+            # The shape stands in the header: no weights are read for it.
             return int(file.get_slice(found[0]).get_shape()[0])
         return None
 
@@ -263,6 +267,7 @@ def read_weights(
             for name in shapes
             if name not in held.values()
             and not name.endswith(_IGNORED)
+            # Auxiliary heads that a published file has and the network at rest does without.
             and not name.startswith(graph.spare)
         ]
         odd = [

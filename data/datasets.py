@@ -74,6 +74,7 @@ class Dataset:
         if not isinstance(index, int | np.integer):
             return self.subset(index)
         item = self.source[index]
+        # Decoded when it is looked at: a set may be larger than memory.
         if isinstance(item, Path):
             return read_image(item, self.framing, self.background)
         if isinstance(self.source, np.ndarray):
@@ -149,6 +150,7 @@ class Dataset:
         numbers = range(len(self))
         for index in progress_bar(numbers, name="Checking", unit="image", progress=progress):
             try:
+                # Decoding is the only way to know that a picture is whole.
                 self[index]
                 good.append(index)
             except ImageError as error:

@@ -41,6 +41,7 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
         msg = f"There is no folder {root}. Check the name."
         raise FileNotFoundError(msg)
     files = _pictures_in(root)
+    # Folders called train and test are a split only where nothing lies beside them.
     has_split = all(file.parts[0] in SPLITS for file in files)
     if not has_split and (root / "train").is_dir() and (root / "test").is_dir():
         stray = next(file for file in files if file.parts[0] not in SPLITS)
@@ -58,6 +59,7 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
             "what in a CSV index."
         )
         raise ValueError(msg)
+    # Deeper folders are classes by their whole path.
     labels = np.array(["/".join(parts) for parts in classes]) if all(classes) else None
     names = [file.as_posix() for file in files]
     return Dataset([root / file for file in files], names, labels, split)

@@ -66,8 +66,10 @@ def _idx_array(path: Path, file: BinaryIO) -> np.ndarray:
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES or not 1 <= head[3] <= 4:
         msg = f"{path} is not an idx file: it starts with {head.hex(' ')}."
         raise ValueError(msg)
+    # Big-endian, as all of the format.
     shape = tuple(np.frombuffer(file.read(4 * head[3]), ">u4").astype(int).tolist())
     dtype = np.dtype(_TYPES[head[2]])
+    # Python's whole numbers: a product of four large sides would wrap around in 64 bits.
     n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if len(shape) < head[3] or n_bytes > _LARGEST:
         msg = (

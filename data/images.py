@@ -101,6 +101,7 @@ class Framing:
                 picture = _cut(picture, *sides)
                 continue
             height, width = _target(name, sides, *picture.size)
+            # An enlargement can be as large a bomb as a file.
             if height * width > LARGEST:
                 msg = (
                     f"would have {height} x {width} pixels after {name}, more than "
@@ -108,6 +109,8 @@ class Framing:
                 )
                 raise ImageError(msg)
             if (width, height) != picture.size:
+                # Pillow widens the kernel when it reduces: no aliasing, unlike a bicubic of fixed
+                # width.
                 picture = picture.resize((width, height), Image.Resampling.BICUBIC)
             if name == "cover":
                 picture = _cut(picture, *sides)
@@ -177,6 +180,7 @@ def read_image(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of harmless faults, such as in EXIF data
+            # Pillow only warns at first: here it is an error.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 _check(picture)
@@ -225,6 +229,7 @@ def _plain(picture: Image.Image, background: str | None) -> Image.Image:
         return Image.fromarray(np.asarray(picture).astype(np.float32) / 257)
     if picture.has_transparency_data:
         layers = picture.convert("RGBA")
+        # An alpha channel that is opaque everywhere says nothing.
         if layers.getextrema()[3][0] == 255:
             return layers.convert("L" if picture.mode in ("LA", "La") else "RGB")
         if background is None:

@@ -16,6 +16,7 @@ from .images import SUFFIXES
 
 def digits() -> Dataset:
     """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, scaled from 0..16 to 0..255."""
+    # Values of 0 to 16, scaled to those of an 8-bit image.
     bunch = load_digits()
     return Dataset(
         (bunch.images * (255 / 16)).round().astype(np.uint8),
@@ -67,6 +68,7 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
         return read_index(path)
     if path.suffix.lower() in SUFFIXES:
         return Dataset([path], [path.name])
+    # MNIST's own names, with a hyphen or, as some archives unpack them, a dot.
     beside = path.with_name(
         path.name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")
     )

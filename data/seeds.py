@@ -23,6 +23,7 @@ def generator(purpose: str, random_state: int, *numbers: int) -> np.random.Gener
     True
     """
     check_seed(random_state)
+    # Of the purpose too: equal seeds for two purposes give unrelated numbers.
     return np.random.default_rng([crc32(purpose.encode()), int(random_state), *map(int, numbers)])
 
 

@@ -13,6 +13,7 @@ def random_phases(picture: np.ndarray, share: float, rng: np.random.Generator) -
     The same angles are used for every colour, so that relations between colours stay.
     """
     height, width = picture.shape[:2]
+    # Phases of real noise: they have the symmetry that keeps the picture real.
     noise = np.angle(np.fft.rfft2(rng.standard_normal((height, width))))
     turned = np.exp(
         1j * share * np.where(np.abs(np.sin(noise)) > 1e-9, noise, 0.0)
@@ -28,5 +29,6 @@ def random_phases(picture: np.ndarray, share: float, rng: np.random.Generator) -
 def with_spectrum(picture: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
     """A picture of shape (height, width) with its own phases and these amplitudes."""
     spectrum = np.fft.rfft2(picture)
+    # A frequency that is not there has no phase: it stays zero.
     size = np.abs(spectrum)
     return np.fft.irfft2(amplitude * spectrum / np.where(size > 0, size, 1), s=picture.shape)

@@ -47,6 +47,7 @@ def shift(
     -------
     Transformation
     """
+    # Rounded: 90 degrees moves by 6e-17 pixels across otherwise, which interpolates every pixel.
     right, down = (
         np.round(np.cos(np.radians(direction)), 12),
         -np.round(np.sin(np.radians(direction)), 12),
@@ -126,11 +127,14 @@ def _geometric(
             planes = picture[..., None]
         else:
             planes = picture
+        # The mean of the image's border: what comes in makes no edge.
         outer = np.concatenate([planes[0], planes[-1], planes[1:-1, 0], planes[1:-1, -1]])
         if fill is None:
             level = outer.mean(axis=0)
         else:
             level = np.full(planes.shape[2], fill, dtype=float)
+        # How many pixels of the picture fall into one of the result: it is blurred by as much
+        # first.
         factor = np.sqrt(abs(np.linalg.det(matrix)))
         done = [
             _moved(planes[..., c], matrix, offset, factor, border, level[c])
@@ -141,6 +145,7 @@ def _geometric(
     def outside(shape: tuple[int, int], value: float) -> np.ndarray:
         matrix, offset = back(value, shape)
         factor = np.sqrt(abs(np.linalg.det(matrix)))
+        # An image of ones with zeros outside: its deficit is what came from beyond the border.
         return 1 - _moved(np.ones(shape), matrix, offset, factor, "constant", 0.0)
 
     if border == "constant":

@@ -51,6 +51,8 @@ def bars(
     def draw(
         y: float, x: float, orientation: float, width: float, length: float, contrast: float
     ) -> np.ndarray:
+        # Coverage of each pixel across times along: edges are smooth, and no orientation is
+        # thinner.
         across, along = axes(screen, y, x, orientation)
         return screen.shown(
             _covered(across, width, screen.pixel) * _covered(along, length, screen.pixel), contrast
@@ -86,6 +88,7 @@ def edges(
 
     def draw(y: float, x: float, orientation: float, contrast: float) -> np.ndarray:
         across, _ = axes(screen, y, x, orientation)
+        # A ramp of one pixel, so that an oblique edge has no steps.
         return screen.shown(np.clip(2 * across / screen.pixel, -1, 1), contrast)
 
     units = {"orientation": "degrees", "y": screen.length, "x": screen.length}
@@ -132,6 +135,7 @@ def spots(
         int((end - 2 * margin - size) / step + 1 + 1e-9) if end - 2 * margin >= size - 1e-9 else 0
         for end in ends
     ]
+    # Places are centred on the screen, whatever is left over at its borders.
     ys, xs = (
         end / 2 + step * (np.arange(count) - (count - 1) / 2) - screen.pixel / 2
         for end, count in zip(ends, counts, strict=True)
@@ -162,6 +166,7 @@ def spots(
 
 def _covered(distance: np.ndarray, width: float, pixel: float) -> np.ndarray:
     """Share of each pixel that lies within half a width."""
+    # The part of a pixel that lies within the width.
     low, high = (
         np.maximum(distance - pixel / 2, -width / 2),
         np.minimum(distance + pixel / 2, width / 2),

@@ -74,6 +74,7 @@ def gratings(
         phase=phases,
     )
     if diameters is None:
+        # No aperture.
         table = table.assign(diameter=np.inf)
     else:
         table = table.merge(crossed(diameter=positive("diameters", diameters)), how="cross")
@@ -144,6 +145,7 @@ def gabors(
         phase: float,
     ) -> np.ndarray:
         across, along = axes(screen, y, x, orientation)
+        # In cosine phase at 0: the carrier's peak lies on the envelope's.
         envelope = np.exp(-(across**2 + (ratio * along) ** 2) / (2 * sigma**2))
         return screen.shown(
             envelope * np.cos(2 * np.pi * frequency * across + np.radians(phase)), contrast
@@ -204,6 +206,7 @@ def cross_orientation(
         raise ValueError(msg)
 
     def draw(y: float, x: float, **of: float) -> np.ndarray:
+        # Added, as on a screen: contrasts of 0.5 and 0.5 reach the whole range.
         test, mask = (
             _wave(screen, y, x, direction, of["frequency"], of["phase"], "sine")
             for direction in (of["orientation"], of["orientation"] + of["angle"])
@@ -293,6 +296,7 @@ def centre_surround(
     def draw(
         y: float, x: float, orientation: float, frequency: float, angle: float, phase: float
     ) -> np.ndarray:
+        # The ring is what the larger disc has and the smaller has not.
         middle, outer = disc(screen, y, x, diameter), disc(screen, y, x, surround_diameter)
         centre = contrast * middle * _wave(screen, y, x, orientation, frequency, phase, "sine")
         ring = (
@@ -321,6 +325,7 @@ def axes(screen: Screen, y: float, x: float, orientation: float) -> tuple[np.nda
     """
     down, right = screen.around(y, x)
     angle = np.radians(orientation)
+    # Rows run downward, orientations counterclockwise; `across` is along the grating's change.
     return right * np.cos(angle) - down * np.sin(angle), right * np.sin(angle) + down * np.cos(
         angle
     )
@@ -331,6 +336,7 @@ def disc(screen: Screen, y: float, x: float, diameter: float) -> np.ndarray | fl
     if not np.isfinite(diameter):
         return 1.0
     down, right = screen.around(y, x)
+    # A border of one pixel, so that the disc is round at any size.
     return np.clip((diameter / 2 - np.hypot(down, right)) / screen.pixel + 0.5, 0, 1)
 
 
@@ -347,6 +353,7 @@ def _wave(
     turns = frequency * across + phase / 360
     if wave == "sine":
         return np.cos(2 * np.pi * turns)
+    # The mean over each pixel, from the integral: sampled stripes would alias.
     half = frequency * screen.pixel / 2
     return (_square_integral(turns + half) - _square_integral(turns - half)) / (2 * half)
 

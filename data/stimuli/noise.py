@@ -51,6 +51,7 @@ def sparse_noise(
 
     def draw(number: int) -> np.ndarray:
         rng = generator("sparse noise", random_state, number)
+        # A generator for each number: image 17 is the same in a set of 20 and of 2000.
         signs = np.where(rng.random(cells) < density, rng.choice([-1.0, 1.0], cells), 0.0)
         return screen.shown(
             np.kron(signs, np.ones((size, size)))[: screen.height, : screen.width], contrast
@@ -106,6 +107,7 @@ def coloured_noise(
         np.fft.rfftfreq(screen.width)[None],
     )
     radius = np.hypot(vertical, horizontal)
+    # Without the mean, at which the amplitude would be infinite.
     falloff = np.where(radius > 0, np.where(radius > 0, radius, 1.0) ** -exponent, 0.0)
 
     def draw(number: int) -> np.ndarray:
@@ -206,6 +208,8 @@ def texture_matched(images: Any, n_iterations: int = 20, random_state: int = 0) 
             .reshape(picture.shape)
         )
         amplitude = np.abs(np.fft.rfft2(picture))
+        # Alternating projections onto the picture's spectrum and onto its luminances, which end
+        # with the latter exact.
         for _ in range(n_iterations):
             ranks = (
                 with_spectrum(found, amplitude)

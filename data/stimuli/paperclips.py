@@ -106,12 +106,15 @@ def _wire(rng: np.random.Generator, n_segments: int) -> np.ndarray:
     """
     direction = _unit(rng.standard_normal(3))
     corners = [np.zeros(3)]
+    # Neighbouring segments at 40 degrees at least, as bent wire; straighter ones would look like
+    # one segment.
     while len(corners) <= n_segments:
         turned = _unit(rng.standard_normal(3))
         if len(corners) == 1 or abs(turned @ direction) < np.cos(np.radians(40)):
             direction = turned
             corners.append(corners[-1] + direction)
     wire = np.array(corners)
+    # Turned about the middle of its box, and as large as the size says in any view.
     wire -= (wire.max(axis=0) + wire.min(axis=0)) / 2
     return wire / np.linalg.norm(wire, axis=1).max()
 
@@ -142,9 +145,11 @@ def rendered(screen: Screen, corners: np.ndarray, radius: float) -> tuple[np.nda
     light = np.zeros_like(depth)
     surfaces = [ball(xs, ys, corner, radius) for corner in corners]
     surfaces += [_tube(xs, ys, start, end, radius) for start, end in pairwise(corners)]
+    # Of all surfaces the nearest is seen: a buffer of depths.
     for z, normal in surfaces:
         in_front = z > depth
         depth = np.where(in_front, z, depth)
+        # Lambert's law, with a little light from everywhere.
         shade = sum(part * towards for part, towards in zip(normal, LIGHT, strict=True))
         light = np.where(in_front, 0.15 + 0.85 * np.clip(shade, 0, 1), light)
     fine = (

@@ -186,6 +186,7 @@ class Stimuli:
                 "had by `subset`."
             )
             raise IndexError(msg)
+        # Drawn when it is looked at: a set of 100,000 stimuli costs a table.
         return self.draw(
             **{column: self.table[column].iloc[index] for column in self.table.columns}
         )
@@ -234,6 +235,7 @@ class Stimuli:
             for name, value in columns.items()
         }
         return {
+            # `y` and `x` are the pixels' own axes: a stimulus's place gets another name.
             (f"{name}_" if not prefix and name in ("y", "x") else f"{prefix}{name}"): (
                 "image",
                 value,
@@ -263,6 +265,7 @@ def crossed(**lists: Any) -> pd.DataFrame:
             msg = f"`{name}` must be finite, got {values!r}."
             raise ValueError(msg)
     table = pd.DataFrame(list(product(*columns.values())), columns=list(columns))
+    # Measured values are floats, also where they are whole: 4 and 4.0 are the same width.
     measured = [
         name
         for name, values in columns.items()
@@ -293,6 +296,7 @@ def placed(
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():
         msg = f"`positions` must be a list of pairs (y, x), got {positions!r}."
         raise ValueError(msg)
+    # All stimuli at the first place, then at the next.
     places = pd.DataFrame(pairs, columns=["y", "x"])
     return places.merge(table, how="cross")
 

@@ -108,6 +108,8 @@ def _contour(rng: np.random.Generator, n_harmonics: int, irregularity: float) ->
         curve = np.exp(1j * turn)
         for order in range(2, n_harmonics + 1):
             for sign in (1, -1):
+                # A contour that crosses itself is drawn again, after ten times with less
+                # irregularity.
                 amplitude = 0.9 ** (attempt // 10) * irregularity / order * rng.normal()
                 curve = curve + amplitude * np.exp(
                     1j * (sign * order * turn + rng.uniform(0, 2 * np.pi))
@@ -124,6 +126,7 @@ def _crosses_itself(points: np.ndarray) -> bool:
     def across(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return (a.conj() * b).imag
 
+    # Two sides cross where each meets the other's line between its ends.
     between = points[None] - points[:, None]  # from the start of side i to that of side j
     denominator = across(side[:, None], side[None])
     safe = np.where(denominator != 0, denominator, np.inf)
@@ -205,6 +208,7 @@ def placed_digits(
             glyphs.images[digit] / 16, 2
         )  # so that interpolation fades to the background
         coarse = 8 * screen.pixel / size  # pixels of the glyph in one of the screen
+        # Blurred where the screen is coarser than the glyph: no aliasing.
         glyph = ndimage.gaussian_filter(
             glyph, 0.5 * np.sqrt(max(0.0, coarse**2 - 1)), mode="constant"
         )
@@ -246,6 +250,7 @@ def silhouettes(
     """
 
     def reduced(picture: np.ndarray) -> np.ndarray:
+        # The median of the rim is the background, though the object touches it.
         rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
         return ndimage.binary_fill_holes(np.abs(picture - np.median(rim)) > tolerance).astype(float)
 
@@ -286,6 +291,7 @@ def edge_drawings(
     def reduced(picture: np.ndarray) -> np.ndarray:
         curvature = ndimage.gaussian_laplace(picture, sigma)
         slope = ndimage.gaussian_gradient_magnitude(picture, sigma)
+        # Marr & Hildreth 1980: zero crossings of the Laplacian, where the slope is not just noise.
         strong = slope > max(threshold * slope.max(), 1e-9)
         return np.maximum(_crossings(curvature, strong), _crossings(curvature.T, strong.T).T)
 
@@ -301,6 +307,7 @@ def _crossings(curvature: np.ndarray, strong: np.ndarray) -> np.ndarray:
     """
     above, below = curvature[:-1], curvature[1:]
     crosses = (above * below < 0) & (strong[:-1] | strong[1:])
+    # The crossing lies between two pixels: each is covered by its share.
     share = np.where(
         crosses, np.abs(below) / np.where(crosses, np.abs(above) + np.abs(below), 1), 0
     )
