@@ -135,6 +135,7 @@ def measure(
     def mark(function: Function) -> Function:
         _check_parameters(function, given, 2 if takes == "pair" else 1)
         contract = MeasureContract(takes, tuple(needs), tuple(given), tuple(design), cost)
+        # The function itself is handed back: it is called in Python as if it were not marked.
         function.contract = contract  # type: ignore[attr-defined]
         return function
 
@@ -193,6 +194,7 @@ def figure(
 
 def _check_parameters(function: Callable[..., Any], given: Sequence[str], n_first: int) -> None:
     known = list(inspect.signature(function).parameters)
+    # Refused where it is defined, not in the middle of a study.
     missing = [name for name in given if name not in known[n_first:]]
     if missing or len(known) < n_first:
         name = getattr(function, "__name__", "the function")

@@ -50,6 +50,7 @@ def controls(model: FeatureExtractor, random_state: int = 0) -> dict[str, Featur
             prototypes = model.prototypes_
         else:
             prototypes = _chosen(model)
+        # Is it what prototypes show, or only how strong they are?
         found["shuffled prototypes"] = _with(model, prototypes.shuffled(random_state))
         found["random prototypes"] = _with(model, prototypes.random(random_state))
     return found
@@ -61,6 +62,7 @@ def _chosen(model: HMAX) -> Prototypes:
 
 def _with(model: HMAX, prototypes: Prototypes) -> HMAX:
     """A copy with other prototypes of the same number."""
+    # A shallow copy: the model that was handed in keeps its own prototypes.
     other = copy.copy(model)
     if hasattr(other, "prototypes_"):
         other.prototypes_ = prototypes
@@ -121,6 +123,7 @@ def matched_layers(
         for name, others in values.items():
             if name != first:
                 gaps = {
+                    # Sizes are compared as ratios: 10 is to 20 as 100 is to 200.
                     other: abs(np.log(size / value)) if by == "field_size" else abs(size - value)
                     for other, size in others.items()
                 }
@@ -144,5 +147,6 @@ def _values(
     if by == "depth":
         return {layer: index / max(1, len(wanted) - 1) for index, layer in enumerate(wanted)}
     table = model.fields(image_shape, wanted)
+    # A field that reaches beyond the image sees no more than the image.
     size = np.minimum(table[["size_y", "size_x"]].max(axis=1), max(image_shape[:2]))
     return size.groupby(table["layer"], sort=False).median().astype(float).to_dict()

@@ -48,6 +48,7 @@ def load_model(name: str, settings: dict[str, Any] | None = None) -> FeatureExtr
 
 def discover() -> list[type[FeatureExtractor]]:
     """Every concrete model in our own packages, by name."""
+    # Subclasses are known when their modules are imported.
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)

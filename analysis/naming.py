@@ -20,6 +20,7 @@ def importable(*folders: Path) -> None:
     """
     for folder in (*folders, Path.cwd()):
         if str(folder) not in sys.path:
+            # At the end: a user's module never hides one that is installed.
             sys.path.append(str(folder))
 
 
@@ -107,6 +108,7 @@ def load(path: str, what: str = "object") -> Any:
     try:
         module = importlib.import_module(full)
     except ModuleNotFoundError as error:
+        # The module is there, and one that it imports is not.
         if error.name is None or not f"{full}.".startswith(f"{error.name}."):
             msg = (
                 f"`{what}` {path!r} cannot be imported: it needs the module {error.name!r}, which "
@@ -127,6 +129,7 @@ def load(path: str, what: str = "object") -> Any:
         )
         raise ValueError(msg) from error
     if not hasattr(module, name):
+        # Lazy names stand in `__all__` only.
         known = [*vars(module), *getattr(module, "__all__", ())]
         msg = f"`{what}` {path!r}: {module_name} has no {name!r}.{nearest(name, known)}"
         raise ValueError(msg)
@@ -167,6 +170,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     options = {
         option.casefold(): option for option in map(str, known) if not option.startswith("_")
     }
+    # What was begun is meant before what looks alike: 'shift' for 'shift_consistency'.
     longer = [option for option in options if len(name) > 2 and option.startswith(name.casefold())]
     found = get_close_matches(name.casefold(), longer or options, 1, 0 if longer else 0.6)
     if found:
@@ -177,6 +181,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def unknown_parameters(function: Callable[..., Any], given: Iterable[str]) -> list[str]:
     """A sentence for each parameter that the function does not have."""
     known = inspect.signature(function).parameters
+    # It takes whatever it is given.
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
         return []
     title = getattr(function, "__name__", "it")

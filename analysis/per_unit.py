@@ -73,6 +73,7 @@ def largest_of(responses: xr.DataArray) -> np.ndarray:
     What rounding is measured against.
     """
     grid = grid_of(responses)
+    # By layer: a silent unit is silent against its layer, not against itself.
     own = np.concatenate([np.abs(grid[:, :, part]).max(axis=(0, 1)) for part in blocks_of(grid)])
     owner, _ = pd.factorize(layers_of(responses))
     return np.array([own[owner == layer].max() for layer in range(owner.max() + 1)])[owner]
@@ -89,6 +90,8 @@ def cleaned(block: np.ndarray, largest: np.ndarray) -> np.ndarray:
     values = block.astype(float)
     axes = tuple(range(values.ndim - 1))
     low, high = values.min(axis=axes), values.max(axis=axes)
+    # Rounding of a unit that never changes would be any value of a ratio: it is made exactly
+    # constant.
     steady = high - low <= FLAT * largest
     level = np.where(np.maximum(np.abs(low), np.abs(high)) <= FLAT * largest, 0.0, low)
     return np.where(steady, level, values)
@@ -213,6 +216,8 @@ def _values(
         block = cleaned(grid[:, :, part], largest[part])
         values[part] = statistic(block, images, part)
         if orders:
+            # Each value of the transformation with its images exchanged: what a unit would score
+            # that keeps nothing of an image.
             exchanged = [
                 statistic(block[order, np.arange(grid.shape[1])], images, part) for order in orders
             ]
@@ -245,6 +250,7 @@ def _errors(
         blocks if n_draws else (), name=name.capitalize(), unit="block", progress=progress
     ):
         block = cleaned(grid[:, :, part], largest[part])
+        # The same draws for every unit, so that layers can be averaged draw by draw.
         draws = resampled(
             lambda drawn, b=block, p=part: statistic(b, drawn, p),
             len(grid),
@@ -253,6 +259,7 @@ def _errors(
         )
         errors[part] = deviation_defined(draws)
         for layer in np.unique(owner[part]):
+            # The mean of a layer is over units that are defined in this draw.
             known = np.isfinite(draws) & counted[part] & (owner[part] == layer)
             sums[:, layer] += np.where(known, draws, 0).sum(axis=1)
             counts[:, layer] += known.sum(axis=1)
@@ -273,6 +280,7 @@ def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> 
         order = np.tile(np.arange(n_images)[:, None], grid.shape[1])
         for value in range(grid.shape[1]):
             if value != reference:
+                # A cycle through all images: none is exchanged with itself.
                 ring = rng.permutation(n_images)
                 order[ring, value] = np.roll(ring, int(rng.integers(1, n_images)))
         orders.append(order)
@@ -287,6 +295,7 @@ def _best(values: np.ndarray, owner: np.ndarray, best: float) -> np.ndarray:
     counted = np.isfinite(values)
     if best < 1:
         for layer in np.unique(owner):
+            # Chosen on all images, once: not anew in every draw.
             mine = np.flatnonzero(counted & (owner == layer))
             counted[
                 mine[np.argsort(-values[mine], kind="stable")[max(1, round(best * len(mine))) :]]
@@ -306,6 +315,7 @@ def _layer(
     mine = values[members & counted]
     mean = mean_defined(mine)
     if len(mine) > 1:
+        # Images and units are both samples: variances of the two add up.
         by_units = mine.std(ddof=1) / np.sqrt(len(mine))
     else:
         by_units = np.nan

@@ -29,6 +29,7 @@ from hmax_cnn.extraction.progress import progress_bar
 from .statistics import wilson_interval
 
 READOUTS = ("svm", "logistic", "nearest")
+# From far too soft to far too hard for standardised features: the best lies within.
 C_GRID = tuple(10.0**power for power in range(-6, 2))
 
 
@@ -67,6 +68,7 @@ class Readout:
         labels, predicted : array of str of shape (n_images,)
         """
         rows = {"image": list(images), "fold": fold, "label": labels, "predicted": predicted}
+        # An empty table has no types: it is replaced, not added to.
         new = pd.DataFrame(rows)
         if len(self.table):
             new = pd.concat([self.table, new], ignore_index=True)
@@ -119,6 +121,8 @@ class Varying(TransformerMixin, BaseEstimator):
 
     def fit(self, features: np.ndarray, labels: object = None) -> Varying:
         """Find the features that vary; where none does, all are kept."""
+        # A feature that is constant but for rounding would be blown up to deviation 1 by the
+        # scaler.
         spread = np.ptp(features, axis=0)
         varies = spread > 1e-6 * np.abs(features).max()
         if varies.any():
@@ -143,6 +147,8 @@ def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> Grid
     images at C = 1, where liblinear took 36 s. Where there are more features than samples they are
     rotated onto the samples' own axes first, which changes no linear SVM and makes it faster.
     """
+    # A rotation into the space of the images changes no distance, and a linear SVM's answer with
+    # it: the fit of 8000 features of 300 images costs as much as that of 300.
     if n_features > n_samples:
         rotation = [("rotate", PCA(svd_solver="full"))]
     else:
@@ -156,6 +162,7 @@ def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> Grid
         ]
     )
     folds = StratifiedKFold(n_inner, shuffle=True, random_state=seed)
+    # Inside the training images only: neither scaling nor C has seen what is tested on.
     return GridSearchCV(steps, {"svm__C": C_GRID}, cv=folds)
 
 
@@ -193,6 +200,7 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
     smallest = int(np.unique(labels, return_counts=True)[1].min())
     if readout == "svm":
         search = linear_svm(len(labels), n_features, max(2, min(3, smallest)), seed)
+        # With one image of a class there is nothing to choose C by.
         if smallest > 1:
             return search
         return search.estimator
@@ -214,6 +222,7 @@ def fitted_classifier(
 ) -> BaseEstimator:
     """A readout fitted to training images, each of which may be its own class."""
     with warnings.catch_warnings():
+        # Each object its own class is what decoding of single objects means.
         warnings.filterwarnings("ignore", message="The number of unique classes")
         return classifier(readout, labels, features.shape[1], seed).fit(features, labels)
 
@@ -287,6 +296,7 @@ def classify(
         )
     ):
         if learns:
+            # A model that learns does so anew in each fold, from its training images only.
             fitted = clone(model).fit(dataset.subset(train), dataset.labels[train])
             train_features, test_features = (
                 fitted.transform(dataset.subset(train)),

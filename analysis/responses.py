@@ -73,6 +73,7 @@ def choose_units(
             starts = np.cumsum([0, *sizes[:-1]])
             middle = [_central(maps, image_shape) for maps in bands]
             picked = np.concatenate([start + of for start, of in zip(starts, middle, strict=True)])
+        # A small layer is taken whole.
         elif units is None or units >= total:
             picked = np.arange(total)
         else:

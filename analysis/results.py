@@ -102,6 +102,7 @@ def described(
     }
     counts = {"n_images": responses.sizes["image"], "n_units_in_all": responses.sizes["unit"]}
     if "transformation" in known and known["transformation"] in responses.dims:
+        # How many values of the transformation there were.
         counts["n_values"] = responses.sizes[known["transformation"]]
     if resampling is None:
         made = {}
@@ -110,6 +111,7 @@ def described(
     result = dataset.assign_attrs(
         definition.attributes() | counts | made | known | dict(extra or {})
     )
+    # Units and a name on each variable that is a value of the measure: they become axis labels.
     for name in result.data_vars:
         if str(name).removeprefix("layer_") in ("value", "low", "high", "control"):
             result[name].attrs = {"units": definition.units, "long_name": definition.name}

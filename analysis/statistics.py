@@ -66,6 +66,7 @@ def interval(distribution: np.ndarray, level: float = 0.95) -> tuple[np.ndarray,
         return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
     defined = np.isfinite(values)
     enough = 2 * defined.sum(axis=0) >= max(1, len(values))
+    # Quantiles of the resamples that are defined, if those are at least half.
     filled = np.where(defined, values, np.nan)
     filled = np.where(enough, filled, 0.0)  # so that no column is all undefined
     low, high = np.nanquantile(filled, [(1 - level) / 2, (1 + level) / 2], axis=0)
@@ -129,6 +130,7 @@ def half_samples(
     ----------
     Shao & Wu, "A general theory for jackknife variance estimation", Annals of Statistics 1989.
     """
+    # Without replacement: an image that is drawn twice would be like itself.
     rng, half = np.random.default_rng(random_state), n // 2
     whole = float(statistic(np.arange(n)))
     if n < 8 or n_resamples < 2 or not np.isfinite(whole):
@@ -139,6 +141,8 @@ def half_samples(
     found = found[np.isfinite(found)]
     if 2 * len(found) < n_resamples:
         return np.nan, np.nan
+    # A half drawn without replacement has (n - half) / half times the variance of a whole sample:
+    # the correction for a finite population.
     error = float(found.std(ddof=1)) * np.sqrt(half / (n - half)) * stats.norm.ppf((1 + level) / 2)
     return whole - error, whole + error
 
@@ -164,6 +168,7 @@ def deviation_defined(draws: np.ndarray) -> np.ndarray:
     count = defined.sum(axis=0)
     enough = (count > 1) & (2 * count >= len(values))
     safe = np.where(enough, count, 2)
+    # Undefined draws are left out, not taken for zero.
     centred = np.where(defined, values - np.where(defined, values, 0).sum(axis=0) / safe, 0)
     return np.where(enough, np.sqrt((centred**2).sum(axis=0) / (safe - 1)), np.nan)
 
@@ -226,6 +231,7 @@ def permutation_test(
             f"{len(second)}."
         )
         raise ValueError(msg)
+    # Exact where there are no more permutations than resamples.
     found = stats.permutation_test(
         (first, second),
         lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
@@ -264,14 +270,13 @@ def corrected(p: Sequence[float], method: str = "holm") -> np.ndarray:
         raise ValueError(msg)
     result, kept = values.copy(), values[defined]
     if method == "fdr":
-        if len(kept):
+        if len(kept):  # scipy refuses an empty list
             result[defined] = stats.false_discovery_control(kept)
-        else:
-            result[defined] = kept
         return result
     if method == "bonferroni":
         result[defined] = np.minimum(kept * len(kept), 1)
         return result
+    # Holm 1979: the smallest p times n, the next times n - 1, and never less than the one before.
     order = kept.argsort(kind="stable")
     steps = np.maximum.accumulate((len(kept) - np.arange(len(kept))) * kept[order])
     result[defined] = np.minimum(steps, 1)[order.argsort(kind="stable")]

@@ -47,7 +47,9 @@ def read_checkpoint(
     belongs, kept = header.get("training", {}), header.get("state", {})
     differs = [
         # As JSON gives it back: tuples become lists.
-        name for name, value in json.loads(json.dumps(about)).items() if belongs.get(name) != value
+        name
+        for name, value in json.loads(json.dumps(about)).items()
+        if belongs.get(name) != value
     ]
     # Weights and the optimiser's memory: without the latter the numbers would differ from those of
     # a training that was never interrupted.

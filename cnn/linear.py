@@ -100,6 +100,7 @@ class LinearClassifier(Network):
 
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
         graph = Graph(1, image_shape or (1, 1))
+        # Two classes before any were seen, so that shapes are known.
         graph.outputs[graph.add("scores", Dense(n_classes or 2, initial="glorot"))] = 1.0
         return graph
 
@@ -117,6 +118,7 @@ class LinearClassifier(Network):
 
 def _search(lesson: Lesson, state: State, n_tries: int, progress: bool | None) -> State:
     """The weights of the lowest loss among some drawn at random."""
+    # All images at once: a random search has no use for batches.
     everything = np.arange(len(lesson.classes))
     images, right = lesson.prepare(lesson.read(everything)), lesson.xp.asarray(lesson.classes)
     described, best = lesson.graph.weights(lesson.graph.image_shape), np.inf
@@ -124,6 +126,7 @@ def _search(lesson: Lesson, state: State, n_tries: int, progress: bool | None) -
         range(n_tries + 1), name="Random search", unit="try", progress=progress
     ):
         rng = np.random.default_rng([lesson.course.random_state, state.epoch, number])
+        # The first try is the weights that training starts from.
         if number:
             drawn = {name: lesson.xp.asarray(one.draw(rng)) for name, one in described.items()}
         else:
@@ -242,6 +245,7 @@ class MultilayerPerceptron(Network):
             )
             raise ValueError(msg)
         if self.activation in ("relu", "leaky_relu", "elu", "softplus"):
+            # He's deviation makes up for the half that rectifying takes away.
             initial = "he"
         else:
             initial = "glorot"

@@ -71,17 +71,12 @@ class Transformation:
             and self.low <= value <= self.high
         )
         if not good or (self.whole and value != round(value)):
-            if self.whole:
-                kind = "a whole number"
-            else:
-                kind = "a finite number"
-            if np.isinf(self.low):
-                span = ""
-            else:
-                if np.isfinite(self.high):
-                    span = f" from {self.low:g} to {self.high:g}"
-                else:
-                    span = f" of at least {self.low:g}"
+            kind = "a whole number" if self.whole else "a finite number"
+            span = ""
+            if np.isfinite(self.low) and np.isfinite(self.high):
+                span = f" from {self.low:g} to {self.high:g}"
+            elif np.isfinite(self.low):
+                span = f" of at least {self.low:g}"
             msg = f"`value` of {self.name} must be {kind}{span}, in {self.units}, got {value}."
             raise ValueError(msg)
         return float(value)
@@ -99,6 +94,7 @@ class Transformation:
             )
             raise ValueError(msg)
         if self.check(value) == self.identity:
+            # Exactly the image itself: what would be interpolated by zero changes in its last bits.
             return picture.astype(np.float32)
         return self.change(
             picture.astype(float), float(value), generator(self.name, *np.atleast_1d(random_state))
@@ -112,6 +108,7 @@ class Transformation:
         picture = np.asarray(image).astype(np.float32)
         if self.outside is None or value == self.identity:
             return picture
+        # How much of each pixel came from beyond the border: only there the image is replaced.
         share = self.outside(picture.shape[:2], self.check(value)).astype(np.float32)
         return picture + (share if picture.ndim == 2 else share[..., None]) * (
             self(image, value, random_state) - picture
@@ -169,15 +166,13 @@ class Transformed:
         if not -len(self) <= index < len(self):
             msg = f"There are {len(self)} images, got index {index}."
             raise IndexError(msg)
+        # Images are made when they are looked at, all values of one image after another.
         return self.read(*divmod(index % len(self), len(self.values)))
 
     def subset(self, images: Any) -> Transformed:
         """Some of the images, at all values."""
         chosen = np.arange(len(self.names))[images]
-        if self.labels is None:
-            labels = None
-        else:
-            labels = self.labels[chosen]
+        labels = None if self.labels is None else self.labels[chosen]
         return replace(
             self,
             names=[self.names[i] for i in chosen],
@@ -356,6 +351,7 @@ def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
             f"{table.iloc[unknown[0]].tolist()}. Leave it out."
         )
         raise ValueError(msg)
+    # Two pictures of one view would be two answers to one question.
     doubled = table[table.duplicated()]
     if len(doubled):
         msg = (

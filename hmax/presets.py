@@ -193,6 +193,7 @@ def _evenly(n_orientations: int) -> tuple[float, ...]:
 
 def _check(anatomy: Anatomy) -> None:
     """Refuse what no model can be built from."""
+    # Checked after the preset and the user's own values were put together.
     for name, allowed in (("s1_response", RESPONSES), ("s1_border", BORDERS), ("tuning", TUNINGS)):
         check_choice(name, getattr(anatomy, name), allowed)
     for name in ("pool_sizes", "pool_strides", "prototype_sizes", "bands"):

@@ -227,38 +227,40 @@ class Draws:
         """
         for size, drawn in self.images.items():
             for index in np.flatnonzero(drawn == image):
-                _, which, down, right = self.uniform[size][index]
-                # Of the bands that are large enough each is as likely as any other.
-                fitting = [band for band in bands if min(band[2].shape[1:]) >= size]
-                if not fitting:
-                    largest = max(min(values.shape[1:]) for _, _, values in bands)
-                    msg = (
-                        f"`prototype_sizes` {size} cannot be imprinted from image {image}: "
-                        f"C1 has at most {largest} positions a side there. "
-                        "Enlarge the images or leave this size out."
-                    )
-                    raise ValueError(msg)
-                band, seen, values = fitting[int(which * len(fitting))]
-                row, column = (
-                    int(u * (side - size + 1))
-                    for u, side in zip((down, right), values.shape[1:], strict=True)
-                )
-                self.patches[size][index] = values[
-                    :, row : row + size, column : column + size
-                ].copy()
-                (top, bottom), (left, end) = (
-                    span.edges(at)
-                    for span, at in zip(_spans(seen, size), (row, column), strict=True)
-                )
                 name = str(image if names is None else names[image])
-                where = (size, int(index), image, name, band, row, column)
-                edges = (
-                    max(top, 0),
-                    max(left, 0),
-                    min(bottom, image_shape[0]),
-                    min(end, image_shape[1]),
-                )
-                self.rows.append(dict(zip(_COLUMNS, (*where, *edges), strict=True)))
+                self._cut(size, int(index), image, bands, image_shape, name)
+
+    def _cut(
+        self,
+        size: int,
+        index: int,
+        image: int,
+        bands: Sequence[tuple[str, Field, np.ndarray]],
+        image_shape: Sequence[int],
+        name: str,
+    ) -> None:
+        """Cut one patch out of C1, and note where it is from."""
+        _, which, down, right = self.uniform[size][index]
+        # Of the bands that are large enough each is as likely as any other.
+        fitting = [band for band in bands if min(band[2].shape[1:]) >= size]
+        if not fitting:
+            largest = max(min(values.shape[1:]) for _, _, values in bands)
+            msg = (
+                f"`prototype_sizes` {size} cannot be imprinted from image {image}: C1 has at most "
+                f"{largest} positions a side there. Enlarge the images or leave this size out."
+            )
+            raise ValueError(msg)
+        band, seen, values = fitting[int(which * len(fitting))]
+        row, column = (
+            int(u * (side - size + 1))
+            for u, side in zip((down, right), values.shape[1:], strict=True)
+        )
+        self.patches[size][index] = values[:, row : row + size, column : column + size].copy()
+        field = seen.through(Window(size))
+        (top, bottom), (left, end) = field.y.edges(row), field.x.edges(column)
+        where = (size, index, image, name, band, row, column)
+        within = (max(top, 0), max(left, 0), min(bottom, image_shape[0]), min(end, image_shape[1]))
+        self.rows.append(dict(zip(_COLUMNS, (*where, *within), strict=True)))
 
     def prototypes(self, orientations: Sequence[float]) -> Prototypes:
         """What was imprinted, after every needed image has been shown."""
@@ -270,11 +272,6 @@ class Draws:
             table,
             tuple(float(angle) for angle in orientations),
         )
-
-
-def _spans(seen: Field, size: int) -> tuple[Any, Any]:
-    field_of_patch = seen.through(Window(size))
-    return field_of_patch.y, field_of_patch.x
 
 
 # Reading and writing ----------------------------------------------------------------------------

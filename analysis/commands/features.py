@@ -183,6 +183,7 @@ def _content(parameters: dict[str, Any]) -> str:
     Parameters that have no digest, such as a lambda, never match those of an earlier run.
     """
     try:
+        # Modules with their weights: equal settings of other weights are another model.
         return str(joblib.hash(parameters))
     except (pickle.PicklingError, AttributeError, TypeError):
         return secrets.token_hex()
@@ -275,6 +276,7 @@ def _write_csv(features: Features, path: Path) -> None:
     table = pd.concat(
         [_rows(features), pd.DataFrame(features.values, columns=features.units["unit"])], axis=1
     )
+    # Nine digits bring back every float32 exactly.
     table.to_csv(path, index=False, float_format="%.9g")
 
 

@@ -76,6 +76,7 @@ def summary(name: str, settings: tuple[str, ...], image_size: str | None, form: 
     """Layers, output shapes, parameters and multiply-accumulates, with totals."""
     model = built_model(name, settings)
     rows = model.summary(image_sides(image_size, model))
+    # Features and sizes have no sum.
     total = {"layer": "total", "band": ""} | {
         column: int(rows[column].sum())
         for column in ("units", "parameters", "multiply_accumulates")

@@ -31,6 +31,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
+        # One line, without the place in our code, which says nothing to a user.
         warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
         try:
             command(*arguments, **options)
@@ -40,6 +41,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             sys.exit(_INTERRUPTED)
+        # `| head` has seen enough.
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(0)
@@ -155,6 +157,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
             msg = f"--set names {key.strip()!r} twice. Keep one."
             raise ValueError(msg)
         try:
+            # Literals only: nothing is evaluated. What is no literal is text.
             parsed[key.strip()] = ast.literal_eval(text.strip())
         except (ValueError, SyntaxError):
             parsed[key.strip()] = text.strip()
@@ -167,6 +170,7 @@ def built_model(
     """The model of the command line, its layer and device checked before anything is read."""
     chosen = parse_settings(settings)
     if layer is not None:
+        # Several layers are put side by side.
         layers = tuple(part.strip() for part in layer.split(","))
         if len(layers) == 1:
             chosen["layer"] = layers[0]

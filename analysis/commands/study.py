@@ -63,6 +63,7 @@ def check(file: Path, as_json: bool) -> None:
     try:
         found = read_study(file)
     except StudyError as error:
+        # Scripts get a list of problems, people the first lines of it.
         if not as_json:
             raise
         click.echo(
@@ -145,6 +146,7 @@ def run_command(
     if output is None:
         msg = "--output is needed: a folder for everything."
         raise click.UsageError(msg)
+    # JSON on standard output must stay JSON: no bar beside it.
     done = run_study(file, output, resume, jobs, progress=False if quiet or as_json else None)
     for warning in done.warnings if not quiet else ():
         click.echo(f"Warning: {warning}", err=True)

@@ -128,6 +128,7 @@ def _augmented(dataset: Dataset, augmentation: Augmentation, stem: Path) -> list
     ]
     rng = np.random.default_rng(0)
     changed = [np.clip(augmentation.apply(np.stack([image] * 5), rng), 0, 255) for image in chosen]
+    # The image itself first, then what training may see of it.
     rows = [[image, *others] for image, others in zip(chosen, changed, strict=True)]
     figure = pictures(
         rows, title="Training images (left) and random changes of them", scale="row", width="single"

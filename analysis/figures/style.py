@@ -146,6 +146,7 @@ def one_panel(ax: Axes | None, n_panels: int) -> None:
     ------
     ValueError
     """
+    # The caller's axes are one panel: several would be drawn over each other.
     if ax is not None and n_panels > 1:
         msg = (
             f"`ax` is for one panel, but the table has {n_panels}. Give the rows of one model "
@@ -223,12 +224,14 @@ def wrapped(text: str, inches: float, size: float) -> str:
 
     Its own lines are kept.
     """
+    # About 0.56 of the type size for each letter of the house's font.
     n_letters = max(6, int(inches * 72 / (0.56 * size)))
     return "\n".join(textwrap.fill(line, n_letters) for line in text.split("\n"))
 
 
 def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
     """A colour for each model: those that are given, others of the palette in turn."""
+    # Colours that were given are not handed out a second time.
     free = cycle(
         [colour for colour in PALETTE.values() if colour not in (given or {}).values()]
         or PALETTE.values()
@@ -315,6 +318,7 @@ def save(
         for form in formats:
             path = stem.with_name(f"{stem.name}.{form}")
             with written_whole(path) as temporary:
+                # Without a date: the same figure gives the same bytes.
                 figure.savefig(temporary, format=form, metadata=_WITHOUT_DATE[form])
             written.append(path)
     path = stem.with_name(stem.name + ".csv")

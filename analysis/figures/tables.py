@@ -79,10 +79,13 @@ def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
         if {"y", "x"} <= set(dims):
             continue  # a picture is never one row per pixel
         part = _long(result, dims, names)
+        # A tuning curve of each unit has a table of its own.
         is_curve = dims == ("unit", "amount")
         if "amount" in dims:
             part["unit_of_amount"] = unit
             if "identity" in result.attrs:
+                # Whether a value of the transformation changes anything: overviews leave out what
+                # does not.
                 part["changed"] = part["amount"] != result.attrs["identity"]
         if is_curve:
             part["stimulus"] = over.removeprefix("stimulus_")
@@ -101,6 +104,7 @@ def _with_amount(result: xr.Dataset) -> tuple[xr.Dataset, str, str]:
     """The result with its transformation, or parameter of stimuli, as `amount`; and its unit."""
     change = str(result.attrs.get("transformation", ""))
     for dim in map(str, result.dims):
+        # One name for all: figures draw over `amount`, whatever it is of.
         if dim == change or dim.startswith("stimulus_"):
             unit = str(result[dim].attrs.get("units", ""))
             return result.rename({dim: "amount"}), dim, unit
@@ -112,6 +116,7 @@ def _with_layers(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     main = tables.get(MAIN)
     if "layer_table" not in tables or main is None or "layer" not in main:
         return tables
+    # What is known of a layer as a whole stands in each row of its curve.
     extra = tables.pop("layer_table")
     new = ["layer", *(column for column in extra if column not in main)]
     return tables | {MAIN: main.merge(extra[new], on="layer", how="left")}
@@ -158,6 +163,7 @@ def _main(groups: dict[tuple[str, ...], list[str]]) -> tuple[str, ...] | None:
     By layer where those are given, over a transformation or a number of images, by pair, or rows as
     they are.
     """
+    # Measures of units have a value for each layer too, which is what figures draw.
     if any(name.startswith("layer_") for name in groups.get(("layer",), ())):
         return ("layer",)
     curves = [
@@ -179,6 +185,8 @@ def _long(result: xr.Dataset, dims: tuple[str, ...], names: list[str]) -> pd.Dat
     )
     for coord, values in result.coords.items():
         if values.dims and set(values.dims) <= set(dims) and coord not in part:
+            # Coordinates along some of the dims, such as a unit's band, are repeated along the
+            # others.
             part[str(coord)] = (
                 values.broadcast_like(result[names[0]]).transpose(*dims).values.ravel()
             )
@@ -279,9 +287,11 @@ def joined(results: Iterable[tuple[dict[str, Any], xr.Dataset]]) -> dict[str, pd
             parts.setdefault(name, []).append(pd.concat([front, part], axis=1))
     whole = {}
     for name, found in parts.items():
+        # Columns that some measures lack are undefined there.
         table = pd.concat(found, ignore_index=True)
         first = [column for column in FIRST if column in table]
         whole[name] = table[[*first, *(column for column in table if column not in FIRST)]]
+        # What says what a row is of, so that means over seeds know which rows belong together.
         whole[name].attrs["design"] = list(design)
     return whole
 
@@ -337,6 +347,7 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     result = (
         grouped[numbers]
         .agg(
+            # The largest p: a mean of p-values is none.
             {column: "max" if str(column) in ("p", "p_corrected") else "mean" for column in numbers}
         )
         .reset_index()
@@ -358,12 +369,14 @@ def _is_design(table: pd.DataFrame, column: str) -> bool:
 
     It has the same values in all seeds.
     """
+    # What was measured differs between seeds; what was asked for does not.
     first, *others = (sorted(map(repr, part)) for _, part in table.groupby("seed")[column])
     return all(other == first for other in others)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A table that a study wrote: names stay text, whatever they look like."""
+    # A class called 001 or NaN is text.
     names = dict.fromkeys(NAMES, str)
     if path.stat().st_size > 1:
         return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])

@@ -74,6 +74,7 @@ def cka(
         hsic = _hsic_biased
 
     def of(k: np.ndarray, m: np.ndarray) -> float:
+        # Debiased, it may come out negative for noise: then there is nothing to be aligned with.
         own = hsic(k, k), hsic(m, m)
         if min(own) > 0:
             return hsic(k, m) / np.sqrt(own[0] * own[1])
@@ -119,6 +120,7 @@ def procrustes(
     """
 
     def of(k: np.ndarray, m: np.ndarray) -> float:
+        # From kernels: images times images, however many units a layer has.
         one, other = _root(_centred(k)), _root(_centred(m))
         sizes = np.linalg.norm(one), np.linalg.norm(other)
         if min(sizes) > 0:
@@ -162,6 +164,7 @@ def _aligned(
         for given in (a, b)
     )
     value, low, high = (np.full((len(ours), len(others)), np.nan) for _ in range(3))
+    # Kernels are computed once for each layer; resampling takes parts of them.
     for row, k in enumerate(
         progress_bar(ours.values(), name=definition.name, unit="layer", progress=progress)
     ):
@@ -195,6 +198,7 @@ def _kernel(values: np.ndarray, kernel: str, width: float) -> np.ndarray:
     if kernel == "linear":
         return centred @ centred.T
     squares = squareform(pdist(values, "sqeuclidean"))
+    # Of the median distance, as Kornblith et al. 2019.
     reach = (width**2) * np.median(squares[np.triu_indices(len(values), 1)])
     if reach > 0:
         return np.exp(-squares / (2 * reach))
@@ -212,6 +216,7 @@ def _hsic_biased(k: np.ndarray, m: np.ndarray) -> float:
 def _hsic_unbiased(k: np.ndarray, m: np.ndarray) -> float:
     """Song et al. 2012, equation 5."""
     n = len(k)
+    # Song et al., JMLR 2012, equation 5: without what an image has in common with itself.
     k, m = (values - np.diag(np.diag(values)) for values in (k, m))
     product = (
         (k * m).sum()
@@ -223,5 +228,6 @@ def _hsic_unbiased(k: np.ndarray, m: np.ndarray) -> float:
 
 def _root(gram: np.ndarray) -> np.ndarray:
     """X, up to a rotation, of X X'."""
+    # Any X with X X' = K has the same singular values of X' Y.
     values, vectors = np.linalg.eigh(gram)
     return vectors * np.sqrt(np.maximum(values, 0))

@@ -83,6 +83,7 @@ def classification(
     folds = list(splits(images, n_folds, random_state))
     wanted = model.wanted_layers(tuple(layers or model.layer_names))
     # A model that has learned keeps it where it comes from other images than these.
+    # Prototypes and weights learned from the test images would know them.
     refitted = refit and model.__sklearn_tags__().requires_fit and model.must_learn(wanted)
     refitted = refitted and not clone(model).has_learned()
     labels = np.asarray(images.labels).astype(str)
@@ -123,6 +124,7 @@ def _refitted(
     seed: int,
 ) -> xr.DataArray:
     """Responses to all images of a model that was fitted on the training images only."""
+    # Fitted on the training images, and then shown all of them: one pass for every layer.
     some = images.subset(train)
     return responses(clone(model).fit(some, some.labels), images, layers, units, seed)
 
@@ -153,6 +155,7 @@ def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, A
         "chance": ((), chance),
     }
     coords = {"layer": list(done), "image": names, "label": classes, "predicted": classes}
+    # As it stands in the Methods.
     how = f"{known['n_folds']}-fold stratified cross-validation"
     if known["n_folds"] == 1:
         how = "the given split"

@@ -44,6 +44,7 @@ def size_tuning(
     driven = peaks > 0
     values = {
         "preferred": (
+            # The smallest size that reaches 95 % of the peak: a plateau has no single best size.
             np.where(driven, points[(curves >= 0.95 * peaks[:, None]).argmax(axis=1)], np.nan),
             units,
         ),
@@ -103,6 +104,7 @@ def _hyperbolic(contrast: np.ndarray, curve: np.ndarray) -> tuple[float, float, 
     spread = np.ptp(curve)
     if spread <= FLAT * np.abs(curve).max():
         return np.nan, np.nan, np.nan
+    # Scaled for the fit only: c50 and the exponent do not depend on it.
     scaled = (curve - curve.min()) / spread
 
     def hyperbola(
@@ -119,6 +121,7 @@ def _hyperbolic(contrast: np.ndarray, curve: np.ndarray) -> tuple[float, float, 
     )
     explained = float(1 - (found.fun**2).sum() / ((scaled - scaled.mean()) ** 2).sum())
     half, exponent = found.x[1:3]
+    # A half-saturation beyond the contrasts shown, or at a bound, is none that was measured.
     settled = (
         found.success
         and half <= contrast.max()
@@ -164,6 +167,7 @@ def position_tuning(
         )
         raise ValueError(msg)
     pitch = float(np.diff(axes[0])[0]), float(np.diff(axes[1])[0])
+    # Above the least response: a constant background has no place.
     sizes = [field_sizes(place - place.min(), pitch) for place in np.moveaxis(grid, -1, 0)]
     best = grid.reshape(-1, grid.shape[-1]).argmax(axis=0)
     flat = np.ptp(grid, axis=(0, 1)) <= FLAT * np.abs(grid).max(axis=(0, 1))

@@ -68,6 +68,8 @@ def normalised_variance(
 
     def statistic(block: np.ndarray, images: np.ndarray, _: slice) -> np.ndarray:
         drawn = block[images]
+        # Sums of squares over both are ratios of means, not means of ratios: a quiet image does not
+        # count as much as a loud one.
         within = _variance(drawn, 1).mean(axis=0)
         return ratio(within, _variance(drawn, 0).mean(axis=0))
 
@@ -115,6 +117,7 @@ def response_similarity(
     )
 
     def statistic(block: np.ndarray, images: np.ndarray, _: slice) -> np.ndarray:
+        # By weights: an image that was drawn twice counts twice, and not as different from itself.
         names, counts = np.unique(images, return_counts=True)
         drawn = block[names]
         weight = (counts / counts.sum())[:, None, None]
@@ -171,6 +174,7 @@ def separability(
     )
 
     def statistic(block: np.ndarray, images: np.ndarray, _: slice) -> np.ndarray:
+        # All units at once: a matrix of images by values for each.
         squares = np.linalg.svd(np.moveaxis(block[images], 2, 0), compute_uv=False) ** 2
         return ratio(squares[:, 0], squares.sum(axis=1))
 

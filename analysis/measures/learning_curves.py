@@ -98,12 +98,14 @@ def learning_curve(
         raise ValueError(msg)
     wanted = model.wanted_layers(layers)
     if refit and model.__sklearn_tags__().requires_fit and hasattr(model, "image_shape_"):
+        # What it learned before may be from the images it is tested on.
         model = clone(model)
     learns = model.must_learn(wanted) and not model.has_learned()
     reader = copy.copy(model).set_params(layer=wanted if len(wanted) > 1 else wanted[0])
     fixed = None
     with silence(progress):
         if not learns:
+            # A model that learns nothing answers once for all training sets.
             fixed = responses(model, images, wanted)
         rng = np.random.default_rng(resampling.random_state)
         found = np.full((len(wanted), len(n_train), len(n_features), n_repeats), np.nan)
@@ -218,6 +220,7 @@ def _dataset(
     mean, spread = found.mean(axis=-1), np.full(found.shape[:-1], np.nan)
     if n_repeats > 1:
         spread = found.std(axis=-1, ddof=1)
+    # Student's t over repeats.
     reach = t.ppf((1 + resampling.level) / 2, max(1, n_repeats - 1)) * spread / np.sqrt(n_repeats)
     dims = ("layer", "n_train", "n_features")
     chance = 1 / len(np.unique(images.labels))

@@ -56,6 +56,7 @@ def sparseness(responses: np.ndarray) -> np.ndarray:
             f"{responses.min(initial=np.inf):g}. Rectify them first."
         )
         raise ValueError(msg)
+    # The activity fraction of Rolls & Tovee 1995, turned round and scaled to reach 0 and 1.
     activity = ratio(responses.mean(axis=0) ** 2, (responses**2).mean(axis=0))
     return np.where(np.isnan(activity), np.nan, np.clip((1 - activity) / (1 - 1 / n), 0, 1))
 
@@ -160,6 +161,8 @@ def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) ->
     for _, units in by_layer(responses):
         values = responses.values[:, units].astype(float)
         centred = values - values.mean(axis=0)
+        # Images times images: resampling takes parts of it, and the number of units does not
+        # matter.
         grams.append(centred @ centred.T)
         scale.append(float((values**2).sum()))
 

@@ -113,6 +113,7 @@ def _distances(values: np.ndarray, dissimilarity: str) -> np.ndarray:
         first, second = np.triu_indices(len(values), 1)
         apart = 1 - (unit @ unit.T)[first, second]
         return np.where(known[first] & known[second], apart, np.nan)
+    # Over the number of units, so that layers of different size compare.
     squares = pdist(values, "sqeuclidean") / values.shape[1]
     if dissimilarity == "euclidean":
         return np.sqrt(squares)

@@ -146,6 +146,8 @@ def circular_width(points: np.ndarray, curve: np.ndarray, height: float) -> floa
         In the units of `points`; NaN where the curve does not fall so low.
     """
     peak = int(curve.argmax())
+    # The peak in the middle, and the first point again at the end: a circle cut opposite to the
+    # peak.
     unrolled = np.roll(curve, len(curve) // 2 - peak)
     step = 180 / len(points)
     around = np.concatenate([unrolled, unrolled[:1]])
@@ -174,6 +176,7 @@ def width_at(points: np.ndarray, curve: np.ndarray, height: float, peak: int) ->
     line = height * curve[peak]
     if curve[peak] <= 0:
         return np.nan
+    # The first points on both sides of the peak that lie below the line.
     below = np.flatnonzero(curve <= line)
     left, right = below[below < peak], below[below > peak]
     if not len(left) or not len(right):
@@ -201,6 +204,7 @@ def peak_of(points: np.ndarray, curve: np.ndarray) -> float:
     peak = int(curve.argmax())
     if np.ptp(curve) <= FLAT * np.abs(curve).max():
         return np.nan
+    # A peak at the end may lie beyond it: no parabola.
     if peak in (0, len(curve) - 1):
         return float(points[peak])
     a, b, _ = np.polyfit(points[peak - 1 : peak + 2] - points[peak], curve[peak - 1 : peak + 2], 2)

@@ -138,6 +138,7 @@ class Work:
             for measure in self.study.measures.values()
             if measure.models is None or name in measure.models
         ]
+        # A measure without a choice asks for all layers.
         if None in chosen or not chosen:
             return None
         return list(dict.fromkeys(layer for layers in chosen for layer in layers or ()))
@@ -204,6 +205,7 @@ class Bench:
         if not must_learn(model, self.work.layers(self.name)):
             return model.fit(images, images.labels)
         self.folder.models.mkdir(exist_ok=True)
+        # A training that was interrupted goes on; the checkpoint's name says what it is of.
         resumable = getattr(model, "checkpoint", "none") is None
         made_from = digest(*self.work.model_parts(self.name, self.seed))[:16]
         kept = self.folder.models / f".{self.name}.seed{self.seed}.{made_from}.checkpoint"
@@ -228,6 +230,7 @@ class Bench:
                 for name, value in vars(model).items()
                 if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype != object
             }
+            # Networks of the user's own keep their weights there.
             arrays |= getattr(getattr(model, "learned_", None), "arrays", {})
             with (
                 written_whole(stem.with_name(f"{stem.name}.npz")) as temporary,
@@ -286,6 +289,7 @@ class Bench:
         each = {name: self._units(name, shape) for name in self.sharing(images, change)}
         whole: dict[str, np.ndarray] = {}
         for chosen in each.values():
+            # Measures share units: each response is computed once.
             for layer, units in chosen.items():
                 if layer in whole:
                     whole[layer] = np.union1d(whole[layer], units)

@@ -48,6 +48,7 @@ class Places:
     def forget_modules(self) -> None:
         """Let modules beside the study be imported anew: they may have been edited since."""
         for name, module in list(sys.modules.items()):
+            # Only what lies beside the study: nothing that is installed is forgotten.
             file = getattr(module, "__file__", None)
             top = name.partition(".")[0]
             if (
@@ -209,6 +210,7 @@ def _stimuli(table: schema.Images, places: Places) -> Stimuli:
     function = load(table.source, "source")
     if wrong := unknown_parameters(function, table.parameters):
         raise ValueError(" ".join(wrong))
+    # A screen in TOML is a table.
     given = places.parameters(table.parameters)
     if isinstance(given.get("screen"), dict):
         given["screen"] = Screen(**given["screen"])
@@ -249,6 +251,7 @@ def _per_class(images: Any, kept: np.ndarray, table: schema.Images) -> np.ndarra
                 f"{str(label)!r}, got {table.per_class}."
             )
             raise ValueError(msg)
+        # The first of each class, in the order of the set.
         chosen.append(members[: table.per_class])
     return np.sort(np.concatenate(chosen))
 
@@ -301,5 +304,6 @@ def _views(table: schema.Views, images: Dataset | Stimuli) -> Transformed:
             raise ValueError(msg)
     angles = np.asarray(columns[table.angle], dtype=float)
     if table.period is not None:
+        # From -period/2 to period/2: a turntable's 355 degrees are -5.
         angles = (angles + table.period / 2) % table.period - table.period / 2
     return views(images, list(columns[table.object]), angles, table.reference)

@@ -73,6 +73,7 @@ def _of_measure(study: Study, measure: str) -> Iterator[Cell]:
     models = list(table.models or study.models)
     pairs = load_measure(table.measure)[1].takes == "pair"
     if pairs:
+        # Also each model with itself: its layers with each other.
         groups = list(combinations_with_replacement(models, 2))
     else:
         groups = [(model,) for model in models]

@@ -16,6 +16,7 @@ from .building import Places, build_images, build_model, build_transformed, must
 from .contract import figure_problems, load_figure, load_measure, measure_problems
 from .problems import SECTIONS, Lines, Problem
 
+# What code of the user's own may raise while it is tried: it becomes a problem with a line number.
 _EXPECTED = (
     ValueError,
     TypeError,
@@ -50,6 +51,7 @@ class Check:
             self._measure(name, table, images)
         for name, table in self.study.figures.items():
             self._figure(name, table)
+        # Several measures may find the same fault of the same images.
         return list(dict.fromkeys(self.found))
 
     def _say(self, path: Sequence[str], text: str) -> None:
@@ -66,8 +68,11 @@ class Check:
             return build(*arguments)
         except _EXPECTED as error:
             text = str(error) or type(error).__name__
+            # Our errors name the parameter between backticks: the line of that key is the place to
+            # look at.
             named = re.match(r"\W*`(\w+)`", text)
             given = getattr(self.study, path[0])[path[1]].parameters
+            # A parameter of the model or function, below the key `parameters`.
             inner = [
                 (*path, "parameters", word)
                 for word in re.findall(r"[`'](\w+)[`']", text)[:2]
@@ -98,6 +103,7 @@ class Check:
         for kind in SECTIONS[:4]:
             labels = [study.label(kind, name) for name in getattr(study, kind)]
             for name in getattr(study, kind):
+                # Tables and figures tell models apart by their labels.
                 if labels.count(study.label(kind, name)) > 1:
                     self._say(
                         (kind, name),
@@ -113,6 +119,7 @@ class Check:
         model = self._built(path, "model", build_model, table, self.places, self.study.seeds[0])
         if model is None:
             return
+        # Layers that need no learning are measured without it.
         layers = Work(self.study, self.places, Path(), {}).layers(name)
         if must_learn(model, layers) and table.learns_from is None:
             known = ", ".join(self.study.images)
@@ -126,6 +133,7 @@ class Check:
         for shown in self._shown_to(name):
             if images.get(shown) is None:
                 continue
+            # The first image stands for all: to decode them all would take minutes.
             first = ("images", shown)
             shape = self._built(first, "source", _shape_of, images[shown])
             if shape is not None:
@@ -160,6 +168,7 @@ class Check:
         parameters, per_degree = table.parameters, self.study.pixels_per_degree
         for text in measure_problems(table.measure, parameters, per_degree):
             self._say((*path, "measure"), f"`measure` {table.measure!r}: {text}")
+        # A measure of the model may take a number of units, but no set of them.
         number_taken = "units" in contract.given and not isinstance(table.units, str)
         if table.units is not None and not contract.takes_responses and not number_taken:
             text = f"`units` has no meaning for {table.measure}: it takes the model itself."
@@ -197,6 +206,7 @@ class Check:
                 text = f"`layers` names the model {model!r}, which is not there.{meant}"
                 self._say((*path, "layers"), text)
                 continue
+            # Built with these layers, which refuses those that are not there.
             chosen = self.study.models[model].model_copy(update={"layers": layers})
             self._built(path, "layers", build_model, chosen, self.places, 0)
 

@@ -91,6 +91,7 @@ def called(
     -------
     object
     """
+    # What the study's file says goes before what the study fills in.
     return function(*first, **{**given, **parameters})
 
 
@@ -120,6 +121,7 @@ def measure_problems(
         n_first = 1
     first = list(inspect.signature(function).parameters)[:n_first]
     for name in parameters:
+        # The study hands these over itself.
         if name in (*first, "images"):
             yield f"`parameters` cannot give {name!r}: the study does."
     filled = set(contract.given)

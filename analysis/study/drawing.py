@@ -76,6 +76,7 @@ def draw(
         width_in_mm(width)
     stem = output or Path(name.rpartition(":")[2])
     writable(stem.with_name(stem.name + ".csv"))
+    # Figures of the user's own, as they were when the study ran.
     importable(results / "code", results if results.is_dir() else results.parent)
     if not results.is_dir():
         made, found = _of_file(name, results, width)
@@ -108,6 +109,7 @@ def _of_folder(
         table = Figure(figure=name, measures=[measure])
     else:
         table = study.figures[name]
+    # The study as it is, with this figure alone.
     chosen = study.model_copy(update={"figures": {name: table}})
     cells = [cell for cell in cells_of(study) if is_chosen(cell, table)]
     made = [Made(cell, read_result(Folder(root).results / cell.path)) for cell in cells]
@@ -166,6 +168,7 @@ def _from_netcdf(
     name: str, path: Path, contract: FigureContract
 ) -> tuple[dict[str, pd.DataFrame], list[Any]]:
     result = read_result(path)
+    # A result of a study says what it is of; one of Python's, only which model.
     about = study_columns(result) or {"model": str(result.attrs.get("model", "model"))}
     whole = joined([(about, result)])
     if contract.draws == (RESULTS,):

@@ -44,43 +44,36 @@ class Fingerprint:
 def fingerprint(images: Any, name: str, progress: bool | None = None) -> Fingerprint:
     """Reads every image, so that a bad one is known before anything runs."""
     found, every = hashlib.sha256(), []
-    for index in progress_bar(
-        range(len(images)),
-        name=f"Reading {name}",
-        unit="image",
-        progress=progress,
-        leave=False,
-    ):
-        image = np.ascontiguousarray(images[index])
-        every.append(
-            hashlib.sha256(f"{image.shape}{image.dtype}".encode() + image.tobytes()).hexdigest()
-        )
-        found.update(every[-1].encode())
-    columns = dict(getattr(images, "columns", {})) | (
-        {} if not hasattr(images, "table") else dict(images.table)
+    numbers = range(len(images))
+    bar = progress_bar(
+        numbers, name=f"Reading {name}", unit="image", progress=progress, leave=False
     )
-    for column in (
-        images.names,
-        getattr(images, "labels", None),
-        getattr(images, "split", None),
-        *columns,
-        *columns.values(),
-    ):
-        found.update(
-            repr(
-                column
-                if column is None or isinstance(column, str)
-                else [str(value) for value in column]
-            ).encode()
-        )
-    for known in (getattr(images, "units", None), getattr(images, "settings", None)):
-        found.update(repr(sorted(dict(known or {}).items())).encode())
+    for index in bar:
+        # Decoded pixels, not files: the same picture in another format is the same, and a new
+        # decoder is noticed.
+        image = np.ascontiguousarray(images[index])
+        content = f"{image.shape}{image.dtype}".encode() + image.tobytes()
+        every.append(hashlib.sha256(content).hexdigest())
+        found.update(every[-1].encode())
+    for part in _described(images):
+        found.update(repr(part).encode())
     split = getattr(images, "split", None)
-    if split is None:
-        taught = every
-    else:
+    # Without a split a model learns from all.
+    taught = every
+    if split is not None:
         taught = [one for one, side in zip(every, split, strict=True) if side == "train"]
     return Fingerprint(found.hexdigest(), frozenset(every), frozenset(taught))
+
+
+def _described(images: Any) -> Iterator[Any]:
+    """All that a measure may read of the images beside their pixels, as text."""
+    columns = dict(getattr(images, "columns", {})) | dict(getattr(images, "table", {}))
+    labels, split = getattr(images, "labels", None), getattr(images, "split", None)
+    for column in (images.names, labels, split, *columns, *columns.values()):
+        is_one = column is None or isinstance(column, str)
+        yield column if is_one else [str(value) for value in column]
+    for known in (getattr(images, "units", None), getattr(images, "settings", None)):
+        yield sorted(dict(known or {}).items())
 
 
 def files_in(parameters: Any) -> Iterator[Path]:
@@ -112,6 +105,7 @@ def own_code(path: str, places: Places) -> list[Path]:
     spec = find_spec(module)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return []
+    # An installed package: the module itself stands for it.
     if "site-packages" in Path(spec.origin).parts:
         return [Path(spec.origin)]
     return _imported(
@@ -121,6 +115,7 @@ def own_code(path: str, places: Places) -> list[Path]:
 
 @lru_cache(maxsize=64)
 def _imported(module: str, roots: tuple[str, ...], origin: str) -> list[Path]:
+    # What a module imports without running it: its own modules count, those of packages do not.
     finder = ModuleFinder(list(roots), excludes=["hmax_cnn"])
     finder.import_hook(module)
     found = [Path(one.__file__) for one in finder.modules.values() if one.__file__ is not None]

@@ -76,6 +76,7 @@ class Folder:
 
     def note(self, **entry: Any) -> None:
         """Add a line to the log: one write, so that processes do not mix."""
+        # O_APPEND with one write: lines of several processes never mix.
         handle = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             os.write(handle, (json.dumps(entry | {"at": round(time.time(), 3)}) + "\n").encode())
@@ -86,6 +87,7 @@ class Folder:
         """The lines of the log; a line that was cut off is left out."""
         found = []
         for line in self.log.read_text().splitlines() if self.log.is_file() else ():
+            # A process that was killed may leave half a line.
             with suppress(json.JSONDecodeError):
                 found.append(json.loads(line))
         return found
@@ -93,6 +95,7 @@ class Folder:
 
 def write_result(result: xr.Dataset, path: Path) -> None:
     """A dataset as netCDF 4, whole or not at all; equal datasets give equal bytes."""
+    # netCDF knows no None, no truth values and no objects.
     plain = result.assign_attrs({name: _plain(value) for name, value in result.attrs.items()})
     for name in plain.variables:
         plain[name].attrs = {key: _plain(value) for key, value in plain[name].attrs.items()}
@@ -172,6 +175,7 @@ def digest(*parts: Any) -> str:
     for part in parts:
         if isinstance(part, Path):
             with part.open("rb") as file:
+                # Files by their content: a copy elsewhere is the same.
                 found.update(hashlib.file_digest(file, "sha256").digest())
         else:
             found.update(json.dumps(part, sort_keys=True, default=str).encode())

@@ -77,6 +77,7 @@ def _noted() -> Iterator[list[str]]:
     """Warnings, as texts."""
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
+        # Python shows a warning once for each place: here it belongs to every cell.
         warnings.simplefilter("always")
         yield said
     said += sorted(
@@ -99,6 +100,7 @@ def told(error: Exception) -> str:
     -------
     str
     """
+    # The last line of the user's own code is what helps to mend it.
     frames = traceback.extract_tb(error.__traceback__)
     inner = [frame for frame in frames if "site-packages" not in frame.filename]
     place = ""

@@ -70,6 +70,8 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
     made = [Made(cell, read_result(work.path(cell))) for cell in cells_of(study)]
     for kind in (folder.tables, folder.figures):
         kind.mkdir(exist_ok=True)
+    # The user's own modules are kept beside the results, so that figures can be drawn again
+    # elsewhere.
     _keep_code(folder, work)
     known = folder.written()
     written = _tables(folder, study, made)
@@ -110,6 +112,7 @@ def _keep_code(folder: Folder, work: Work) -> None:
 
     So that the folder can be read, drawn from and run again anywhere.
     """
+    # Modules of a package keep their place in it.
     roots = [work.places.beside / "code", work.places.beside, Path.cwd()]
     for file in _own_files(work):
         folder.code.mkdir(exist_ok=True)
@@ -123,6 +126,7 @@ def _keep_code(folder: Folder, work: Work) -> None:
 
 def _of_cells(work: Work) -> list[dict[str, Any]]:
     """The last line of the log about each cell of the study."""
+    # A cell that was made again has several entries: the last counts.
     last = {entry["cell"]: entry for entry in work.folder.entries() if "cell" in entry}
     return [last[str(cell)] for cell in cells_of(work.study) if str(cell) in last]
 
@@ -135,6 +139,7 @@ def _seen_before(work: Work) -> Iterator[str]:
     for cell in cells_of(work.study):
         _, contract = load_measure(work.study.measures[cell.measure].measure)
         known = [model for model in cell.models if work.has_learned(model, cell.images)]
+        # Accuracy on images that a network was trained on says nothing of new ones.
         if known and "labels" in contract.needs and "refit" not in contract.given:
             shows = (
                 f"{work.study.label('measures', cell.measure)!r} shows "
@@ -228,6 +233,7 @@ def _figures(
                 files.append(_csv(other, path))
             text = caption(study, name, table, mine)
             files.append(write_text(folder.figures / f"{name}.txt", text))
+        # One figure that fails does not cost the others.
         except Exception as error:  # any figure of anyone
             failed.append(f"The figure {name!r} ({table.figure}) cannot be drawn: {told(error)}")
             continue
@@ -266,6 +272,7 @@ def drawn(
     else:
         tables = {key: _of_layers(_table(found, key), table.layers) for key in contract.draws}
         first = list(tables.values())
+    # Over all models of the study: a model has one colour in all its figures.
     colours = colours_of(study.label("models", model) for model in study.models)
     known = {"colours": colours, "width": width or table.width, "level": study.level}
     given = {key: known[key] for key in contract.given}
@@ -302,6 +309,7 @@ def _by_model(study: Study, made: Sequence[Made], table: Figure) -> dict[str, xr
     chosen: dict[str, xr.Dataset] = {}
     for found in made:
         result = found.result
+        # In the order in which the figure names them.
         if table.layers is not None and "layer" in result.dims:
             result = result.sel(layer=[name for name in table.layers if name in result["layer"]])
         chosen.setdefault(study.label("models", found.cell.models[0]), result)

@@ -182,6 +182,7 @@ def _seconds_per_image(bench: Bench, probe: _Probe, images: Any) -> float:
     """Of answering in all layers that are measured."""
     layers = bench.unfitted.wanted_layers(bench.table.layers or bench.unfitted.layer_names)
     some = np.stack([np.asarray(images[index]) for index in range(min(_PROBED, len(images)))])
+    # The first call pays for what is made once: filters, plans of transforms, threads.
     probe.model.activations(some[:1], layers)
     started = perf_counter()
     probe.model.activations(some, layers)

@@ -100,6 +100,7 @@ def run_study(
         On Ctrl-C; cells that are done are kept.
     """
     started = perf_counter()
+    # What modules import is known for one run only: files may have changed.
     forget_code()
     places = Places(path.resolve().parent)
     places.forget_modules()  # they may have been edited since another run in this process
@@ -129,6 +130,7 @@ def run_study(
         rmtree(folder.responses, ignore_errors=True)
     for checkpoint in folder.models.glob(".*.checkpoint*"):
         checkpoint.unlink()
+    # Only what this toolkit wrote: a user's own file in the folder stays.
     for path in folder.written() & set(folder.results.rglob("*.nc")) - {
         folder.results / cell.path for cell in cells
     }:
@@ -195,6 +197,8 @@ def _groups(
                 one for one in [(model, cell.images, cell.transformation)] if one not in wanted
             ]
     for group, _ in single.values():
+        # Cells of the same images follow each other: responses are collected once and found in
+        # memory.
         group.sort(key=lambda cell: (cell.images, cell.transformation or ""))
     return single, list(pairs.values())
 
@@ -241,6 +245,7 @@ def _run(
 def _bar(work: Work, todo: Sequence[Cell], n_done: int, progress: bool | None) -> Iterator[None]:
     """A progress bar by cells, which counts files: whichever process wrote them."""
     stop = threading.Event()
+    # By time of change: a cell that is made again was there before.
     waiting = {
         work.path(cell): work.path(cell).stat().st_mtime_ns if work.path(cell).exists() else 0
         for cell in todo

@@ -24,6 +24,7 @@ Label = Annotated[
 class _Table(BaseModel):
     """A table of the file: no other keys, no numbers made of text."""
 
+    # Strict: '3' is no number and 1 is not true, which TOML can say itself.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
@@ -83,6 +84,7 @@ class Images(_Table):
     @property
     def is_function(self) -> bool:
         """Whether the source is a path to a function, not to a file: 'C:/pictures' is a file."""
+        # A Windows path such as C:\images has a colon as well, and no identifier behind it.
         return re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", self.source) is not None
 
 
@@ -207,6 +209,7 @@ class Figure(_Table):
     def _known_width(cls, width: str | float) -> str | float:
         from ..figures.style import width_in_mm
 
+        # Refused when the study is read, not when its last figure is drawn.
         width_in_mm(width)
         return width
 
@@ -266,6 +269,7 @@ class Study(_Table):
                     "files), and `label` for the rest"
                 )
                 raise ValueError(msg)
+        # Names become files, and some file systems do not tell capitals apart.
         folded = [name.casefold() for name in tables]
         twins = [name for name in tables if folded.count(name.casefold()) > 1]
         if twins:

@@ -108,6 +108,7 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
 def _attributes(made: Sequence[Made], measure: str) -> Mapping[str, Any]:
     """Attributes of a measure's results: of models that learn, whose formula says more, if any."""
     every = [found.result.attrs for found in made if found.cell.measure == measure]
+    # Of several models the longest formula: one may lack a part that another has.
     return max(every, key=lambda found: len(str(found.get("formula", ""))), default={})
 
 
@@ -126,6 +127,7 @@ def _intervals(
     if "resampled_over" not in attributes:
         return ""
     over = str(attributes["resampled_over"])
+    # As it is called in a sentence.
     if over == "both":
         over = "images and units"
     how = f"over {over}"
@@ -140,11 +142,13 @@ def _counts(study: Study, made: Sequence[Made]) -> str:
     units: set[int] = set()
     for found in made:
         counts = by_images.setdefault(study.label("images", found.cell.images), set())
+        # As a measure states it: pairs and parts of a set may be fewer.
         counts.add(int(found.result.attrs.get("n_images", 0)))
         if "n_units" in found.result:
             units |= {int(n) for n in np.atleast_1d(found.result["n_units"].values)}
     parts = []
     for name, counts in by_images.items():
+        # Zero stands for results that state no number.
         if counts - {0}:
             parts.append(f"{'/'.join(map(str, sorted(counts - {0})))} images of {name}")
     text = ", ".join(parts)
@@ -229,6 +233,7 @@ def _model_sentence(
 ) -> tuple[str, list[str]]:
     table = study.models[name]
     tools = keys_in("; ".join(TOOLS))
+    # What the class and its architecture cite, so that a model of the user's own is cited too.
     documentation = build_model(table, places, study.seeds[0]).documentation()
     keys = [key for key in keys_in(documentation) if key not in tools]
     text = f"{_capital(study.label('models', name))} was {table.model}"
@@ -330,6 +335,7 @@ def _listed(names: Sequence[str]) -> str:
     """Names as a sentence lists them; with semicolons where a name has a comma of its own."""
     if len(names) == 1:
         return names[0]
+    # Labels that have commas are listed with semicolons.
     comma = ";" if any("," in name for name in names) else ","
     last = f"{comma} and " if len(names) > 2 or comma == ";" else " and "
     return f"{comma} ".join(names[:-1]) + last + names[-1]
@@ -347,4 +353,5 @@ def _ended(sentence: str) -> str:
 
 def _joined(sentences: Iterable[str]) -> str:
     """Sentences one after the other, none twice."""
+    # Each sentence once: several measures may be taken in the same way.
     return " ".join(dict.fromkeys(filter(None, sentences))) + "\n"

@@ -105,6 +105,7 @@ def _googlenet(
         graph.standard = ((127.5,) * 3, (127.5,) * 3)
     if not auxiliary:
         graph.spare = ("aux1.", "aux2.")
+    # Auxiliary classifiers hang below the modules named; they count 0.3 in the loss (section 5).
     heads = {}
     for name, sizes in _MODULES.items():
         _inception(graph, f"inception{name}", sizes, batch_norm)

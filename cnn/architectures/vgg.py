@@ -76,6 +76,7 @@ def vgg(
             graph.add(
                 f"conv{stage}_{layer}", Conv(n_filters, 3, padding=1), published=f"features.{place}"
             )
+            # torchvision counts every module of its sequence, activations and pools too.
             if batch_norm:
                 graph.add(f"norm{stage}_{layer}", BatchNorm(), published=f"features.{place + 1}")
             graph.add(f"relu{stage}_{layer}", Activation("relu"))

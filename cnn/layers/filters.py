@@ -72,13 +72,16 @@ class Conv(Layer):
                 f"{self.groups}."
             )
             raise ValueError(msg)
+        # A filter of a group sees that group's features only.
         per_filter = n_features // self.groups
         if self.connections is not None:
             n_links = sum(map(len, self.connections))
             shape = (n_links, rows, columns)
+            # LeCun et al. 1998: a table of which map sees which; on average so many links.
             per_filter = n_links // self.n_filters
         else:
             shape = (self.n_filters, per_filter, rows, columns)
+        # For Glorot's start: how many sums each value takes part in.
         fan_out = self.n_filters // self.groups * rows * columns
         wanted = {"weight": Weight(shape, self.initial, per_filter * rows * columns, fan_out)}
         if self.bias is None:
