@@ -93,6 +93,8 @@ class Network(ClassifierMixin, GraphModel):
         lesson, digest = self._lesson(graph, start, images, targets, self._course())
         state, keep = self._fresh(lesson, start), None
         if path is not None:
+            # All that the numbers of a training depend on: a checkpoint of another is refused,
+            # threads included, since sums over threads differ in their last bits.
             about = asdict(lesson.course) | {
                 "network": fingerprint(
                     [repr(list(graph.nodes.values())).encode(), *start.arrays.values()]
@@ -149,6 +151,7 @@ class Network(ClassifierMixin, GraphModel):
         else:
             seed = random_state
         arrays = self.graph_.draw(seed, self.image_shape_[:2])
+        # The weights that training started from are no control where nothing was trained.
         if all(np.array_equal(array, self.learned_.arrays[name]) for name, array in arrays.items()):
             arrays = self.graph_.draw(seed + 1, self.image_shape_[:2])
         control = copy.copy(self)
@@ -283,6 +286,7 @@ class Network(ClassifierMixin, GraphModel):
     def _fresh(self, lesson: Lesson, start: Learned) -> State:
         """The state before the first update; only weights that move have a memory."""
         weights = {name: lesson.xp.array(array) for name, array in start.arrays.items()}
+        # Running statistics are not learned, and frozen layers do not move.
         known = weights_of(lesson.graph, lesson.graph.image_shape)
         moved = {
             n: w

@@ -95,6 +95,7 @@ def classify(
     compared: list[tuple[FeatureExtractor, str]] = [(model, f"{name.partition(':')[2]} {layers}")]
     if baseline:
         grid = tuple(min(16, side) for side in images[0].shape[:2])
+        # The baseline first: a model that does no better than pixels is seen at once.
         compared.insert(0, (Pixels(grid=grid, progress=False), "pixels"))
     about = describe(model, images) | {"dataset": dataset, "folds": str(folds), "seed": str(seed)}
     done: dict[str, Readout] = {}

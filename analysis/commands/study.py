@@ -70,6 +70,7 @@ def check(file: Path, as_json: bool) -> None:
             json.dumps({"problems": [asdict(problem) for problem in error.problems]}, indent=1)
         )
         sys.exit(1)
+    # A file without problems is told as what it will make.
     n_cells = len(cells_of(found))
     click.echo(
         json.dumps({"problems": [], "cells": n_cells})

@@ -94,6 +94,8 @@ def field_growth(
     for way in ways:
         for depth, layer in enumerate(wanted):
             found = np.atleast_1d(np.asarray(sizes[way].loc[layer], dtype=float))
+            # Depth from 0 to 1, so that models with different numbers of layers can be drawn on one
+            # axis.
             about = {"layer": layer, "way": way, "depth": depth / max(1, len(wanted) - 1)}
             rows.append(about | _row(found, resampling) | {"size_definition": _DEFINITIONS[way]})
     table = pd.DataFrame(rows)

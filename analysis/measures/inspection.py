@@ -155,6 +155,7 @@ def occlusion_map(
         np.asarray(image), [(int(top), int(left)) for top in tops for left in lefts], window, fill
     )
     responses = reader.transform(covered)[:, column]
+    # The whole image comes first, then a square at each place.
     drop = (responses[0] - responses[1:]).reshape(len(tops), len(lefts))
     middle = (window - 1) / 2
     attributes = {"long_name": "response lost", "layer": layer, "unit": str(unit), "window": window}

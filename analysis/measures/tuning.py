@@ -165,6 +165,7 @@ def frequency_tuning(
     points, curves = curves_over(found, "frequency", phase)
     units = str(found["stimulus_frequency"].attrs.get("units", "cycles per pixel"))
     above = np.maximum(curves - baseline, 0)
+    # Bandwidths of frequency are ratios: widths on a logarithmic axis.
     octaves = np.log2(points)
     values = {
         "preferred": (np.array([2 ** peak_of(octaves, row) for row in above]), units),

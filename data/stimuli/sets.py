@@ -122,6 +122,7 @@ class Screen:
     def shown(self, pattern: np.ndarray, contrast: float = 1.0) -> np.ndarray:
         """A pattern from -1 to 1 as luminance, float32."""
         if self.amplitude is None:
+            # Contrast relative to the background, as Michelson's of a grating.
             reach = self.background
         else:
             reach = self.amplitude
@@ -185,6 +186,7 @@ class Stimuli:
                 f"`index` must be a whole number below {len(self)}, got {index!r}. Several are "
                 "had by `subset`."
             )
+            # Python's own loops over a sequence end at this error.
             raise IndexError(msg)
         # Drawn when it is looked at: a set of 100,000 stimuli costs a table.
         return self.draw(
