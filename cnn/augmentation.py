@@ -70,6 +70,11 @@ class Augmentation:
     def of(cls, settings: Mapping[str, Any] | None) -> Augmentation | None:
         """From a mapping such as {'mirror': True, 'crop': 4}.
 
+        Parameters
+        ----------
+        settings : mapping or None
+            Attributes by name.
+
         Raises
         ------
         ValueError

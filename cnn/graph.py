@@ -85,6 +85,21 @@ class Graph:
     ) -> str:
         """Put a layer on top of others, by default of the one added last; returns its name.
 
+        Parameters
+        ----------
+        name : str
+            New, and without '/'.
+        layer : Layer
+        *inputs : str
+            Layers that it reads, or 'image'; the one added last where none is named.
+        published : str or tuple of str
+            Names of the layer in published files of weights.
+
+        Returns
+        -------
+        str
+            The name.
+
         Raises
         ------
         ValueError
@@ -110,7 +125,17 @@ class Graph:
     # What it holds -------------------------------------------------------------------------------
 
     def weights(self, image_shape: Sequence[int] | None = None) -> dict[str, Weight]:
-        """What its weights look like, by name, for images of a shape (its own if None)."""
+        """What its weights look like, by name, for images of a shape (its own if None).
+
+        Parameters
+        ----------
+        image_shape : (int, int) or None
+            In pixels; None is the network's own.
+
+        Returns
+        -------
+        dict from str to Weight
+        """
         found: dict[str, Weight] = {}
         height, width = image_shape or self.image_shape
         image = Maps(np.empty((0, self.n_channels, height, width), np.float32))
@@ -121,7 +146,18 @@ class Graph:
         return found
 
     def draw(self, seed: int, image_shape: Sequence[int] | None = None) -> dict[str, np.ndarray]:
-        """Weights to start from; those of a layer depend on the seed and the layer's name only."""
+        """Weights to start from; those of a layer depend on the seed and the layer's name only.
+
+        Parameters
+        ----------
+        seed : int
+        image_shape : (int, int) or None
+            In pixels; None is the network's own.
+
+        Returns
+        -------
+        dict from str to array of float32
+        """
         return {
             # A seed for each weight, by its name: a layer that is added leaves the others' weights
             # as they are.
@@ -130,7 +166,16 @@ class Graph:
         }
 
     def below(self, names: Collection[str]) -> set[str]:
-        """These nodes and all that they read, directly or not."""
+        """These nodes and all that they read, directly or not.
+
+        Parameters
+        ----------
+        names : collection of str
+
+        Returns
+        -------
+        set of str
+        """
         found = set(names)
         # Nodes come after what they read: one pass downward finds all.
         for node in reversed(self.nodes.values()):
@@ -139,7 +184,18 @@ class Graph:
         return found
 
     def heads(self, names: Collection[str]) -> list[str]:
-        """The nodes that hold the weights, of these names, which the scores are made with."""
+        """The nodes that hold the weights, of these names, which the scores are made with.
+
+        Parameters
+        ----------
+        names : collection of str
+            Of weights, such as 'conv1.weight'.
+
+        Returns
+        -------
+        list of str
+            One for each output.
+        """
         holders, found = {name.rpartition(".")[0] for name in names}, []
         for name in self.outputs:
             while name not in holders and name in self.nodes:

@@ -34,8 +34,8 @@ class LinearClassifier(Network):
         How many times `fit` sees every image; the random search ignores it.
     layer, image_shape, device, batch_memory, n_threads, progress
         As in `FeatureExtractor`; the only layer is 'scores'. Flat rows are images of one row.
-    batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay,
-    validation_fraction, patience, random_state
+    batch_size, learning_rate, schedule, optimiser, momentum, nesterov
+    weight_decay, validation_fraction, patience, random_state
         As in `hmax_cnn.cnn.CNN`.
 
     Attributes
@@ -160,8 +160,8 @@ class MultilayerPerceptron(Network):
         Of 'hidden1', 'hidden1_active', ..., 'scores'; None is the uppermost hidden one.
     image_shape, device, batch_memory, n_threads, progress
         As in `FeatureExtractor`. Flat rows are images of one row.
-    batch_size, learning_rate, schedule, optimiser, momentum, nesterov, weight_decay,
-    validation_fraction, patience, random_state
+    batch_size, learning_rate, schedule, optimiser, momentum, nesterov
+    weight_decay, validation_fraction, patience, random_state
         As in `hmax_cnn.cnn.CNN`.
 
     Attributes

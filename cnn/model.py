@@ -252,6 +252,11 @@ class CNN(Network):
 
         `weights` reads it again, architecture and classes included.
 
+        Parameters
+        ----------
+        path : path
+            Its name should end in .safetensors.
+
         Raises
         ------
         NotFittedError

@@ -306,6 +306,11 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         ----------
         images : array or sequence
             As in `transform`.
+
+        Returns
+        -------
+        array of shape (n_images,)
+            Classes.
         """
         sums = self.decision_function(images)
         return self.classes_[(sums > 0).astype(int) if sums.ndim == 1 else sums.argmax(axis=1)]
@@ -319,6 +324,11 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
         ----------
         images : array or sequence
             As in `transform`.
+
+        Returns
+        -------
+        array of shape (n_images,) or (n_images, n_classes)
+            Sums; one per image where there are two classes.
         """
         self.check_ready(("sum",))
         source = self.open_images(images)

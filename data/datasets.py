@@ -82,7 +82,17 @@ class Dataset:
         return np.asarray(self.framing.apply(Image.fromarray(item)))
 
     def subset(self, indices: Any) -> Dataset:
-        """Some of the images, in the given order."""
+        """Some of the images, in the given order.
+
+        Parameters
+        ----------
+        indices : array, list or slice
+            Numbers of images, or one truth value for each.
+
+        Returns
+        -------
+        Dataset
+        """
         chosen = np.arange(len(self))[indices]
         if isinstance(self.source, np.ndarray):
             source = self.source[chosen]
@@ -103,6 +113,17 @@ class Dataset:
 
     def framed(self, rule: Framing | str, background: str | None = None) -> Dataset:
         """The same pictures resized by a rule; see `Framing`.
+
+        Parameters
+        ----------
+        rule : Framing or str
+            Such as 'cover:224x224'.
+        background : str or None
+            Colour under transparent pixels.
+
+        Returns
+        -------
+        Dataset
 
         Raises
         ------
@@ -137,6 +158,11 @@ class Dataset:
             Leave bad pictures out, with a warning that names them.
         progress : bool or None
             A progress bar for work of over two seconds; None shows it on a terminal only.
+
+        Returns
+        -------
+        Dataset
+            Without the bad pictures.
 
         Raises
         ------

@@ -84,6 +84,16 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
 
     Its columns are `path` or `file` (relative to it), and where known `label`, `split` and others.
 
+    Parameters
+    ----------
+    path : path
+        A .csv file.
+
+    Returns
+    -------
+    Dataset
+        In the order of its rows.
+
     Raises
     ------
     FileNotFoundError, ValueError

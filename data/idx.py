@@ -21,6 +21,16 @@ def read_idx(
 ) -> Dataset:
     """Images, and labels, in the idx format of MNIST, packed (.gz) or not.
 
+    Parameters
+    ----------
+    images : path
+    labels : path or None
+
+    Returns
+    -------
+    Dataset
+        Named by number.
+
     Raises
     ------
     FileNotFoundError, ValueError

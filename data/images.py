@@ -73,7 +73,18 @@ class Framing:
         self.steps()
 
     def steps(self) -> list[tuple[str, tuple[int, ...]]]:
-        """The rule as (name, sides) in turn."""
+        """The rule as (name, sides) in turn.
+
+        Returns
+        -------
+        list of (str, tuple of int)
+            Sides in pixels, height first.
+
+        Raises
+        ------
+        ValueError
+            If this is no rule.
+        """
         parsed = []
         for step in self.rule.split(","):
             name, _, text = step.strip().partition(":")
@@ -95,7 +106,21 @@ class Framing:
         return parsed
 
     def apply(self, picture: Image.Image) -> Image.Image:
-        """The picture, resized and cut."""
+        """The picture, resized and cut.
+
+        Parameters
+        ----------
+        picture : PIL.Image.Image
+
+        Returns
+        -------
+        PIL.Image.Image
+
+        Raises
+        ------
+        ImageError
+            If it is too small to be cut, or would become too large.
+        """
         for name, sides in self.steps():
             if name == "crop":
                 picture = _cut(picture, *sides)

@@ -15,7 +15,12 @@ from .images import SUFFIXES
 
 
 def digits() -> Dataset:
-    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, scaled from 0..16 to 0..255."""
+    """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, scaled from 0..16 to 0..255.
+
+    Returns
+    -------
+    Dataset
+    """
     # Values of 0 to 16, scaled to those of an 8-bit image.
     bunch = load_digits()
     return Dataset(
@@ -29,6 +34,10 @@ def photographs() -> Dataset:
     """scikit-learn's two sample photographs, 427 x 640 pixels in colour.
 
     CC BY 2.0, see its `datasets/images/README.txt`.
+
+    Returns
+    -------
+    Dataset
     """
     bunch = load_sample_images()
     return Dataset(np.stack(bunch.images), [Path(name).stem for name in bunch.filenames])
@@ -47,6 +56,10 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
     where : path or str
         For an idx file the labels are looked for under the same name, with 'labels-idx1' for
         'images-idx3'.
+
+    Returns
+    -------
+    Dataset
 
     Raises
     ------

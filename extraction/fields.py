@@ -86,6 +86,16 @@ class Window:
     def count(self, height: int, width: int) -> tuple[int, int]:
         """How many positions fit into a map.
 
+        Parameters
+        ----------
+        height, width : int
+            Of the map, in units.
+
+        Returns
+        -------
+        (int, int)
+            Down and across.
+
         Raises
         ------
         ValueError
@@ -143,6 +153,20 @@ class Span:
         """The span of units that look at these through a window of `extent` units.
 
         The padding at the start is `before`.
+
+        Parameters
+        ----------
+        extent : int
+            Of the window, in units.
+        stride : int
+        before : int
+            Padding at the start, in units.
+        dilation : int
+            Distance between the window's places, in units.
+
+        Returns
+        -------
+        Span
         """
         reach = (extent - 1) * dilation
         return Span(
@@ -152,16 +176,47 @@ class Span:
         )
 
     def cropped(self, before: int) -> Span:
-        """The span of what is left when `before` units at the start are cut off."""
+        """The span of what is left when `before` units at the start are cut off.
+
+        Parameters
+        ----------
+        before : int
+            Units.
+
+        Returns
+        -------
+        Span
+        """
         return Span(self.size, self.step, self.first + before * self.step)
 
     def centres(self, n_units: int) -> np.ndarray:
-        """Field centres of neighbouring units, in pixels."""
+        """Field centres of neighbouring units, in pixels.
+
+        Parameters
+        ----------
+        n_units : int
+
+        Returns
+        -------
+        array of shape (n_units,)
+            From the centre of the first pixel.
+        """
         return np.array([float(self.first + i * self.step) for i in range(n_units)])
 
     def edges(self, index: int) -> tuple[int, int]:
         """First pixel that unit `index` sees, and the one after its last.
 
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        (int, int)
+            May lie outside the image.
+
+        Examples
+        --------
         >>> Span().through(7).through(8, stride=4).edges(1)
         (4, 18)
         """
@@ -200,7 +255,16 @@ class Field:
     status: str = EXACT
 
     def through(self, window: Window) -> Field:
-        """The field of units that look at this map through a window."""
+        """The field of units that look at this map through a window.
+
+        Parameters
+        ----------
+        window : Window
+
+        Returns
+        -------
+        Field
+        """
         y, x = (
             span.through(size, stride, padding[0], dilation)
             for span, size, stride, padding, dilation in zip(
@@ -215,12 +279,32 @@ class Field:
         return Field(y, x, self.status)
 
     def cropped(self, top: int, left: int) -> Field:
-        """The field of what is left when rows at the top and columns at the left are cut off."""
+        """The field of what is left when rows at the top and columns at the left are cut off.
+
+        Parameters
+        ----------
+        top, left : int
+            Units.
+
+        Returns
+        -------
+        Field
+        """
         return Field(self.y.cropped(top), self.x.cropped(left), self.status)
 
     @staticmethod
     def whole(height: int, width: int) -> Field:
-        """The field of a unit that sees the whole image; it has no neighbours, so its step is 0."""
+        """The field of a unit that sees the whole image; it has no neighbours, so its step is 0.
+
+        Parameters
+        ----------
+        height, width : int
+            Of the image, in pixels.
+
+        Returns
+        -------
+        Field
+        """
         y, x = (Span(Fraction(n), Fraction(0), Fraction(n - 1, 2)) for n in (height, width))
         return Field(y, x, WHOLE_IMAGE)
 
@@ -235,6 +319,21 @@ def join(fields: Iterable[Field]) -> Field:
     the step only, it is the smallest that holds all, and says 'largest path': no one path is right.
     Where steps differ it is the largest of them, and says so too.
 
+    Parameters
+    ----------
+    fields : iterable of Field
+
+    Returns
+    -------
+    Field
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+
+    Examples
+    --------
     >>> join([Field().through(Window(7, padding=3)), Field().through(Window(9, padding=4))]).y.size
     Fraction(9, 1)
     >>> join([Field(), Field().cropped(1, 0)]).status

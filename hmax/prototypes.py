@@ -68,7 +68,21 @@ class Prototypes:
 
     @staticmethod
     def blank(sizes: Sequence[int], count: int, n_features: int) -> Prototypes:
-        """Zeros in the place of prototypes that are still to be learned; they take no memory."""
+        """Zeros in the place of prototypes that are still to be learned; they take no memory.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            In positions of C1.
+        count : int
+            Of each size.
+        n_features : int
+            Of C1: orientations times phases.
+
+        Returns
+        -------
+        Prototypes
+        """
         return Prototypes(
             {
                 size: np.broadcast_to(np.float32(0), (count, n_features, size, size))
@@ -78,6 +92,17 @@ class Prototypes:
 
     def chosen(self, sizes: Sequence[int] | None, count: int | None) -> Prototypes:
         """Only some sizes, and only the first `count` of each; None is all.
+
+        Parameters
+        ----------
+        sizes : sequence of int or None
+            None is all.
+        count : int or None
+            The first so many of each size; None is all.
+
+        Returns
+        -------
+        Prototypes
 
         Raises
         ------
@@ -114,6 +139,15 @@ class Prototypes:
         """A control: the numbers of each patch in another order.
 
         What is tuned to is lost, and its distribution kept.
+
+        Parameters
+        ----------
+        random_state : int
+
+        Returns
+        -------
+        Prototypes
+            Without provenance.
         """
         rng = np.random.default_rng(random_state)
         # Within each patch: its values, and so its length, stay as they are.
@@ -127,6 +161,15 @@ class Prototypes:
         """A control: normal noise with the mean and deviation of all patches of a size.
 
         Cut off at 0, below which C1 does not go.
+
+        Parameters
+        ----------
+        random_state : int
+
+        Returns
+        -------
+        Prototypes
+            Without provenance.
         """
         rng = np.random.default_rng(random_state)
         # Mean and spread of the real patches, rectified, since C1 is never negative.
@@ -140,6 +183,18 @@ class Prototypes:
         """Refuse prototypes of other features than a model's.
 
         Of another number of C1 features, or of other orientations.
+
+        Parameters
+        ----------
+        n_features : int
+            Of C1: orientations times phases.
+        orientations : sequence of float
+            Of the model, in degrees.
+
+        Raises
+        ------
+        ValueError
+            If features or orientations differ.
         """
         for size, patches in self.patches.items():
             if patches.shape[1] != n_features:
@@ -365,6 +420,12 @@ def _read(path: Path, changed: int, n_bytes: int) -> Prototypes:
 
 def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> None:
     """Write prototypes as `read_prototypes` reads them; a `.mat` does not keep the provenance.
+
+    Parameters
+    ----------
+    prototypes : Prototypes
+    path : path
+        Ending in .npz or .mat.
 
     Raises
     ------

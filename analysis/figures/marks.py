@@ -16,12 +16,31 @@ _ONE_COLUMN = 4.0  # inches: a narrower figure is for one column of a page
 
 
 def is_narrow(figure: Figure) -> bool:
-    """Whether a figure is for one column of a page."""
+    """Whether a figure is for one column of a page.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+
+    Returns
+    -------
+    bool
+    """
     return bool(figure.get_figwidth() < _ONE_COLUMN)
 
 
 def chance_of(table: pd.DataFrame, given: float | None) -> float | None:
-    """Accuracy of guessing: the one that is given, or the table's own, if it has one."""
+    """Accuracy of guessing: the one that is given, or the table's own, if it has one.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    given : float or None
+
+    Returns
+    -------
+    float or None
+    """
     if given is not None:
         return given
     if "chance" in table:
@@ -31,6 +50,15 @@ def chance_of(table: pd.DataFrame, given: float | None) -> float | None:
 
 def names_of(places: Sequence[tuple[str, str]]) -> list[str]:
     """A name for each (model, layer): the layer is left out where its model has one only.
+
+    Parameters
+    ----------
+    places : sequence of (str, str)
+        Models and layers.
+
+    Returns
+    -------
+    list of str
 
     Examples
     --------
@@ -44,7 +72,19 @@ def names_of(places: Sequence[tuple[str, str]]) -> list[str]:
 def interval(
     axes: Axes, reach: tuple[float, float], place: float, colour: str, width: float = 1.0
 ) -> None:
-    """A horizontal bar from the lower to the upper end of an interval."""
+    """A horizontal bar from the lower to the upper end of an interval.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    reach : (float, float)
+        Lower and upper end.
+    place : float
+        Of the bar along the vertical axis.
+    colour : str
+    width : float
+        Of the bar, in points.
+    """
     axes.plot(list(reach), [place, place], color=colour, linewidth=width)
 
 
@@ -56,7 +96,21 @@ def band(
     factor: float = 1.0,
     alpha: float = 0.13,
 ) -> None:
-    """The band between the columns `low` and `high`, over another column."""
+    """The band between the columns `low` and `high`, over another column.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    line : pandas.DataFrame
+        Columns low, high and `over`.
+    over : str
+        The column along the horizontal axis.
+    colour : str
+    factor : float
+        What the bounds are multiplied by, such as 100 for percent.
+    alpha : float
+        Opacity, from 0 to 1.
+    """
     axes.fill_between(
         line[over],
         factor * line["low"],
@@ -68,7 +122,18 @@ def band(
 
 
 def keys_of_models(colours: Mapping[str, str], **options: Any) -> list[Line2D]:
-    """An entry of a legend for each model."""
+    """An entry of a legend for each model.
+
+    Parameters
+    ----------
+    colours : mapping from model to colour
+    **options
+        Of `matplotlib.lines.Line2D`.
+
+    Returns
+    -------
+    list of matplotlib.lines.Line2D
+    """
     return [
         Line2D([], [], color=colour, label=model, **options) for model, colour in colours.items()
     ]
@@ -100,7 +165,16 @@ def legend_below(
 
 
 def chance_line(axes: Axes, level: float, text: str = "") -> None:
-    """A dotted vertical line at chance, with its name at the upper end."""
+    """A dotted vertical line at chance, with its name at the upper end.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    level : float
+        Where, in units of the axis.
+    text : str
+        None where empty.
+    """
     axes.axvline(level, color=PALETTE["grey"], linewidth=0.8, linestyle=":")
     if text:
         axes.annotate(

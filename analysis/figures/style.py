@@ -66,7 +66,12 @@ _WITHOUT_DATE: dict[str, dict[str, Any]] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in the house style."""
+    """Draw in the house style.
+
+    Yields
+    ------
+    None
+    """
     with mpl.rc_context(_RC):
         yield
 
@@ -75,6 +80,14 @@ def width_in_mm(width: str | float) -> float:
     """A width by name or in millimetres.
 
     'single' (85), 'middle' (114), 'double' (174), 120, '120 mm'.
+
+    Parameters
+    ----------
+    width : str or float
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -124,7 +137,7 @@ def sheet(
         In inches.
     rows, columns : int
     ax : matplotlib Axes or None
-    options
+    **options
         Of `Figure.subplots`.
 
     Yields
@@ -142,6 +155,11 @@ def sheet(
 def one_panel(ax: Axes | None, n_panels: int) -> None:
     """Refuse the axes of the caller where there are several panels to draw.
 
+    Parameters
+    ----------
+    ax : matplotlib Axes or None
+    n_panels : int
+
     Raises
     ------
     ValueError
@@ -157,6 +175,17 @@ def one_panel(ax: Axes | None, n_panels: int) -> None:
 
 def distinct(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """The table, if each place in the figure has one row.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    *columns : str
+        Which say where in the figure a row is drawn.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same table.
 
     Raises
     ------
@@ -176,6 +205,15 @@ def distinct(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
 def without_curves(table: pd.DataFrame) -> pd.DataFrame:
     """The table, if it has one number for each layer.
 
+    Parameters
+    ----------
+    table : pandas.DataFrame
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same table.
+
     Raises
     ------
     ValueError
@@ -194,6 +232,16 @@ def of_first(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """The rows of the first seed, or of the first of other columns.
 
     Units and pictures of several are no larger sample.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    *columns : str
+        'seed' where none is named.
+
+    Returns
+    -------
+    pandas.DataFrame
     """
     for column in columns or ("seed",):
         if column in table and len(table):
@@ -205,6 +253,17 @@ def in_width(width: str | float, wide: int, narrow: int) -> int:
     """A number of panels side by side.
 
     For figures of about two columns of a page, and for narrower ones.
+
+    Parameters
+    ----------
+    width : str or float
+        As in `width_in_mm`.
+    wide, narrow : int
+        The number for each.
+
+    Returns
+    -------
+    int
     """
     if width_in_mm(width) >= 150:
         return wide
@@ -215,6 +274,14 @@ def titled(*parts: object) -> str:
     """Parts of a title with commas between.
 
     A layer that is called like its model is not said twice.
+
+    Parameters
+    ----------
+    *parts : object
+
+    Returns
+    -------
+    str
     """
     return ", ".join(dict.fromkeys(str(part) for part in parts))
 
@@ -223,6 +290,17 @@ def wrapped(text: str, inches: float, size: float) -> str:
     """A text in as many lines as fit it into so many inches at so many points.
 
     Its own lines are kept.
+
+    Parameters
+    ----------
+    text : str
+    inches : float
+    size : float
+        Of the type, in points.
+
+    Returns
+    -------
+    str
     """
     # About 0.56 of the type size for each letter of the house's font.
     n_letters = max(6, int(inches * 72 / (0.56 * size)))
@@ -230,7 +308,18 @@ def wrapped(text: str, inches: float, size: float) -> str:
 
 
 def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A colour for each model: those that are given, others of the palette in turn."""
+    """A colour for each model: those that are given, others of the palette in turn.
+
+    Parameters
+    ----------
+    models : iterable of str
+    given : mapping from model to colour, or None
+
+    Returns
+    -------
+    dict from str to str
+        Colours as hexadecimal numbers, or as they were given.
+    """
     # Colours that were given are not handed out a second time.
     free = cycle(
         [colour for colour in PALETTE.values() if colour not in (given or {}).values()]
@@ -240,12 +329,32 @@ def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) ->
 
 
 def markers_of(layers: Iterable[str]) -> dict[str, str]:
-    """A marker for each layer, in turn."""
+    """A marker for each layer, in turn.
+
+    Parameters
+    ----------
+    layers : iterable of str
+
+    Returns
+    -------
+    dict from str to str
+        Matplotlib's markers.
+    """
     return dict(zip(dict.fromkeys(layers), cycle(MARKERS), strict=False))
 
 
 def checked(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """The table, if it has these columns and at least one row.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    *columns : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same table.
 
     Raises
     ------
@@ -312,6 +421,24 @@ def save(
     """Write a figure as PDF, SVG and PNG, and the table behind it as CSV.
 
     Text of the SVG stays text; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    stem : path
+        Name of the files, without ending.
+    table : pandas.DataFrame
+    formats : iterable of {'pdf', 'svg', 'png'}
+
+    Returns
+    -------
+    list of Path
+        Figures, then the table.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
     """
     written = []
     with style():

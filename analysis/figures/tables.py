@@ -220,6 +220,13 @@ def tables(
     dict
         Tidy tables by what figures call them: 'table', 'unit_table', 'curve_table' and others.
 
+    Raises
+    ------
+    TypeError
+        If these are no results.
+    ValueError
+        If there are none.
+
     Examples
     --------
     >>> result = xr.Dataset({"layer_value": ("layer", [1.5])}, {"layer": ["c1"]})
@@ -274,6 +281,11 @@ def joined(results: Iterable[tuple[dict[str, Any], xr.Dataset]]) -> dict[str, pd
     ----------
     results : iterable of (dict, xarray.Dataset)
         The first has the columns that are put in front, such as model, images and seed.
+
+    Returns
+    -------
+    dict from str to pandas.DataFrame
+        Tables by name.
     """
     parts: dict[str, list[pd.DataFrame]] = {}
     design: dict[str, None] = dict.fromkeys((*FIRST, "changed"))
@@ -375,7 +387,18 @@ def _is_design(table: pd.DataFrame, column: str) -> bool:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A table that a study wrote: names stay text, whatever they look like."""
+    """A table that a study wrote: names stay text, whatever they look like.
+
+    Parameters
+    ----------
+    path : Path
+        A .csv file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Empty where the file is.
+    """
     # A class called 001 or NaN is text.
     names = dict.fromkeys(NAMES, str)
     if path.stat().st_size > 1:

@@ -102,6 +102,15 @@ def relative(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
     """Points, curves (unit, point) over their largest value, and how many units have one.
 
     Silent and flat units have none.
+
+    Parameters
+    ----------
+    part : pandas.DataFrame
+        Curves of units.
+
+    Returns
+    -------
+    pandas.DataFrame
     """
     keys = [name for name in ("seed", "images", "unit") if name in part]
     wide = part.pivot_table(index=keys, columns="amount", values="curve", sort=False)

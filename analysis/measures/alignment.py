@@ -57,6 +57,11 @@ def cka(
     xarray.Dataset
         `value`, `low`, `high` of dims (layer_a, layer_b); undefined for layers that do not vary.
 
+    Raises
+    ------
+    ValueError
+        If there is no such kernel, or responses are not to the same images, at least four.
+
     References
     ----------
     Kornblith, Norouzi, Lee & Hinton, "Similarity of neural network representations revisited", ICML

@@ -165,6 +165,11 @@ def shift_consistency(
         `layer_value`, `layer_low`, `layer_high`: share of pairs of different values at which the
         prediction agrees; `accuracy`, `accuracy_low`, `accuracy_high` beside it.
 
+    Raises
+    ------
+    ValueError
+        If there are no two values to compare, no labels, or fewer than two classes.
+
     References
     ----------
     Zhang, "Making convolutional networks shift-invariant again", ICML 2019.

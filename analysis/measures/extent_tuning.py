@@ -81,6 +81,11 @@ def contrast_tuning(
         response does not change with contrast, the fit ends at a bound, or half of its height is
         reached beyond the contrasts shown.
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than four contrasts.
+
     References
     ----------
     Albrecht & Hamilton, "Striate cortex of monkey and cat: contrast response function", J
@@ -151,6 +156,11 @@ def position_tuning(
     xarray.Dataset
         `preferred_y`, `preferred_x`, and `width`, twice the root of the product of the standard
         deviations of the response over places, above its least.
+
+    Raises
+    ------
+    ValueError
+        If places are fewer than two down and two across, or not evenly spaced.
     """
     axes, grid = responses_over(found, ("y", "x"), phase)
     units = str(found["stimulus_y"].attrs.get("units", "pixels"))

@@ -193,6 +193,11 @@ def transformed(responses: xr.DataArray) -> tuple[str, int]:
     -------
     str, int
         Name of the transformation's dimension, and index of its reference value.
+
+    Raises
+    ------
+    ValueError
+        If there is one image or one value only.
     """
     name, reference = transformation_of(responses)
     if responses.sizes["image"] < 2 or responses.sizes[name] < 2:

@@ -68,6 +68,11 @@ def population_similarity(
         other images; undefined where different images give the same response (1 - different = 0) or
         none; `chance` is 0. Beside it `same` and `different`, the mean similarities, and `margin`,
         same minus different, which is 0 for a layer that never changes: not invariant.
+
+    Raises
+    ------
+    ValueError
+        If there is no such similarity, or one image only.
     """
     check_choice("similarity", similarity, SIMILARITIES)
     name, reference = checked(responses)
@@ -300,6 +305,11 @@ def checked(responses: xr.DataArray) -> tuple[str, int]:
     -------
     str, int
         Name of the transformation's dimension, and index of its reference value.
+
+    Raises
+    ------
+    ValueError
+        If there is one image only.
     """
     name, reference = transformation_of(responses)
     if responses.sizes["image"] < 2:

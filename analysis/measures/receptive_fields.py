@@ -337,6 +337,11 @@ def units_of(
     -------
     dict
         Indices of units by layer.
+
+    Raises
+    ------
+    ValueError
+        If `units` is neither a positive number nor a mapping.
     """
     if isinstance(units, Mapping):
         return choose_units(model, image_shape, units=units)

@@ -43,6 +43,11 @@ def retrieve(
     pandas.DataFrame
         Columns layer, rank (from 1), image (number), name, distance, and label where known; the
         query itself is left out.
+
+    Raises
+    ------
+    ValueError
+        If there is no such image or metric.
     """
     _checked(found, metric)
     if not 0 <= query < len(found):
@@ -97,6 +102,11 @@ def retrieval(
         Per layer `layer_value` (mean average precision), `layer_low`, `layer_high`, and `nearest`,
         the share; `value` of dims (layer, image), the average precision of each query
         (scikit-learn's).
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, none that two images share, or no such metric.
     """
     _checked(found, metric)
     classes = _classes(found, labels)

@@ -38,6 +38,11 @@ def responses_over(
     values : list of arrays
         Of each parameter, ascending.
     responses : array of shape (n_values of each parameter, n_units)
+
+    Raises
+    ------
+    ValueError
+        If the stimuli lack a parameter, or are not every combination of them.
     """
     levels = _levels(found, names)
     if phase is not None:
@@ -122,6 +127,11 @@ def curves_over(found: xr.DataArray, name: str, phase: str | None) -> tuple[np.n
     -------
     points : array of shape (n_points,)
     curves : array of shape (n_points, n_units)
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two values.
     """
     (points,), picked = responses_over(found, (name,), phase)
     if len(points) < 2:

@@ -154,6 +154,11 @@ def open_results(root: str | os.PathLike[str]) -> xr.DataTree:
     root : path
         The folder that a study left.
 
+    Returns
+    -------
+    xarray.DataTree
+        A node for each cell.
+
     Raises
     ------
     FileNotFoundError

@@ -34,7 +34,14 @@ class Problem:
 
 
 class StudyError(ValueError):
-    """A study cannot be run; the text lists every problem with its line."""
+    """A study cannot be run; the text lists every problem with its line.
+
+    Parameters
+    ----------
+    path : Path
+        Of the study.
+    problems : sequence of Problem
+    """
 
     def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
         lines = [

@@ -19,6 +19,15 @@ _LARGEST = 2**20  # bytes
 def read_study(path: Path) -> schema.Study:
     """A study that can be run.
 
+    Parameters
+    ----------
+    path : Path
+        A TOML file.
+
+    Returns
+    -------
+    Study
+
     Raises
     ------
     FileNotFoundError

@@ -18,7 +18,13 @@ __all__ = ["build", "names"]
 
 
 def names() -> dict[str, Callable[..., Graph]]:
-    """Every architecture by name: the public functions of the modules here that return a Graph."""
+    """Every architecture by name: the public functions of the modules here that return a Graph.
+
+    Returns
+    -------
+    dict from str to callable
+        Functions by name.
+    """
     found = {}
     for module in pkgutil.iter_modules(__path__, f"{__name__}."):
         for name, function in inspect.getmembers(
@@ -37,6 +43,17 @@ def build(architecture: str | Callable[..., Graph], options: Mapping[str, Any]) 
     """Build the network of this name, or from a function of the user's own.
 
     'my_lab.networks:mine', or the function itself.
+
+    Parameters
+    ----------
+    architecture : str or callable
+        A name, 'package.module:function', or a function that returns a Graph.
+    options : mapping
+        Arguments of the function.
+
+    Returns
+    -------
+    Graph
 
     Raises
     ------

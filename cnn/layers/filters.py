@@ -202,6 +202,11 @@ class Scale(Layer):
 class RadialBasis(Layer):
     """Minus the squared distance to a fixed code of -1 and 1 for each class.
 
+    Parameters
+    ----------
+    n_units : int
+        Classes.
+
     References
     ----------
     LeCun et al., "Gradient-based learning applied to document recognition", Proceedings of the IEEE

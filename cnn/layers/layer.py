@@ -51,7 +51,16 @@ class Weight:
     learned: bool = True
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Weights to start from, float32."""
+        """Weights to start from, float32.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        array of float32, of the weight's shape
+        """
         if self.start is None:
             return np.full(self.shape, self.fill, np.float32)
         if self.start == "signs":
@@ -113,12 +122,33 @@ class Layer(ABC):
     """What a node of a network does with the maps of its inputs."""
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        """The weights that it needs for inputs of these shapes, by name."""
+        """The weights that it needs for inputs of these shapes, by name.
+
+        Parameters
+        ----------
+        *inputs : (int, int, int)
+            Features, rows and columns of each map that is read.
+
+        Returns
+        -------
+        dict from str to Weight
+        """
         return {}
 
     @abstractmethod
     def run(self, inputs: Sequence[Maps], weights: Mapping[str, Array], mode: Mode) -> Output:
-        """Its maps, and what carries a gradient on them back to inputs and weights."""
+        """Its maps, and what carries a gradient on them back to inputs and weights.
+
+        Parameters
+        ----------
+        inputs : sequence of Maps
+        weights : mapping from str to array
+        mode : Mode
+
+        Returns
+        -------
+        Output
+        """
 
 
 def plain(

@@ -35,6 +35,8 @@ class Pool(Layer):
     partial : bool
         Whether a last window that reaches beyond the map counts (Caffe's rule, `ceil_mode` of
         PyTorch).
+    count_padding : bool
+        Whether an average is over the whole window, padding included.
     """
 
     kind: str

@@ -64,7 +64,15 @@ class Activation(Layer):
 @final
 @dataclass(frozen=True)
 class LocalResponse(Layer):
-    """Local response normalisation; the parameters are those of `local_response_normalisation`."""
+    """Local response normalisation; the parameters are those of `local_response_normalisation`.
+
+    Parameters
+    ----------
+    size : int
+        Neighbouring features that are summed over.
+    scale, power, offset : float
+        alpha, beta and k of Krizhevsky et al., NIPS 2012, section 3.3.
+    """
 
     size: int = 5
     scale: float = 1e-4
@@ -86,6 +94,13 @@ class LocalContrast(Layer):
 
     Its divisor is at least the mean over the map, so that a unit depends a little on the whole
     image: the field's status says so.
+
+    Parameters
+    ----------
+    window : int
+        Side of the Gaussian window, in units of the map; odd.
+    sigma : float
+        Its standard deviation, in units of the map.
     """
 
     window: int = 9
@@ -176,6 +191,11 @@ class BatchNorm(Layer):
 @dataclass(frozen=True)
 class Dropout(Layer):
     """While training, silences this share of the units and makes up for it in the others.
+
+    Parameters
+    ----------
+    rate : float
+        At least 0 and below 1.
 
     References
     ----------

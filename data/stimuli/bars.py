@@ -121,6 +121,11 @@ def spots(
     -------
     Stimuli
 
+    Raises
+    ------
+    ValueError
+        If a spot does not fit into the screen, or a value is out of range.
+
     References
     ----------
     Jones & Palmer, "The two-dimensional spatial structure of simple receptive fields in cat striate

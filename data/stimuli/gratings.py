@@ -187,6 +187,11 @@ def cross_orientation(
     Returns
     -------
     Stimuli
+
+    Raises
+    ------
+    ValueError
+        If contrasts add up to more than 1, or a value is out of range.
     """
     screen = Screen.of(screen)
     reach = np.inf if diameter is None else positive("diameter", [diameter])[0]
@@ -276,6 +281,11 @@ def centre_surround(
     Returns
     -------
     Stimuli
+
+    Raises
+    ------
+    ValueError
+        If the disc is not smaller than the ring, or a value is out of range.
     """
     screen = Screen.of(screen)
     if not 0 < diameter < surround_diameter:

@@ -39,6 +39,11 @@ def sparse_noise(
     Returns
     -------
     Stimuli
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
     """
     screen = Screen.of(screen)
     if not isinstance(size, int | np.integer) or size < 1:

@@ -58,6 +58,11 @@ def paperclips(
         Columns y, x, object, size, view; dark to light wires on the background, shaded by a light
         from the upper left.
 
+    Raises
+    ------
+    ValueError
+        If there is no such axis, or a value is out of range.
+
     References
     ----------
     Logothetis, Pauls & Poggio, "Shape representation in the inferior temporal cortex of monkeys",

@@ -71,7 +71,21 @@ class Screen:
 
     @staticmethod
     def of(given: Screen | Sequence[int]) -> Screen:
-        """A screen, or one of (height, width) pixels."""
+        """A screen, or one of (height, width) pixels.
+
+        Parameters
+        ----------
+        given : Screen or (int, int)
+
+        Returns
+        -------
+        Screen
+
+        Raises
+        ------
+        ValueError
+            If it is neither.
+        """
         if isinstance(given, Screen):
             return given
         if not isinstance(given, Sequence | np.ndarray) or len(given) != 2:
@@ -112,6 +126,16 @@ class Screen:
         """Distances down and to the right of a place, in the unit of lengths.
 
         Of shape (height, 1) and (1, width).
+
+        Parameters
+        ----------
+        y, x : float
+            The place, in the unit of lengths.
+
+        Returns
+        -------
+        down : array of shape (height, 1)
+        right : array of shape (1, width)
         """
         down, right = (
             np.arange(self.height)[:, None] * self.pixel - y,
@@ -120,7 +144,18 @@ class Screen:
         return down, right
 
     def shown(self, pattern: np.ndarray, contrast: float = 1.0) -> np.ndarray:
-        """A pattern from -1 to 1 as luminance, float32."""
+        """A pattern from -1 to 1 as luminance, float32.
+
+        Parameters
+        ----------
+        pattern : array
+            Of shape (height, width), or one that is broadcast to it.
+        contrast : float
+
+        Returns
+        -------
+        array of float32 of shape (height, width)
+        """
         if self.amplitude is None:
             # Contrast relative to the background, as Michelson's of a grating.
             reach = self.background
@@ -131,7 +166,12 @@ class Screen:
         ).astype(np.float32)
 
     def settings(self) -> dict[str, float | int]:
-        """What stands in the attributes of stimuli that are drawn on it."""
+        """What stands in the attributes of stimuli that are drawn on it.
+
+        Returns
+        -------
+        dict
+        """
         known = {"height": self.height, "width": self.width, "background": self.background}
         more = {"pixels_per_degree": self.pixels_per_degree, "amplitude": self.amplitude}
         return known | {name: value for name, value in more.items() if value is not None}
@@ -207,7 +247,16 @@ class Stimuli:
         return None
 
     def subset(self, indices: Any) -> Stimuli:
-        """Some of them, in the given order."""
+        """Some of them, in the given order.
+
+        Parameters
+        ----------
+        indices : array, list or slice
+
+        Returns
+        -------
+        Stimuli
+        """
         return replace(
             self, table=self.table.iloc[np.arange(len(self))[indices]].reset_index(drop=True)
         )
@@ -216,6 +265,10 @@ class Stimuli:
         """All images at once.
 
         Dims (image, y, x), with the parameters as coordinates along `image`.
+
+        Returns
+        -------
+        xarray.DataArray
         """
         images = np.stack([self[index] for index in range(len(self))])
         return xr.DataArray(
@@ -230,6 +283,15 @@ class Stimuli:
         """The parameters as xarray's coordinates along `image`, with their units.
 
         `y` and `x`, the axes of pixels, become `y_` and `x_`.
+
+        Parameters
+        ----------
+        prefix : str
+            Before each name.
+
+        Returns
+        -------
+        dict
         """
         columns = {str(column): self.table[column].to_numpy() for column in self.table}
         values = {

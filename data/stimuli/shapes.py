@@ -65,6 +65,11 @@ def fourier_shapes(
     -------
     Stimuli
 
+    Raises
+    ------
+    ValueError
+        If there is no such style, or a value is out of range.
+
     References
     ----------
     Kuhl & Giardina, "Elliptic Fourier features of a closed contour", 1982.
@@ -193,6 +198,11 @@ def placed_digits(
     Returns
     -------
     Stimuli
+
+    Raises
+    ------
+    ValueError
+        If there are not so many digits, or a value is out of range.
     """
     screen = Screen.of(screen)
     glyphs = load_digits()

@@ -34,7 +34,17 @@ class Spectrum:
 
     @classmethod
     def of(cls, values: Array) -> Spectrum:
-        """Transform maps of shape (n_images, 1, height, width), in double precision."""
+        """Transform maps of shape (n_images, 1, height, width), in double precision.
+
+        Parameters
+        ----------
+        values : array of shape (n_images, 1, height, width)
+
+        Raises
+        ------
+        ValueError
+            If the maps have several features.
+        """
         if values.ndim != 4 or values.shape[1] != 1:
             msg = f"`values` must have the shape (n_images, 1, height, width), got {values.shape}."
             raise ValueError(msg)
