@@ -174,6 +174,16 @@ def figure(
         If the function has no such parameter.
     ValueError
         If there is no such choice.
+
+    Examples
+    --------
+    >>> import seaborn as sns
+    >>> from hmax_cnn.analysis.figures.style import sheet
+    >>> @figure(draws="table", seeds="mean")
+    ... def strip(table, colours=None, width="single"):
+    ...     with sheet(width, 2.0) as (made, panels):
+    ...         sns.stripplot(table, x="model", y="value", palette=colours, ax=panels[0, 0])
+    ...     return made
     """
     if isinstance(draws, str):
         tables = (draws,)

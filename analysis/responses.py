@@ -150,6 +150,16 @@ def responses(
     ------
     ValueError
         If images differ in size, or there is no such layer or unit.
+
+    Examples
+    --------
+    >>> from hmax_cnn import Pixels
+    >>> from hmax_cnn.data.transformations import shift
+    >>> from hmax_cnn.data.transformed import transformed
+    >>> pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16))
+    >>> found = responses(Pixels(grid=(4, 4)), transformed(pictures, shift(), (-2, 0, 2)))
+    >>> found.dims, found.shape
+    (('image', 'shift', 'unit'), (3, 3, 16))
     """
     source = Images(images)
     shape = tuple(int(n) for n in source[0].shape)

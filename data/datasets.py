@@ -43,6 +43,14 @@ class Dataset:
         What was left out, and why.
     columns : mapping from str to array of shape (n,)
         What else an index says of each image, as numbers where all are.
+
+    Examples
+    --------
+    >>> from hmax_cnn.data import digits
+    >>> digits()
+    Dataset(1797 images from '0000' to '1796', 10 classes)
+    >>> digits()[0].shape, digits()[:100].labels[:3].tolist()
+    ((8, 8), ['0', '1', '2'])
     """
 
     source: Any

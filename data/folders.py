@@ -35,6 +35,17 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
     ------
     FileNotFoundError, ValueError
         If there is no such folder, or no picture in it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "cats").mkdir()
+    ...     Image.new("L", (4, 3)).save(Path(folder) / "cats" / "tom.png")
+    ...     found = read_folder(folder)
+    >>> found.names, found.labels.tolist()
+    (['cats/tom.png'], ['cats'])
     """
     root = Path(path)
     if not root.is_dir():
@@ -80,7 +91,7 @@ def _pictures_in(root: Path) -> list[Path]:
 
 
 def read_index(path: str | os.PathLike[str]) -> Dataset:
-    """Read the index of a set: a CSV file that names pictures.
+    r"""Read the index of a set: a CSV file that names pictures.
 
     Its columns are `path` or `file` (relative to it), and where known `label`, `split` and others.
 
@@ -99,6 +110,16 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
     FileNotFoundError, ValueError
         If the file is missing, has no such column, names no picture, names one twice, or leaves a
         label or split empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     index = Path(folder) / "index.csv"
+    ...     _ = index.write_text("path,label,angle\nduck.png,duck,30\n")
+    ...     found = read_index(index)
+    >>> found.labels.tolist(), found.columns["angle"].tolist()
+    (['duck'], [30.0])
     """
     file = Path(path)
     columns, rows = _rows_of(file)

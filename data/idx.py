@@ -36,6 +36,17 @@ def read_idx(
     FileNotFoundError, ValueError
         If a file is missing, is not of this format, is shorter or longer than it says, or the two
         do not belong together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "images.idx3-ubyte"
+    ...     header = bytes([0, 0, 8, 3]) + np.array([2, 1, 3], ">u4").tobytes()
+    ...     _ = file.write_bytes(header + bytes(range(6)))
+    ...     found = read_idx(file)
+    >>> found[1].tolist()
+    [[3, 4, 5]]
     """
     pixels = _read_idx(Path(images))
     if pixels.ndim not in (3, 4):

@@ -198,6 +198,14 @@ def read_image(
     ImageError
         If the file is missing, corrupt, too large, animated, transparent, or of a kind with no
         standard range.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (40, 20)).save(Path(folder) / "wide.png")
+    ...     read_image(Path(folder) / "wide.png", "cover:10x10").shape
+    (10, 10, 3)
     """
     if isinstance(framing, str):
         framing = Framing(framing)

@@ -20,6 +20,11 @@ def digits() -> Dataset:
     Returns
     -------
     Dataset
+
+    Examples
+    --------
+    >>> digits()[0].dtype, len(digits())
+    (dtype('uint8'), 1797)
     """
     # Values of 0 to 16, scaled to those of an 8-bit image.
     bunch = load_digits()
@@ -38,6 +43,11 @@ def photographs() -> Dataset:
     Returns
     -------
     Dataset
+
+    Examples
+    --------
+    >>> photographs().names
+    ['china', 'flower']
     """
     bunch = load_sample_images()
     return Dataset(np.stack(bunch.images), [Path(name).stem for name in bunch.filenames])
@@ -65,6 +75,11 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
     ------
     FileNotFoundError, ValueError
         If there is nothing, or nothing readable, of this name.
+
+    Examples
+    --------
+    >>> open_dataset("digits").framed("cover:32x32")[0].shape
+    (32, 32)
     """
     path, name = Path(where), os.fspath(where)
     if path.is_dir():

@@ -139,6 +139,11 @@ class Span:
         Distance between the fields of neighbouring units, in pixels.
     first : Fraction
         Centre of the first unit's field, in pixels from the centre of the first pixel.
+
+    Examples
+    --------
+    >>> Span().through(7).through(8, stride=4).size
+    Fraction(14, 1)
     """
 
     size: Fraction = Fraction(1)

@@ -176,6 +176,13 @@ def flatten(
     ------
     ValueError
         If there are no such units.
+
+    Examples
+    --------
+    >>> from hmax_cnn.extraction import Pixels
+    >>> found = Pixels(grid=(2, 2)).activations(np.zeros((3, 8, 8)))
+    >>> flatten(found).dims, flatten(found, {"pixels": [0, 3]}).unit.values.tolist()
+    (('image', 'unit'), ['pixels_luminance_y0_x0', 'pixels_luminance_y1_x1'])
     """
     values, columns = [], []
     for node, layer, chosen in _chosen_by_band(activations, units):

@@ -32,6 +32,12 @@ class Maps:
     traced : bool
         Of the retina: whether gradients with respect to the image will be asked for. What a
         pullback needs is kept only then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Maps(np.zeros((1, 4, 8, 8), np.float32)).feature_names
+    ['f00', 'f01', 'f02', 'f03']
     """
 
     values: Array

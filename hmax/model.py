@@ -18,8 +18,9 @@ from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
 from .gabor import gabor_bank
+from .imprinting import Draws
 from .presets import ANATOMY_NAMES, Anatomy, resolve
-from .prototypes import Draws, Prototypes, as_prototypes
+from .prototypes import Prototypes, as_prototypes
 from .stages import best_matches, s1_and_c1, summed, tuned_maps
 from .winners import located_winners
 

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hmax_cnn.extraction.fields import Field, Window
 from hmax_cnn.extraction.files import read_npz, written_whole
 
 from .matlab import read_cells, write_cells
 
 OURS = "photographs"
-_COLUMNS = (
+PROVENANCE = (
     "size",
     "prototype",
     "image",
@@ -48,6 +47,12 @@ class Prototypes:
         right of what it sees of the image, in pixels.
     orientations : tuple of float or None
         In degrees, where known.
+
+    Examples
+    --------
+    >>> patches = np.random.default_rng(0).random((10, 4, 8, 8))
+    >>> Prototypes({8: patches}).chosen(None, 3)
+    Prototypes(3 of 8 x 8)
     """
 
     patches: Mapping[int, np.ndarray]
@@ -241,94 +246,6 @@ def _checked(size: int, patches: np.ndarray) -> np.ndarray:
 # Imprinting -------------------------------------------------------------------------------------
 
 
-# All random numbers are drawn at once, before any image is seen: results do not depend on batches.
-class Draws:
-    """Where each prototype will be cut.
-
-    Drawn before any image is read, so that batches and image sizes change nothing of the rest.
-
-    Four uniform numbers per prototype choose image, band, row and column.
-    """
-
-    def __init__(self, uniform: dict[int, np.ndarray], n_images: int) -> None:
-        self.uniform, self.patches = uniform, {size: [None] * len(u) for size, u in uniform.items()}
-        # u * n could round up to n itself.
-        self.images = {
-            size: np.minimum((u[:, 0] * n_images).astype(int), n_images - 1)
-            for size, u in uniform.items()
-        }
-        self.rows: list[dict[str, Any]] = []
-
-    @classmethod
-    def of(cls, n_images: int, sizes: Sequence[int], count: int, seed: Any) -> Draws:
-        """Draw with a seed."""
-        rng = np.random.default_rng(seed)
-        return cls({int(size): rng.random((count, 4)) for size in sorted(sizes)}, n_images)
-
-    def images_needed(self) -> np.ndarray:
-        """Numbers of the images that some prototype is cut from."""
-        return np.unique(np.concatenate(list(self.images.values())))
-
-    def imprint(
-        self,
-        image: int,
-        bands: Sequence[tuple[str, Field, np.ndarray]],
-        image_shape: Sequence[int],
-        names: Any = None,
-    ) -> None:
-        """Cut every prototype that was drawn from one image out of its C1.
-
-        (name, field, values of shape (feature, y, x)) by band.
-        """
-        for size, drawn in self.images.items():
-            for index in np.flatnonzero(drawn == image):
-                name = str(image if names is None else names[image])
-                self._cut(size, int(index), image, bands, image_shape, name)
-
-    def _cut(
-        self,
-        size: int,
-        index: int,
-        image: int,
-        bands: Sequence[tuple[str, Field, np.ndarray]],
-        image_shape: Sequence[int],
-        name: str,
-    ) -> None:
-        """Cut one patch out of C1, and note where it is from."""
-        _, which, down, right = self.uniform[size][index]
-        # Of the bands that are large enough each is as likely as any other.
-        fitting = [band for band in bands if min(band[2].shape[1:]) >= size]
-        if not fitting:
-            largest = max(min(values.shape[1:]) for _, _, values in bands)
-            msg = (
-                f"`prototype_sizes` {size} cannot be imprinted from image {image}: C1 has at most "
-                f"{largest} positions a side there. Enlarge the images or leave this size out."
-            )
-            raise ValueError(msg)
-        band, seen, values = fitting[int(which * len(fitting))]
-        row, column = (
-            int(u * (side - size + 1))
-            for u, side in zip((down, right), values.shape[1:], strict=True)
-        )
-        self.patches[size][index] = values[:, row : row + size, column : column + size].copy()
-        field = seen.through(Window(size))
-        (top, bottom), (left, end) = field.y.edges(row), field.x.edges(column)
-        where = (size, index, image, name, band, row, column)
-        within = (max(top, 0), max(left, 0), min(bottom, image_shape[0]), min(end, image_shape[1]))
-        self.rows.append(dict(zip(_COLUMNS, (*where, *within), strict=True)))
-
-    def prototypes(self, orientations: Sequence[float]) -> Prototypes:
-        """What was imprinted, after every needed image has been shown."""
-        table = pd.DataFrame(self.rows, columns=list(_COLUMNS)).sort_values(
-            ["size", "prototype"], ignore_index=True
-        )
-        return Prototypes(
-            {size: np.stack(cut) for size, cut in self.patches.items()},
-            table,
-            tuple(float(angle) for angle in orientations),
-        )
-
-
 # Reading and writing ----------------------------------------------------------------------------
 
 
@@ -380,6 +297,14 @@ def read_prototypes(path: str | os.PathLike[str]) -> Prototypes:
     ------
     FileNotFoundError, ValueError
         If the file is not there, or not of this layout. Nothing is ever unpickled.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_prototypes(Prototypes.blank((4, 8), 2, 4), Path(folder) / "mine.npz")
+    ...     read_prototypes(Path(folder) / "mine.npz")
+    Prototypes(2 of 4 x 4, 2 of 8 x 8)
     """
     return as_prototypes(Path(path))
 
@@ -407,7 +332,7 @@ def _read(path: Path, changed: int, n_bytes: int) -> Prototypes:
         raise ValueError(msg)
     columns = {
         column: arrays[f"provenance_{column}"]
-        for column in _COLUMNS
+        for column in PROVENANCE
         if f"provenance_{column}" in arrays
     }
     angles = arrays.get("orientations")

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .checks import checked, distinct, without_curves
 from .marks import chance_line, chance_of, interval
-from .style import checked, colours_of, distinct, markers_of, sheet, without_curves
-from .tables import over_seeds
+from .seeds import over_seeds
+from .style import colours_of, markers_of, sheet
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..contract import figure
-from .style import PALETTE, checked, colours_of, in_width, of_first, sheet, wrapped
+from .checks import checked, of_first
+from .style import PALETTE, colours_of, in_width, sheet, wrapped
 
 _MOST = 8  # layers of a model in a row
 _COLUMNS = (

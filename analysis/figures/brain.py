@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .checks import checked, distinct, without_curves
 from .marks import interval, legend_below, names_of
-from .style import PALETTE, checked, colours_of, distinct, sheet, without_curves, wrapped
-from .tables import over_seeds
+from .seeds import over_seeds
+from .style import PALETTE, colours_of, sheet, wrapped
 
 _COLUMNS = ("model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high")
 

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
-from .style import checked, distinct, sheet
-from .tables import over_seeds
+from .checks import checked, distinct
+from .seeds import over_seeds
+from .style import sheet
 
 
 @figure(draws="table", seeds="mean", given=("width",))

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
-from .style import checked, one_panel, sheet, titled, wrapped
+from .checks import checked, one_panel
+from .style import sheet, titled, wrapped
 
 
 @figure(draws="layer_label_predicted_table", seeds="sum", given=("width",))

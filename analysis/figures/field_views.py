@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from ..contract import figure
-from .style import PALETTE, checked_results, in_width, sheet, wrapped
+from .checks import checked_results
+from .style import PALETTE, in_width, sheet, wrapped
 
 _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
 

@@ -9,7 +9,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..contract import figure
-from .style import checked_results, in_width, sheet
+from .checks import checked_results
+from .style import in_width, sheet
 
 _MOST = 48  # filters of a model
 

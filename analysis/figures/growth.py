@@ -12,9 +12,10 @@ from matplotlib.ticker import LogLocator
 
 from ..contract import figure
 from ..literature.cortex import field_sizes_at
+from .checks import checked
 from .marks import band, keys_of_models, legend_below
-from .style import PALETTE, checked, colours_of, sheet
-from .tables import over_seeds
+from .seeds import over_seeds
+from .style import PALETTE, colours_of, sheet
 
 UNITS = {
     "pixels": "Receptive field, pixels",

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..contract import figure
+from .checks import checked, distinct, one_panel
 from .marks import band, is_narrow, legend_below
-from .style import PALETTE, checked, colours_of, distinct, markers_of, one_panel, sheet
-from .tables import over_seeds
+from .seeds import over_seeds
+from .style import PALETTE, colours_of, markers_of, sheet
 
 _CROWDED = 8  # curves in a panel
 

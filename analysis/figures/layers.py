@@ -13,10 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .checks import checked, distinct, without_curves
 from .marks import interval, names_of
 from .panels import panel_grid
-from .style import PALETTE, checked, colours_of, distinct, markers_of, without_curves
-from .tables import over_seeds
+from .seeds import over_seeds
+from .style import PALETTE, colours_of, markers_of
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .checks import checked
 from .marks import band, chance_of, legend_below
-from .style import PALETTE, checked, colours_of, markers_of, sheet
-from .tables import over_seeds
+from .seeds import over_seeds
+from .style import PALETTE, colours_of, markers_of, sheet
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))

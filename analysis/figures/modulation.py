@@ -11,13 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .checks import checked, of_first
 from .panels import panel_grid
-from .style import (
-    PALETTE,
-    checked,
-    colours_of,
-    of_first,
-)
+from .style import PALETTE, colours_of
 
 
 @figure(draws="unit_table", seeds="first")

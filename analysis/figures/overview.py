@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .checks import checked
 from .marks import is_narrow, keys_of_models, legend_below
-from .style import PALETTE, checked, colours_of, in_width, sheet
-from .tables import over_seeds
+from .seeds import over_seeds
+from .style import PALETTE, colours_of, in_width, sheet
 
 _MOST = 12  # panels
 

@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import in_width, one_panel, sheet, titled, wrapped
+from .checks import one_panel
+from .style import in_width, sheet, titled, wrapped
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .checks import checked, of_first
 from .panels import panel_grid
-from .style import checked, colours_of, of_first
+from .style import colours_of
 from .tuning_curves import relative
 
 

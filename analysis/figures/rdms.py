@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from ..contract import figure
+from .checks import checked, of_first
 from .panels import panel_grid
-from .style import checked, of_first, titled, wrapped
+from .style import titled, wrapped
 
 
 @figure(draws="layer_pair_table", seeds="first", given=("width",))

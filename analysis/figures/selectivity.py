@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from ..contract import figure
+from .checks import checked, of_first
 from .panels import panel_grid
-from .style import checked, colours_of, of_first
+from .style import colours_of
 
 
 @figure(draws="unit_table", seeds="first")

@@ -9,10 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import t
 
 MAIN = "table"
 LONGEST = 1_000_000  # rows; what is longer stays in the results only
@@ -306,84 +304,6 @@ def joined(results: Iterable[tuple[dict[str, Any], xr.Dataset]]) -> dict[str, pd
         # What says what a row is of, so that means over seeds know which rows belong together.
         whole[name].attrs["design"] = list(design)
     return whole
-
-
-def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -> pd.DataFrame:
-    """The mean over seeds, row by row, with its interval.
-
-    By Student's t over seeds, or the measure's own where there is one seed.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With the columns `seed`, `value`, `low`, `high`. Rows belong together that agree in all text
-        and in what says what a row is of, such as amount or n_train; other numbers are averaged, of
-        p-values the largest is taken.
-    value : str
-        The column that is averaged.
-    level : float
-
-    Returns
-    -------
-    pandas.DataFrame
-        Without `seed`, with `n_seeds`, in the order in which rows first came.
-
-    Raises
-    ------
-    ValueError
-        If rows of one seed cannot be told apart.
-    """
-    if "seed" not in table or table["seed"].nunique() < 2:
-        return table.drop(columns="seed", errors="ignore").assign(n_seeds=1)
-    others = [
-        str(column) for column in table if column not in ("seed", "file", value, "low", "high")
-    ]
-    # A table read from a file has lost its design: what it can be is then found below.
-    design = table.attrs.get("design", FIRST)
-    keys = [column for column in others if column in design or _is_text(table[column])]
-    for column in [column for column in others if column not in keys]:
-        if table.duplicated(["seed", *keys]).any() and _is_design(table, column):
-            keys.append(column)
-    if table.duplicated(["seed", *keys]).any():
-        msg = (
-            f"Rows of one seed cannot be told apart by {', '.join(map(repr, keys))}. Give the "
-            "table a column that does."
-        )
-        raise ValueError(msg)
-    grouped = table.groupby(keys, sort=False, dropna=False)
-    numbers = [
-        column
-        for column in table
-        if column not in keys and column != "seed" and pd.api.types.is_numeric_dtype(table[column])
-    ]
-    result = (
-        grouped[numbers]
-        .agg(
-            # The largest p: a mean of p-values is none.
-            {column: "max" if str(column) in ("p", "p_corrected") else "mean" for column in numbers}
-        )
-        .reset_index()
-    )
-    spread, count = grouped[value].std().to_numpy(), grouped[value].count().to_numpy()
-    reach = (
-        t.ppf((1 + level) / 2, np.maximum(1, count - 1)) * spread / np.sqrt(np.maximum(1, count))
-    )
-    result["low"], result["high"] = result[value] - reach, result[value] + reach
-    return result.assign(n_seeds=count)
-
-
-def _is_text(column: pd.Series) -> bool:
-    return not pd.api.types.is_numeric_dtype(column)
-
-
-def _is_design(table: pd.DataFrame, column: str) -> bool:
-    """Whether a number may say what a row is of, not what was measured.
-
-    It has the same values in all seeds.
-    """
-    # What was measured differs between seeds; what was asked for does not.
-    first, *others = (sorted(map(repr, part)) for _, part in table.groupby("seed")[column])
-    return all(other == first for other in others)
 
 
 def read_table(path: Path) -> pd.DataFrame:

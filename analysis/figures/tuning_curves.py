@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
+from .checks import checked, of_first
 from .panels import panel_grid
-from .style import checked, colours_of, of_first
+from .style import colours_of
 
 _MOST = 60  # thin lines in a panel
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..contract import figure
-from .style import PALETTE, checked_results, in_width, sheet
+from .checks import checked_results
+from .style import PALETTE, in_width, sheet
 
 _COLOURS = ("orange", "sky", "yellow", "green", "pink")
 

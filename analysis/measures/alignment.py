@@ -67,6 +67,15 @@ def cka(
     Kornblith, Norouzi, Lee & Hinton, "Similarity of neural network representations revisited", ICML
     2019. Song, Smola, Gretton, Bedo & Borgwardt, "Feature selection via dependence maximization",
     JMLR 2012 (HSIC_1).
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> cka(found, found).value.values.round(6).tolist()
+    [[1.0]]
     """
     check_choice("kernel", kernel, KERNELS)
     name = f"CKA, {kernel}, {'debiased' if debiased else 'biased'}"
@@ -122,6 +131,15 @@ def procrustes(
     ----------
     Williams, Kunz, Kornblith & Linderman, "Generalized shape metrics on neural representations",
     NeurIPS 2021.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> procrustes(found, found).value.values.round(6).tolist()
+    [[1.0]]
     """
 
     def of(k: np.ndarray, m: np.ndarray) -> float:

@@ -116,6 +116,15 @@ def brain_similarity(
     References
     ----------
     Nili et al., PLoS Comput Biol 2014.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> brain_similarity(rdms(found), noise.random((3, 66)), n_permutations=9).layer_value.shape
+    (1,)
     """
     table = np.atleast_2d(np.asarray(subjects, dtype=float))
     layers, n_pairs = models["rdm"].values, models.sizes["pair"]

@@ -79,6 +79,14 @@ def classification(
     ValueError
         If there are no labels, or too few images of a class; see
         `hmax_cnn.analysis.readout.splits`.
+
+    Examples
+    --------
+    >>> from hmax_cnn import Pixels
+    >>> from hmax_cnn.data import digits
+    >>> found = classification(Pixels(grid=(4, 4)), digits()[:60], readout="nearest", n_folds=2)
+    >>> found.attrs["chance"]
+    0.1
     """
     folds = list(splits(images, n_folds, random_state))
     wanted = model.wanted_layers(tuple(layers or model.layer_names))

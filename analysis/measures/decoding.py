@@ -73,6 +73,15 @@ def decoding_generalisation(
     ValueError
         If there are no labels, fewer than two classes, or a class with more than one but fewer
         images than folds.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> coords["label"] = ("image", ["a", "b"] * 6)
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> decoding_generalisation(found, n_folds=3).attrs["chance"]
+    0.5
     """
     name, reference = checked(responses)
     grid, classes = grid_of(responses), _labels(responses, labels)

@@ -16,8 +16,9 @@ from hmax_cnn.extraction.images import Images
 from ..contract import Cost, measure
 from ..results import DEFAULT, Definition, Resampling
 from ..statistics import interval, mean_defined, resampled
+from .central_units import central_units
 from .mapped_fields import mapped_fields
-from .receptive_fields import central_units, effective_fields, theoretical_fields
+from .receptive_fields import effective_fields, theoretical_fields
 
 WAYS = ("theoretical", "effective", "mapped")
 
@@ -82,6 +83,13 @@ def field_growth(
     References
     ----------
     Araujo et al., Distill 2019 (theoretical). Luo et al., NeurIPS 2016 (effective).
+
+    Examples
+    --------
+    >>> from hmax_cnn import Pixels
+    >>> from hmax_cnn.data import digits
+    >>> field_growth(Pixels(grid=(4, 4)), digits()[:2]).way.values.tolist()
+    ['theoretical', 'effective']
     """
     for way in ways:
         check_choice("ways", way, WAYS)

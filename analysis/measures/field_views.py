@@ -16,8 +16,9 @@ from hmax_cnn.extraction.images import luminance
 
 from ..contract import Cost, measure
 from ..results import Definition, Resampling
+from .central_units import central_units
 from .mapped_fields import mapped_fields
-from .receptive_fields import central_units, effective_fields, theoretical_fields
+from .receptive_fields import effective_fields, theoretical_fields
 
 _DEFINITION = Definition(
     "receptive fields three ways",

@@ -71,6 +71,14 @@ def firing_rate_invariance(
     ----------
     Goodfellow, Le, Saxe, Lee & Ng, "Measuring invariances in deep networks", NeurIPS 2009, section
     4.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> firing_rate_invariance(found, rate=0.1).sizes["unit"]
+    8
     """
     _, reference = transformed(responses)
     grid = grid_of(responses)

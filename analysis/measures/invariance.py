@@ -105,6 +105,14 @@ def response_similarity(
     Returns
     -------
     xarray.Dataset
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> response_similarity(found).layer.values.tolist()
+    ['c1']
     """
     _, reference = transformed(responses)
     definition = Definition(
@@ -165,6 +173,14 @@ def separability(
     ----------
     Depireux, Simon, Klein & Shamma, "Spectro-temporal response field characterization with dynamic
     ripples in ferret primary auditory cortex", J Neurophysiol 2001 (one minus their alpha_SVD).
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> bool((separability(found).value > 0.5).all())  # two values have two singular values
+    True
     """
     transformed(responses)
     definition = Definition(

@@ -88,6 +88,14 @@ def learning_curve(
     ------
     ValueError
         If there are too few images of a class, or fewer than two classes, or no labels.
+
+    Examples
+    --------
+    >>> from hmax_cnn import Pixels
+    >>> from hmax_cnn.data import digits
+    >>> found = learning_curve(Pixels(grid=(4, 4)), digits()[:100], (1, 4), readout="nearest")
+    >>> found.value.dims
+    ('layer', 'n_train', 'n_features')
     """
     pool = _pool(images, n_train)
     if n_repeats < 1 or not len(n_features) or min(_limits(n_features), default=1) < 1:

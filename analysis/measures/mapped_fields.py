@@ -14,7 +14,8 @@ from hmax_cnn.extraction.choices import check_choice
 from ..contract import measure
 from ..responses import responses
 from ..results import Definition
-from .receptive_fields import measured, units_of
+from .central_units import units_of
+from .receptive_fields import measured
 
 PROBES = ("spots", "sparse noise", "bars", "gratings")
 
@@ -103,6 +104,12 @@ def mapped_fields(
     ----------
     Jones & Palmer, J Neurophysiol 1987 (reverse correlation). Max pooling has sparse gradients, so
     that this is the fair one for HMAX.
+
+    Examples
+    --------
+    >>> from hmax_cnn import Pixels
+    >>> mapped_fields(Pixels(grid=(4, 4)), (16, 16), units=1).root_area.values.tolist()
+    [4.0]
     """
     check_choice("probe", probe, PROBES)
     screen = Screen(int(image_shape[0]), int(image_shape[1]), background=background)

@@ -73,6 +73,14 @@ def population_similarity(
     ------
     ValueError
         If there is no such similarity, or one image only.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> population_similarity(found).sel(shift=0).value.values.round(6).tolist()
+    [1.0]
     """
     check_choice("similarity", similarity, SIMILARITIES)
     name, reference = checked(responses)
@@ -199,6 +207,14 @@ def equivariance(
     ----------
     Lenc & Vedaldi, "Understanding image representations by measuring their equivariance and
     equivalence", CVPR 2015.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> equivariance(found, n_folds=3).identity_value.sel(shift=0).values.tolist()
+    [1.0]
     """
     name, reference = checked(responses)
     grid = grid_of(responses)

@@ -19,9 +19,9 @@ from hmax_cnn.extraction.labelled import native
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import Cost, measure
-from ..responses import CENTRE, choose_units
 from ..results import DEFAULT, Definition, Resampling
 from ..statistics import normal_interval
+from .central_units import units_of
 from .field_size import AREA, DEFINITIONS, field_sizes
 
 _GROUPS = 10  # of images, for the jackknife: more would cost a pass over all maps each
@@ -140,6 +140,14 @@ def effective_fields(
     ----------
     Luo, Li, Urtasun & Zemel, "Understanding the effective receptive field in deep convolutional
     neural networks", NeurIPS 2016.
+
+    Examples
+    --------
+    >>> from hmax_cnn import Pixels
+    >>> from hmax_cnn.data import digits
+    >>> found = effective_fields(Pixels(grid=(4, 4)), digits()[:2], units=1)
+    >>> found.root_area.values.tolist()  # a cell of 2 x 2 pixels
+    [2.0]
     """
     source = Images(images)
     shape = (int(source[0].shape[0]), int(source[0].shape[1]))
@@ -313,87 +321,3 @@ def _contained(sizes: pd.DataFrame, theoretical: pd.DataFrame) -> np.ndarray:
     for side in ("bottom", "right"):
         found &= sizes[side].to_numpy() <= theoretical[side].to_numpy()
     return inside | found
-
-
-def units_of(
-    model: FeatureExtractor,
-    image_shape: Sequence[int],
-    units: int | Mapping[str, Sequence[int]],
-    layers: Sequence[str] | None,
-) -> dict[str, np.ndarray]:
-    """Units by layer, from the lowest layer up.
-
-    Parameters
-    ----------
-    model : FeatureExtractor
-    image_shape : (int, int)
-        In pixels.
-    units : int or mapping
-        How many of each layer, or indices by layer.
-    layers : sequence of str or None
-        With a number of units: of which layers.
-
-    Returns
-    -------
-    dict
-        Indices of units by layer.
-
-    Raises
-    ------
-    ValueError
-        If `units` is neither a positive number nor a mapping.
-    """
-    if isinstance(units, Mapping):
-        return choose_units(model, image_shape, units=units)
-    if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
-        msg = (
-            "`units` must be a number of at least 1, or unit numbers by layer such as "
-            f"{{'c1': [3, 17]}}, got {units!r}."
-        )
-        raise ValueError(msg)
-    return central_units(model, image_shape, layers, int(units))
-
-
-def central_units(
-    model: FeatureExtractor,
-    image_shape: Sequence[int],
-    layers: Sequence[str] | None,
-    n_units: int,
-    random_state: int = 0,
-) -> dict[str, np.ndarray]:
-    """A few units of each layer with receptive fields in the middle of the image.
-
-    From all bands in turn.
-
-    Parameters
-    ----------
-    model : FeatureExtractor
-    image_shape : (int, int)
-        In pixels.
-    layers : sequence of str or None
-        All that have receptive fields where None.
-    n_units : int
-        Of each layer, at most.
-    random_state : int
-
-    Returns
-    -------
-    dict
-        Indices of units by layer.
-    """
-    rng = np.random.default_rng(random_state)
-    wanted = model.wanted_layers(layers if layers is not None else model.layer_names)
-    geometry = model.geometry(image_shape, wanted)
-    chosen = {}
-    for layer, found in choose_units(model, image_shape, layers, CENTRE).items():
-        bands = np.concatenate(
-            [np.full(maps.shape[0], index) for index, maps in enumerate(geometry[layer])]
-        )
-        # Shuffled within each band, then one of each band in turn: `turn` is how many units of its
-        # band come before a unit, and ties between bands are broken at random.
-        order = rng.permutation(len(found))
-        shuffled = order[np.argsort(bands[order], kind="stable")]
-        turn = np.concatenate([np.arange((bands == band).sum()) for band in range(bands.max() + 1)])
-        in_turn = np.lexsort((rng.random(len(turn)), turn))
-        chosen[layer] = np.sort(found[shuffled[in_turn][:n_units]])
-    return chosen

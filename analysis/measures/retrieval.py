@@ -48,6 +48,15 @@ def retrieve(
     ------
     ValueError
         If there is no such image or metric.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> retrieve(found, query=0, n_images=2)["rank"].tolist()
+    [1, 2]
     """
     _checked(found, metric)
     if not 0 <= query < len(found):
@@ -107,6 +116,15 @@ def retrieval(
     ------
     ValueError
         If there are no labels, none that two images share, or no such metric.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> retrieval(found, metric="euclidean").attrs["n_queries"]
+    12
     """
     _checked(found, metric)
     classes = _classes(found, labels)

@@ -83,6 +83,15 @@ def lifetime_sparseness(
     References
     ----------
     Vinje & Gallant, Science 2000.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> lifetime_sparseness(found).value.shape
+    (8,)
     """
     _images_by_units(responses)
     definition = Definition("lifetime sparseness", f"{_SPARSENESS} over images", _VINJE)
@@ -111,6 +120,15 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
     -------
     xarray.Dataset
         `value` of dims (layer, image), and `layer_value`, `layer_low`, `layer_high`.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> population_sparseness(found).value.shape
+    (1, 12)
     """
     _images_by_units(responses)
     found = np.stack(
@@ -155,6 +173,15 @@ def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) ->
     ----------
     Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv 2017;
     (sum lambda)^2 / sum lambda^2.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> bool(dimensionality(found).layer_value[0] < 8)
+    True
     """
     _images_by_units(responses)
     grams, scale = [], []

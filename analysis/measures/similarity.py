@@ -66,6 +66,15 @@ def rdms(
     Kriegeskorte, Mur & Bandettini, "Representational similarity analysis", Front Syst Neurosci
     2008. Walther et al., "Reliability of dissimilarity measures for multi-voxel pattern analysis",
     NeuroImage 2016 (crossnobis).
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 6)}
+    >>> coords["image"] = [f"{index:02d}" for index in range(12)]
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> rdms(found).sizes["pair"]  # 12 * 11 / 2
+    66
     """
     check_choice("dissimilarity", dissimilarity, DISSIMILARITIES)
     crossvalidated = dissimilarity == "crossnobis"
@@ -240,6 +249,12 @@ def noise_ceiling(subjects: np.ndarray, comparison: str = "spearman") -> tuple[f
     References
     ----------
     Nili et al., "A toolbox for representational similarity analysis", PLoS Comput Biol 2014.
+
+    Examples
+    --------
+    >>> subjects = np.arange(10.0) + np.random.default_rng(0).random((4, 10))
+    >>> [round(bound, 2) for bound in noise_ceiling(subjects)]
+    [1.0, 1.0]
     """
     table = np.asarray(subjects, dtype=float)
     if table.ndim != 2 or len(table) < 2:

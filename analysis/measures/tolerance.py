@@ -67,6 +67,14 @@ def tolerance_range(
     ----------
     Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience
     1999; AI Memo 2004-017.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> tolerance_range(found).value.units
+    '1'
     """
     name, reference = transformed(responses)
     points = _rising(responses, name)
@@ -262,6 +270,14 @@ def selectivity_and_tolerance(
     ----------
     Zoccolan, Kouh, Poggio & DiCarlo, "Trade-off between object selectivity and tolerance in monkey
     inferotemporal cortex", J Neurosci 2007.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> selectivity_and_tolerance(found).n_units.values.tolist()
+    [8]
     """
     _, reference = transformed(responses)
     grid = cleaned(grid_of(responses), largest_of(responses))

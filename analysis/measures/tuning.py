@@ -57,6 +57,13 @@ def grating_responses(
     -------
     xarray.DataArray
         dims (image, unit).
+
+    Examples
+    --------
+    >>> from hmax_cnn import FilterBank
+    >>> found = grating_responses(FilterBank(size=5), (32, 32), n_orientations=6, n_phases=4)
+    >>> found.dims
+    ('image', 'unit')
     """
     screen = Screen.of(screen)
     if frequencies is None:
@@ -97,6 +104,13 @@ def orientation_tuning(
     Ringach, Shapley & Hawken, "Orientation selectivity in macaque V1", J Neurosci 2002 (circular
     variance, bandwidth at 1/sqrt 2). De Valois, Yund & Hepler, Vision Research 1982 (full width at
     half height).
+
+    Examples
+    --------
+    >>> from hmax_cnn import FilterBank
+    >>> found = grating_responses(FilterBank(size=5), (32, 32), n_orientations=6, n_phases=4)
+    >>> orientation_tuning(found).preferred.attrs["units"]
+    'degrees'
     """
     points, curves = curves_over(found, "orientation", phase)
     _check_even(points, 4, 180, "orientations")
@@ -161,6 +175,13 @@ def frequency_tuning(
     ----------
     De Valois, Albrecht & Thorell, "Spatial frequency selectivity of cells in macaque visual
     cortex", Vision Research 1982.
+
+    Examples
+    --------
+    >>> from hmax_cnn import FilterBank
+    >>> found = grating_responses(FilterBank(size=5), (32, 32), n_orientations=6, n_phases=4)
+    >>> frequency_tuning(found).preferred.attrs["units"]
+    'cycles per pixel'
     """
     points, curves = curves_over(found, "frequency", phase)
     units = str(found["stimulus_frequency"].attrs.get("units", "cycles per pixel"))
@@ -214,6 +235,13 @@ def phase_tuning(
     ----------
     Skottun et al., "Classifying simple and complex cells on the basis of response modulation",
     Vision Research 1991.
+
+    Examples
+    --------
+    >>> from hmax_cnn import FilterBank
+    >>> found = grating_responses(FilterBank(size=5), (32, 32), n_orientations=6, n_phases=4)
+    >>> phase_tuning(found).f1_over_f0.sizes["unit"]
+    5
     """
     points, curves = curves_over(found, "phase", None)
     _check_even(points, 3, 360, "phases")

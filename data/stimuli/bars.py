@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .gratings import axes
 from .sets import Screen, Stimuli, crossed, placed, positive, within
+from .waves import axes
 
 
 def bars(
@@ -39,6 +39,11 @@ def bars(
     -------
     Stimuli
         Every combination.
+
+    Examples
+    --------
+    >>> bars((32, 32), orientations=(0, 45, 90), widths=(2, 4)).table.shape
+    (6, 6)
     """
     screen = Screen.of(screen)
     table = crossed(
@@ -82,6 +87,11 @@ def edges(
     Returns
     -------
     Stimuli
+
+    Examples
+    --------
+    >>> edges((32, 32), orientations=(0, 90))[0][16, [0, 31]].tolist()
+    [0.0, 255.0]
     """
     screen = Screen.of(screen)
     table = crossed(orientation=orientations, contrast=within("contrasts", contrasts, -1, 1))
@@ -130,6 +140,11 @@ def spots(
     ----------
     Jones & Palmer, "The two-dimensional spatial structure of simple receptive fields in cat striate
     cortex", J Neurophysiol 1987.
+
+    Examples
+    --------
+    >>> len(spots((32, 32), size=8))  # 4 x 4 places, light and dark
+    32
     """
     screen = Screen.of(screen)
     (size,) = positive("size", [size])

@@ -15,6 +15,7 @@ import numpy as np
 from hmax_cnn.extraction.choices import check_choice
 
 from .sets import Screen, Stimuli, crossed, placed, positive, within
+from .waves import axes, disc, wave_at
 
 WAVES = ("sine", "square")
 _DEGREES = {"orientation": "degrees", "phase": "degrees"}
@@ -64,6 +65,12 @@ def gratings(
     ------
     ValueError
         If a parameter is out of range, or a frequency cannot be shown with these pixels.
+
+    Examples
+    --------
+    >>> shown = gratings((64, 64), orientations=range(0, 180, 30), phases=(0, 90, 180, 270))
+    >>> len(shown), shown[0].shape, shown.units["frequency"]
+    (24, (64, 64), 'cycles per pixel')
     """
     screen = Screen.of(screen)
     check_choice("wave", wave, WAVES)
@@ -88,7 +95,7 @@ def gratings(
         phase: float,
         diameter: float,
     ) -> np.ndarray:
-        pattern = _wave(screen, y, x, orientation, frequency, phase, wave)
+        pattern = wave_at(screen, y, x, orientation, frequency, phase, wave)
         return screen.shown(pattern * disc(screen, y, x, diameter), contrast)
 
     return Stimuli(
@@ -124,6 +131,11 @@ def gabors(
     Returns
     -------
     Stimuli
+
+    Examples
+    --------
+    >>> gabors((64, 64), sigmas=(4, 8)).table["sigma"].tolist()
+    [4.0, 8.0]
     """
     screen = Screen.of(screen)
     (ratio,) = positive("aspect_ratio", [aspect_ratio])
@@ -192,6 +204,11 @@ def cross_orientation(
     ------
     ValueError
         If contrasts add up to more than 1, or a value is out of range.
+
+    Examples
+    --------
+    >>> cross_orientation((64, 64)).table["mask_contrast"].tolist()
+    [0.0, 0.5]
     """
     screen = Screen.of(screen)
     reach = np.inf if diameter is None else positive("diameter", [diameter])[0]
@@ -213,7 +230,7 @@ def cross_orientation(
     def draw(y: float, x: float, **of: float) -> np.ndarray:
         # Added, as on a screen: contrasts of 0.5 and 0.5 reach the whole range.
         test, mask = (
-            _wave(screen, y, x, direction, of["frequency"], of["phase"], "sine")
+            wave_at(screen, y, x, direction, of["frequency"], of["phase"], "sine")
             for direction in (of["orientation"], of["orientation"] + of["angle"])
         )
         both = of["contrast"] * test + of["mask_contrast"] * mask
@@ -247,6 +264,11 @@ def plaids(
     Returns
     -------
     Stimuli
+
+    Examples
+    --------
+    >>> plaids((64, 64), orientations=(0, 45)).table["angle"].tolist()
+    [90.0, 90.0]
     """
     return cross_orientation(
         screen, orientations, frequencies, (angle,), (0.5,), (0.5,), phases, diameter, positions
@@ -286,6 +308,11 @@ def centre_surround(
     ------
     ValueError
         If the disc is not smaller than the ring, or a value is out of range.
+
+    Examples
+    --------
+    >>> centre_surround((64, 64), 16, 48).table["angle"].tolist()
+    [0.0, 90.0]
     """
     screen = Screen.of(screen)
     if not 0 < diameter < surround_diameter:
@@ -308,11 +335,11 @@ def centre_surround(
     ) -> np.ndarray:
         # The ring is what the larger disc has and the smaller has not.
         middle, outer = disc(screen, y, x, diameter), disc(screen, y, x, surround_diameter)
-        centre = contrast * middle * _wave(screen, y, x, orientation, frequency, phase, "sine")
+        centre = contrast * middle * wave_at(screen, y, x, orientation, frequency, phase, "sine")
         ring = (
             surround_contrast
             * (outer - middle)
-            * _wave(screen, y, x, orientation + angle, frequency, phase, "sine")
+            * wave_at(screen, y, x, orientation + angle, frequency, phase, "sine")
         )
         return screen.shown(centre + ring)
 
@@ -326,51 +353,6 @@ def centre_surround(
     return Stimuli(
         placed(table, screen, positions), draw, units, "surround", known | screen.settings()
     )
-
-
-def axes(screen: Screen, y: float, x: float, orientation: float) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of every pixel from a place, across and along stripes.
-
-    In the unit of lengths.
-    """
-    down, right = screen.around(y, x)
-    angle = np.radians(orientation)
-    # Rows run downward, orientations counterclockwise; `across` is along the grating's change.
-    return right * np.cos(angle) - down * np.sin(angle), right * np.sin(angle) + down * np.cos(
-        angle
-    )
-
-
-def disc(screen: Screen, y: float, x: float, diameter: float) -> np.ndarray | float:
-    """1 inside, 0 outside, its edge smoothed over one pixel."""
-    if not np.isfinite(diameter):
-        return 1.0
-    down, right = screen.around(y, x)
-    # A border of one pixel, so that the disc is round at any size.
-    return np.clip((diameter / 2 - np.hypot(down, right)) / screen.pixel + 0.5, 0, 1)
-
-
-def _wave(
-    screen: Screen,
-    y: float,
-    x: float,
-    orientation: float,
-    frequency: float,
-    phase: float,
-    wave: str,
-) -> np.ndarray:
-    across, _ = axes(screen, y, x, orientation)
-    turns = frequency * across + phase / 360
-    if wave == "sine":
-        return np.cos(2 * np.pi * turns)
-    # The mean over each pixel, from the integral: sampled stripes would alias.
-    half = frequency * screen.pixel / 2
-    return (_square_integral(turns + half) - _square_integral(turns - half)) / (2 * half)
-
-
-def _square_integral(turns: np.ndarray) -> np.ndarray:
-    """Integral of a square wave that is +1 around whole turns and -1 around half ones."""
-    return np.abs((turns - 0.25) % 1 - 0.5) - 0.25
 
 
 def _frequencies(screen: Screen, frequencies: Sequence[float]) -> list[float]:

@@ -44,6 +44,11 @@ def sparse_noise(
     ------
     ValueError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> sorted(set(sparse_noise((32, 32), 1, size=8, random_state=1)[0].ravel().tolist()))
+    [0.0, 127.5, 255.0]
     """
     screen = Screen.of(screen)
     if not isinstance(size, int | np.integer) or size < 1:
@@ -102,6 +107,11 @@ def coloured_noise(
     ----------
     Field, "Relations between the statistics of natural images and the response properties of
     cortical cells", JOSA A 1987.
+
+    Examples
+    --------
+    >>> coloured_noise((32, 32), 3, exponent=1.0).name
+    'noise'
     """
     screen = Screen.of(screen)
     positive("contrast", [contrast])
@@ -148,6 +158,11 @@ def white_noise(
     Returns
     -------
     Stimuli
+
+    Examples
+    --------
+    >>> len(white_noise((32, 32), 10)), white_noise((32, 32), 10)[0].dtype
+    (10, dtype('float32'))
     """
     return coloured_noise(screen, n_images, 0.0, contrast, random_state)
 
@@ -165,6 +180,12 @@ def phase_scrambled(images: Any, random_state: int = 0) -> Stimuli:
     Returns
     -------
     Stimuli
+
+    Examples
+    --------
+    >>> picture = np.outer(np.arange(16.0), np.ones(16))
+    >>> bool(np.isclose(phase_scrambled([picture])[0].mean(), picture.mean()))
+    True
     """
 
     def draw(number: int) -> np.ndarray:
@@ -202,6 +223,13 @@ def texture_matched(images: Any, n_iterations: int = 20, random_state: int = 0) 
     ----------
     Schreiber & Schmitz, "Improved surrogate data for nonlinearity tests", Phys Rev Lett 1996
     (iterated amplitude adjustment).
+
+    Examples
+    --------
+    >>> picture = np.outer(np.arange(16.0), np.ones(16))
+    >>> found = np.sort(texture_matched([picture])[0], axis=None)
+    >>> np.array_equal(found, np.sort(picture, axis=None))
+    True
     """
 
     def draw(number: int) -> np.ndarray:

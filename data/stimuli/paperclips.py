@@ -68,6 +68,12 @@ def paperclips(
     Logothetis, Pauls & Poggio, "Shape representation in the inferior temporal cortex of monkeys",
     Curr Biol 1995. Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex",
     Nature Neuroscience 1999.
+
+    Examples
+    --------
+    >>> clips = paperclips((32, 32), 2, views=(-30, 0, 30))
+    >>> clips.table["view"].tolist()
+    [-30.0, 0.0, 30.0, -30.0, 0.0, 30.0]
     """
     screen = Screen.of(screen)
     check_choice("axis", axis, AXES)

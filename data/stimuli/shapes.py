@@ -73,6 +73,11 @@ def fourier_shapes(
     References
     ----------
     Kuhl & Giardina, "Elliptic Fourier features of a closed contour", 1982.
+
+    Examples
+    --------
+    >>> fourier_shapes((64, 64), 3, sizes=(20, 40)).table["shape"].tolist()
+    [0, 0, 1, 1, 2, 2]
     """
     screen = Screen.of(screen)
     check_choice("style", style, STYLES)
@@ -203,6 +208,11 @@ def placed_digits(
     ------
     ValueError
         If there are not so many digits, or a value is out of range.
+
+    Examples
+    --------
+    >>> placed_digits((64, 64), 3, positions=[(20, 20), (40, 40)]).labels.tolist()
+    ['0', '1', '2', '0', '1', '2']
     """
     screen = Screen.of(screen)
     glyphs = load_digits()
@@ -257,6 +267,12 @@ def silhouettes(
     Returns
     -------
     Stimuli
+
+    Examples
+    --------
+    >>> from hmax_cnn.data import photographs
+    >>> sorted(set(silhouettes(photographs())[1].ravel().tolist()))
+    [0.0, 127.5]
     """
 
     def reduced(picture: np.ndarray) -> np.ndarray:
@@ -296,6 +312,12 @@ def edge_drawings(
     References
     ----------
     Marr & Hildreth, "Theory of edge detection", Proc R Soc B 1980.
+
+    Examples
+    --------
+    >>> from hmax_cnn.data import photographs
+    >>> edge_drawings(photographs())[0].shape
+    (427, 640)
     """
 
     def reduced(picture: np.ndarray) -> np.ndarray:

@@ -7,14 +7,11 @@ import pandas as pd
 import pytest
 
 from hmax_cnn.analysis.literature.cortex import field_sizes_at
+from hmax_cnn.analysis.measures.central_units import central_units
 from hmax_cnn.analysis.measures.field_growth import field_growth
 from hmax_cnn.analysis.measures.field_size import field_sizes
 from hmax_cnn.analysis.measures.mapped_fields import mapped_fields
-from hmax_cnn.analysis.measures.receptive_fields import (
-    central_units,
-    effective_fields,
-    theoretical_fields,
-)
+from hmax_cnn.analysis.measures.receptive_fields import effective_fields, theoretical_fields
 from hmax_cnn.analysis.responses import choose_units
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.cnn import CNN, Graph

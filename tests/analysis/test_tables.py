@@ -6,7 +6,8 @@ import pytest
 import xarray as xr
 from synthetic import VALUES, grid
 
-from hmax_cnn.analysis.figures.tables import over_seeds, read_table, tables, tidy
+from hmax_cnn.analysis.figures.seeds import over_seeds
+from hmax_cnn.analysis.figures.tables import read_table, tables, tidy
 from hmax_cnn.analysis.measures import invariance, populations, selectivity, similarity
 from hmax_cnn.analysis.measures.alignment import cka
 from hmax_cnn.analysis.measures.firing_rates import firing_rate_invariance

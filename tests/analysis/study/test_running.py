@@ -14,7 +14,8 @@ import pytest
 import xarray as xr
 from small_study import contents, written
 
-from hmax_cnn.analysis.figures.tables import over_seeds, tables
+from hmax_cnn.analysis.figures.seeds import over_seeds
+from hmax_cnn.analysis.figures.tables import tables
 from hmax_cnn.analysis.interrupted import Interrupted
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.study import open_results, read_study, run_study
