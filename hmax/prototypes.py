@@ -357,6 +357,12 @@ def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> No
     ValueError, OSError
         If the name ends otherwise, or the file cannot be written; a file that was there is then as
         it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_prototypes(Prototypes.blank((4,), 2, 4), Path(folder) / "mine.mat")
     """
     path = Path(path)
     if path.suffix not in (".npz", ".mat"):

@@ -1,44 +1,22 @@
-"""The form of the code: sections of docstrings, length, conditional expressions, comments."""
+"""The form of the code: lengths, conditional expressions, comments."""
 
 from __future__ import annotations
 
 import ast
 import io
 import tokenize
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from numpydoc.validate import validate
-
 pytestmark = pytest.mark.quick
 
 ROOT = Path(__file__).parents[1]
-LISTED = Path(__file__).with_name("public_names.txt").read_text().split()
-ROOMS = ("hmax_cnn.analysis.measures.", "hmax_cnn.extraction.operations.", "hmax_cnn.data.stimuli.")
-# No docstring, no summary, a parameter that is missing or unknown, no Returns.
-SECTIONS = {"GL08", "SS01", "PR01", "PR02", "RT01"}
 LONG_LINE, LONG_MODULE, LONG_FUNCTION = 100, 400, 40  # of a function without its docstring
 # What the code may have at most, and, of comments, at least.
 FUNCTIONS_THAT_ARE_LONG = 8
 CONDITIONAL_EXPRESSIONS, COMMENTS = 1.5, 4.0  # per 100 lines of code
-
-
-def described(name: str) -> bool:
-    """Whether a listed name is a function whose docstring has to have all its sections."""
-    *_, module, function = name.split(".")
-    is_figure = name.startswith("hmax_cnn.analysis.figures.") and module == function
-    return is_figure or (name.startswith(ROOMS) and function.islower())
-
-
-@pytest.mark.parametrize("name", [name for name in LISTED if described(name)])
-def test_docstrings_have_their_sections(name: str) -> None:
-    found = [f"{code}: {text}" for code, text in validate(name)["errors"] if code in SECTIONS]
-    assert not found, f"{name}: {'; '.join(found)}"
 
 
 @dataclass

@@ -54,6 +54,19 @@ def similarity_to_brain(
     ------
     ValueError
         If there is no such array, or pairs differ.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "image": list("abcdefghijkl")}
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(Path(folder) / "brains.npz", V4=noise.random((3, 66)))
+    ...     made = similarity_to_brain(found, Path(folder) / "brains.npz", "V4", n_permutations=9)
+    >>> made.layer_value.shape, made.attrs["brain"]
+    ((1,), 'V4')
     """
     arrays = read_npz(subjects)
     if array not in arrays:

@@ -37,6 +37,15 @@ def size_tuning(
     ----------
     Cavanaugh, Bair & Movshon, "Nature and interaction of signals from the receptive field center
     and surround in macaque V1 neurons", J Neurophysiol 2002.
+
+    Examples
+    --------
+    >>> from hmax_cnn import FilterBank
+    >>> from hmax_cnn.analysis.responses import responses
+    >>> from hmax_cnn.data.stimuli import gratings
+    >>> shown = gratings((32, 32), diameters=(4, 8, 16))
+    >>> size_tuning(responses(FilterBank(size=5), shown, units="centre")).preferred.units
+    'pixels'
     """
     points, curves = curves_over(found, "diameter", phase)
     units = str(found["stimulus_diameter"].attrs.get("units", "pixels"))
@@ -90,6 +99,15 @@ def contrast_tuning(
     ----------
     Albrecht & Hamilton, "Striate cortex of monkey and cat: contrast response function", J
     Neurophysiol 1982 (the hyperbolic ratio).
+
+    Examples
+    --------
+    >>> from hmax_cnn import FilterBank
+    >>> from hmax_cnn.analysis.responses import responses
+    >>> from hmax_cnn.data.stimuli import gratings
+    >>> shown = gratings((32, 32), contrasts=(0.1, 0.2, 0.4, 0.8))
+    >>> contrast_tuning(responses(FilterBank(size=5), shown, units="centre")).c50.sizes["unit"]
+    5
     """
     points, curves = curves_over(found, "contrast", phase)
     if len(points) < 4:
@@ -161,6 +179,15 @@ def position_tuning(
     ------
     ValueError
         If places are fewer than two down and two across, or not evenly spaced.
+
+    Examples
+    --------
+    >>> from hmax_cnn import Pixels
+    >>> from hmax_cnn.analysis.responses import responses
+    >>> from hmax_cnn.data.stimuli import spots
+    >>> found = position_tuning(responses(Pixels(grid=(2, 2)), spots((16, 16), size=8)))
+    >>> found.preferred_y.values.tolist()
+    [3.5, 3.5, 11.5, 11.5]
     """
     axes, grid = responses_over(found, ("y", "x"), phase)
     units = str(found["stimulus_y"].attrs.get("units", "pixels"))

@@ -15,8 +15,6 @@ from small_study import written
 from hmax_cnn.analysis.study import run_study
 from hmax_cnn.analysis.study.report import write_report
 
-pytestmark = pytest.mark.quick
-
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 in_browser = pytest.mark.skipif(
     CHROMIUM is None or DRIVER is None,
