@@ -185,10 +185,7 @@ def figure(
     ...         sns.stripplot(table, x="model", y="value", palette=colours, ax=panels[0, 0])
     ...     return made
     """
-    if isinstance(draws, str):
-        tables = (draws,)
-    else:
-        tables = tuple(draws)
+    tables = (draws,) if isinstance(draws, str) else tuple(draws)
     check_choice("seeds", seeds, SEEDS)
     for name in given:
         check_choice("given", name, FOR_FIGURES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -240,10 +241,7 @@ def _errors(
 
     Of every unit, and of the mean of those of each layer that count.
     """
-    if resampling.over != "units":
-        n_draws = resampling.n_resamples
-    else:
-        n_draws = 0
+    n_draws = resampling.n_resamples if resampling.over != "units" else 0
     errors, n_layers = np.full(grid.shape[2], np.nan), int(owner.max()) + 1
     sums, counts = np.zeros((2, n_draws, n_layers))
     for part in progress_bar(
@@ -251,12 +249,8 @@ def _errors(
     ):
         block = cleaned(grid[:, :, part], largest[part])
         # The same draws for every unit, so that layers can be averaged draw by draw.
-        draws = resampled(
-            lambda drawn, b=block, p=part: statistic(b, drawn, p),
-            len(grid),
-            n_draws,
-            resampling.random_state,
-        )
+        of_images = partial(_of_images, statistic, block, part)
+        draws = resampled(of_images, len(grid), n_draws, resampling.random_state)
         errors[part] = deviation_defined(draws)
         for layer in np.unique(owner[part]):
             # The mean of a layer is over units that are defined in this draw.
@@ -266,6 +260,12 @@ def _errors(
     return errors, deviation_defined(
         np.where(counts > 0, sums / np.where(counts > 0, counts, 1), np.nan)
     )
+
+
+def _of_images(
+    statistic: Statistic, block: np.ndarray, part: slice, images: np.ndarray
+) -> np.ndarray:
+    return statistic(block, images, part)
 
 
 def _exchanged(responses: xr.DataArray, grid: np.ndarray, random_state: int) -> list[np.ndarray]:

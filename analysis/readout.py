@@ -282,31 +282,23 @@ def classify(
         If the dataset cannot be split; see `splits`.
     """
     folds = list(splits(dataset, n_folds, seed))
-    learns = model.__sklearn_tags__().requires_fit
-    if learns:
-        features = None
-    else:
+    labels = np.asarray(dataset.labels)
+    features = None
+    if not model.__sklearn_tags__().requires_fit:
         features = model.transform(dataset)
-    result = Readout(name, np.unique(dataset.labels))
-    for number, (train, test) in enumerate(
-        progress_bar(
-            folds,
-            name=f"Folds of {name}",
-            progress=progress,
-        )
-    ):
-        if learns:
+    result = Readout(name, np.unique(labels))
+    bar = progress_bar(folds, name=f"Folds of {name}", progress=progress)
+    for number, (train, test) in enumerate(bar):
+        if features is None:
             # A model that learns does so anew in each fold, from its training images only.
-            fitted = clone(model).fit(dataset.subset(train), dataset.labels[train])
-            train_features, test_features = (
-                fitted.transform(dataset.subset(train)),
-                fitted.transform(dataset.subset(test)),
-            )
+            fitted = clone(model).fit(dataset.subset(train), labels[train])
+            learned = fitted.transform(dataset.subset(train))
+            tested = fitted.transform(dataset.subset(test))
         else:
-            train_features, test_features = features[train], features[test]
-        svm = _fitted_svm(train_features, dataset.labels[train], seed)
+            learned, tested = features[train], features[test]
+        svm = _fitted_svm(learned, labels[train], seed)
         names = [dataset.names[index] for index in test]
-        result.add(names, number, dataset.labels[test], svm.predict(test_features))
+        result.add(names, number, labels[test], svm.predict(tested))
         result.best_c.append(float(svm.best_params_["svm__C"]))
         yield result
 

@@ -17,7 +17,7 @@ from hmax_cnn.data.stimuli import Stimuli
 from hmax_cnn.data.transformed import Transformed
 from hmax_cnn.extraction import FeatureExtractor, flatten
 from hmax_cnn.extraction.images import Images
-from hmax_cnn.extraction.labelled import native
+from hmax_cnn.extraction.labelled import UnitNumbers, native
 from hmax_cnn.extraction.maps import Maps
 
 CENTRE = "centre"
@@ -28,7 +28,7 @@ def choose_units(
     model: FeatureExtractor,
     image_shape: Sequence[int],
     layers: Sequence[str] | None = None,
-    units: int | str | Mapping[str, Sequence[int]] | None = None,
+    units: int | str | UnitNumbers | None = None,
     random_state: int = 0,
 ) -> dict[str, np.ndarray]:
     """Units of each layer, by number.
@@ -56,8 +56,7 @@ def choose_units(
     ValueError
         If there is no such layer, no such unit, or the number is not positive.
     """
-    listed = isinstance(units, Mapping)
-    if listed:
+    if isinstance(units, Mapping):
         wanted = model.wanted_layers(tuple(units))
     else:
         _check_units(units)
@@ -67,14 +66,13 @@ def choose_units(
     for layer, bands in model.geometry(image_shape, wanted).items():
         sizes = [int(np.prod(maps.shape)) for maps in bands]
         total = sum(sizes)
-        if listed:
+        if isinstance(units, Mapping):
             picked = _listed(units[layer], layer, total)
         elif units == CENTRE:
             starts = np.cumsum([0, *sizes[:-1]])
             middle = [_central(maps, image_shape) for maps in bands]
             picked = np.concatenate([start + of for start, of in zip(starts, middle, strict=True)])
-        # A small layer is taken whole.
-        elif units is None or units >= total:
+        elif units is None or int(units) >= total:  # a small layer is taken whole
             picked = np.arange(total)
         else:
             picked = np.sort(rng.choice(total, int(units), replace=False))
@@ -93,7 +91,7 @@ def _check_units(units: Any) -> None:
     raise ValueError(msg)
 
 
-def _listed(numbers: Sequence[int], layer: str, total: int) -> np.ndarray:
+def _listed(numbers: Sequence[int] | np.ndarray, layer: str, total: int) -> np.ndarray:
     """Unit numbers in rising order, if the layer has them."""
     picked = np.sort(np.asarray(numbers, dtype=int))
     if not len(picked) or picked[0] < 0 or picked[-1] >= total:
@@ -118,7 +116,7 @@ def responses(
     model: FeatureExtractor,
     images: Any,
     layers: Sequence[str] | None = None,
-    units: int | str | Mapping[str, Sequence[int]] | None = None,
+    units: int | str | UnitNumbers | None = None,
     random_state: int = 0,
     memory: int = _IN_MEMORY,
 ) -> xr.DataArray:
@@ -216,7 +214,7 @@ def _room(n_images: int, n_units: int, memory: int) -> np.ndarray:
 def _labelled(
     values: np.ndarray, images: Any, model: FeatureExtractor, units: dict[str, Any]
 ) -> xr.DataArray:
-    attributes = {"model": model.path(), "parameters": repr(model)}
+    attributes: dict[str, Any] = {"model": model.path(), "parameters": repr(model)}
     names = [str(name) for name in getattr(images, "names", range(len(values)))]
     if isinstance(images, Transformed):
         if images.name in units or images.name in ("image", "label"):

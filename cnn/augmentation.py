@@ -120,10 +120,7 @@ class Augmentation:
                 change(index)
 
         each(change_all, [0, 1])
-        if images.dtype == np.uint8:
-            highest = 255
-        else:
-            highest = np.inf
+        highest = 255 if images.dtype == np.uint8 else np.inf
         return np.clip(changed, None, highest, out=changed)
 
     def _one(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -231,6 +231,7 @@ class MultilayerPerceptron(Network):
 
     def _build(self, n_classes: int | None, image_shape: tuple[int, int] | None) -> Graph:
         graph = Graph(1, image_shape or (1, 1))
+        sizes: tuple[int, ...]
         if isinstance(self.hidden, int | np.integer):
             sizes = (self.hidden,)
         else:

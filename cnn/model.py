@@ -166,7 +166,7 @@ class CNN(Network):
     # The network ---------------------------------------------------------------------------------
 
     @property
-    def n_channels(self) -> int:
+    def n_channels(self) -> int:  # type: ignore[override]  # a number of most models
         """1 where the network sees luminance, 3 where it sees red, green and blue."""
         return self._plan(None).n_channels
 
@@ -204,7 +204,7 @@ class CNN(Network):
         if recipe.reads_file():
             wanted = graph.weights(image_shape)
             without = graph.heads(wanted) if self.replace_head else ()
-            read = read_weights(self.weights, graph, wanted, without=without)
+            read = read_weights(recipe.file, graph, wanted, without=without)
             return Learned(measured.arrays | read, *recipe.moments(graph))
         if self.standardise is None:
             return measured

@@ -74,7 +74,7 @@ class Network(ClassifierMixin, GraphModel):
 
     def learn(self, images: Images, labels: Any) -> None:
         """Learn from images and labels; see `FeatureExtractor.learn`."""
-        shape = tuple(int(n) for n in images[0].shape[:2])
+        shape = (int(images[0].shape[0]), int(images[0].shape[1]))
         # A fit that fails must not leave what an earlier one learned.
         for name in ("learned_", "graph_", "history_", "classes_", "described_", "_state"):
             self.__dict__.pop(name, None)
@@ -185,7 +185,7 @@ class Network(ClassifierMixin, GraphModel):
         """
         first = not hasattr(self, "learned_")
         source = self.open_images(images, reset=first)
-        shape = tuple(int(n) for n in source[0].shape[:2])
+        shape = (int(source[0].shape[0]), int(source[0].shape[1]))
         known = None if first else self.learned_.classes
         if known is None and classes is None:
             msg = (
@@ -297,7 +297,8 @@ class Network(ClassifierMixin, GraphModel):
 
     def _take(self, graph: Graph, start: Learned, state: State) -> None:
         """What was learned becomes the model's own."""
-        self.graph_, self.classes_, self.described_ = graph, start.classes, self._described(graph)
+        self.graph_, self.described_ = graph, self._described(graph)
+        self.classes_ = np.asarray(start.classes)
         self.learned_ = replace(
             start,
             arrays={name: to_host(array).copy() for name, array in state.weights.items()},

@@ -63,13 +63,11 @@ class Optimiser:
 
     def start(self, weights: Mapping[str, Array]) -> dict[str, Array]:
         """What it remembers of each weight, at the beginning."""
+        slots: tuple[str, ...] = ()
         if self.kind == "adam":
             slots = ("mean", "square")
-        else:
-            if self.momentum:
-                slots = ("velocity",)
-            else:
-                slots = ()
+        elif self.momentum:
+            slots = ("velocity",)
         return {
             f"{name}.{slot}": namespace(weight).zeros_like(weight)
             for slot in slots

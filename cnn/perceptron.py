@@ -270,11 +270,9 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
     def _signs(self, targets: np.ndarray) -> np.ndarray:
         """1 where an image is of a perceptron's class, else -1; two classes need one perceptron."""
         # Two classes need one unit; more have one unit each, against all others.
-        if len(self.classes_) == 2:
-            wanted = [1]
-        else:
-            wanted = range(len(self.classes_))
-        return np.where(targets == np.asarray(wanted)[:, None], 1, -1)
+        n_classes = len(self.classes_)
+        wanted = np.array([1]) if n_classes == 2 else np.arange(n_classes)
+        return np.where(targets == wanted[:, None], 1, -1)
 
     def _one_epoch(
         self, inputs: np.ndarray, signs: np.ndarray, weights: np.ndarray, epoch: int

@@ -123,7 +123,7 @@ class TorchExtractor(FeatureExtractor):
     # The extractor's questions -------------------------------------------------------------------
 
     @property
-    def n_channels(self) -> int:
+    def n_channels(self) -> int:  # type: ignore[override]  # a number of most models
         """1 where the module sees luminance, 3 where it sees red, green and blue."""
         return self.channels
 
@@ -147,7 +147,8 @@ class TorchExtractor(FeatureExtractor):
 
     def intended_shape(self) -> tuple[int, int]:
         """Height and width that the model was made for, in pixels."""
-        return tuple(self.natural_shape)
+        height, width = self.natural_shape
+        return height, width
 
     def expected_range(self) -> tuple[float, float]:
         """Lowest and highest pixel value that the model expects."""

@@ -41,6 +41,11 @@ class Recipe:
         """Whether `weights` is a file."""
         return self.weights is not None and self.weights != UNTRAINED
 
+    @property
+    def file(self) -> str | PathLike[str]:
+        """The file of weights."""
+        return self.weights or ""
+
     def about(self) -> dict[str, Any]:
         """What the file says of the network that its weights are of; empty for files of others."""
         return _about(*stamp(self.weights)) if self.reads_file() else {}
@@ -68,10 +73,10 @@ class Recipe:
             settings["n_classes"] = n_classes
         if image_shape is not None:
             settings["image_shape"] = image_shape
-        options = {} if self.options is None else self.options
+        options: Any = {} if self.options is None else self.options
         if not isinstance(options, Mapping):
             return build(architecture, options)  # which says what is wrong with them
-        graph = build(architecture, settings | options)
+        graph = build(architecture, settings | dict(options))
         if n_classes is not None and options.get("n_classes", n_classes) != n_classes:
             msg = (
                 f"`options` say n_classes={options['n_classes']}, but there are {n_classes} "
@@ -105,7 +110,7 @@ class Recipe:
         if self.about():
             return self.build(None, None)
         # Files of others do not say how many classes they have: the last layer's weights do.
-        return self.build(head_size(self.weights, self.build(None, None)), None)
+        return self.build(head_size(self.file, self.build(None, None)), None)
 
     def given(self, image_shape: tuple[int, int] | None) -> tuple[Graph, Learned]:
         """The network and its weights before any training, shared by all that are alike."""
@@ -122,7 +127,7 @@ class Recipe:
         """What the network holds before any training here."""
         graph, about = self.blank(image_shape), self.about()
         if self.reads_file():
-            arrays = read_weights(self.weights, graph, graph.weights())
+            arrays = read_weights(self.file, graph, graph.weights())
         else:
             arrays = graph.draw(self.random_state, image_shape)
         for array in arrays.values():

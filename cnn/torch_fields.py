@@ -114,7 +114,7 @@ def followed_class() -> Any:
     """The class of tensors that know their field; made once PyTorch is there."""
     torch = load_torch()
 
-    class Followed(torch.Tensor):
+    class Followed(torch.Tensor):  # type: ignore[name-defined]  # torch is loaded when asked for
         """A tensor with the field of its units; None where it is not known."""
 
         field: Field | None = None

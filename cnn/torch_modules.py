@@ -125,7 +125,8 @@ def described_parts(
 
 def two_units(shape: tuple[int, int, int]) -> list[tuple[int, int]]:
     """Places of two units in a map, a third in from its opposite corners."""
-    return [tuple(n // 3 for n in shape[1:]), tuple(n - 1 - n // 3 for n in shape[1:])]
+    _, height, width = shape
+    return [(height // 3, width // 3), (height - 1 - height // 3, width - 1 - width // 3)]
 
 
 def reached_pixels(maps: Any, image: Any, y: int, x: int) -> np.ndarray:
@@ -165,24 +166,18 @@ def measured_field(
         inside = min(low, low2) > 0 and max(high, high2) < side - 1
         even = Fraction(side, n)
         apart = Fraction(low2 + high2 - low - high, 2)
-        if inside and second > first:
-            step = _plain_step(apart / (second - first), second - first)
-        else:
-            step = even
+        step, middle, missed = even, (even - 1) / 2, Fraction(0)
         if inside:
+            if second > first:
+                step = _plain_step(apart / (second - first), second - first)
             middle = Fraction(low + high, 2) - first * step
-        else:
-            middle = (even - 1) / 2
-        if inside:
             missed = abs(apart - step * (second - first))
-        else:
-            missed = 0
         spans.append(Span(max(high - low, high2 - low2) + 1 + 2 * missed, step, middle))
     if all(span.size >= side for span, side in zip(spans, sides, strict=True)) or any(
         span.step <= 0 for span in spans
     ):
         return Field.whole(*sides)
-    return Field(*spans, MEASURED)
+    return Field(spans[0], spans[1], MEASURED)
 
 
 def _plain_step(step: Fraction, n_steps: int) -> Fraction:
@@ -190,13 +185,11 @@ def _plain_step(step: Fraction, n_steps: int) -> Fraction:
 
     A whole number, or one over one, where it is within a pixel over the way.
     """
+    plain = step
     if step >= Fraction(3, 4):
         plain = Fraction(round(step))
-    else:
-        if step > 0:
-            plain = Fraction(1, max(1, round(1 / step)))
-        else:
-            plain = step
+    elif step > 0:
+        plain = Fraction(1, max(1, round(1 / step)))
     # Steps are whole numbers or one over such, unless that is off by more than a pixel.
     if abs(plain - step) * n_steps <= 1:
         return plain

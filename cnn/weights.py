@@ -105,10 +105,7 @@ def per_channel(standard: Any, n_channels: int) -> tuple[tuple[float, ...], tupl
     ValueError
         If they are nothing of the kind.
     """
-    if isinstance(standard, str) and standard == "imagenet":
-        chosen = IMAGENET
-    else:
-        chosen = standard
+    chosen = IMAGENET if isinstance(standard, str) and standard == "imagenet" else standard
     try:
         mean, deviation = (tuple(float(n) for n in part) for part in chosen)
         good = (
@@ -126,9 +123,11 @@ def per_channel(standard: Any, n_channels: int) -> tuple[tuple[float, ...], tupl
             f"each, deviations positive, got {standard!r}."
         )
         raise ValueError(msg)
-    return tuple(
+    # Three values for a network that sees luminance: their mean.
+    means, deviations = (
         part if len(part) == n_channels else (float(np.mean(part)),) for part in (mean, deviation)
     )
+    return means, deviations
 
 
 def stamp(path: Any) -> tuple[str, int]:

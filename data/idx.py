@@ -6,14 +6,14 @@ import gzip
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from .datasets import Dataset
 
 _LARGEST = 2**31  # bytes: no header can ask for more memory than this
-_TYPES = {8: np.uint8, 9: np.int8, 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_TYPES: dict[int, Any] = {8: np.uint8, 9: np.int8, 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
 def read_idx(
@@ -75,14 +75,17 @@ def _read_idx(path: Path) -> np.ndarray:
         msg = f"There is no file {path}. Check the name."
         raise FileNotFoundError(msg)
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        if path.suffix == ".gz":
+            with gzip.open(path) as packed:
+                return _idx_array(path, packed)
+        with path.open("rb") as file:
             return _idx_array(path, file)
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         msg = f"{path} is not a readable gzip file ({error})."
         raise ValueError(msg) from error
 
 
-def _idx_array(path: Path, file: BinaryIO) -> np.ndarray:
+def _idx_array(path: Path, file: BinaryIO | gzip.GzipFile) -> np.ndarray:
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in _TYPES or not 1 <= head[3] <= 4:
         msg = f"{path} is not an idx file: it starts with {head.hex(' ')}."

@@ -243,10 +243,9 @@ def _check(picture: Image.Image) -> None:
             "smaller first"
         )
         raise ImageError(msg)
-    if (
-        getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO"
-    ):  # a photograph with a preview
-        msg = f"is animated or has several pages ({picture.n_frames}); save the one that is meant"
+    n_frames = getattr(picture, "n_frames", 1)
+    if n_frames > 1 and picture.format != "MPO":  # a photograph with a preview
+        msg = f"is animated or has several pages ({n_frames}); save the one that is meant"
         raise ImageError(msg)
     if picture.mode in ("I", "F", "LAB", "HSV") and (picture.mode, picture.format) != ("I", "PPM"):
         msg = (
@@ -263,7 +262,7 @@ def _plain(picture: Image.Image, background: str | None) -> Image.Image:
     if picture.has_transparency_data:
         layers = picture.convert("RGBA")
         # An alpha channel that is opaque everywhere says nothing.
-        if layers.getextrema()[3][0] == 255:
+        if layers.getchannel("A").getextrema()[0] == 255:
             return layers.convert("L" if picture.mode in ("LA", "La") else "RGB")
         if background is None:
             msg = (

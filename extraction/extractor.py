@@ -303,8 +303,9 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
             If there is no such layer or unit.
         """
         names = names_of(self.geometry(image_shape, self.wanted_layers((layer,))))
-        alone = isinstance(units, str | int | np.integer)
-        return numbers_of(names, [units] if alone else list(units))
+        if isinstance(units, str | int | np.integer):
+            return numbers_of(names, [units])
+        return numbers_of(names, list(units))
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """Weights of the lowest layer, which the model lays over the image.

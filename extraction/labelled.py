@@ -13,6 +13,8 @@ import xarray as xr
 from .fields import WHOLE_IMAGE, number
 from .maps import Maps
 
+# Units of each layer, counted through its bands.
+UnitNumbers = Mapping[str, Sequence[int] | np.ndarray]
 LabelledLayers = Mapping[str, Sequence[Maps]]  # bands by layer, from the bottom up
 
 
@@ -153,9 +155,7 @@ def _geometry(maps: Maps) -> dict[str, Any]:
     }
 
 
-def flatten(
-    activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None = None
-) -> xr.DataArray:
+def flatten(activations: xr.DataTree, units: UnitNumbers | None = None) -> xr.DataArray:
     """Activations as (image, unit), in C order, with plain coordinates along `unit`.
 
     Parameters
@@ -210,7 +210,7 @@ def flatten(
 
 
 def _chosen_by_band(
-    activations: xr.DataTree, units: Mapping[str, Sequence[int]] | None
+    activations: xr.DataTree, units: UnitNumbers | None
 ) -> Iterator[tuple[xr.DataTree, str, np.ndarray]]:
     """Each band's node, its layer, and the chosen units counted within the band."""
     passed: dict[str, int] = {}  # units of the layer in the bands before

@@ -23,7 +23,8 @@ class Draws:
     """
 
     def __init__(self, uniform: dict[int, np.ndarray], n_images: int) -> None:
-        self.uniform, self.patches = uniform, {size: [None] * len(u) for size, u in uniform.items()}
+        self.uniform = uniform
+        self.patches: dict[int, list[Any]] = {size: [None] * len(u) for size, u in uniform.items()}
         # u * n could round up to n itself.
         self.images = {
             size: np.minimum((u[:, 0] * n_images).astype(int), n_images - 1)

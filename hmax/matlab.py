@@ -9,6 +9,7 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from scipy.io import loadmat, savemat
@@ -91,10 +92,9 @@ def _check_length(path: Path) -> None:
     total = 0
     with path.open("rb") as file:
         # The header ends in the file's byte order: 'IM' where it is little-endian.
+        order: Literal["little", "big"] = "big"
         if file.read(_HEADER)[126:128] == b"IM":
             order = "little"
-        else:
-            order = "big"
         while len(tag := file.read(8)) == 8:
             kind, n_bytes = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))
             # What is not compressed is as long as it says; what is, is unpacked and counted, not

@@ -102,6 +102,7 @@ class HMAX(FeatureExtractor):
     """
 
     layer_names = ("s1", "c1", "s2", "c2")
+    prototypes_: Prototypes
 
     def __init__(
         self,
@@ -241,7 +242,7 @@ class HMAX(FeatureExtractor):
         # Only images that a patch was drawn from are looked at, in one pass.
         needed = draws.images_needed()
         names = getattr(images.source, "names", None)
-        for first, layers in self.stream(images.subset(needed), ("c1",)):
+        for first, layers in self.stream(images.subset(needed.tolist()), ("c1",)):
             for offset in range(len(layers["c1"][0].values)):
                 image = int(needed[first + offset])
                 bands = [(m.band, m.field, m.values[offset]) for m in layers["c1"]]

@@ -157,7 +157,7 @@ def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
     """
     sizes = given["filter_sizes"]
     if not sizes or not all(
-        band and all(isinstance(n, Integral) and 3 <= n < 167 for n in band) for band in sizes
+        band and all(isinstance(n, Integral) and 3 <= int(n) < 167 for n in band) for band in sizes
     ):
         msg = (
             "`filter_sizes` must be whole numbers from 3 to 166, at least one per band, got "
@@ -201,7 +201,7 @@ def _check(anatomy: Anatomy) -> None:
     _check_bands(anatomy)
     _check_angles(anatomy)
     count = anatomy.n_prototypes
-    if not isinstance(count, Integral) or count < 1:
+    if not isinstance(count, Integral) or int(count) < 1:
         msg = f"`n_prototypes` must be a whole number of at least 1 per size, got {count!r}."
         raise ValueError(msg)
     if not anatomy.sharpness > 0:
@@ -210,7 +210,7 @@ def _check(anatomy: Anatomy) -> None:
 
 
 def _check_whole_numbers(name: str, values: Sequence[Any]) -> None:
-    if not values or not all(isinstance(value, Integral) and value >= 1 for value in values):
+    if not values or not all(isinstance(value, Integral) and int(value) >= 1 for value in values):
         msg = f"`{name}` must be whole numbers of at least 1, got {values!r}."
         raise ValueError(msg)
     # Two bands may pool alike, but a prototype size or a band stands there once.

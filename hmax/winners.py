@@ -73,7 +73,7 @@ def _rectangles(
     """What the winning S2 units see of the image, cut at its border; of shape (image, unit)."""
     edges = np.empty((4, *winner.shape), int)
     for index in np.ndindex(winner.shape):
-        field = fields[winner[index]]
+        field = fields[int(winner[index])]
         top, bottom = field.y.edges(int(row[index]))
         left, right = field.x.edges(int(column[index]))
         # Fields of units near the border reach beyond the image.

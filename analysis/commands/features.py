@@ -281,16 +281,15 @@ def _write_csv(features: Features, path: Path) -> None:
 
 
 def _write_nc(features: Features, path: Path) -> None:
-    path.write_bytes(
-        features.to_xarray().to_netcdf(engine="h5netcdf")
-    )  # made in memory: HDF5 cannot report a full disk cleanly
+    # Made in memory: HDF5 cannot report a full disk cleanly.
+    path.write_bytes(features.to_xarray().to_netcdf(engine="h5netcdf"))
 
 
 def _write_svmlight(features: Features, path: Path) -> None:
+    # The format needs a number for each image: 0 where there are no labels.
+    classes, codes = np.array([], str), np.zeros(len(features.images), int)
     if features.labels is not None:
         classes, codes = np.unique(features.labels, return_inverse=True)
-    else:
-        classes, codes = ([], np.zeros(len(features.images), int))
     comment = (
         f"labels: {json.dumps({int(i): str(name) for i, name in enumerate(classes)})}\nunits: "
         f"{' '.join(features.units['unit'])}"

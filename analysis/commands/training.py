@@ -64,9 +64,10 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
     title = f"{model.architecture or 'lenet5'}, {len(training)} training images"
     stem = output.with_name(f"{output.stem}_curves")
     written = [output, *save(curves(model.history_, title), stem, model.history_)]
-    if model.augmentation is not None:
+    augmentation = Augmentation.of(model.augmentation)
+    if augmentation is not None:
         stem = output.with_name(f"{output.stem}_augmentation")
-        written += _augmented(training, Augmentation.of(model.augmentation), stem)
+        written += _augmented(training, augmentation, stem)
     last = model.history_.iloc[-1]
     row = {
         "epochs": int(last["epoch"]),

@@ -108,5 +108,5 @@ def _point(axes: Axes, place: int, row: Any, colour: str, marker: str) -> None:
     low, high = max(0.0, 100 * row.low), min(100.0, 100 * row.high)
     interval(axes, (low, high), place, colour, 1.2)
     axes.plot(100 * row.value, place, marker, color=colour, markersize=4.5)
-    beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
+    beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
     axes.annotate(f"{100 * row.value:.1f}", (high, place), fontsize=6.5, **beside)

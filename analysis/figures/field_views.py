@@ -13,7 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from ..contract import figure
 from .checks import checked_results
-from .style import PALETTE, in_width, sheet, wrapped
+from .style import PALETTE, in_width, sheet, spaced, wrapped
 
 _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
 
@@ -47,7 +47,7 @@ def field_views(results: Mapping[str, xr.Dataset], width: str | float = "double"
     with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
         side = figure.get_figwidth() / n_columns
         figure.set_figheight(n_rows * (side * height / across + 0.28) + 0.3)
-        figure.get_layout_engine().set(h_pad=0.06)
+        spaced(figure, h_pad=0.06)
         row = 0
         for model, found in results.items():
             for index, layer in enumerate(found["layer"].values):

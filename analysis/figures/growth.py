@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,7 +23,11 @@ UNITS = {
     "fraction": "Receptive field, share of the image",
     "degrees": "Receptive field, degrees",
 }
-_LINES = {"theoretical": ("-", "o"), "effective": ("--", "s"), "mapped": (":", "^")}
+_LINES: dict[str, tuple[Any, str]] = {
+    "theoretical": ("-", "o"),
+    "effective": ("--", "s"),
+    "mapped": (":", "^"),
+}
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))

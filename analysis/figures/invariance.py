@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -135,17 +136,17 @@ def _n_curves(table: pd.DataFrame) -> int:
 
 def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) -> None:
     """All curves once: in the axes of the caller, in a free panel, or below."""
-    handles: dict[str, object] = {}
+    handles: dict[str, Artist] = {}
     for axes in panels.flat:
         for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
             handles[text] = handle
-    shown = (list(handles.values()), list(handles))
+    artists, names = list(handles.values()), list(handles)
     if ax is not None:
-        ax.legend(*shown, frameon=False, fontsize=6)
+        ax.legend(artists, names, frameon=False, fontsize=6)
     elif n_free:
-        panels.flat[-1].legend(*shown, loc="center", frameon=False, handlelength=2.5)
+        panels.flat[-1].legend(artists, names, loc="center", frameon=False, handlelength=2.5)
     else:
-        legend_below(figure, handles.values(), most=(4, 2))
+        legend_below(figure, artists, most=(4, 2))
 
 
 def _rows(figure: Figure, panels: np.ndarray, models: list[str], name: str) -> None:

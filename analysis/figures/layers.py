@@ -6,6 +6,7 @@ Tolerance ranges, sparseness, bandwidths, any measure.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def layers(
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     several = table["images"].nunique() > 1
     heights = (0.15 * len(places) + 0.8, 0.1)
-    shared = {"sharey": True, "sharex": zero}
+    shared: dict[str, Any] = {"sharey": True, "sharex": zero}
     columns = ("transformation", "images")
     with panel_grid(table, columns, width, heights, ax, **shared) as grid:
         for axes, (change, images), part in grid:

@@ -79,8 +79,9 @@ def _depth_axis(axes: Axes, narrow: bool) -> None:
     """From a model's lowest layer to its highest, with the names of both inside the panel."""
     names = ["lowest", "highest"] if narrow else ["lowest layer", "highest layer"]
     axes.set(xlim=(-0.06, 1.06), xticks=[0, 1], xticklabels=names)
-    axes.get_xticklabels()[0].set_ha("left")
-    axes.get_xticklabels()[1].set_ha("right")
+    left, right = axes.get_xticklabels()
+    left.set_horizontalalignment("left")
+    right.set_horizontalalignment("right")
 
 
 def _panel(axes: Axes, part: pd.DataFrame, colours: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import WIDTHS, style
+from .style import WIDTHS, spaced, style
 
 SCALES = ("each", "row", "signed")
 
@@ -60,7 +60,7 @@ def pictures(
     with style():
         size = (inches, side * len(rows) * height / width_of_picture + above)
         figure = Figure(figsize=size, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+        spaced(figure, w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
         panels = figure.subplots(len(rows), n_columns, squeeze=False)
         for number, row in enumerate(rows):
             _row(panels[number], row, scale)

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hmax_cnn.extraction.files import written_whole
 
@@ -33,7 +34,7 @@ PALETTE = {
 }
 MARKERS = "os^DvP<X>*"
 FORMATS = ("pdf", "svg", "png")
-_RC = {
+_RC: dict[Any, Any] = {
     "font.size": 7.5,
     "axes.titlesize": 8,
     "axes.labelsize": 7.5,
@@ -145,10 +146,25 @@ def sheet(
     """
     with style():
         if ax is not None:
-            yield ax.get_figure(root=True), np.array([[ax]])
+            yield cast("Figure", ax.get_figure(root=True)), np.array([[ax]])
         else:
             figure = Figure(figsize=(width_in_mm(width) / 25.4, height), layout="constrained")
             yield figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def spaced(figure: Figure, **pads: Any) -> None:
+    """Set the space around and between panels.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+        From `sheet`.
+    **pads
+        Of `matplotlib.layout_engine.ConstrainedLayoutEngine.set`, in inches or shares of a panel.
+    """
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(**pads)
 
 
 def in_width(width: str | float, wide: int, narrow: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import xarray as xr
@@ -244,11 +244,12 @@ def tables(
         raise TypeError(msg)
     found: list[tuple[dict[str, Any], xr.Dataset]] = []
     for model, given in results.items():
+        about: dict[str, Any] = {"model": model}
         if isinstance(given, xr.Dataset):
-            found.append(({"model": model}, given))
+            found.append((about, given))
             continue
         for change, result in given.items():
-            found.append(({"model": model, "transformation": change}, result))
+            found.append((about | {"transformation": change}, cast("xr.Dataset", result)))
     if not found:
         msg = "`results` must hold at least one result, got none."
         raise ValueError(msg)

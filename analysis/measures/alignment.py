@@ -7,6 +7,7 @@ twice, and an image is always like itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -194,7 +195,7 @@ def _aligned(
         for column, m in enumerate(others.values()):
             value[row, column] = of(k, m)
             low[row, column], high[row, column] = half_samples(
-                lambda drawn, k=k, m=m: of(k[np.ix_(drawn, drawn)], m[np.ix_(drawn, drawn)]),
+                partial(_of_part, of, k, m),
                 len(k),
                 resampling.n_resamples,
                 resampling.level,
@@ -211,6 +212,14 @@ def _aligned(
     return xr.Dataset(data, coords={"layer_a": list(ours), "layer_b": list(others)}).assign_attrs(
         definition.attributes() | known | made
     )
+
+
+def _of_part(
+    of: Callable[[np.ndarray, np.ndarray], float], k: np.ndarray, m: np.ndarray, images: np.ndarray
+) -> float:
+    """The similarity of two kernels over some images."""
+    pairs = np.ix_(images, images)
+    return of(k[pairs], m[pairs])
 
 
 def _kernel(values: np.ndarray, kernel: str, width: float) -> np.ndarray:

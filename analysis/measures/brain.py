@@ -266,7 +266,7 @@ def _slowly_permuted(
         order = rng.permutation(len(mine))
         part = mine[np.ix_(order, order)][upper]
         found = np.mean([compare_rdms(part, brain[upper], comparison) for brain in theirs])
-        count += found >= seen - 1e-12
+        count += int(found >= seen - 1e-12)
     return count / (n + 1)
 
 

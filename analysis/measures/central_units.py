@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.labelled import UnitNumbers
 
 from ..responses import CENTRE, choose_units
 
@@ -14,7 +15,7 @@ from ..responses import CENTRE, choose_units
 def units_of(
     model: FeatureExtractor,
     image_shape: Sequence[int],
-    units: int | Mapping[str, Sequence[int]],
+    units: int | UnitNumbers,
     layers: Sequence[str] | None,
 ) -> dict[str, np.ndarray]:
     """Units by layer, from the lowest layer up.

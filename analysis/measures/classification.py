@@ -95,7 +95,8 @@ def classification(
     refitted = refit and model.__sklearn_tags__().requires_fit and model.must_learn(wanted)
     refitted = refitted and not clone(model).has_learned()
     labels = np.asarray(images.labels).astype(str)
-    done = {layer: Readout(layer, np.unique(images.labels)) for layer in wanted}
+    classes = np.unique(np.asarray(images.labels))
+    done = {layer: Readout(layer, classes) for layer in wanted}
     sizes: dict[str, int] = {}
     answers = None
     with silence(progress):

@@ -12,6 +12,7 @@ import xarray as xr
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.labelled import UnitNumbers
 
 from ..contract import Cost, measure
 from ..results import DEFAULT, Definition, Resampling
@@ -109,7 +110,7 @@ def field_growth(
     table = pd.DataFrame(rows)
     # Of the shorter side.
     table["value"], table["fraction"] = table["pixels"], table["pixels"] / min(shape)
-    known = {"n_images": len(source), "height": shape[0], "width": shape[1]}
+    known: dict[str, Any] = {"n_images": len(source), "height": shape[0], "width": shape[1]}
     known |= resampling.attributes() | {"resampled_over": "units"}
     if pixels_per_degree is not None:
         table["degrees"] = table["pixels"] / pixels_per_degree
@@ -132,7 +133,7 @@ _DEFINITIONS = {"theoretical": "full extent", "effective": "root area", "mapped"
 def _sizes(
     model: FeatureExtractor,
     source: Images,
-    units: Mapping[str, Sequence[int]],
+    units: UnitNumbers,
     ways: Sequence[str],
     progress: bool | None,
 ) -> dict[str, pd.Series]:

@@ -81,7 +81,7 @@ def field_sizes(field: np.ndarray, pixel: float | tuple[float, float] = 1.0) -> 
     peak = values.max()
     if peak == 0:
         return dict.fromkeys([*DEFINITIONS, *_SHAPE], np.nan)
-    step_y, step_x = (pixel, pixel) if np.ndim(pixel) == 0 else pixel
+    step_y, step_x = pixel if isinstance(pixel, tuple) else (pixel, pixel)
     rows, columns = np.nonzero(values > SUPPORT * peak)
     box = int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
     y, x = np.indices(values.shape) * np.array([step_y, step_x])[:, None, None]

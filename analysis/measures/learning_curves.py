@@ -115,15 +115,15 @@ def learning_curve(
         if not learns:
             # A model that learns nothing answers once for all training sets.
             fixed = responses(model, images, wanted)
-        rng = np.random.default_rng(resampling.random_state)
+        rng, labels = np.random.default_rng(resampling.random_state), np.asarray(images.labels)
         found = np.full((len(wanted), len(n_train), len(n_features), n_repeats), np.nan)
         total = n_repeats * len(n_train)
         with progress_bar(total=total, name="Learning curve", unit="set", progress=progress) as bar:
             for repeat in range(n_repeats):
                 # Larger training sets of one repeat contain the smaller ones.
                 order = {
-                    label: rng.permutation(pool[images.labels[pool] == label])
-                    for label in np.unique(images.labels)
+                    label: rng.permutation(pool[labels[pool] == label])
+                    for label in np.unique(labels)
                 }
                 seed = int(rng.integers(2**31))
                 for column, count in enumerate(n_train):
@@ -132,7 +132,7 @@ def learning_curve(
                     if answers is None:
                         answers = _learned(reader, images, train, wanted)
                     test = _held_out(images, pool, train)
-                    scores = _scores(answers, images.labels, train, test, n_features, readout, seed)
+                    scores = _scores(answers, labels, train, test, n_features, readout, seed)
                     found[:, column, :, repeat] = scores
                     bar.update()
     return _dataset(found, wanted, images, model, n_train, n_features, readout, resampling)
@@ -179,7 +179,8 @@ def _learned(
     reader: FeatureExtractor, images: Dataset, train: np.ndarray, layers: Sequence[str]
 ) -> xr.DataArray:
     """Responses to all images of a model fitted on the training images only."""
-    fitted = clone(reader).fit(images.subset(train), images.labels[train])
+    some = images.subset(train)
+    fitted = clone(reader).fit(some, some.labels)
     return responses(fitted, images, layers)
 
 
@@ -231,7 +232,7 @@ def _dataset(
     # Student's t over repeats.
     reach = t.ppf((1 + resampling.level) / 2, max(1, n_repeats - 1)) * spread / np.sqrt(n_repeats)
     dims = ("layer", "n_train", "n_features")
-    chance = 1 / len(np.unique(images.labels))
+    chance = 1 / len(np.unique(np.asarray(images.labels)))
     data: dict[str, Any] = {
         "accuracy": ((*dims, "repeat"), found),
         "value": (dims, mean),

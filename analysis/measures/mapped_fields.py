@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -10,6 +10,7 @@ import xarray as xr
 from hmax_cnn.data.stimuli import Screen, Stimuli, bars, gratings, sparse_noise, spots
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.choices import check_choice
+from hmax_cnn.extraction.labelled import UnitNumbers
 
 from ..contract import measure
 from ..responses import responses
@@ -47,7 +48,7 @@ _MAPPED = (
 def mapped_fields(
     model: FeatureExtractor,
     image_shape: Sequence[int],
-    units: int | Mapping[str, Sequence[int]] = 4,
+    units: int | UnitNumbers = 4,
     probe: str = "spots",
     size: float = 4.0,
     step: float | None = None,
@@ -145,7 +146,7 @@ def mapped_fields(
 def _mean_response(
     model: FeatureExtractor,
     stimuli: Stimuli,
-    units: Mapping[str, Sequence[int]],
+    units: UnitNumbers,
     blank: np.ndarray,
 ) -> np.ndarray:
     """Mean over the probes at each place of |response - blank|, of shape (unit, place)."""
@@ -160,7 +161,7 @@ def _mean_response(
 
 
 def _noise(
-    field: np.ndarray, error: np.ndarray, blank: np.ndarray, units: Mapping[str, Sequence[int]]
+    field: np.ndarray, error: np.ndarray, blank: np.ndarray, units: UnitNumbers
 ) -> np.ndarray:
     """What a change must exceed to count: rounding of its layer, and the error of its mean."""
     sizes = [len(numbers) for numbers in units.values()]
@@ -197,7 +198,7 @@ def _parts(n_images: int) -> Iterator[np.ndarray]:
 def _correlated(
     model: FeatureExtractor,
     noise: Stimuli,
-    units: Mapping[str, Sequence[int]],
+    units: UnitNumbers,
     side: int,
     background: float,
 ) -> tuple[np.ndarray, np.ndarray]:

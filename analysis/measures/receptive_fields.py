@@ -15,7 +15,7 @@ import xarray as xr
 
 from hmax_cnn.extraction import FeatureExtractor, flatten
 from hmax_cnn.extraction.images import Images
-from hmax_cnn.extraction.labelled import native
+from hmax_cnn.extraction.labelled import UnitNumbers, native
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import Cost, measure
@@ -42,7 +42,7 @@ _IN_PIXELS = (
 
 
 def theoretical_fields(
-    model: FeatureExtractor, image_shape: Sequence[int], units: Mapping[str, Sequence[int]]
+    model: FeatureExtractor, image_shape: Sequence[int], units: UnitNumbers
 ) -> pd.DataFrame:
     """Theoretical receptive field of each unit, from the windows below it.
 
@@ -99,7 +99,7 @@ def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
 def effective_fields(
     model: FeatureExtractor,
     images: Any,
-    units: int | Mapping[str, Sequence[int]] = 4,
+    units: int | UnitNumbers = 4,
     layers: Sequence[str] | None = None,
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
@@ -151,9 +151,9 @@ def effective_fields(
     """
     source = Images(images)
     shape = (int(source[0].shape[0]), int(source[0].shape[1]))
-    units = units_of(model, shape, units, layers)
+    chosen = units_of(model, shape, units, layers)
     n_groups = min(len(source), _GROUPS) if resampling.n_resamples else 1
-    groups = _summed_gradients(model, source, shape, units, n_groups, progress)
+    groups = _summed_gradients(model, source, shape, chosen, n_groups, progress)
     definition = Definition(
         "effective receptive field",
         "mean over images of |d response / d pixel|",
@@ -162,7 +162,7 @@ def effective_fields(
     )
     field, known = groups.sum(axis=0, dtype=float), {"n_images": len(source)}
     places = (np.arange(shape[0]), np.arange(shape[1]))
-    result = measured(model, shape, units, field, definition, known, places, 0.0)
+    result = measured(model, shape, chosen, field, definition, known, places, 0.0)
     if n_groups < 2:
         return result
     low, high = normal_interval(
@@ -178,7 +178,7 @@ def _summed_gradients(
     model: FeatureExtractor,
     source: Images,
     shape: tuple[int, int],
-    units: Mapping[str, Sequence[int]],
+    units: UnitNumbers,
     n_groups: int,
     progress: bool | None,
 ) -> np.ndarray:
@@ -225,7 +225,7 @@ def _root_areas(fields: np.ndarray) -> np.ndarray:
 def measured(
     model: FeatureExtractor,
     image_shape: Sequence[int],
-    units: Mapping[str, Sequence[int]],
+    units: UnitNumbers,
     fields: np.ndarray,
     definition: Definition,
     extra: Mapping[str, Any],
@@ -259,10 +259,14 @@ def measured(
     total = fields.sum(axis=(1, 2), keepdims=True)
     scaled = fields / np.where(total > 0, total, 1)
     theoretical = theoretical_fields(model, image_shape, units)
-    coords = {"unit": theoretical["unit"].to_numpy(str), "y": places[0], "x": places[1]}
+    coords: dict[str, Any] = {
+        "unit": theoretical["unit"].to_numpy(str),
+        "y": places[0],
+        "x": places[1],
+    }
     for name in ("layer", "band", "status"):
         coords[name] = ("unit", theoretical[name].to_numpy(str))
-    data = {name: ("unit", sizes[name].to_numpy()) for name in sizes}
+    data: dict[str, Any] = {str(name): ("unit", sizes[name].to_numpy()) for name in sizes}
     data["theoretical"] = ("unit", theoretical["size"].to_numpy(float))
     data["contained"] = ("unit", _contained(sizes, theoretical))
     data["field"] = (("unit", "y", "x"), scaled)

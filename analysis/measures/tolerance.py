@@ -297,8 +297,8 @@ def selectivity_and_tolerance(
         "Spearman's rho over units",
         "Zoccolan et al., J Neurosci 2007",
     )
-    units = {"selectivity": ("unit", selectivity), "tolerance": ("unit", tolerance)}
-    made = xr.Dataset(units | layers, coords=unit_coords(responses))
+    each = {"selectivity": ("unit", selectivity), "tolerance": ("unit", tolerance)}
+    made = xr.Dataset(each | layers, coords=unit_coords(responses))
     return described(made, responses, definition, resampling)
 
 

@@ -67,9 +67,9 @@ def grating_responses(
     """
     screen = Screen.of(screen)
     if frequencies is None:
-        frequencies = np.geomspace(1 / 64, 1 / 2.5, 17) / screen.pixel
-    angles = np.arange(n_orientations) * 180 / n_orientations
-    phases = np.arange(n_phases) * 360 / n_phases
+        frequencies = (np.geomspace(1 / 64, 1 / 2.5, 17) / screen.pixel).tolist()
+    angles = (np.arange(n_orientations) * 180 / n_orientations).tolist()
+    phases = (np.arange(n_phases) * 360 / n_phases).tolist()
     return responses(model, gratings(screen, angles, frequencies, phases), layers, units)
 
 

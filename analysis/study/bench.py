@@ -63,6 +63,7 @@ class Work:
     def images(self, name: str, change: str | None = None) -> Any:
         """A set of images, as it is or transformed, built once in each process."""
         if (name, change) not in self.built:
+            made: Any
             if change is None:
                 made = build_images(self.study.images[name], self.places)
             else:
@@ -225,7 +226,7 @@ class Bench:
         elif hasattr(model, "prototypes_"):
             write_prototypes(model.prototypes_, stem.with_name(f"{stem.name}.npz"))
         else:
-            arrays = {
+            arrays: dict[str, Any] = {
                 name: value
                 for name, value in vars(model).items()
                 if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype != object
@@ -274,8 +275,8 @@ class Bench:
         for name, table in self.work.study.measures.items():
             of_model = table.models is None or self.name in table.models
             of_images = table.images is None or images in table.images
-            of_change = change in (table.transformations or [None])
-            if of_model and of_images and of_change:
+            changes: Sequence[str | None] = table.transformations or [None]
+            if of_model and of_images and change in changes:
                 _, contract = load_measure(table.measure)
                 if contract.takes_responses:
                     found.append(name)

@@ -134,11 +134,9 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
     ValueError, TypeError, OSError
         If there are none, or fewer than asked for.
     """
-    if table.is_function:
-        places.modules()
-        images = _stimuli(table, places)
-    else:
-        images = _pictures(table, places)
+    images: Dataset | Stimuli = (
+        _stimuli(table, places) if table.is_function else _pictures(table, places)
+    )
     kept = _kept(table, images)
     return images if len(kept) == len(images) else images.subset(kept)
 
@@ -198,6 +196,7 @@ def _kept(table: schema.Images, images: Dataset | Stimuli) -> np.ndarray:
 
 
 def _stimuli(table: schema.Images, places: Places) -> Stimuli:
+    places.modules()
     unused = [
         name for name in ("resize", "background") if getattr(table, name) not in (None, "none")
     ]
@@ -242,17 +241,17 @@ def _per_class(images: Any, kept: np.ndarray, table: schema.Images) -> np.ndarra
     if labels is None:
         msg = f"`per_class` needs labels, and {table.source} has none. Use `first`."
         raise ValueError(msg)
-    chosen = []
+    chosen, count = [], table.per_class or 0
     for label in np.unique(labels):
         members = kept[labels[kept] == label]
-        if len(members) < table.per_class:
+        if len(members) < count:
             msg = (
                 f"`per_class` must be at most {len(members)}, the images of class "
                 f"{str(label)!r}, got {table.per_class}."
             )
             raise ValueError(msg)
         # The first of each class, in the order of the set.
-        chosen.append(members[: table.per_class])
+        chosen.append(members[:count])
     return np.sort(np.concatenate(chosen))
 
 
@@ -306,4 +305,4 @@ def _views(table: schema.Views, images: Dataset | Stimuli) -> Transformed:
     if table.period is not None:
         # From -period/2 to period/2: a turntable's 355 degrees are -5.
         angles = (angles + table.period / 2) % table.period - table.period / 2
-    return views(images, list(columns[table.object]), angles, table.reference)
+    return views(images, list(columns[table.object]), angles.tolist(), table.reference)

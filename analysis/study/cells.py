@@ -71,14 +71,13 @@ def cells_of(study: Study) -> list[Cell]:
 def _of_measure(study: Study, measure: str) -> Iterator[Cell]:
     table = study.measures[measure]
     models = list(table.models or study.models)
-    pairs = load_measure(table.measure)[1].takes == "pair"
-    if pairs:
+    _, contract = load_measure(table.measure)
+    groups: list[tuple[str, ...]] = [(model,) for model in models]
+    if contract.takes == "pair":
         # Also each model with itself: its layers with each other.
         groups = list(combinations_with_replacement(models, 2))
-    else:
-        groups = [(model,) for model in models]
     for seed in study.seeds:
         for group in groups:
             for images in table.images or study.images:
                 for change in table.transformations or (None,):
-                    yield Cell(measure, tuple(group), images, change, seed)
+                    yield Cell(measure, group, images, change, seed)

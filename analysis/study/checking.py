@@ -49,8 +49,8 @@ class Check:
             self._model(name, images)
         for name, table in self.study.measures.items():
             self._measure(name, table, images)
-        for name, table in self.study.figures.items():
-            self._figure(name, table)
+        for name, figure in self.study.figures.items():
+            self._figure(name, figure)
         # Several measures may find the same fault of the same images.
         return list(dict.fromkeys(self.found))
 

@@ -118,7 +118,8 @@ def _imported(module: str, roots: tuple[str, ...], origin: str) -> list[Path]:
     # What a module imports without running it: its own modules count, those of packages do not.
     finder = ModuleFinder(list(roots), excludes=["hmax_cnn"])
     finder.import_hook(module)
-    found = [Path(one.__file__) for one in finder.modules.values() if one.__file__ is not None]
+    files = [getattr(one, "__file__", None) for one in finder.modules.values()]
+    found = [Path(file) for file in files if file is not None]
     return sorted({Path(origin), *(file for file in found if "site-packages" not in file.parts)})
 
 

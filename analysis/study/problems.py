@@ -97,7 +97,7 @@ def _dotted(text: str) -> tuple[str, ...]:
     )
 
 
-_BELONGS = {
+_BELONGS: dict[str, Any] = {
     "": schema.Study,
     "models": schema.Model,
     "images": schema.Images,
@@ -125,7 +125,7 @@ def _sentence(error: Any, keys: list[str], place: str, key: str) -> str:
     """What is wrong with a key, and what is expected."""
     if error["type"] == "extra_forbidden":
         in_views = keys[2:3] == ["views"] and len(keys) > 3
-        table = schema.Views if in_views else _BELONGS[keys[0] if place else ""]
+        table: Any = schema.Views if in_views else _BELONGS[keys[0] if place else ""]
         known = table.model_fields
         meant = nearest(keys[-1], known) or f" There are: {', '.join(known)}."
         return f"`{key}` is no key here.{meant}"

@@ -209,7 +209,7 @@ def _run(
     failures: list[Failure] = []
     singles, pairs = _groups(todo)
     # Pairs come after: they take responses that the single models' cells collect.
-    rounds = [
+    rounds: list[list[tuple[Any, ...]]] = [
         [(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()],
         [(group, group[0].seed, []) for group in pairs],
     ]

@@ -25,7 +25,7 @@ def names() -> dict[str, Callable[..., Graph]]:
     dict from str to callable
         Functions by name.
     """
-    found = {}
+    found: dict[str, Callable[..., Graph]] = {}
     for module in pkgutil.iter_modules(__path__, f"{__name__}."):
         for name, function in inspect.getmembers(
             importlib.import_module(module.name), inspect.isfunction

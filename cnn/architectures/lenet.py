@@ -29,8 +29,8 @@ _SQUASH = {"height": 1.7159, "steepness": 2 / 3}
 
 def _margin(image_shape: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
     """What sets an image smaller than 32 x 32 in the middle of such a retina."""
-    missing = [max(0, _RETINA - side) for side in image_shape]
-    return tuple((n // 2, n - n // 2) for n in missing)
+    down, across = (max(0, _RETINA - side) for side in image_shape)
+    return (down // 2, down - down // 2), (across // 2, across - across // 2)
 
 
 def lenet5_1998(

@@ -76,7 +76,7 @@ class Conv(Layer):
         per_filter = n_features // self.groups
         if self.connections is not None:
             n_links = sum(map(len, self.connections))
-            shape = (n_links, rows, columns)
+            shape: tuple[int, ...] = (n_links, rows, columns)
             # LeCun et al. 1998: a table of which map sees which; on average so many links.
             per_filter = n_links // self.n_filters
         else:

@@ -64,7 +64,7 @@ class Weight:
         if self.start is None:
             return np.full(self.shape, self.fill, np.float32)
         if self.start == "signs":
-            return rng.choice(np.float32([-1, 1]), self.shape)
+            return rng.choice(np.array([-1, 1], np.float32), self.shape)
         if self.start == "glorot":
             reach = np.float32(np.sqrt(6 / (self.fan_in + self.fan_out)))
             # Uniform, as Glorot & Bengio have it, in single precision: no array of doubles is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -17,7 +17,7 @@ from hmax_cnn.extraction.fields import LARGEST_PATH
 
 from .layer import Gradients, Layer, Mode, Output, Shape, Weight, plain
 
-_ACTIVATIONS = {
+_ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "relu": ops.relu,
     "leaky_relu": ops.leaky_relu,
     "elu": ops.elu,
