@@ -26,7 +26,7 @@ from .course import Course
 from .graph import Graph
 from .graph_model import GraphModel, weights_of
 from .losses import softmax
-from .samples import encoded, fingerprint, reader, standardised
+from .samples import checksum, encoded, reader, standardised
 from .training import Lesson, State, train
 from .weights import Learned
 
@@ -96,7 +96,7 @@ class Network(ClassifierMixin, GraphModel):
             # All that the numbers of a training depend on: a checkpoint of another is refused,
             # threads included, since sums over threads differ in their last bits.
             about = asdict(lesson.course) | {
-                "network": fingerprint(
+                "network": checksum(
                     [repr(list(graph.nodes.values())).encode(), *start.arrays.values()]
                 ),
                 "images": digest,
@@ -281,7 +281,7 @@ class Network(ClassifierMixin, GraphModel):
             self._augmentation(),
             n_threads,
         )
-        return lesson, fingerprint([targets, digest.encode()])
+        return lesson, checksum([targets, digest.encode()])
 
     def _fresh(self, lesson: Lesson, start: Learned) -> State:
         """The state before the first update; only weights that move have a memory."""

@@ -100,7 +100,7 @@ def reader(images: Images) -> tuple[Callable[[Any], np.ndarray], str]:
             raise ValueError(msg)
         host = to_host(batch)
         # Of all pixels: a checkpoint belongs to these images and no others.
-        digest = fingerprint([digest.encode(), host])
+        digest = checksum([digest.encode(), host])
         runs.append(host if n_bytes <= _KEPT_IMAGES else host[:0])
     if len({run.ndim for run in runs}) == 1 and n_bytes <= _KEPT_IMAGES:
         if len({run.dtype for run in runs}) == 1:
@@ -125,7 +125,7 @@ def _moderate(shape: tuple[int, ...]) -> int:
     return max(1, min(256, 2**21 // int(np.prod(shape))))
 
 
-def fingerprint(arrays: Any) -> str:
+def checksum(arrays: Any) -> str:
     """A short text that differs where arrays differ."""
     code = 0
     for array in arrays:

@@ -174,7 +174,7 @@ def run_command(
 
 
 def _show_plan(file: Path, jobs: int | None, as_json: bool) -> None:
-    from ..study.planning import described, plan
+    from ..study.planning import in_words, plan
     from ..study.reading import read_study
 
     found = plan(file, jobs)
@@ -192,7 +192,7 @@ def _show_plan(file: Path, jobs: int | None, as_json: bool) -> None:
         )
         return
     click.echo(found.rows.to_string(index=False))
-    click.echo(described(found, read_study(file)))
+    click.echo(in_words(found, read_study(file)))
 
 
 def _tell(output: Path, files: list[Path], first: str) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, distinct, without_curves
-from .marks import chance_line, chance_of, interval
+from .marks import bar_between, chance_line, chance_of
 from .seeds import over_seeds
 from .style import colours_of, markers_of, sheet
 
@@ -106,7 +106,7 @@ def _point(axes: Axes, place: int, row: Any, colour: str, marker: str) -> None:
     """Accuracy of one layer, with its interval and its number behind it."""
     # Intervals by Student's t over seeds may pass what an accuracy can be.
     low, high = max(0.0, 100 * row.low), min(100.0, 100 * row.high)
-    interval(axes, (low, high), place, colour, 1.2)
+    bar_between(axes, (low, high), place, colour, 1.2)
     axes.plot(100 * row.value, place, marker, color=colour, markersize=4.5)
     beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
     axes.annotate(f"{100 * row.value:.1f}", (high, place), fontsize=6.5, **beside)

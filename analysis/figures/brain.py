@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, distinct, without_curves
-from .marks import interval, legend_below, names_of
+from .marks import bar_between, legend_below, row_names
 from .seeds import over_seeds
 from .style import PALETTE, colours_of, sheet, wrapped
 
@@ -56,12 +56,12 @@ def brain(
     checked(without_curves(table), *_COLUMNS)
     table = over_seeds(distinct(table, "model", "layer"), level=level)
     look = colours_of(table["model"], colours)
-    names = names_of(list(zip(table["model"], table["layer"], strict=True)))
+    names = row_names(list(zip(table["model"], table["layer"], strict=True)))
     with sheet(width, 0.9 + 0.145 * (len(table) + len(look)), ax=ax) as (figure, panels):
         axes: Axes = panels[0, 0]
         _ceiling(axes, table.iloc[0])
         for place, row in enumerate(table.itertuples()):
-            interval(axes, (row.low, row.high), place, look[row.model])
+            bar_between(axes, (row.low, row.high), place, look[row.model])
             _marker(axes, row.value, place, look[row.model], filled=row.p_corrected < 0.05)
         axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
         axes.set(

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, distinct, without_curves
-from .marks import interval, names_of
+from .marks import bar_between, row_names
 from .panels import panel_grid
 from .seeds import over_seeds
 from .style import PALETTE, colours_of, markers_of
@@ -76,7 +76,7 @@ def layers(
             for found in part.itertuples():
                 row = places.index((found.model, found.layer))
                 colour, marker = look[found.model], markers[found.layer]
-                interval(axes, (found.low, found.high), row, colour)
+                bar_between(axes, (found.low, found.high), row, colour)
                 axes.plot(getattr(found, value), row, marker, color=colour, markersize=4)
                 _control(axes, getattr(found, "control", np.nan), row)
             axes.set_title(", ".join(filter(None, [change, images if several else ""])))
@@ -86,7 +86,7 @@ def layers(
         first = grid.panels[0, 0]
         # The first row is on top, as in the table.
         bottom, top = len(places) - 0.4, -0.6
-        first.set(yticks=range(len(places)), yticklabels=names_of(places), ylim=(bottom, top))
+        first.set(yticks=range(len(places)), yticklabels=row_names(places), ylim=(bottom, top))
         if zero:
             _from_zero(first, table[[value, "low"]], table[[value, "high"]])
     return grid.figure

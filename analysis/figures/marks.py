@@ -48,7 +48,7 @@ def chance_of(table: pd.DataFrame, given: float | None) -> float | None:
     return None
 
 
-def names_of(places: Sequence[tuple[str, str]]) -> list[str]:
+def row_names(places: Sequence[tuple[str, str]]) -> list[str]:
     """A name for each (model, layer): the layer is left out where its model has one only.
 
     Parameters
@@ -62,14 +62,14 @@ def names_of(places: Sequence[tuple[str, str]]) -> list[str]:
 
     Examples
     --------
-    >>> names_of([("HMAX", "c1"), ("HMAX", "c2"), ("pixels", "pixels")])
+    >>> row_names([("HMAX", "c1"), ("HMAX", "c2"), ("pixels", "pixels")])
     ['HMAX, c1', 'HMAX, c2', 'pixels']
     """
     models = [model for model, _ in places]
     return [model if models.count(model) == 1 else f"{model}, {layer}" for model, layer in places]
 
 
-def interval(
+def bar_between(
     axes: Axes, reach: tuple[float, float], place: float, colour: str, width: float = 1.0
 ) -> None:
     """A horizontal bar from the lower to the upper end of an interval.

@@ -18,7 +18,7 @@ from ..readout import fitted_classifier
 from ..responses import by_layer
 from ..results import DEFAULT, Definition, Resampling
 from ..statistics import interval, resampled, wilson_interval
-from .populations import checked, layer_curves
+from .populations import checked_responses, layer_curves
 
 _GENERALISATION = Definition(
     "decoding generalisation",
@@ -83,7 +83,7 @@ def decoding_generalisation(
     >>> decoding_generalisation(found, n_folds=3).attrs["chance"]
     0.5
     """
-    name, reference = checked(responses)
+    name, reference = checked_responses(responses)
     grid, classes = grid_of(responses), _labels(responses, labels)
     folds = list(_folds(classes, n_folds, resampling.random_state))
     predicted = _predicted(responses, classes, folds, readout, resampling.random_state, progress)
@@ -135,7 +135,7 @@ def _predicted(
 
     Of shape (n_layers, n_images, n_values).
     """
-    _, reference = checked(responses)
+    _, reference = checked_responses(responses)
     grid, layers = grid_of(responses), list(by_layer(responses))
     predicted = np.empty((len(layers), *grid.shape[:2]), classes.dtype)
     n_fits = len(layers) * len(folds)

@@ -14,7 +14,7 @@ from ..per_unit import (
     per_unit,
 )
 from ..results import DEFAULT, Definition, Resampling
-from .invariance import transformed
+from .invariance import checked_transformation
 
 
 @measure(takes="responses", needs=("transformation",), given=("resampling", "progress"))
@@ -80,7 +80,7 @@ def firing_rate_invariance(
     >>> firing_rate_invariance(found, rate=0.1).sizes["unit"]
     8
     """
-    _, reference = transformed(responses)
+    _, reference = checked_transformation(responses)
     grid = grid_of(responses)
     n_baseline = _check_baseline(grid, rate, baseline)
     others = np.delete(np.arange(grid.shape[1]), reference)

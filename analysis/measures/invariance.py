@@ -59,7 +59,7 @@ def normalised_variance(
     >>> normalised_variance(unit).value.item()
     0.0
     """
-    transformed(responses)
+    checked_transformation(responses)
     definition = Definition(
         "normalised variance",
         "mean_x var_t a(t x) / mean_t var_x a(t x)",
@@ -114,7 +114,7 @@ def response_similarity(
     >>> response_similarity(found).layer.values.tolist()
     ['c1']
     """
-    _, reference = transformed(responses)
+    _, reference = checked_transformation(responses)
     definition = Definition(
         "response similarity",
         (
@@ -182,7 +182,7 @@ def separability(
     >>> bool((separability(found).value > 0.5).all())  # two values have two singular values
     True
     """
-    transformed(responses)
+    checked_transformation(responses)
     definition = Definition(
         "separability",
         "sigma_1^2 / sum_i sigma_i^2 of the matrix images x values",
@@ -197,7 +197,7 @@ def separability(
     return per_unit(responses, definition, statistic, resampling, progress=progress)
 
 
-def transformed(responses: xr.DataArray) -> tuple[str, int]:
+def checked_transformation(responses: xr.DataArray) -> tuple[str, int]:
     """Dimension and reference index, of responses to at least two images at two values.
 
     Parameters

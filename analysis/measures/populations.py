@@ -83,7 +83,7 @@ def population_similarity(
     [1.0]
     """
     check_choice("similarity", similarity, SIMILARITIES)
-    name, reference = checked(responses)
+    name, reference = checked_responses(responses)
     grid = grid_of(responses)
     layers = progress_bar(
         list(by_layer(responses)), name="Population similarity", unit="layer", progress=progress
@@ -216,7 +216,7 @@ def equivariance(
     >>> equivariance(found, n_folds=3).identity_value.sel(shift=0).values.tolist()
     [1.0]
     """
-    name, reference = checked(responses)
+    name, reference = checked_responses(responses)
     grid = grid_of(responses)
     if not 2 <= n_folds <= len(grid) // 2:
         msg = f"`n_folds` must lie between 2 and half of the {len(grid)} images, got {n_folds}."
@@ -309,7 +309,7 @@ def _linear_map(
     )
 
 
-def checked(responses: xr.DataArray) -> tuple[str, int]:
+def checked_responses(responses: xr.DataArray) -> tuple[str, int]:
     """Dimension and reference index, of responses to at least two images.
 
     Parameters

@@ -22,7 +22,7 @@ from ..per_unit import (
 from ..responses import by_layer
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
 from ..statistics import interval, resampled
-from .invariance import transformed
+from .invariance import checked_transformation
 from .selectivity import sparseness
 
 
@@ -76,7 +76,7 @@ def tolerance_range(
     >>> tolerance_range(found).value.units
     '1'
     """
-    name, reference = transformed(responses)
+    name, reference = checked_transformation(responses)
     points = _rising(responses, name)
     grid = grid_of(responses)
     chosen = _preferred(grid, reference, targets)
@@ -207,7 +207,7 @@ def border_share(
     ValueError
         If the two do not belong together.
     """
-    _, reference = transformed(responses)
+    _, reference = checked_transformation(responses)
     of_border = int(border_responses.attrs.get("border_only", 0))
     if responses.shape != border_responses.shape or not of_border:
         msg = (
@@ -279,7 +279,7 @@ def selectivity_and_tolerance(
     >>> selectivity_and_tolerance(found).n_units.values.tolist()
     [8]
     """
-    _, reference = transformed(responses)
+    _, reference = checked_transformation(responses)
     grid = cleaned(grid_of(responses), largest_of(responses))
     selectivity = sparseness(grid[:, reference])
     strongest = grid[:, reference].argmax(axis=0)

@@ -252,7 +252,7 @@ def _on_its_own(
     return seconds
 
 
-def described(found: Plan, study: Study) -> str:
+def in_words(found: Plan, study: Study) -> str:
     """The plan in a few lines."""
     return (
         f"{found.n_cells} cells, {found.n_images} images to answer, {len(study.figures)} "

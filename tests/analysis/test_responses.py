@@ -1,4 +1,4 @@
-"""Responses of chosen units: labelled, streamed, the same as the extractor's."""
+"""Responses of chosen units."""
 
 import numpy as np
 import pytest

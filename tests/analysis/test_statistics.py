@@ -1,4 +1,4 @@
-"""Statistics against SciPy and by hand."""
+"""Statistics against scipy."""
 
 import numpy as np
 import pandas as pd

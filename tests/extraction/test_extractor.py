@@ -1,4 +1,4 @@
-"""The contract of every model: discovered, not listed."""
+"""The contract of every feature extractor."""
 
 import copy
 import pickle
@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from every_model import default, small
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
@@ -15,14 +16,17 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hmax_cnn.analysis.models import discover
 from hmax_cnn.cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
-from hmax_cnn.cnn.pytorch import TorchExtractor
-from hmax_cnn.extraction import FeatureExtractor, FilterBank, InputWarning, Pixels, flatten
+from hmax_cnn.extraction import FeatureExtractor, FilterBank, Pixels, flatten
 from hmax_cnn.hmax import HMAX
 
 MODELS = pytest.mark.parametrize(
     "model_class", discover(), ids=lambda model_class: model_class.__name__
 )
+
+
 ANY_RANGE = (-np.inf, np.inf)
+
+
 FLAT = [
     Pixels(grid=(1, 1), image_shape=(1, -1)),
     HMAX(layer="c1", bands=1, s1_border="padded", value_range=ANY_RANGE, image_shape=(1, -1)),
@@ -36,6 +40,8 @@ FLAT = [
     ),
 ]
 FLAT[2].set_params(prototype_sizes=(1,))
+
+
 CLASSIFIERS = [
     LinearClassifier(),
     MultilayerPerceptron(16, learning_rate=0.05),
@@ -44,30 +50,9 @@ CLASSIFIERS = [
 
 
 LABELS = [0, 1, 0]
+
+
 FEW = {"n_prototypes": 20}
-
-
-def small(model_class):
-    """A model of few units that learns little, where it has parameters for that."""
-    return default(model_class).set_params(
-        **{name: value for name, value in FEW.items() if name in model_class().get_params()}
-    )
-
-
-def default(model_class):
-    """A model as it comes, but that it learns little."""
-    if model_class is TorchExtractor:
-        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-        torch.manual_seed(0)
-        nn = torch.nn
-        module = nn.Sequential(
-            nn.Conv2d(1, 4, 5, stride=2, padding=2),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, 2),
-            nn.Conv2d(4, 3, 3),
-        )
-        return model_class(module, channels=1, natural_shape=(64, 64))
-    return model_class(**({"epochs": 2} if "batch_size" in model_class().get_params() else {}))
 
 
 @pytest.mark.filterwarnings(
@@ -243,41 +228,6 @@ def test_same_on_every_device(model_class, images, place):
 
 
 @MODELS
-def test_image_gradient_is_the_gradient(model_class, images):
-    """Random units of every layer along a random smooth direction, by central differences in
-    float32: to 5e-3 (seen: 1.1e-3)."""
-    model, rng = small(model_class).fit(images, LABELS), np.random.default_rng(0)
-    whole, towards = (
-        images[:1].astype(float),
-        0.02 * np.kron(rng.standard_normal((8, 8)), np.ones((8, 8))),
-    )
-    for layer in model.layer_names:
-        shaped = copy.deepcopy(model).set_params(layer=layer)
-        values = shaped.transform(whole)[0]
-        units = rng.choice(np.flatnonzero(np.abs(values) >= 0.1 * np.abs(values).max()), 3)
-        gradient = model.image_gradient(whole, layer, units)
-        assert gradient.shape == (1, 3, 64, 64)
-        if layer == "step":
-            assert not gradient.any()
-            continue
-        after, before = (shaped.transform(whole + sign * towards)[0, units] for sign in (1, -1))
-        shares = gradient[0] * towards
-        scale = np.abs(shares).sum(axis=(1, 2)) + 2e-5 * np.abs(values).max()
-        np.testing.assert_array_less(
-            np.abs((after - before) / 2 - shares.sum(axis=(1, 2))) / scale, 5e-3
-        )
-        name = shaped.get_feature_names_out()[units[0]]
-        np.testing.assert_array_equal(model.image_gradient(whole, layer, name), gradient[:, 0])
-
-
-def test_image_gradient_of_nothing(images):
-    with pytest.raises(
-        ValueError, match=r"`units` must be among 'pixels_luminance_y0_x0' to .*got 'pixels_x'"
-    ):
-        Pixels().image_gradient(images, "pixels", "pixels_x")
-
-
-@MODELS
 def test_pickles(model_class, images):
     model = default(model_class).fit(images, LABELS)
     np.testing.assert_array_equal(
@@ -335,72 +285,6 @@ def test_names_are_unique_where_half_a_turn_matters(images):
         filter_sizes=((7, 7),), wavelengths=((3.5, 5.0),), sigmas=((2.8, 4.0),)
     ).activations(images, ["s1"])
     assert [node.name for node in twice.leaves] == ["b1_s07_w3.5", "b1_s07_w5"]
-
-
-def test_images_of_different_size(images):
-    ragged = [images[0], images[1][:50], images[2][:, :60]]
-    model = HMAX(prototypes="photographs", bands=2, n_prototypes=5)
-    together = model.transform(ragged)
-    for row, image in zip(together, ragged, strict=True):
-        np.testing.assert_allclose(row, model.transform(image[None])[0], atol=2e-6)
-    with pytest.raises(ValueError, match="Resize the images"):
-        HMAX(layer="c1").transform(ragged)
-    with pytest.raises(ValueError, match="must have one size"):
-        model.activations(ragged, ["c1"])
-
-
-def test_colour_becomes_luminance(images):
-    colour = np.stack([images, images // 2, images // 3], axis=-1)
-    luminance = colour @ np.float32([0.299, 0.587, 0.114])
-    np.testing.assert_allclose(
-        HMAX(layer="c1").transform(colour), HMAX(layer="c1").transform(luminance), atol=2e-6
-    )
-    np.testing.assert_array_equal(
-        HMAX(layer="c1").transform(images[..., None]), HMAX(layer="c1").transform(images)
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        (lambda images: images / 255, "multiply by 255"),
-        (lambda images: (images - images.mean()) / images.std(), "z-scores"),
-        (lambda images: images * 257.0, "Divide by"),
-    ],
-)
-def test_unexpected_range_is_warned_of(images, change, text):
-    with pytest.warns(InputWarning, match=text):
-        HMAX(layer="c1").transform(change(images))
-
-
-@pytest.mark.parametrize("images_like", [np.uint8, np.float32, np.float64, np.int64, np.float16])
-def test_expected_range_is_not(images, images_like):
-    HMAX(layer="c1").transform(images.astype(images_like))
-    HMAX(layer="c1").transform(np.zeros((1, 64, 64), images_like))
-
-
-def test_asking_for_a_missing_gpu(monkeypatch, images):
-    import importlib
-
-    real = importlib.import_module
-
-    def without(name, *rest):
-        if name == "cupy":
-            raise ModuleNotFoundError("No module named 'cupy'")
-        return real(name, *rest)
-
-    monkeypatch.setattr(importlib, "import_module", without)
-    with pytest.raises(RuntimeError, match=r"CuPy cannot be imported.*extra `gpu`"):
-        HMAX(layer="c1", device="cuda").transform(images)
-    assert HMAX(layer="c1", device="auto").transform(images).shape[0] == 3
-
-
-def test_gpu_images_on_the_processor(place, images):
-    if place.device == "cpu":
-        assert isinstance(HMAX(layer="c1").transform(place.put(images)), np.ndarray)
-        return
-    with pytest.raises(TypeError, match=r"images\.get\(\)"):
-        HMAX(layer="c1").transform(place.put(images))
 
 
 def test_a_model_of_ones_own_needs_few_lines(images):

@@ -1,14 +1,9 @@
-"""Files of studies: what is wrong in them is told before anything runs, with its line and the
-nearest right name."""
+"""Reading a study: all that is wrong, each with its line."""
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from small_study import TEXT, written
+from small_study import written
 
 from hmax_cnn.analysis.study import StudyError, read_study
-from hmax_cnn.analysis.study.reading import Lines
 from hmax_cnn.analysis.study.toml_writing import as_toml
 
 pytestmark = pytest.mark.quick
@@ -306,36 +301,3 @@ def test_a_broken_module_of_the_user(tmp_path):
     ) as raised:
         read_study(path)
     assert "SyntaxError" in str(raised.value)
-
-
-@given(
-    st.lists(
-        st.sampled_from(
-            ["a = 1", "[t.u]", '[t."v w"]', "b = { c = 2 }", "# x = 3", "d = [", "  4,", "]", ""]
-        ),
-        max_size=12,
-    )
-)
-def test_lines_never_fail(parts):
-    """Any key has a line within the file, that of the table around it where its own is not
-    known."""
-    text = "\n".join(parts)
-    for path in [(), ("a",), ("t", "u", "a"), ("t", "v w", "b", "c"), ("nothing", "at", "all")]:
-        assert 1 <= Lines(text).of(path) <= max(1, len(parts))
-
-
-def test_lines_of_keys():
-    lines = Lines(TEXT)
-    numbered = dict(enumerate(TEXT.splitlines(), start=1))
-    assert numbered[lines.of(("models", "linear", "learns_from"))] == 'learns_from = "digits"'
-    assert numbered[lines.of(("images", "digits", "per_class"))] == "per_class = 4"
-    assert numbered[lines.of(("models", "pixels", "parameters", "grid"))].startswith("parameters")
-    assert np.all(
-        np.diff(
-            [
-                lines.of((section,))
-                for section in ("images", "models", "transformations", "measures", "figures")
-            ]
-        )
-        > 0
-    )

@@ -1,5 +1,4 @@
-"""Studies as they are run: twice, killed, resumed, on one process and on two, with something of the
-user's own."""
+"""Running a study, killed, interrupted, resumed; what of the user's counts and stays."""
 
 import json
 import os
@@ -17,16 +16,9 @@ from small_study import contents, written
 from hmax_cnn.analysis.figures.seeds import over_seeds
 from hmax_cnn.analysis.figures.tables import tables
 from hmax_cnn.analysis.interrupted import Interrupted
-from hmax_cnn.analysis.responses import responses
-from hmax_cnn.analysis.study import open_results, read_study, run_study
-from hmax_cnn.analysis.study.bench import Bench, Work
-from hmax_cnn.analysis.study.building import Places, build_images
-from hmax_cnn.analysis.study.cells import cells_of
-from hmax_cnn.analysis.study.fingerprints import fingerprint
-from hmax_cnn.analysis.study.outputs import FigureError
+from hmax_cnn.analysis.study import open_results, run_study
 from hmax_cnn.analysis.study.running import FailedCellsError
 
-N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
 SLOW = '''
 import time
 import xarray as xr
@@ -38,85 +30,6 @@ def slow(responses, seconds=0.2, random_state=0):
     time.sleep(seconds)
     return xr.Dataset({"layer_value": ("layer", [float(responses.mean())])}, {"layer": ["all"]})
 '''
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """The small study, run on one process."""
-    folder = tmp_path_factory.mktemp("study")
-    path = written(folder)
-    return path, folder / "out", run_study(path, folder / "out", jobs=1, progress=False)
-
-
-def test_what_it_leaves(ran):
-    """All that a paper needs is there, and the manifest knows every file."""
-    _, out, done = ran
-    assert (done.n_cells, done.n_made) == (N_CELLS, N_CELLS)
-    names = {path.relative_to(out).as_posix() for path in done.files}
-    assert {"study.toml", "report.html", "manifest.json", "methods.txt", "references.bib"} <= names
-    assert {
-        f"figures/{name}.{ending}"
-        for name in ("invariance", "accuracy")
-        for ending in ("pdf", "svg", "png", "csv", "txt")
-    } <= names
-    assert {
-        "tables/similarity.csv",
-        "tables/accuracy.layer_label_predicted.csv",
-        "tables/not_significant_or_undefined.csv",
-    } <= names
-    assert "results/alignment/pixels~filters/shapes/seed0.nc" in names
-    assert "models/linear-seed0.npz" not in names  # it is learned in folds only
-    assert not (out / "responses").exists()
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert set(manifest["sha256"]) == names - {"manifest.json"}
-    assert manifest["images"]["shapes"] == {
-        "n": 6,
-        "shape": [32, 32],
-        "sha256": manifest["images"]["shapes"]["sha256"],
-    }
-    assert set(manifest["seconds"]["cells"]) == {
-        str(cell) for cell in cells_of(read_study(out / "study.toml"))
-    }
-    assert manifest["versions"]["numpy"] == np.__version__
-
-
-def test_results_are_labelled(ran):
-    """One tree of datasets, and tidy tables that say of every number where it comes from."""
-    _, out, _ = ran
-    tree = open_results(out)
-    found = tree["similarity/pixels/shapes/position/seed0"].to_dataset()
-    assert found.attrs["measured_by"] == "analysis.measures.populations:population_similarity"
-    table = pd.read_csv(out / "tables" / "similarity.csv")
-    assert set(table["model"]) == {"pixels", "classical filters"}
-    for row in table.itertuples():
-        with xr.open_dataset(out / row.file, engine="h5netcdf") as kept:
-            assert float(kept["value"].sel(layer=row.layer, shift=row.amount)) == pytest.approx(
-                row.value
-            )
-    assert (table.loc[table["amount"] == 0, "value"] > 0.999).all()
-
-
-def test_words(ran):
-    """Captions have n, method, seeds and literature; methods name every model, set, transformation
-    and measure."""
-    _, out, _ = ran
-    caption = (out / "figures" / "accuracy.txt").read_text()
-    assert "Intervals are 95 % (Wilson's)" in caption
-    assert "n = 40 images of digits" in caption
-    assert "Seed 0." in caption
-    methods = (out / "methods.txt").read_text()
-    said = (
-        "Pixels was extraction:Pixels with grid = [8, 8]",
-        "fitted on 40 images of digits",
-        "Position was data.transformations:shift",
-        "at -4, 0, 4 pixels",
-    )
-    for word in (*said, "Kornblith et al., ICML 2019"):
-        assert word in methods, word
-    bib = (out / "references.bib").read_text()
-    assert {"@inproceedings{kornblith2019,", "@article{harris2020,"} <= set(bib.splitlines())
-    assert bib.count("{") == bib.count("}")
-    assert "shorthand" not in bib
 
 
 def test_the_same_twice_on_two_processes(ran, tmp_path):
@@ -311,23 +224,6 @@ def test_a_cell_that_fails(tmp_path):
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
 
 
-def test_a_figure_that_fails(tmp_path):
-    """Everything else is there all the same, and the figure is named."""
-    path = written(tmp_path, ('figure = "invariance"', 'figure = "confusion"'))
-    with pytest.raises(
-        FigureError,
-        match=r"The figure 'invariance' .confusion. cannot be drawn: ValueError: it takes a",
-    ):
-        run_study(path, tmp_path / "out", jobs=1, progress=False)
-    assert {path.name for path in (tmp_path / "out").rglob("*")} >= {
-        "similarity.csv",
-        "accuracy.pdf",
-        "report.html",
-        "manifest.json",
-        "methods.txt",
-    }
-
-
 OWN = {
     "my_model.py": '''
 from collections.abc import Iterator
@@ -470,120 +366,6 @@ def test_interrupted_before_anything(tmp_path, monkeypatch):
         run_study(written(tmp_path), tmp_path / "out", jobs=1, progress=False)
 
 
-READS = """
-import pandas as pd
-from pathlib import Path
-from the_other import FACTOR
-
-from hmax_cnn import measure
-
-@measure(takes="responses")
-def reads(responses, table):
-    return pd.DataFrame({"layer": ["all"], "value": [FACTOR * float(Path(table).read_text())]})
-"""
-
-
-def test_files_and_imported_modules_count(tmp_path):
-    """A cell is made again when a file in its parameters, or a module that its module imports, has
-    changed; so it is in one process, too."""
-    (tmp_path / "reading_measure.py").write_text(READS)
-    (tmp_path / "the_other.py").write_text("FACTOR = 1\n")
-    (tmp_path / "number.txt").write_text("7")
-    own = 'measure = "reading_measure:reads"\nparameters = { table = "number.txt" }'
-    path = written(tmp_path, ('measure = "analysis.measures.alignment:cka"', own))
-
-    def run(resume=True):
-        done = run_study(path, tmp_path / "out", resume=resume, jobs=1, progress=False)
-        return done.n_made, pd.read_csv(tmp_path / "out" / "tables" / "alignment.csv")[
-            "value"
-        ].tolist()
-
-    assert run(False) == (6, [7.0, 7.0])
-    (tmp_path / "number.txt").write_text("8")
-    assert run() == (2, [8.0, 8.0])
-    (tmp_path / "the_other.py").write_text("FACTOR = 10\n")
-    assert run() == (2, [80.0, 80.0])
-    assert {path.name for path in (tmp_path / "out" / "code").iterdir()} == {
-        "reading_measure.py",
-        "the_other.py",
-    }
-
-
-def test_what_an_index_says_counts(tmp_path):
-    """Angles are no pixels, but they are what a view is: changed in the index, the cell is made
-    again."""
-    from PIL import Image
-
-    rng = np.random.default_rng(0)
-    rows = [(f"{thing}{angle}.png", thing, angle) for thing in "abc" for angle in (0, 30, 60)]
-    for name, *_ in rows:
-        Image.fromarray(rng.integers(0, 255, (32, 32), dtype=np.uint8)).save(tmp_path / name)
-
-    def index(angles):
-        lines = [f"{name},{thing},{angles[angle]}" for name, thing, angle in rows]
-        (tmp_path / "index.csv").write_text("\n".join(["path,label,angle", *lines]) + "\n")
-
-    turned = 'views = { object = "label", angle = "angle" }'
-    path = written(
-        tmp_path,
-        (
-            (
-                'source = "data.stimuli:fourier_shapes"\nparameters = { screen = [32, 32], '
-                "n_shapes = 6, sizes = [16] }"
-            ),
-            'source = "index.csv"',
-        ),
-        (
-            'transformation = "data.transformations:shift"\nvalues = [-4, 0, 4]\nunit = "pixels"',
-            turned,
-        ),
-    )
-    index({0: 0, 30: 30, 60: 60})
-    assert run_study(path, tmp_path / "out", jobs=1, progress=False).n_made == N_CELLS
-    before = pd.read_csv(tmp_path / "out" / "tables" / "similarity.csv")
-    index({0: 0, 30: 60, 60: 30})
-    assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2 + 3
-    after = pd.read_csv(tmp_path / "out" / "tables" / "similarity.csv")
-    assert after.loc[after["amount"] == 60, "value"].tolist() == pytest.approx(
-        before.loc[before["amount"] == 30, "value"].tolist(), abs=1e-12
-    )
-
-
-def test_responses_are_those_of_the_units_asked_for(tmp_path):
-    """What two measures share is collected once, and each gets its own units: the very responses
-    that it would have got alone."""
-    other = """[measures.other]
-measure = "analysis.measures.invariance:separability"
-models = ["filters"]
-images = ["shapes"]
-transformations = ["position"]
-units = "centre"
-
-[measures.accuracy]"""
-    path = written(tmp_path, ("[measures.accuracy]", other))
-    study = read_study(path)
-    done = run_study(path, tmp_path / "out", jobs=1, progress=False)
-    assert done.n_made == N_CELLS + 1
-    places = Places(tmp_path)
-    work = Work(
-        study,
-        places,
-        tmp_path / "by_hand",
-        {
-            name: fingerprint(build_images(table, places), name)
-            for name, table in study.images.items()
-        },
-    )
-    bench = Bench(work, "filters", 0)
-    for cell in cells_of(study):
-        if cell.models == ("filters",) and cell.transformation:
-            units = {"similarity": 20, "other": "centre"}[cell.measure]
-            alone = responses(bench.unfitted, bench.images("shapes", "position"), units=units)
-            shared = bench.responses(cell)
-            assert shared["unit"].values.tolist() == alone["unit"].values.tolist()
-            np.testing.assert_array_equal(shared.values, alone.values)
-
-
 def test_damaged_files_are_made_again(tmp_path):
     """A result whose bytes were changed on disk is no result."""
     path = written(tmp_path)
@@ -634,52 +416,6 @@ def test_what_is_the_users_stays(tmp_path):
     ):
         run_study(other, tmp_path / "out", resume=True, jobs=1, progress=False)
     assert (tmp_path / "out" / "results" / "similarity").is_dir()
-
-
-def test_test_images_are_not_learned_ones(tmp_path):
-    """Of a set with a split a model learns from the training images: readouts of the others keep
-    what it has learned, and nobody is warned."""
-    from PIL import Image
-
-    from hmax_cnn.data import digits
-
-    pictures = digits().framed("stretch:16x16").subset(np.arange(60))
-    for name, picture in zip(pictures.names, pictures.source, strict=True):
-        Image.fromarray(np.asarray(picture)).save(tmp_path / f"{name}.png")
-    sides = ["train", "test"] * 30
-    lines = [
-        f"{name}.png,{label},{side}"
-        for name, label, side in zip(pictures.names, pictures.labels, sides, strict=True)
-    ]
-    (tmp_path / "index.csv").write_text("\n".join(["path,label,split", *lines]) + "\n")
-    given = (
-        '[images.all]\nsource = "index.csv"\n\n[images.unseen]\nsource = "index.csv"\nsplit = '
-        '"test"\n\n[models.pixels]'
-    )
-    alignment = (
-        'measure = "analysis.measures.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = '
-        '["shapes"]'
-    )
-    retrieval = (
-        'measure = "analysis.measures.retrieval:retrieval"\nmodels = ["linear"]\nimages = '
-        '["unseen"]'
-    )
-    shown = (
-        'images = ["digits"]\nmodels = ["pixels", "linear"]',
-        'images = ["all"]\nmodels = ["linear"]',
-    )
-    path = written(
-        tmp_path,
-        ("[models.pixels]", given),
-        ('learns_from = "digits"', 'learns_from = "all"'),
-        shown,
-        (alignment, retrieval),
-    )
-    done = run_study(path, tmp_path / "out", jobs=1, progress=False)
-    assert not any("learned from" in warning for warning in done.warnings)
-    accuracy = open_results(tmp_path / "out")["accuracy/linear/all/seed0"]
-    assert (accuracy.attrs["learned_anew"], accuracy.attrs["n_images"]) == (1, 30)
-    assert "fitted on 30 images of all" in (tmp_path / "out" / "methods.txt").read_text()
 
 
 def test_images_that_a_model_has_learned_from(tmp_path):

@@ -1,0 +1,233 @@
+"""hmax-cnn extract: features into files, by whole processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from command_line import invoke, run
+from PIL import Image
+from sklearn.datasets import load_svmlight_file
+
+HMAX_CNN = [sys.executable, "-m", "hmax_cnn.analysis.commands.main"]
+
+
+SMALL = ["--set", "prototypes=photographs", "--set", "bands=2", "--set", "n_prototypes=4"]
+
+
+@pytest.mark.parametrize("ending", ["npz", "csv", "nc", "svmlight"])
+def test_extract(pictures, tmp_path, ending):
+    done = run(
+        "extract", pictures, *SMALL, "--layer", "c2", "--output", tmp_path / f"features.{ending}"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "36 images x 32 units of 'c2'" in done.stderr
+    path = tmp_path / f"features.{ending}"
+    if ending == "npz":
+        with np.load(path) as saved:
+            values, names, labels, units = (
+                saved["features"],
+                saved["images"],
+                saved["labels"],
+                saved["units"],
+            )
+            assert json.loads(str(saved["attributes"]))["model"] == "hmax_cnn.hmax:HMAX"
+    elif ending == "csv":
+        table = pd.read_csv(path)
+        values, names, labels, units = (
+            table.iloc[:, 2:].to_numpy(),
+            table["image"],
+            table["label"],
+            table.columns[2:],
+        )
+    elif ending == "nc":
+        with xr.open_dataarray(path) as array:
+            array.load()
+        values, names, labels, units = (
+            array.values,
+            array["image"].values,
+            array["label"].values,
+            array["unit"].values,
+        )
+        assert array["prototype_size"].values[-1] == 16
+        assert array.attrs["resize"] == "none"
+    else:
+        matrix, codes = load_svmlight_file(str(path))
+        beside = pd.read_csv(tmp_path / "features.svmlight.csv")
+        classes = np.unique(beside["label"])
+        values, names, labels, units = (
+            matrix.toarray(),
+            beside["image"],
+            classes[codes.astype(int)],
+            ["c2_p02_000"],
+        )
+    assert values.shape == (36, 32)
+    assert names[0] == "level/00.png"
+    assert list(labels) == ["level"] * 12 + ["slanted"] * 12 + ["upright"] * 12
+    assert units[0] == "c2_p02_000"
+    from hmax_cnn.data import read_folder
+    from hmax_cnn.hmax import HMAX
+
+    expected = HMAX(prototypes="photographs", bands=2, n_prototypes=4).transform(
+        read_folder(pictures)
+    )
+    np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-5)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_extract_several_layers_with_resizing(pictures, tmp_path):
+    done = run(
+        "extract",
+        pictures / "level",
+        "--set",
+        "bands=2",
+        "--layer",
+        "s1,c1",
+        "--resize",
+        "stretch:20x24",
+        "--output",
+        tmp_path / "f.nc",
+        "--quiet",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    with xr.open_dataarray(tmp_path / "f.nc") as array:
+        assert set(array["layer"].values) == {"s1", "c1"}
+        assert array.sizes["unit"] == 4 * (4 * 20 * 24 + 5 * 6 + 4 * 5)
+        assert array.attrs["resize"] == "stretch:20x24"
+
+
+def heeding_ctrl_c():
+    """A shell that runs this in the background makes its children deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_interrupted_extraction_goes_on(tmp_path):
+    """A real process, stopped by a real Ctrl-C, then run again: the same features as in one go."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "many").mkdir()
+    for index in range(150):
+        Image.fromarray(rng.integers(0, 256, (140, 140), dtype=np.uint8)).save(
+            tmp_path / "many" / f"{index:03d}.png"
+        )
+    command = [
+        "extract",
+        tmp_path / "many",
+        "--set",
+        "prototypes=photographs",
+        "--set",
+        "n_prototypes=50",
+        "--output",
+    ]
+    slowly = os.environ | {"OMP_NUM_THREADS": "1"}
+    for seconds in (
+        4,
+        6,
+        9,
+        14,
+        20,
+        30,
+    ):  # until the first 64 images are done, which takes longer on a busy machine
+        process = subprocess.Popen(
+            [*HMAX_CNN, *map(str, command), str(tmp_path / "f.npz")],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=slowly,
+            preexec_fn=heeding_ctrl_c,
+        )
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, text = process.communicate(timeout=60)
+        assert process.returncode == 130, text
+        assert not (tmp_path / "f.npz").exists()
+        if "Run the same command again" in text:
+            break
+    assert (tmp_path / ".f.npz.partial.npz").exists(), text
+    assert run(*command, tmp_path / "f.npz").returncode == 0
+    assert run(*command, tmp_path / "g.npz").returncode == 0
+    with np.load(tmp_path / "f.npz") as one, np.load(tmp_path / "g.npz") as other:
+        np.testing.assert_allclose(one["features"], other["features"], atol=2e-6)
+    assert not (tmp_path / ".f.npz.partial.npz").exists()
+
+
+def test_full_disk_leaves_nothing_half_written(pictures, tmp_path):
+    """The process may write files of 4 kB at most, so that writing fails as on a full disk; a file
+    that was there stays."""
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); from "
+        "analysis.commands.main import main; main()"
+    )
+    for ending in ("npz", "csv", "nc", "svmlight"):
+        target = tmp_path / f"features.{ending}"
+        target.write_text("as it was")
+        command = [
+            sys.executable,
+            "-B",
+            "-c",
+            limited,
+            "extract",
+            str(pictures),
+            *SMALL,
+            "--output",
+            str(target),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done.stderr
+        assert f"Cannot write {target}" in done.stderr
+        assert "Nothing was left behind" in done.stderr
+        assert target.read_text() == "as it was"
+        assert not list(tmp_path.glob(".*"))
+
+
+def test_extracted_prototypes_come_from_training_images(pictures):
+
+    from hmax_cnn.analysis.commands.features import extract
+    from hmax_cnn.data import read_folder
+    from hmax_cnn.hmax import HMAX
+
+    whole = read_folder(pictures)
+    split = np.where(np.arange(36) % 4 == 0, "train", "test")
+    model = HMAX(n_prototypes=10, prototype_sizes=(2,), bands=2)
+    extract(model, replace(whole, split=split), Path("features.npz"))
+    assert set(model.prototypes_.provenance["name"]) <= {
+        name for name, part in zip(whole.names, split, strict=True) if part == "train"
+    }
+
+
+def test_bad_pictures_are_reported_and_on_request_skipped(pictures, tmp_path):
+    import shutil
+
+    shutil.copytree(pictures / "level", tmp_path / "level")
+    (tmp_path / "level" / "99.png").write_text("broken")
+    command = ["extract", tmp_path / "level", *SMALL, "--output", tmp_path / "f.npz"]
+    done = run(*command)
+    assert (done.returncode, "99.png: is empty or not a picture" in done.stderr) == (1, True)
+    assert not (tmp_path / "f.npz").exists()
+    done = run(*command, "--skip-bad")
+    assert done.returncode == 0
+    assert "Warning: 1 of 13 pictures were left out" in done.stderr
+    with np.load(tmp_path / "f.npz") as saved:
+        assert len(saved["images"]) == 12
+        assert "99.png" in str(saved["attributes"])
+
+
+@pytest.mark.parametrize(
+    "model", ["cnn:Perceptron", "cnn:LinearClassifier", "cnn:MultilayerPerceptron", "cnn:CNN"]
+)
+def test_extract_from_models_that_learn_from_labels(pictures, tmp_path, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    if model == "cnn:Perceptron":
+        few = []
+    else:
+        few = ["--set", "epochs=1"]
+    done = invoke("extract", pictures, "--model", model, *few, "--output", "features.npz")
+    assert done.exit_code == 0, done.output
+    with np.load("features.npz") as kept:
+        assert len(kept["features"]) == 36

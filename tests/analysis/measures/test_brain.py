@@ -1,0 +1,76 @@
+"""Similarity to the brain: its bounds, its permutations, its file."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from populations_of_units import population
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import rankdata
+
+from hmax_cnn.analysis.measures.brain import brain_similarity, similarity_to_brain
+from hmax_cnn.analysis.measures.similarity import compare_rdms, rdms
+from hmax_cnn.analysis.responses import responses
+from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.extraction import Pixels
+
+pytestmark = pytest.mark.quick
+
+FEW = Resampling(30)
+
+
+NONE = Resampling(0)
+
+
+def test_brain_similarity():
+    """A layer that is the truth reaches the ceiling and is significant; noise is neither; intervals
+    hold the value."""
+    rng = np.random.default_rng(0)
+    codes = rng.standard_normal((20, 6))
+    truth = pdist(codes, "correlation")
+    subjects = np.stack([rankdata(truth + 0.3 * rng.random(len(truth))) for _ in range(4)])
+    layers = xr.concat(
+        [population(codes, "truth"), population(rng.standard_normal((20, 6)), "noise")], "unit"
+    )
+    found = brain_similarity(rdms(layers), subjects, n_permutations=200, resampling=FEW)
+    assert found["layer_value"][0] > found["ceiling_low"] - 0.02
+    assert found["p_corrected"][0] == pytest.approx(2 / 201)
+    assert found["p"][1] > 0.05
+    assert found["layer_low"][0] < found["layer_value"][0] < found["layer_high"][0]
+    slow = brain_similarity(rdms(layers), subjects, "kendall", n_permutations=20, resampling=NONE)
+    assert slow["p"][0] == pytest.approx(1 / 21)
+    with pytest.raises(ValueError, match=r"must have shape \(n_subjects, 190\)"):
+        brain_similarity(rdms(layers), subjects[:, :5])
+
+
+def test_permutations_are_those_of_the_plain_way():
+    rng = np.random.default_rng(2)
+    models, subjects = rdms(population(rng.standard_normal((8, 5)))), rng.random((3, 28))
+    fast = brain_similarity(models, subjects, n_permutations=50, resampling=NONE)["p"].item()
+    mine, upper = squareform(models["rdm"].values[0]), np.triu_indices(8, 1)
+    seen = np.mean([compare_rdms(mine[upper], row) for row in subjects])
+    rng, count = np.random.default_rng(0), 1
+    for _ in range(50):
+        order = rng.permutation(8)
+        shuffled = mine[np.ix_(order, order)][upper]
+        count += np.mean([compare_rdms(shuffled, row) for row in subjects]) >= seen - 1e-12
+    assert fast == count / 51
+
+
+def test_brain_from_a_file(tmp_path):
+    """Sessions are averaged, subjects kept; a wrong name is answered with those there are."""
+    rng = np.random.default_rng(0)
+    subjects = rng.random((3, 2, 15))
+    np.savez(tmp_path / "rdms.npz", it=subjects)
+    still = responses(Pixels(grid=(4, 4)), rng.random((6, 16, 16)) * 255)
+    few = Resampling(5)
+    found = similarity_to_brain(
+        still, tmp_path / "rdms.npz", "it", n_permutations=20, resampling=few
+    )
+    np.testing.assert_allclose(
+        found["value"],
+        brain_similarity(rdms(still), subjects.mean(axis=1), n_permutations=20, resampling=few)[
+            "value"
+        ],
+    )
+    with pytest.raises(ValueError, match="`array` must be one of 'it'"):
+        similarity_to_brain(still, tmp_path / "rdms.npz", "v4")

@@ -1,0 +1,52 @@
+"""Models, images and transformations from a study's tables."""
+
+import numpy as np
+from small_study import written
+
+from hmax_cnn.analysis.study import open_results, run_study
+
+
+def test_test_images_are_not_learned_ones(tmp_path):
+    """Of a set with a split a model learns from the training images: readouts of the others keep
+    what it has learned, and nobody is warned."""
+    from PIL import Image
+
+    from hmax_cnn.data import digits
+
+    pictures = digits().framed("stretch:16x16").subset(np.arange(60))
+    for name, picture in zip(pictures.names, pictures.source, strict=True):
+        Image.fromarray(np.asarray(picture)).save(tmp_path / f"{name}.png")
+    sides = ["train", "test"] * 30
+    lines = [
+        f"{name}.png,{label},{side}"
+        for name, label, side in zip(pictures.names, pictures.labels, sides, strict=True)
+    ]
+    (tmp_path / "index.csv").write_text("\n".join(["path,label,split", *lines]) + "\n")
+    given = (
+        '[images.all]\nsource = "index.csv"\n\n[images.unseen]\nsource = "index.csv"\nsplit = '
+        '"test"\n\n[models.pixels]'
+    )
+    alignment = (
+        'measure = "analysis.measures.alignment:cka"\nmodels = ["pixels", "filters"]\nimages = '
+        '["shapes"]'
+    )
+    retrieval = (
+        'measure = "analysis.measures.retrieval:retrieval"\nmodels = ["linear"]\nimages = '
+        '["unseen"]'
+    )
+    shown = (
+        'images = ["digits"]\nmodels = ["pixels", "linear"]',
+        'images = ["all"]\nmodels = ["linear"]',
+    )
+    path = written(
+        tmp_path,
+        ("[models.pixels]", given),
+        ('learns_from = "digits"', 'learns_from = "all"'),
+        shown,
+        (alignment, retrieval),
+    )
+    done = run_study(path, tmp_path / "out", jobs=1, progress=False)
+    assert not any("learned from" in warning for warning in done.warnings)
+    accuracy = open_results(tmp_path / "out")["accuracy/linear/all/seed0"]
+    assert (accuracy.attrs["learned_anew"], accuracy.attrs["n_images"]) == (1, 30)
+    assert "fitted on 30 images of all" in (tmp_path / "out" / "methods.txt").read_text()

@@ -1,0 +1,30 @@
+"""Every model, small, for tests of the contract."""
+
+import pytest
+
+from hmax_cnn.cnn.pytorch import TorchExtractor
+
+FEW = {"n_prototypes": 20}
+
+
+def small(model_class):
+    """A model of few units that learns little, where it has parameters for that."""
+    return default(model_class).set_params(
+        **{name: value for name, value in FEW.items() if name in model_class().get_params()}
+    )
+
+
+def default(model_class):
+    """A model as it comes, but that it learns little."""
+    if model_class is TorchExtractor:
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        torch.manual_seed(0)
+        nn = torch.nn
+        module = nn.Sequential(
+            nn.Conv2d(1, 4, 5, stride=2, padding=2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(4, 3, 3),
+        )
+        return model_class(module, channels=1, natural_shape=(64, 64))
+    return model_class(**({"epochs": 2} if "batch_size" in model_class().get_params() else {}))

@@ -1,0 +1,58 @@
+"""Prototypes in MATLAB's files, as published."""
+
+import zlib
+
+import numpy as np
+import pytest
+from scipy.io import loadmat, savemat
+
+from hmax_cnn.hmax import Prototypes, read_prototypes, write_prototypes
+
+pytestmark = pytest.mark.quick
+
+
+def test_matlab_order(tmp_path):
+    """A patch is stored as MATLAB's patch(:) of a (row, column, orientation) array: row fastest."""
+    patch = np.arange(2 * 3 * 3).reshape(2, 3, 3)
+    write_prototypes(Prototypes({3: patch[None]}), tmp_path / "one.mat")
+    stored = loadmat(tmp_path / "one.mat")
+    column = stored["patches"][0, 0][:, 0]
+    assert column[1] == patch[0, 1, 0]  # row index 1
+    assert column[3] == patch[0, 0, 1]  # column index 1
+    assert column[9] == patch[1, 0, 0]  # orientation index 1
+    assert stored["patchSizes"][:, 0].tolist() == [3, 3, 2, 1]
+
+
+def test_public_layout_is_read(tmp_path):
+    """Written as the public set is: a 1 x n cell, patchSizes 4 x n; here by SciPy from
+    MATLAB-ordered columns."""
+    rng = np.random.default_rng(0)
+    arrays = {
+        2: rng.random((2, 2, 4, 6)),
+        4: rng.random((4, 4, 4, 3)),
+    }  # (row, column, orientation, count)
+    cells = np.empty((1, 2), dtype=object)
+    for index, values in enumerate(arrays.values()):
+        cells[0, index] = values.reshape(-1, values.shape[3], order="F")
+    savemat(
+        tmp_path / "set.mat",
+        {
+            "patches": cells,
+            "patchSizes": np.array([a.shape for a in arrays.values()]).T.astype(np.uint8),
+        },
+    )
+    found = read_prototypes(tmp_path / "set.mat")
+    for size, values in arrays.items():
+        np.testing.assert_allclose(found.patches[size], values.transpose(3, 2, 0, 1), rtol=1e-6)
+
+
+def test_a_compressed_bomb_is_refused(tmp_path):
+    stream = zlib.compressobj(9)
+    packed = b"".join(stream.compress(bytes(2**24)) for _ in range(70)) + stream.flush()
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + (0x0100).to_bytes(2, "little") + b"IM"
+    (tmp_path / "bomb.mat").write_bytes(
+        header + (15).to_bytes(4, "little") + len(packed).to_bytes(4, "little") + packed
+    )
+    assert (tmp_path / "bomb.mat").stat().st_size < 2**21
+    with pytest.raises(ValueError, match="would unpack to more than 1024 MiB"):
+        read_prototypes(tmp_path / "bomb.mat")
