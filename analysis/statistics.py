@@ -293,7 +293,7 @@ def compare(
 ) -> pd.DataFrame:
     """Every pair of models, or one with each other, on the same items.
 
-    Difference, its interval, p by permutation, and p corrected.
+    Each row has the difference, its interval, p by permutation, and p corrected.
 
     Parameters
     ----------

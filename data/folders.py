@@ -18,8 +18,8 @@ _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)([.][0-9]+)?")
 def read_folder(path: str | os.PathLike[str]) -> Dataset:
     """Pictures in a folder.
 
-    Class by subfolder, with or without `train` and `test` above them; or all in one, without
-    classes.
+    Each subfolder is a class, below `train` and `test` or without them; or all pictures lie in one
+    folder, without classes.
 
     Parameters
     ----------

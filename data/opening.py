@@ -59,7 +59,7 @@ NAMED = {"digits": digits, "photographs": photographs}
 def open_dataset(where: str | os.PathLike[str]) -> Dataset:
     """Images from a folder, a .csv index, an idx file (with its labels beside it) or a name.
 
-    'digits', 'photographs'.
+    The names are 'digits' and 'photographs'.
 
     Parameters
     ----------

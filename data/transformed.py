@@ -283,7 +283,7 @@ def views(
 ) -> Transformed:
     """A set of labelled views, such as coil20 or paperclips, as a transformation.
 
-    Rotation in depth.
+    The transformation is rotation in depth.
 
     Parameters
     ----------

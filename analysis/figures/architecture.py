@@ -37,7 +37,8 @@ def architecture(
 ) -> Figure:
     """Architectures from the image (left) upward.
 
-    Each frame is the image, and in it to scale the fields of a layer's units, one for each size.
+    Each frame is the image; in it, to scale, are the receptive fields of a layer's units, one for
+    each size.
 
     Parameters
     ----------

@@ -29,7 +29,8 @@ def brain(
 ) -> Figure:
     """Similarity of each layer to the brain.
 
-    Filled where it is significant after correction, the noise ceiling as a band.
+    Markers are filled where the similarity is significant after correction; the band is the noise
+    ceiling.
 
     Parameters
     ----------

@@ -20,9 +20,9 @@ def cka(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """How alike every layer is to every other, of the same and of other models.
+    """Similarity of every layer to every other, of the same and of other models.
 
-    Models are set apart by white lines.
+    White lines separate the models.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ def confusion(
 ) -> Figure:
     """Confusion matrices of the readout of each layer.
 
-    Rows are true classes, columns predictions, colour (and number, where there is room) percent of
-    the row.
+    Rows are true classes and columns predictions; colour, and the number where there is room, is
+    the percentage of the row.
 
     Parameters
     ----------

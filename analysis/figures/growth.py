@@ -42,7 +42,7 @@ def growth(
 ) -> Figure:
     """Size of receptive fields over depth.
 
-    One colour for each model, one line for each way of measuring, bands over units.
+    Each model has a colour and each way of measuring a line; bands are intervals over units.
 
     Parameters
     ----------

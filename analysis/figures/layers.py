@@ -32,9 +32,9 @@ def layers(
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """A point with its interval for each layer of each model, from the image upward.
+    """A value with its interval for each layer of each model, from the image upward.
 
-    A cross where its control lies, if it has one.
+    A cross marks the value of the control, where there is one.
 
     Parameters
     ----------

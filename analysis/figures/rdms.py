@@ -19,7 +19,8 @@ def rdms(
 ) -> Figure:
     """Representational dissimilarity matrices.
 
-    Dark images are alike to the layer, light ones apart; images in the order of the set.
+    Dark entries are pairs of images to which the layer responds alike, light entries pairs that it
+    separates; images are in the order of the set.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from .tables import FIRST
 def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -> pd.DataFrame:
     """The mean over seeds, row by row, with its interval.
 
-    By Student's t over seeds, or the measure's own where there is one seed.
+    The interval is Student's t over seeds, or the measure's own where there is one seed.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ def selectivity(
 ) -> Figure:
     """Selectivity among images against tolerance to a transformation.
 
-    A point for each unit, Spearman's rho above each layer.
+    Each point is a unit; Spearman's rho is given above each layer.
 
     One unit in a hundred, of the highest tolerance, lies beyond the axis.
 

@@ -27,7 +27,7 @@ def tuning_curves(
 ) -> Figure:
     """Tuning curves of units, each as a share of its largest response.
 
-    The median of the layer is thick.
+    The thick line is the median of the layer.
 
     Parameters
     ----------

@@ -112,7 +112,7 @@ def procrustes(
 ) -> xr.Dataset:
     """How well one population can be rotated onto another.
 
-    After both are centred and scaled to the same size.
+    Both are centred and scaled to the same size first.
 
     Parameters
     ----------

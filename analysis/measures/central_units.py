@@ -60,7 +60,7 @@ def central_units(
 ) -> dict[str, np.ndarray]:
     """A few units of each layer with receptive fields in the middle of the image.
 
-    From all bands in turn.
+    They are taken from all bands in turn.
 
     Parameters
     ----------

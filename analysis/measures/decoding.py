@@ -154,9 +154,9 @@ def _predicted(
 def shift_consistency(
     predicted: xr.DataArray, labels: Any = None, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
-    """How often the same class is given to two versions of an image, and how often it is right.
+    """How often two versions of an image are given the same class, and the correct one.
 
-    A classifier that always says the same is consistent.
+    A classifier that always gives the same class is consistent: accuracy stands beside it.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ def distance_to_v1(
 ) -> xr.Dataset:
     """How far a layer's preferred orientations or frequencies lie from macaque V1's.
 
-    By the Jensen-Shannon distance of their histograms.
+    The distance is Jensen-Shannon's, between the two histograms.
 
     Parameters
     ----------

@@ -27,9 +27,9 @@ def firing_rate_invariance(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How often a unit still fires for transformed versions of its strongest images.
+    """How often a unit still fires when the images that drive it most are transformed.
 
-    As a multiple of how often it fires at all.
+    It is given as a multiple of how often the unit fires at all.
 
     A unit fires above a threshold at which its rate over the baseline is `rate`; the threshold lies
     halfway between two responses, and the rate that is really met is what the score is divided by.
@@ -150,10 +150,9 @@ def _thresholds(
 
 
 def _calibrated(values: np.ndarray, rate: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For firing above and below.
+    """Thresholds of firing above and below, and the rates that they give.
 
-    Thresholds beyond which about `rate` of each unit's values lie, and the shares that do; NaN
-    where far off.
+    About `rate` of each unit's values lie beyond; rates that come out far from it are NaN.
     """
     n_beyond, n = round(rate * len(values)), len(values)
     ordered = np.sort(values, axis=0)

@@ -26,9 +26,9 @@ from ..results import DEFAULT, Definition, Resampling
 def normalised_variance(
     responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
-    """Variance over the transformation, over variance between images.
+    """Variance over the transformation divided by variance between images.
 
-    0 is invariant, 1 no better than chance.
+    A value of 0 is invariant, 1 is no better than chance.
 
     Both are unbiased (n - 1). A unit that never changes is undefined (0 / 0); one that changes with
     the transformation but is the same for all images is infinite, and does not count in the mean of
@@ -87,9 +87,9 @@ def _variance(block: np.ndarray, axis: int) -> np.ndarray:
 def response_similarity(
     responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
-    """How much more similar a unit's responses to an image are than to other images.
+    """How much more similar a unit's responses to versions of one image are than to other images.
 
-    Under transformation, by squared differences.
+    Similarity is by squared differences.
 
     1 where responses do not change, 0 where a transformed image is as far from itself as from
     others; a unit that is the same for all images and values is undefined (0 / 0), not invariant.
@@ -152,9 +152,9 @@ def response_similarity(
 def separability(
     responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
-    """How far responses are a product of a preference and a tuning.
+    """How far responses are the product of a preference among images and a tuning.
 
-    A preference for images, and a tuning to the transformation.
+    The tuning is to the value of the transformation.
 
     Parameters
     ----------

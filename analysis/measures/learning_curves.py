@@ -1,4 +1,4 @@
-"""Learning curves and retrieval.
+"""Learning curves.
 
 How many images, and how many features, a layer needs before its classes can be told apart.
 """

@@ -47,8 +47,8 @@ def population_similarity(
 ) -> xr.Dataset:
     """Self-similarity of a layer's responses under transformation.
 
-    How similar the response to an image and to its transformed version are, above the similarity to
-    other images.
+    The similarity of responses to an image and to its transformed version, above the similarity of
+    responses to different images.
 
     Parameters
     ----------
@@ -171,9 +171,7 @@ def equivariance(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How well a linear map predicts responses to the transformed image.
-
-    From those to the image.
+    """How well a linear map of responses to an image predicts those to its transformed version.
 
     The map is a ridge regression onto the transformed responses, between principal components that
     are found, like the penalty, in the training folds only.

@@ -104,9 +104,9 @@ def effective_fields(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How much each pixel matters to a unit.
+    """Effective receptive fields: how much each pixel matters to a unit.
 
-    The absolute gradient of its response, averaged over images.
+    A field is the absolute gradient of the response, averaged over images.
 
     Parameters
     ----------

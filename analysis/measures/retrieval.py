@@ -89,9 +89,10 @@ def retrieval(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How well the nearest images are of the same class.
+    """How many of the images with the nearest responses are of the same class.
 
-    Mean average precision, and the share whose nearest neighbour is.
+    The measure is mean average precision; beside it stands the share of images whose nearest
+    neighbour is of their class.
 
     Parameters
     ----------

@@ -150,9 +150,9 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
 
 @measure(takes="responses", needs=("no transformation",), given=("resampling",))
 def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
-    """Over how many directions the responses of a layer spread.
+    """The number of dimensions over which the responses of a layer spread.
 
-    The participation ratio of the eigenvalues of their covariance.
+    It is the participation ratio of the eigenvalues of their covariance.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def tolerance_range(
 ) -> xr.Dataset:
     """The range of the transformation over which a unit prefers its image.
 
-    It is contiguous, and the response exceeds that to every other image.
+    The range is contiguous, and in it the response exceeds that to every other image.
 
     Parameters
     ----------
@@ -181,9 +181,9 @@ def border_share(
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
-    """How much of a response's change comes from beyond the border.
+    """The share of a response's change that comes from beyond the image's border.
 
-    From what the transformation brought in there.
+    It is due to what the transformation brings in there.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def selectivity_and_tolerance(
 ) -> xr.Dataset:
     """Selectivity among images against tolerance to the transformation.
 
-    Unit by unit, and their correlation in each layer.
+    Both are given for each unit, and their rank correlation for each layer.
 
     Parameters
     ----------

@@ -87,7 +87,7 @@ def coloured_noise(
 ) -> Stimuli:
     """Gaussian noise whose amplitude falls as 1 / frequency^exponent.
 
-    0 is white, 1 has the spectrum of natural scenes.
+    An exponent of 0 is white noise; 1 has the amplitude spectrum of natural scenes.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from .sets import Screen
 def axes(screen: Screen, y: float, x: float, orientation: float) -> tuple[np.ndarray, np.ndarray]:
     """Distance of every pixel from a place, across and along stripes.
 
-    In the unit of lengths.
+    Distances are in the unit of lengths.
     """
     down, right = screen.around(y, x)
     angle = np.radians(orientation)
