@@ -9,7 +9,7 @@ from command_line import invoke
 from PIL import Image
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
     """Three classes of twelve gratings each, which any model tells apart."""
     root = tmp_path_factory.mktemp("pictures")
@@ -29,7 +29,7 @@ def pictures(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small(tmp_path_factory):
     """A small study that was run."""
     folder = tmp_path_factory.mktemp("small")

@@ -17,7 +17,7 @@ IMAGES = fourier_shapes((32, 32), n_shapes=2, sizes=(16,))
 SHOWN = {"HMAX": ["s1", "c1"], "LeNet-5, untrained": ["c1_active", "s4"]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def made():
     """Tables for each figure, made once."""
     kept = {}

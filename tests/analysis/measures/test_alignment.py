@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from populations_of_units import population
+from synthetic import population
 
 from hmax_cnn.analysis.measures.alignment import cka, procrustes
 from hmax_cnn.analysis.results import Resampling

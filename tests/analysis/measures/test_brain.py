@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import xarray as xr
-from populations_of_units import population
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata
+from synthetic import population
 
 from hmax_cnn.analysis.measures.brain import brain_similarity, similarity_to_brain
 from hmax_cnn.analysis.measures.similarity import compare_rdms, rdms

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import xarray as xr
-from layered_responses import layers
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from synthetic import VALUES, grid
+from synthetic import VALUES, grid, layers
 
 from hmax_cnn.analysis.measures.decoding import decoding_generalisation, shift_consistency
 from hmax_cnn.analysis.readout import classifier

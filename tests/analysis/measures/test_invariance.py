@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from synthetic import five_units, grid
-from unit_measures import of
+from synthetic import five_units, grid, of
 
 from hmax_cnn.analysis.measures.invariance import (
     normalised_variance,

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from layered_responses import layers
+from synthetic import layers
 
 from hmax_cnn.analysis.measures.populations import equivariance, population_similarity
 from hmax_cnn.analysis.results import Resampling

@@ -5,9 +5,9 @@ import warnings
 import numpy as np
 import pytest
 import xarray as xr
-from populations_of_units import population
 from scipy.spatial.distance import pdist
 from scipy.stats import rankdata
+from synthetic import population
 
 from hmax_cnn.analysis.measures.similarity import compare_rdms, noise_ceiling, rdms
 from hmax_cnn.analysis.responses import responses

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tuned_cells import cells
+from synthetic import cells
 
 from hmax_cnn.analysis.measures.extent_tuning import contrast_tuning
 from hmax_cnn.analysis.measures.tuning import (

@@ -6,7 +6,7 @@ from small_study import written
 from hmax_cnn.analysis.study import run_study
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ran(tmp_path_factory):
     """The small study, run on one process."""
     folder = tmp_path_factory.mktemp("study")
