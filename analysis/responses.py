@@ -82,7 +82,8 @@ def choose_units(
 
 def _check_units(units: Any) -> None:
     is_number = isinstance(units, int | np.integer) and not isinstance(units, bool)
-    if units is None or units == CENTRE or (is_number and units >= 1):
+    is_centre = isinstance(units, str) and units == CENTRE
+    if units is None or is_centre or (is_number and units >= 1):
         return
     msg = (
         f"`units` must be None, a number of at least 1, {CENTRE!r}, or unit numbers by "
@@ -165,6 +166,7 @@ def responses(
     wanted = model.wanted_layers(tuple(chosen))
     model.check_ready(wanted)
     geometry = model.geometry(shape, wanted)
+    # Coordinates of the units from shapes alone, before any image is answered.
     coords = flatten(native(geometry, [], {}), chosen).coords
     n_units = sum(len(picked) for picked in chosen.values())
     values = _room(len(source), n_units, memory)

@@ -357,7 +357,7 @@ def _compared(
         lambda drawn: gap[drawn].mean(), len(gap), min(n_resamples, 2000), random_state
     )
     low, high = interval(draws, level)
-    # Of all ways to change signs, those of items that differ; no p is below one of the draws.
+    # The least two-sided p: 2 / 2^n for n items that differ, and never below 2 / (n_resamples + 1).
     least = max(2.0 ** (1 - int((gap != 0).sum())), 2 / (n_resamples + 1))
     return {
         "difference": test["difference"],

@@ -75,6 +75,10 @@ class Augmentation:
         settings : mapping or None
             Attributes by name.
 
+        Returns
+        -------
+        Augmentation or None
+
         Raises
         ------
         ValueError
@@ -107,7 +111,7 @@ class Augmentation:
         -------
         float32 array with the shape of `images`
         """
-        # float32 also from bytes: colour changes leave whole numbers.
+        # float32 also from bytes: colour changes make fractions.
         changed = np.empty(images.shape, np.float32)
         # A seed for each image, so that it does not matter which worker changes which.
         seeds = rng.integers(0, 2**63, len(images))

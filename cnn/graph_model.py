@@ -236,5 +236,6 @@ def _largest_layers(graph: Graph, image_shape: tuple[int, int]) -> int:
 
 
 def _channels(n_features: int) -> list[str]:
+    # Names of equal length sort as their numbers do.
     n_digits = max(2, len(str(n_features - 1)))
     return [f"c{index:0{n_digits}d}" for index in range(n_features)]

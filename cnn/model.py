@@ -166,7 +166,7 @@ class CNN(Network):
     # The network ---------------------------------------------------------------------------------
 
     @property
-    def n_channels(self) -> int:  # type: ignore[override]  # a number of most models
+    def n_channels(self) -> int:  # type: ignore[override]  # a plain class attribute in most models
         """1 where the network sees luminance, 3 where it sees red, green and blue."""
         return self._plan(None).n_channels
 

@@ -269,7 +269,6 @@ class Perceptron(ClassifierMixin, FeatureExtractor):
 
     def _signs(self, targets: np.ndarray) -> np.ndarray:
         """1 where an image is of a perceptron's class, else -1; two classes need one perceptron."""
-        # Two classes need one unit; more have one unit each, against all others.
         n_classes = len(self.classes_)
         wanted = np.array([1]) if n_classes == 2 else np.arange(n_classes)
         return np.where(targets == wanted[:, None], 1, -1)

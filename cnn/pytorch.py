@@ -123,7 +123,7 @@ class TorchExtractor(FeatureExtractor):
     # The extractor's questions -------------------------------------------------------------------
 
     @property
-    def n_channels(self) -> int:  # type: ignore[override]  # a number of most models
+    def n_channels(self) -> int:  # type: ignore[override]  # a plain class attribute in most models
         """1 where the module sees luminance, 3 where it sees red, green and blue."""
         return self.channels
 

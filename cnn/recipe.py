@@ -43,7 +43,7 @@ class Recipe:
 
     @property
     def file(self) -> str | PathLike[str]:
-        """The file of weights."""
+        """The file of weights; empty where there is none."""
         return self.weights or ""
 
     def about(self) -> dict[str, Any]:
@@ -201,13 +201,13 @@ class _Key:
         return hash(self.text)
 
 
-# Every call of `transform` asks for the graph and its weights: to draw those of VGG-16 takes a
-# second, to read them from a file longer. Two are kept, a model and its control.
 @lru_cache(maxsize=16)
 def _planned(key: _Key) -> Graph:
     return key.recipe.blank(key.shape)
 
 
+# Every call of `transform` asks for the weights, which take long to draw or to read. Two are kept:
+# a model and its control.
 @lru_cache(maxsize=2)
 def _ready(key: _Key) -> Learned:
     return key.recipe.unlearned(key.shape)

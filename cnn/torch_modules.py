@@ -190,7 +190,6 @@ def _plain_step(step: Fraction, n_steps: int) -> Fraction:
         plain = Fraction(round(step))
     elif step > 0:
         plain = Fraction(1, max(1, round(1 / step)))
-    # Steps are whole numbers or one over such, unless that is off by more than a pixel.
     if abs(plain - step) * n_steps <= 1:
         return plain
     return step

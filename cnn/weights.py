@@ -133,7 +133,6 @@ def per_channel(standard: Any, n_channels: int) -> tuple[tuple[float, ...], tupl
 def stamp(path: Any) -> tuple[str, int]:
     """A path, and when it was last written: what is kept of a file is read anew when it changes."""
     file = Path(path)
-    # The time of change is the key of caches: a file that was written anew is read anew.
     return str(file), file.stat().st_mtime_ns if file.is_file() else 0
 
 

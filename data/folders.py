@@ -34,7 +34,8 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such folder, or no picture in it.
+        If there is no such folder, no picture in it, something beside train and test, or a picture
+        outside the folders of the classes.
 
     Examples
     --------
@@ -108,8 +109,8 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
     Raises
     ------
     FileNotFoundError, ValueError
-        If the file is missing, has no such column, names no picture, names one twice, or leaves a
-        label or split empty.
+        If the file is missing or no CSV in UTF-8, has no such column or one twice, names no picture
+        or one twice, leaves a label or split empty, or has a split that is not 'train' or 'test'.
 
     Examples
     --------

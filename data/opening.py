@@ -26,7 +26,6 @@ def digits() -> Dataset:
     >>> digits()[0].dtype, len(digits())
     (dtype('uint8'), 1797)
     """
-    # Values of 0 to 16, scaled to those of an 8-bit image.
     bunch = load_digits()
     return Dataset(
         (bunch.images * (255 / 16)).round().astype(np.uint8),

@@ -203,7 +203,7 @@ def transformed(
         Classes; None takes those of the images where they have some.
     border_only : bool
         Make only what the transformation brings in from beyond the border; see
-        `hmax_cnn.analysis.measures.invariance.border_share`.
+        `hmax_cnn.analysis.measures.tolerance.border_share`.
     random_state : int
         Seed of what is random. An image has the same noise, places or angles at every value and
         whichever others are asked for: noise is one pattern that grows, clutter keeps its first

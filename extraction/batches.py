@@ -157,7 +157,8 @@ def _warn_of_range(batch: Array, expected: tuple[float, float], model: str) -> N
     low, high = expected
     if not np.isfinite(high - low):
         return
-    # A few percent below the range is ringing of a resampling filter, not another scale.
+    # A dip of up to 2 % below the range, in images that reach at least a tenth of its top, is
+    # ringing of a resampling filter and no other scale.
     below = lowest < low - 0.02 * (high - low) or (lowest < low and highest < 0.1 * high)
     if below:
         reason = (

@@ -127,7 +127,6 @@ def number(value: Fraction) -> int | float:
 
 
 @dataclass(frozen=True)
-# Fractions: steps and centres of deep layers are sums of halves, which floats would drift from.
 class Span:
     """The field of a map's units along one axis, exact.
 
@@ -146,6 +145,7 @@ class Span:
     Fraction(14, 1)
     """
 
+    # Fractions: steps and centres of deep layers are sums of halves, in which floats would drift.
     size: Fraction = Fraction(1)
     step: Fraction = Fraction(1)
     first: Fraction = Fraction(0)

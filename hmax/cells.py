@@ -90,7 +90,8 @@ def simple_cells(
     return maps, pullback
 
 
-# 'half' keeps the two signs of a filter apart, as simple cells do; 'absolute' is Serre et al.'s.
+# 'half' keeps the positive part only, as the rate of a simple cell does; 'absolute' is Serre et
+# al.'s.
 def _rectified(responses: Array, response: str) -> tuple[Array, Pullback]:
     xp = namespace(responses)
     # Adelson & Bergen 1985: the root of the sum of squares of a quadrature pair.
@@ -124,7 +125,6 @@ def complex_cells(
     field = join([maps.field for maps in simple]).through(around)
 
     def pullback(gradient: Array) -> list[Array]:
-        # Where scales tie, the first takes the gradient, as the maximum over positions does.
         left, shares = unpool(gradient), []
         for maps in simple:
             shares.append(left * (maps.values == strongest))

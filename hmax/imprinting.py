@@ -13,7 +13,6 @@ from hmax_cnn.extraction.fields import Field, Window
 from .prototypes import PROVENANCE, Prototypes
 
 
-# All random numbers are drawn at once, before any image is seen: results do not depend on batches.
 class Draws:
     """Where each prototype will be cut.
 

@@ -67,7 +67,8 @@ def _unfolded(path: str | os.PathLike[str], cell: np.ndarray, shape: np.ndarray)
             f"({rows * columns * n_features}, {count}), got {cell.shape}."
         )
         raise ValueError(msg)
-    # MATLAB's arrays are column by column: the last axis of a reshape runs slowest.
+    # MATLAB stores columns first, so that in C order its axes come reversed: (feature, column,
+    # row).
     return cell.reshape(n_features, columns, rows, count).transpose(3, 0, 2, 1).astype(np.float32)
 
 

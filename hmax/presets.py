@@ -181,6 +181,7 @@ def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
         "pool_sizes": table.pool_sizes[: len(sizes)],
         "pool_strides": table.pool_strides[: len(sizes)],
     }
+    # What the user gave goes before what follows from the sizes.
     return derived | given
 
 

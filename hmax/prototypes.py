@@ -177,7 +177,6 @@ class Prototypes:
             Without provenance.
         """
         rng = np.random.default_rng(random_state)
-        # Mean and spread of the real patches, rectified, since C1 is never negative.
         noise = {
             size: np.maximum(rng.normal(patches.mean(), patches.std(), patches.shape), 0)
             for size, patches in self.patches.items()
@@ -241,9 +240,6 @@ def _checked(size: int, patches: np.ndarray) -> np.ndarray:
     checked = patches.astype(np.float32, copy=False).view()
     checked.flags.writeable = False  # a dictionary is shared by the models that read it
     return checked
-
-
-# Imprinting -------------------------------------------------------------------------------------
 
 
 # Reading and writing ----------------------------------------------------------------------------

@@ -90,6 +90,7 @@ def list_command(as_json: bool) -> None:
     if as_json:
         show(rows, "json")
         return
+    # Grouped as a study's file is: stimuli, transformations, measures.
     for kind, some in rows.groupby("kind", sort=False):
         click.echo(f"{kind}:")
         for row in some.itertuples():

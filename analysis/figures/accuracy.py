@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, distinct, without_curves
-from .marks import bar_between, chance_line, chance_of
+from .marks import bar_between, chance_of, distinguishing
 from .seeds import over_seeds
-from .style import colours_of, markers_of, sheet
+from .style import PALETTE, colours_of, markers_of, sheet
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))
@@ -59,7 +59,7 @@ def accuracy(
         for place, row in enumerate(table.itertuples()):
             _point(axes, place, row, look[row.model], markers[row.layer])
         if guess is not None and 100 * guess >= left:
-            chance_line(axes, 100 * guess, "chance")
+            _chance_line(axes, 100 * guess)
         axes.set(
             yticks=range(len(names)),
             yticklabels=names,
@@ -82,11 +82,7 @@ def _prepared(table: pd.DataFrame, level: float) -> pd.DataFrame:
 
 def _names(table: pd.DataFrame) -> list[str]:
     """What each row is of, without what is the same in all rows."""
-    several = [
-        name
-        for name in ("model", "layer", "images")
-        if name in table and (table[name].nunique() > 1 or name == "model")
-    ]
+    several = distinguishing(table)
     alone = table.groupby("model")["layer"].transform("nunique") == 1
     names = []
     for (_, row), only_layer in zip(table.iterrows(), alone, strict=True):
@@ -110,3 +106,17 @@ def _point(axes: Axes, place: int, row: Any, colour: str, marker: str) -> None:
     axes.plot(100 * row.value, place, marker, color=colour, markersize=4.5)
     beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
     axes.annotate(f"{100 * row.value:.1f}", (high, place), fontsize=6.5, **beside)
+
+
+def _chance_line(axes: Axes, level: float) -> None:
+    """A dotted line at chance, with its name in the room above the first row."""
+    axes.axvline(level, color=PALETTE["grey"], linewidth=0.8, linestyle=":")
+    axes.annotate(
+        "chance",
+        (level, -0.75),
+        xytext=(2, 0),
+        textcoords="offset points",
+        va="center",
+        color=PALETTE["grey"],
+        fontsize=6.5,
+    )

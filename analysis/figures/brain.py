@@ -35,7 +35,7 @@ def brain(
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `hmax_cnn.analysis.measures.similarity.brain_similarity`, all with the same subjects:
+        Of `hmax_cnn.analysis.measures.brain.brain_similarity`, all with the same subjects:
         columns model, layer, value, low, high, p_corrected, ceiling_low, ceiling_high.
     label : str
         What the axis says.

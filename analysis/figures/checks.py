@@ -20,6 +20,7 @@ def one_panel(ax: Axes | None, n_panels: int) -> None:
     Raises
     ------
     ValueError
+        If there are several panels.
     """
     # The caller's axes are one panel: several would be drawn over each other.
     if ax is not None and n_panels > 1:
@@ -121,7 +122,10 @@ def checked(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
+        If it is no table.
+    ValueError
+        If a column is missing, or there is no row.
     """
     if not isinstance(table, pd.DataFrame):
         msg = (

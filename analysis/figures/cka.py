@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, distinct
+from .marks import places_of
 from .seeds import over_seeds
 from .style import sheet
 
@@ -45,7 +46,9 @@ def cka(
     """
     pair = ("model", "model_b", "layer_a", "layer_b")
     table = over_seeds(distinct(checked(table, *pair, "value"), *pair))
-    places = _places(table)
+    sides = [table[["model", "layer_a"]], table[["model_b", "layer_b"]]]
+    both = [side.set_axis(["model", "layer"], axis=1) for side in sides]
+    places = places_of(pd.concat(both))
     matrix = _matrix(table, places)
     with sheet(width, 0.1, ax=ax) as (figure, panels):
         axes: Axes = panels[0, 0]
@@ -64,14 +67,6 @@ def cka(
             label = str(table["measure"].iloc[0]) if "measure" in table else "CKA"
         figure.colorbar(shown, ax=axes, shrink=0.6, aspect=25, label=label)
     return figure
-
-
-def _places(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Every (model, layer), the layers of a model together, models in the table's order."""
-    rows = zip(table["model"], table["layer_a"], strict=True)
-    columns = zip(table["model_b"], table["layer_b"], strict=True)
-    models = list(dict.fromkeys([*table["model"], *table["model_b"]]))
-    return sorted(dict.fromkeys([*rows, *columns]), key=lambda place: models.index(place[0]))
 
 
 def _matrix(table: pd.DataFrame, places: list[tuple[str, str]]) -> np.ndarray:

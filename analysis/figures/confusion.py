@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, one_panel
+from .marks import distinguishing
 from .style import sheet, titled, wrapped
 
 
@@ -72,11 +73,7 @@ def confusion(
 
 def _groups(table: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
     """What each panel is of, and its rows: one for each model, and for what else there is."""
-    names = [
-        name
-        for name in ("model", "layer", "images")
-        if name in table and (table[name].nunique() > 1 or name == "model")
-    ]
+    names = distinguishing(table)
     if names:
         return list(table.groupby(names, sort=False))
     return [((), table)]
@@ -96,7 +93,7 @@ def _percent(part: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 def _matrix(axes: Axes, percent: pd.DataFrame, room: float, with_bar: bool) -> None:
     """Cells in colour, with their number where it is legible."""
     labels: pd.DataFrame | bool = False
-    if room > 0.14:  # inches: two figures of the least legible size
+    if room > 0.14:  # inches: two digits of the least legible size
         labels = percent.map(lambda found: f"{found:.0f}" if found >= 0.5 else "")
     sns.heatmap(
         percent,

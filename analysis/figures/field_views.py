@@ -13,6 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from ..contract import figure
 from .checks import checked_results
+from .marks import is_narrow
 from .style import PALETTE, in_width, sheet, spaced, wrapped
 
 _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
@@ -59,10 +60,7 @@ def field_views(results: Mapping[str, xr.Dataset], width: str | float = "double"
             row += -(-found.sizes["layer"] // n_columns)
         for axes in panels.flat:
             axes.axis("off")
-        if figure.get_figwidth() > 4:
-            n_legend = 3
-        else:
-            n_legend = 1
+        n_legend = 1 if is_narrow(figure) else 3
         figure.legend(handles=_legend(), loc="outside lower center", ncols=n_legend, frameon=False)
     return figure
 

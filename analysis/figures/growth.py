@@ -47,7 +47,7 @@ def growth(
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `hmax_cnn.analysis.measures.field_growth.growth`: columns model, layer, way, depth,
+        Of `hmax_cnn.analysis.measures.field_growth.field_growth`: columns model, layer, way, depth,
         pixels, low, high, fraction, and with degrees also degrees.
     units : {'pixels', 'fraction', 'degrees'}
         'degrees' need a result with `pixels_per_degree`.
@@ -83,6 +83,7 @@ def growth(
         axes = panels[0, 0]
         for (model, way), line in table.groupby(["model", "way"], sort=False):
             _line(axes, line.sort_values("depth"), str(way), look[str(model)], factor)
+        # Fields grow by factors from layer to layer.
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
@@ -148,6 +149,7 @@ def _cortex(axes: Axes, areas: pd.DataFrame, eccentricity: float) -> None:
             colour = "#BBBBBB"
         else:
             colour = "#444444"
+        # A single published size; a range; or only a least size, drawn with an arrow.
         if area.high == area.low:
             axes.plot(number, area.low, "_", color=colour, markersize=9, markeredgewidth=2)
         elif area.high < float("inf"):

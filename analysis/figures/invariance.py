@@ -134,6 +134,7 @@ def _n_curves(table: pd.DataFrame) -> int:
     return len(table.drop_duplicates(["model", "layer"]))
 
 
+# Curves have the same names in every panel: each is listed once.
 def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) -> None:
     """All curves once: in the axes of the caller, in a free panel, or below."""
     handles: dict[str, Artist] = {}
@@ -213,6 +214,7 @@ def _curves(
 
 def _axis(axes: Axes, unit: str, labelled: bool) -> None:
     if unit == "times":
+        # Scales are ratios: half is as far from 1 as twice.
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter("")
@@ -226,6 +228,7 @@ def _axis(axes: Axes, unit: str, labelled: bool) -> None:
 def _around(amount: pd.Series) -> tuple[float, float]:
     """Limits a little beyond the values, as they are at any scale of the axis."""
     low, high = float(amount.min()), float(amount.max())
+    # By a factor, which is right on a logarithmic axis too.
     if low > 0:
         return low / 1.06, high * 1.06
     return low - 0.04 * (high - low or 1), high + 0.04 * (high - low or 1)

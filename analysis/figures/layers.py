@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, distinct, without_curves
-from .marks import bar_between, row_names
+from .marks import bar_between, places_of, row_names
 from .panels import panel_grid
 from .seeds import over_seeds
 from .style import PALETTE, colours_of, markers_of
@@ -65,7 +65,7 @@ def layers(
         If a column is missing, or there is more than one panel for `ax`.
     """
     table = _prepared(table, value, level)
-    places = _places(table)
+    places = places_of(table)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     several = table["images"].nunique() > 1
     heights = (0.15 * len(places) + 0.8, 0.1)
@@ -104,14 +104,9 @@ def _prepared(table: pd.DataFrame, value: str, level: float) -> pd.DataFrame:
         table = table.drop(columns=["low", "high"], errors="ignore")
     table = over_seeds(table.rename(columns=bounds), value, level=level)
     optional = ("transformation", "images", "measure")
-    return table.assign(**{name: table.get(name, "") for name in optional})
-
-
-def _places(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Every (model, layer), the layers of a model together, models in the table's order."""
-    models = list(dict.fromkeys(table["model"]))
-    places = dict.fromkeys(zip(table["model"], table["layer"], strict=True))
-    return sorted(places, key=lambda place: models.index(place[0]))
+    for name in optional:
+        table[name] = table[name].fillna("") if name in table else ""
+    return table
 
 
 def _control(axes: Axes, control: float, row: int) -> None:

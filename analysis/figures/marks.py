@@ -10,8 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .style import PALETTE
-
 _ONE_COLUMN = 4.0  # inches: a narrower figure is for one column of a page
 
 
@@ -164,25 +162,36 @@ def legend_below(
     )
 
 
-def chance_line(axes: Axes, level: float, text: str = "") -> None:
-    """A dotted vertical line at chance, with its name at the upper end.
+def places_of(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Every (model, layer), the layers of a model together, models in the table's order.
 
     Parameters
     ----------
-    axes : matplotlib Axes
-    level : float
-        Where, in units of the axis.
-    text : str
-        None where empty.
+    table : pandas.DataFrame
+        Columns model and layer.
+
+    Returns
+    -------
+    list of (str, str)
     """
-    axes.axvline(level, color=PALETTE["grey"], linewidth=0.8, linestyle=":")
-    if text:
-        axes.annotate(
-            text,
-            (level, -0.75),
-            xytext=(2, 0),
-            textcoords="offset points",
-            va="center",
-            color=PALETTE["grey"],
-            fontsize=6.5,
-        )
+    models = list(dict.fromkeys(table["model"]))
+    places = dict.fromkeys(zip(table["model"], table["layer"], strict=True))
+    return sorted(places, key=lambda place: models.index(place[0]))
+
+
+def distinguishing(table: pd.DataFrame) -> list[str]:
+    """Columns that rows are named by: model, and layer and images where there are several.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        name
+        for name in ("model", "layer", "images")
+        if name in table and (table[name].nunique() > 1 or name == "model")
+    ]

@@ -32,7 +32,7 @@ def selectivity(
     Parameters
     ----------
     unit_table : pandas.DataFrame
-        Of `hmax_cnn.analysis.measures.invariance.selectivity_and_tolerance`: columns model, layer,
+        Of `hmax_cnn.analysis.measures.tolerance.selectivity_and_tolerance`: columns model, layer,
         selectivity, tolerance; transformation where there are several.
     colours : mapping from model to colour, or None
     width : str or float

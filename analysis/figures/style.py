@@ -291,7 +291,6 @@ def save(
         for form in formats:
             path = stem.with_name(f"{stem.name}.{form}")
             with written_whole(path) as temporary:
-                # Without a date: the same figure gives the same bytes.
                 figure.savefig(temporary, format=form, metadata=_WITHOUT_DATE[form])
             written.append(path)
     path = stem.with_name(stem.name + ".csv")

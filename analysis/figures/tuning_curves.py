@@ -111,7 +111,9 @@ def relative(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
 
     Returns
     -------
-    pandas.DataFrame
+    points : array of shape (n_points,)
+    curves : array of shape (n_units, n_points)
+    n_units : int
     """
     keys = [name for name in ("seed", "images", "unit") if name in part]
     wide = part.pivot_table(index=keys, columns="amount", values="curve", sort=False)

@@ -248,7 +248,6 @@ def _hsic_biased(k: np.ndarray, m: np.ndarray) -> float:
 def _hsic_unbiased(k: np.ndarray, m: np.ndarray) -> float:
     """Song et al. 2012, equation 5."""
     n = len(k)
-    # Song et al., JMLR 2012, equation 5: without what an image has in common with itself.
     k, m = (values - np.diag(np.diag(values)) for values in (k, m))
     product = (
         (k * m).sum()

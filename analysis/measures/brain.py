@@ -48,7 +48,7 @@ def similarity_to_brain(
     Returns
     -------
     xarray.Dataset
-        As `hmax_cnn.analysis.measures.similarity.brain_similarity` returns it.
+        As `hmax_cnn.analysis.measures.brain.brain_similarity` returns it.
 
     Raises
     ------

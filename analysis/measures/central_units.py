@@ -42,6 +42,7 @@ def units_of(
     """
     if isinstance(units, Mapping):
         return choose_units(model, image_shape, units=units)
+    # True is an int to Python, and no number of units.
     if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
         msg = (
             "`units` must be a number of at least 1, or unit numbers by layer such as "

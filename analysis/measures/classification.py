@@ -90,8 +90,8 @@ def classification(
     """
     folds = list(splits(images, n_folds, random_state))
     wanted = model.wanted_layers(tuple(layers or model.layer_names))
-    # A model that has learned keeps it where it comes from other images than these.
-    # Prototypes and weights learned from the test images would know them.
+    # Prototypes or weights learned from the test images would leak: the model is refitted in each
+    # fold, unless it learned from other images.
     refitted = refit and model.__sklearn_tags__().requires_fit and model.must_learn(wanted)
     refitted = refitted and not clone(model).has_learned()
     labels = np.asarray(images.labels).astype(str)
@@ -133,7 +133,6 @@ def _refitted(
     seed: int,
 ) -> xr.DataArray:
     """Responses to all images of a model that was fitted on the training images only."""
-    # Fitted on the training images, and then shown all of them: one pass for every layer.
     some = images.subset(train)
     return responses(clone(model).fit(some, some.labels), images, layers, units, seed)
 

@@ -100,6 +100,7 @@ def decoding_generalisation(
 
     value, accuracy = generalisation_and_accuracy(np.arange(len(grid)))
     bounds = _interval(generalisation_and_accuracy, len(grid), resampling)
+    # Wilson's interval does not close on 1 where all are right.
     wilson = np.array(
         [wilson_interval(n, len(grid), resampling.level) for n in right.sum(axis=1).ravel()]
     ).reshape(*accuracy.shape, 2)

@@ -108,7 +108,7 @@ def field_growth(
             about = {"layer": layer, "way": way, "depth": depth / max(1, len(wanted) - 1)}
             rows.append(about | _row(found, resampling) | {"size_definition": _DEFINITIONS[way]})
     table = pd.DataFrame(rows)
-    # Of the shorter side.
+    # `fraction` is of the image's shorter side.
     table["value"], table["fraction"] = table["pixels"], table["pixels"] / min(shape)
     known: dict[str, Any] = {"n_images": len(source), "height": shape[0], "width": shape[1]}
     known |= resampling.attributes() | {"resampled_over": "units"}

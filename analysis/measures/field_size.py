@@ -81,7 +81,7 @@ def field_sizes(field: np.ndarray, pixel: float | tuple[float, float] = 1.0) -> 
     peak = values.max()
     if peak == 0:
         return dict.fromkeys([*DEFINITIONS, *_SHAPE], np.nan)
-    step_y, step_x = pixel if isinstance(pixel, tuple) else (pixel, pixel)
+    step_y, step_x = np.broadcast_to(np.asarray(pixel, float), 2).tolist()
     rows, columns = np.nonzero(values > SUPPORT * peak)
     box = int(rows.min()), int(columns.min()), int(rows.max()) + 1, int(columns.max()) + 1
     y, x = np.indices(values.shape) * np.array([step_y, step_x])[:, None, None]
@@ -125,7 +125,7 @@ def _gaussian(
 
     NaN where it does not fit.
     """
-    # Seven parameters: fewer than six pixels do not say what they are.
+    # Too few pixels stand out for a Gaussian to be determined.
     if (values > AREA).sum() < 6 or min(values.shape) < 2:
         return np.nan
 

@@ -4,7 +4,7 @@ What stays of a response when its image is transformed, by definitions that can 
 
 Each measure takes responses of dims (image, <transformation>, unit), as
 `hmax_cnn.analysis.responses.responses` returns them for a transformed set, and returns a dataset as
-`hmax_cnn.analysis.results.per_unit` does: per unit and per layer, with intervals and a control.
+`hmax_cnn.analysis.per_unit.per_unit` does: per unit and per layer, with intervals and a control.
 """
 
 from __future__ import annotations

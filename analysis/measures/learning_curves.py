@@ -229,7 +229,6 @@ def _dataset(
     mean, spread = found.mean(axis=-1), np.full(found.shape[:-1], np.nan)
     if n_repeats > 1:
         spread = found.std(axis=-1, ddof=1)
-    # Student's t over repeats.
     reach = t.ppf((1 + resampling.level) / 2, max(1, n_repeats - 1)) * spread / np.sqrt(n_repeats)
     dims = ("layer", "n_train", "n_features")
     chance = 1 / len(np.unique(np.asarray(images.labels)))

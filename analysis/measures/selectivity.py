@@ -78,7 +78,7 @@ def lifetime_sparseness(
     Returns
     -------
     xarray.Dataset
-        As `hmax_cnn.analysis.results.per_unit`; undefined for silent units.
+        As `hmax_cnn.analysis.per_unit.per_unit`; undefined for silent units.
 
     References
     ----------

@@ -102,7 +102,7 @@ def rdms(
 
 
 def _check_dims(responses: xr.DataArray, dissimilarity: str, n_dims: int) -> None:
-    named = responses.dims[0] == "image" and responses.dims[-1] == "unit"
+    named = responses.dims[:1] == ("image",) and responses.dims[-1:] == ("unit",)
     if responses.ndim != n_dims or not named or len(responses) < 2:
         expected = "(image, <measurement>, unit)" if n_dims == 3 else "(image, unit)"
         msg = (
@@ -270,7 +270,8 @@ def noise_ceiling(subjects: np.ndarray, comparison: str = "spearman") -> tuple[f
             "Leave it out."
         )
         raise ValueError(msg)
-    # The mean of ranks, or of scaled RDMs, maximises the mean similarity: no model can do better.
+    # The mean of ranks, or of scaled RDMs, maximises the mean similarity (for Kendall's tau
+    # approximately): no model can do better.
     pooled = np.stack([_comparable(row, comparison) for row in table])
     high = np.mean([compare_rdms(pooled.mean(axis=0), row, comparison) for row in table])
     low = []

@@ -116,6 +116,7 @@ def tolerance_range(
     )
     largest, (first, last, defined) = largest_of(responses), np.empty((3, grid.shape[2]), int)
     for part in blocks_of(grid):
+        # The ends themselves, beside the widths, which `per_unit` has computed block by block.
         block = cleaned(grid[:, :, part], largest[part])
         first[part], last[part], defined[part] = ends(block, np.arange(len(grid)), part)
     known = defined.astype(bool)

@@ -13,7 +13,7 @@ import xarray as xr
 from ..per_unit import grid_of, transformation_of
 from ..responses import by_layer, image_names
 
-_BLOCK = 2**24  # differences held at a time: 128 MB
+_BLOCK = 2**24  # differences held at a time: at most 128 MB
 
 
 def view_tuned_units(
@@ -38,7 +38,7 @@ def view_tuned_units(
     xarray.DataArray
         exp(-d^2 / (2 sigma^2)), dims as before, `unit` now being named after layer and target, with
         the coordinates `layer`, `target` (the number of the image) and `sigma`: what
-        `hmax_cnn.analysis.measures.invariance.tolerance_range` takes, with `targets=found.target`.
+        `hmax_cnn.analysis.measures.tolerance.tolerance_range` takes, with `targets=found.target`.
 
     Raises
     ------

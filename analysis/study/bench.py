@@ -61,7 +61,7 @@ class Work:
         return vars(self) | {"built": {}}
 
     def images(self, name: str, change: str | None = None) -> Any:
-        """A set of images, as it is or transformed, built once in each process."""
+        """A set of images, as it is or transformed, built once in each task."""
         if (name, change) not in self.built:
             made: Any
             if change is None:
@@ -231,7 +231,7 @@ class Bench:
                 for name, value in vars(model).items()
                 if name.endswith("_") and isinstance(value, np.ndarray) and value.dtype != object
             }
-            # Networks of the user's own keep their weights there.
+            # Networks without a `write`, such as LinearClassifier, keep their weights there.
             arrays |= getattr(getattr(model, "learned_", None), "arrays", {})
             with (
                 written_whole(stem.with_name(f"{stem.name}.npz")) as temporary,
@@ -317,7 +317,7 @@ class Bench:
             *work.images_parts(images, change),
         )
         if path.is_file():
-            with suppress(ValueError):  # half-written by a process that was killed: made again
+            with suppress(ValueError):  # a damaged file is made again
                 kept = read_result(path)
                 if kept.attrs.get(KEY) == key:
                     return kept

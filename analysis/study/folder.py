@@ -76,7 +76,6 @@ class Folder:
 
     def note(self, **entry: Any) -> None:
         """Add a line to the log: one write, so that processes do not mix."""
-        # O_APPEND with one write: lines of several processes never mix.
         handle = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             os.write(handle, (json.dumps(entry | {"at": round(time.time(), 3)}) + "\n").encode())

@@ -32,7 +32,7 @@ _LEAST = 0.15  # seconds of any cell: reading, writing, intervals
 _READOUT = 1.8e-3  # seconds of a linear SVM and its choice of C, per image and layer
 _FIGURE, _START = 1.3, 4.0  # seconds of a figure in three formats, and of starting processes
 _PYTHON = 250  # MiB of a process before it does anything
-# Of the time of the responses, as measured in docs/benchmarks.md for measures of responses.
+# Of the time of the responses: an upper bound, the slowest in docs/benchmarks.md takes 0.33.
 _MEASURES = 0.4
 _GRADIENT = 2.0  # what one unit's image gradient costs, in answers
 

@@ -335,7 +335,6 @@ def _listed(names: Sequence[str]) -> str:
     """Names as a sentence lists them; with semicolons where a name has a comma of its own."""
     if len(names) == 1:
         return names[0]
-    # Labels that have commas are listed with semicolons.
     comma = ";" if any("," in name for name in names) else ","
     last = f"{comma} and " if len(names) > 2 or comma == ";" else " and "
     return f"{comma} ".join(names[:-1]) + last + names[-1]
@@ -353,5 +352,4 @@ def _ended(sentence: str) -> str:
 
 def _joined(sentences: Iterable[str]) -> str:
     """Sentences one after the other, none twice."""
-    # Each sentence once: several measures may be taken in the same way.
     return " ".join(dict.fromkeys(filter(None, sentences))) + "\n"

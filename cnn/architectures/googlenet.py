@@ -105,7 +105,6 @@ def _googlenet(
         graph.standard = ((127.5,) * 3, (127.5,) * 3)
     if not auxiliary:
         graph.spare = ("aux1.", "aux2.")
-    # Auxiliary classifiers hang below the modules named; they count 0.3 in the loss (section 5).
     heads = {}
     for name, sizes in _MODULES.items():
         _inception(graph, f"inception{name}", sizes, batch_norm)
@@ -118,6 +117,7 @@ def _googlenet(
     graph.add("avgpool", AdaptivePool("average"))
     graph.add("dropout", Dropout(0.2 if batch_norm else 0.4))
     graph.outputs[graph.add("fc", Dense(n_classes))] = 1.0
+    # Auxiliary classifiers count 0.3 in the loss (section 5 of the paper).
     for head, below in heads.items():
         graph.outputs[_head(graph, head, below, n_classes, batch_norm)] = 0.3
     return graph

@@ -90,10 +90,10 @@ def resnet(
         TensorFlow's `resnet_v1`.
     """
     graph = Graph(n_channels, image_shape)
+    # No bias: the batch normalisation that follows would subtract it.
     graph.add("conv1", Conv(64, 7, stride=2, padding=3, bias=None))
     graph.add("bn1", BatchNorm())
     graph.add("relu", Activation("relu"))
-    # Convolutions without a bias: the normalisation behind takes it off again.
     graph.add("maxpool", Pool("max", 3, stride=2, padding=1))
     n_features = 64
     for stage, n_blocks in enumerate(stages, start=1):

@@ -70,7 +70,7 @@ class Weight:
             # Uniform, as Glorot & Bengio have it, in single precision: no array of doubles is
             # drawn.
             return (2 * rng.random(self.shape, np.float32) - 1) * reach
-        # He et al. 2015 (rectified units), LeCun et al. 1998, Glorot & Bengio 2010.
+        # He et al. 2015 (rectified units) and LeCun et al. 1998.
         deviation = {"he": np.sqrt(2 / self.fan_in), "lecun": np.sqrt(1 / self.fan_in)}.get(
             str(self.start), self.start
         )

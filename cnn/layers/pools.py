@@ -76,9 +76,9 @@ def _with_partial(window: Window, *sides: int) -> Window:
     for n, size, stride, (before, after) in zip(
         sides, window.size, window.stride, window.padding, strict=True
     ):
-        # Windows that begin within the map, as Caffe and torchvision's ceil_mode count them.
         n_more = -(-max(0, n + before + after - size) // stride)
-        # A last window that would lie in the padding alone is left out.
+        # The last window must begin within the map or the padding at its start, as Caffe and
+        # PyTorch's ceil_mode have it.
         if n_more * stride >= n + before:
             n_more -= 1
         padding.append((before, max(after, n_more * stride + size - n - before)))

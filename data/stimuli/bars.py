@@ -186,7 +186,6 @@ def spots(
 
 def _covered(distance: np.ndarray, width: float, pixel: float) -> np.ndarray:
     """Share of each pixel that lies within half a width."""
-    # The part of a pixel that lies within the width.
     low, high = (
         np.maximum(distance - pixel / 2, -width / 2),
         np.minimum(distance + pixel / 2, width / 2),

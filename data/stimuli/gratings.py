@@ -368,6 +368,7 @@ def _frequencies(screen: Screen, frequencies: Sequence[float]) -> list[float]:
 
 
 def _units(screen: Screen) -> dict[str, str]:
+    # Angles are in degrees on any screen; lengths and frequencies in its own unit.
     return _DEGREES | {
         "frequency": screen.frequency,
         "diameter": screen.length,

@@ -25,7 +25,6 @@ def disc(screen: Screen, y: float, x: float, diameter: float) -> np.ndarray | fl
     if not np.isfinite(diameter):
         return 1.0
     down, right = screen.around(y, x)
-    # A border of one pixel, so that the disc is round at any size.
     return np.clip((diameter / 2 - np.hypot(down, right)) / screen.pixel + 0.5, 0, 1)
 
 
@@ -44,7 +43,7 @@ def wave_at(
     ----------
     screen : Screen
     y, x : float
-        Where its phase is 0, in the unit of lengths.
+        Where its phase is `phase`, in the unit of lengths.
     orientation : float
         Direction across its stripes, in degrees counterclockwise.
     frequency : float

@@ -62,8 +62,8 @@ def correlate(
            [42., 50.]])
     """
     window = window_of(values, weights, "weights", stride, padding, dilation, groups)
-    # Three routes, each the fastest where it is taken (measured on 2 cores, see
-    # docs/benchmarks.md): Winograd's tiles, one product for maps of few places, columns.
+    # Three routes: Winograd's tiles, one product for maps of few places, columns. Each is taken
+    # where it was measured to be the fastest on 2 cores.
     alone = namespace(values) is np and groups == 1
     small = alone and are_small(len(values), window, *values.shape[2:])
     tiled = alone and suits(window, values.shape, len(weights))

@@ -57,7 +57,7 @@ def max_pool(
     pooled = xp.empty((*values.shape[:2], *count), values.dtype)
 
     def pool(share: slice) -> None:
-        for images in _runs(share, values):
+        for images in _in_cache(share, values):
             # Borders never win.
             around = padded(values[images], look_through, -xp.inf)
             # Along y, then along x: 2 n comparisons for each place instead of n squared.
@@ -70,7 +70,7 @@ def max_pool(
         back = xp.empty(values.shape, gradient.dtype)
 
         def carry(share: slice) -> None:
-            for images in _runs(share, values):
+            for images in _in_cache(share, values):
                 back[images] = _to_winners(
                     gradient[images], values[images], pooled[images], look_through
                 )
@@ -97,7 +97,7 @@ def _to_winners(gradient: Array, values: Array, pooled: Array, window: Window) -
     return into[:, :, top : top + values.shape[2], first : first + values.shape[3]]
 
 
-def _runs(images: slice, values: Array) -> Iterator[slice]:
+def _in_cache(images: slice, values: Array) -> Iterator[slice]:
     """These images, few enough at a time that they stay in the cache."""
     step = max(1, step_bytes(namespace(values)) // 4 // max(1, values[:1].nbytes))
     for first in range(images.start, images.stop, step):

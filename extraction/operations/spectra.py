@@ -40,10 +40,14 @@ class Spectrum:
         ----------
         values : array of shape (n_images, 1, height, width)
 
+        Returns
+        -------
+        Spectrum
+
         Raises
         ------
         ValueError
-            If the maps have several features.
+            If this is not their shape.
         """
         if values.ndim != 4 or values.shape[1] != 1:
             msg = f"`values` must have the shape (n_images, 1, height, width), got {values.shape}."
