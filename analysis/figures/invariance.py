@@ -134,9 +134,9 @@ def _n_curves(table: pd.DataFrame) -> int:
     return len(table.drop_duplicates(["model", "layer"]))
 
 
-# Curves have the same names in every panel: each is listed once.
 def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) -> None:
     """All curves once: in the axes of the caller, in a free panel, or below."""
+    # Curves have the same names in every panel: each is listed once.
     handles: dict[str, Artist] = {}
     for axes in panels.flat:
         for handle, text in zip(*axes.get_legend_handles_labels(), strict=True):
