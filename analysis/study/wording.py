@@ -236,7 +236,7 @@ def _model_sentence(
     # What the class and its architecture cite, so that a model of the user's own is cited too.
     documentation = build_model(table, places, study.seeds[0]).documentation()
     keys = [key for key in keys_in(documentation) if key not in tools]
-    text = f"{_capital(study.label('models', name))} was {table.model}"
+    text = f"For {study.label('models', name)} we used {table.model}"
     if table.parameters:
         text += f" with {_settings(table.parameters)}"
     else:
@@ -276,18 +276,17 @@ def _transformation_sentence(label: str, change: Transformation, unit: str) -> s
 
 def _measure_sentences(study: Study, made: Sequence[Made], measure: str) -> list[str]:
     attributes = _attributes(made, measure)
-    label = _capital(study.label("measures", measure))
-    path = study.measures[measure].measure
+    label, path = study.label("measures", measure), study.measures[measure].measure
     name, formula = attributes.get("definition", path), attributes.get("formula")
-    called_so = name == study.label("measures", measure)
-    if called_so and formula:
-        text = f"{label} was defined as {formula}"
-    elif called_so:
-        text = f"{label} was measured by {path}"
+    # Worded so that a label may be singular or plural.
+    if name == label and formula:
+        text = f"We defined {label} as {formula}"
+    elif name == label:
+        text = f"We measured {label} by {path}"
     elif formula:
-        text = f"{label} was {name}: {formula}"
+        text = f"For {label} we measured {name}: {formula}"
     else:
-        text = f"{label} was {name}"
+        text = f"For {label} we measured {name}"
     source = named(keys_in(str(attributes.get("citation", ""))))
     if source:
         text += f" ({source})"

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from drawing import MADE
-from synthetic import VALUES, grid
 
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data.stimuli import fourier_shapes
@@ -22,11 +21,3 @@ def made():
     """Tables for each figure, made once."""
     kept = {}
     return lambda name: kept.setdefault(name, MADE[name](np.random.default_rng(0)))
-
-
-LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}
-
-
-@pytest.fixture
-def found():
-    return grid(np.random.default_rng(0).random((6, len(VALUES), 6)), **LAYERED)

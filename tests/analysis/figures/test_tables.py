@@ -17,9 +17,6 @@ pytestmark = pytest.mark.quick
 FEW = Resampling(5)
 
 
-LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}
-
-
 @pytest.mark.parametrize(
     "measure",
     [

@@ -14,9 +14,6 @@ pytestmark = pytest.mark.quick
 FEW = Resampling(5)
 
 
-LAYERED = {"layer": ("unit", ["a"] * 3 + ["b"] * 3)}
-
-
 def test_what_is_in_doubt(found):
     """Undefined units are counted and told, of measures with and without a `value`; an interval
     that holds chance, and a p of 0.05, too."""

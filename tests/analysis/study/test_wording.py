@@ -11,7 +11,7 @@ def test_words(ran):
     assert "Seed 0." in caption
     methods = (out / "methods.txt").read_text()
     said = (
-        "Pixels was extraction:Pixels with grid = [8, 8]",
+        "For pixels we used extraction:Pixels with grid = [8, 8]",
         "fitted on 40 images of digits",
         "Position was data.transformations:shift",
         "at -4, 0, 4 pixels",
