@@ -75,7 +75,8 @@ def _unfolded(path: str | os.PathLike[str], cell: np.ndarray, shape: np.ndarray)
 def write_cells(patches: Mapping[int, np.ndarray], path: str | os.PathLike[str]) -> None:
     """Write patches of shape (count, n_features, n, n) by size."""
     cells = np.empty((1, len(patches)), dtype=object)
-    shapes = np.empty((4, len(patches)))
+    # Whole numbers: PyTorch ports pass them on as sizes of arrays, which must not be floats.
+    shapes = np.empty((4, len(patches)), np.int32)
     for index, (size, values) in enumerate(patches.items()):
         count, n_features = values.shape[:2]
         # The same order back: (feature, column, row) as one column for each patch.

@@ -33,8 +33,11 @@ class HMAX(FeatureExtractor):
 
     Parameters
     ----------
-    preset : {'georgetown', 'serre2007'}
-        The published parameter table that the model starts from.
+    preset : {'georgetown', 'georgetown_borders', 'serre2007'}
+        The published parameter table that the model starts from. The first two are the code of the
+        Georgetown laboratory: its MATLAB example includes borders ('georgetown_borders'), its
+        PyTorch port leaves them out ('georgetown'). A third of the C2 units differ between the two,
+        by up to 0.17 on one photograph: say which was used.
     layer : {'s1', 'c1', 's2', 'c2'} or a sequence of them
         Whose units `transform` returns.
     prototypes : None, 'photographs', path, Prototypes or mapping from size to array
@@ -57,8 +60,8 @@ class HMAX(FeatureExtractor):
         Full-wave rectified, half-wave rectified, not rectified, or the root of the sum of squares
         of a quadrature pair.
     s1_border : {'silent', 'padded'}
-        Filters that reach beyond the image are silent, or see zeros there, so that an image of any
-        size will do.
+        Filters that reach beyond the image are silent (INCLUDEBORDERS = 0 of the MATLAB code), or
+        see zeros there (INCLUDEBORDERS = 1, its default), so that an image of any size will do.
     bands : int or sequence of int
         The first so many bands, or which, counted from 1.
     pool_sizes, pool_strides : sequence of int
@@ -68,7 +71,9 @@ class HMAX(FeatureExtractor):
     n_prototypes : int
         Of each size.
     partial_windows : bool
-        Whether S2 windows that reach beyond C1 count, with zeros outside.
+        Whether S2 windows that reach beyond C1 count, with zeros outside. False leaves them out of
+        the maximum or minimum; IGNOREPARTIALS = 1 of the MATLAB code is something else, and C2
+        differs from it by up to 1.5.
     tuning : {'distance', 'gaussian'}
         Responses of S2 and C2: the Euclidean distance d (small is similar), or exp(-sharpness d^2).
     sharpness : float

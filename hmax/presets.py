@@ -12,6 +12,8 @@ import numpy as np
 from hmax_cnn.extraction.choices import check_choice
 
 RESPONSES = ("absolute", "half", "signed", "energy")
+# The two settings of the MATLAB original: "padded" includes borders, as its own example does,
+# "silent" is its INCLUDEBORDERS = 0, which the public PyTorch port copies.
 BORDERS = ("silent", "padded")
 TUNINGS = ("distance", "gaussian")
 
@@ -72,15 +74,34 @@ _GEORGETOWN = Anatomy(
 )
 
 PRESETS = {
-    # The widely used MATLAB and PyTorch code of the Georgetown laboratory.
+    # The code of the Georgetown laboratory with its borders left out: the setting that the public
+    # PyTorch port copies.
     "georgetown": _GEORGETOWN,
-    # Serre et al., PAMI 2007: the same table to one decimal; 4 x 250 prototypes. The paper gives
-    # no value for beta.
+    # The same code as its own MATLAB example calls it: borders included.
+    "georgetown_borders": replace(_GEORGETOWN, s1_border="padded"),
+    # Serre et al., PAMI 2007, table 1, digit by digit: at 23 px it has 12.7, where the rule of the
+    # other entries gives 12.8. 4 x 250 prototypes. The paper gives no value for beta.
     "serre2007": replace(
         _GEORGETOWN,
-        wavelengths=tuple(tuple(round(wavelength_of(size), 1) for size in band) for band in _SIZES),
-        sigmas=tuple(
-            tuple(round(0.8 * wavelength_of(size), 1) for size in band) for band in _SIZES
+        wavelengths=(
+            (3.5, 4.6),
+            (5.6, 6.8),
+            (7.9, 9.1),
+            (10.3, 11.5),
+            (12.7, 14.1),
+            (15.4, 16.8),
+            (18.2, 19.7),
+            (21.2, 22.8),
+        ),
+        sigmas=(
+            (2.8, 3.6),
+            (4.5, 5.4),
+            (6.3, 7.3),
+            (8.2, 9.2),
+            (10.2, 11.3),
+            (12.3, 13.4),
+            (14.6, 15.8),
+            (17.0, 18.2),
         ),
         prototype_sizes=(4, 8, 12, 16),
         n_prototypes=250,
@@ -170,13 +191,24 @@ def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
         decimals = 1
     else:
         decimals = 15
+
+    def followed(name: str, factor: float) -> tuple[tuple[float, ...], ...]:
+        # Sizes that the table has keep its numbers, which may differ from the rule's by a digit.
+        published = {
+            size: value
+            for band, values in zip(table.filter_sizes, getattr(table, name), strict=True)
+            for size, value in zip(band, values, strict=True)
+        }
+        return tuple(
+            tuple(
+                published.get(size, round(factor * wavelength_of(size), decimals)) for size in band
+            )
+            for band in sizes
+        )
+
     derived = {
-        "wavelengths": tuple(
-            tuple(round(wavelength_of(size), decimals) for size in band) for band in sizes
-        ),
-        "sigmas": tuple(
-            tuple(round(0.8 * wavelength_of(size), decimals) for size in band) for band in sizes
-        ),
+        "wavelengths": followed("wavelengths", 1.0),
+        "sigmas": followed("sigmas", 0.8),
         "bands": tuple(range(1, len(sizes) + 1)),
         "pool_sizes": table.pool_sizes[: len(sizes)],
         "pool_strides": table.pool_strides[: len(sizes)],

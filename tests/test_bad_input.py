@@ -133,7 +133,7 @@ KINDS = {
     "unknown preset": (
         lambda: c1(preset="vgg"),
         ValueError,
-        "`preset` must be one of 'georgetown', 'serre2007', got 'vgg'",
+        "`preset` must be one of 'georgetown', 'georgetown_borders', 'serre2007', got 'vgg'",
     ),
     "even filter": (
         lambda: c1(filter_sizes=((8,),)),

@@ -21,6 +21,9 @@ def test_matlab_order(tmp_path):
     assert column[3] == patch[0, 0, 1]  # column index 1
     assert column[9] == patch[1, 0, 0]  # orientation index 1
     assert stored["patchSizes"][:, 0].tolist() == [3, 3, 2, 1]
+    # PyTorch ports use these as sizes of arrays, where a float fails.
+    assert np.issubdtype(stored["patchSizes"].dtype, np.integer)
+    assert np.zeros(stored["patchSizes"][:3, 0]).shape == (3, 3, 2)
 
 
 def test_public_layout_is_read(tmp_path):

@@ -1,8 +1,12 @@
 """Anatomies: published field sizes, and any number of filters."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from hmax_cnn.hmax import HMAX
+from hmax_cnn.hmax import HMAX, PRESETS
+from hmax_cnn.hmax.presets import resolve
 
 pytestmark = pytest.mark.quick
 
@@ -34,6 +38,39 @@ def test_field_sizes_of_serre2007():
     ]
     assert table.loc[table["layer"] == "c1", "step_y"].tolist() == list(range(4, 12))
     assert set(table.loc[table["layer"] == "c2", "status"]) == {"whole image"}
+
+
+def test_the_published_table_of_serre2007():
+    """Table 1 of the paper, typed in: the wavelength at 23 px is 12.7, not the 12.8 of a formula;
+    the sizes keep it when they are chosen anew, and other sizes follow the rule."""
+    printed = "3.5 4.6 5.6 6.8 7.9 9.1 10.3 11.5 12.7 14.1 15.4 16.8 18.2 19.7 21.2 22.8"
+    table = PRESETS["serre2007"]
+    assert [value for band in table.wavelengths for value in band] == [
+        float(value) for value in printed.split()
+    ]
+    printed = "2.8 3.6 4.5 5.4 6.3 7.3 8.2 9.2 10.2 11.3 12.3 13.4 14.6 15.8 17.0 18.2"
+    assert [value for band in table.sigmas for value in band] == [
+        float(value) for value in printed.split()
+    ]
+    chosen = resolve("serre2007", {"filter_sizes": ((23, 39),)})
+    assert chosen.wavelengths == ((12.7, 24.4),)
+    assert chosen.sigmas == ((10.2, 19.5),)
+
+
+def test_both_borders_of_georgetown(images):
+    """The example of the MATLAB code includes borders, its PyTorch port leaves them out; the two
+    are presets of their own, equal inside the image and different at its border."""
+    inner = resolve("georgetown", {})
+    outer = resolve("georgetown_borders", {})
+    assert (inner.s1_border, outer.s1_border) == ("silent", "padded")
+    assert replace(inner, s1_border="padded") == outer
+    silent, padded = (
+        HMAX(preset=preset, bands=1).activations(images, ["c1"])["c1/b1"]["response"].values
+        for preset in ("georgetown", "georgetown_borders")
+    )
+    # S1 of 9 px reaches 5 px inwards: C1 windows of 8 px from the third on see none of it.
+    np.testing.assert_allclose(silent[:, :, 2:-4, 2:-4], padded[:, :, 2:-4, 2:-4], rtol=1e-5)
+    assert np.abs(silent - padded)[:, :, 0].max() > 0.05
 
 
 def test_any_number_of_orientations_sizes_and_phases(images):
