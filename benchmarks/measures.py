@@ -87,7 +87,7 @@ def measures() -> dict[str, Callable[[], object]]:
     )
     return {
         "responses": lambda: responses(hmax, images, LAYERS, N_UNITS),
-        "normalised variance": lambda: invariance.normalised_variance(found, few),
+        "normalised variance": lambda: invariance.normalised_variance(found, resampling=few),
         "response similarity": lambda: invariance.response_similarity(found, few),
         "separability": lambda: invariance.separability(found, few),
         "firing-rate invariance": lambda: firing_rates.firing_rate_invariance(
@@ -158,7 +158,7 @@ def hold(n_objects: int) -> None:
     found = responses(
         model().set_params(batch_memory=64), stimuli(n_objects), ["c1"], 4000, memory=16
     )
-    invariance.normalised_variance(found, Resampling(10))
+    invariance.normalised_variance(found, resampling=Resampling(10))
     done.set()
     watcher.join()
     print(f"{n_objects * len(VALUES)} {found.nbytes / 2**20:.0f} {peak[0] / 1024:.0f}")

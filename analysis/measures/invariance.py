@@ -12,6 +12,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from hmax_cnn.extraction.choices import check_choice
+
 from ..contract import measure
 from ..per_unit import (
     FLAT,
@@ -22,9 +24,21 @@ from ..per_unit import (
 from ..results import DEFAULT, Definition, Resampling
 
 
+_ARTICLE = "Quiroga et al., Measuring (in)variances in convolutional networks, 2019"
+# Symbol in the formula, and the power of a variance that it is.
+_DISPERSIONS = {"variance": ("var", 1.0), "standard deviation": ("std", 0.5)}
+_SOURCES = {
+    "variance": _ARTICLE,
+    "standard deviation": f"{_ARTICLE}, as computed by the authors' software, tmeasures 1.2",
+}
+
+
 @measure(takes="responses", needs=("transformation",), given=("resampling", "progress"))
 def normalised_variance(
-    responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
+    responses: xr.DataArray,
+    dispersion: str = "variance",
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     """Variance over the transformation divided by variance between images.
 
@@ -38,6 +52,11 @@ def normalised_variance(
     ----------
     responses : xarray.DataArray
         dims (image, <transformation>, unit); at least two images and two values.
+    dispersion : {'variance', 'standard deviation'}
+        Of what the ratio is: of mean variances, as the article defines the measure, or of mean
+        standard deviations, which its authors' software (tmeasures 1.2) computes. The two are
+        different numbers: of a unit with equal spread everywhere the second is the root of the
+        first.
     resampling : Resampling
     progress : bool or None
         A progress bar; None shows it on a terminal and in a notebook only.
@@ -45,11 +64,17 @@ def normalised_variance(
     Returns
     -------
     xarray.Dataset
+        Named 'normalised variance' or 'normalised standard deviation' in its attributes.
+
+    Raises
+    ------
+    ValueError
+        If `dispersion` is another, or nothing was transformed.
 
     References
     ----------
     Quiroga, Torrents-Barrena, Lanzarini & Puig-Valls, "Measuring (in)variances in convolutional
-    networks", 2019.
+    networks", 2019. Their software: tmeasures, NormalizedVarianceInvariance.
 
     Examples
     --------
@@ -60,18 +85,20 @@ def normalised_variance(
     0.0
     """
     checked_transformation(responses)
+    check_choice("dispersion", dispersion, _DISPERSIONS)
+    symbol, power = _DISPERSIONS[dispersion]
     definition = Definition(
-        "normalised variance",
-        "mean_x var_t a(t x) / mean_t var_x a(t x)",
-        "Quiroga et al., Measuring (in)variances in convolutional networks, 2019",
+        f"normalised {dispersion}",
+        f"mean_x {symbol}_t a(t x) / mean_t {symbol}_x a(t x)",
+        _SOURCES[dispersion],
     )
 
     def statistic(block: np.ndarray, images: np.ndarray, _: slice) -> np.ndarray:
         drawn = block[images]
         # Sums of squares over both are ratios of means, not means of ratios: a quiet image does not
         # count as much as a loud one.
-        within = _variance(drawn, 1).mean(axis=0)
-        return ratio(within, _variance(drawn, 0).mean(axis=0))
+        within, between = (_variance(drawn, axis) ** power for axis in (1, 0))
+        return ratio(within.mean(axis=0), between.mean(axis=0))
 
     return per_unit(responses, definition, statistic, resampling, progress=progress)
 

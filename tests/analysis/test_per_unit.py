@@ -74,7 +74,7 @@ def test_intervals_follow_what_is_resampled():
     rng = np.random.default_rng(0)
     values = rng.random((30, 1, 60)) + 0.5 * rng.random((30, 9, 60))
     found = {
-        over: normalised_variance(grid(values), Resampling(200, over))
+        over: normalised_variance(grid(values), resampling=Resampling(200, over))
         for over in ("images", "units", "both")
     }
     width = {

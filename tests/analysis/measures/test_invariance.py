@@ -36,6 +36,24 @@ def test_normalised_variance_by_hand():
     assert np.isnan(found["low"].item())
 
 
+def test_normalised_variance_as_the_software_computes_it():
+    """tmeasures takes the ratio of mean standard deviations: another number, under a name of its
+    own. By hand, and equal to the root of the ratio of variances only where the spread is equal."""
+    values = np.random.default_rng(5).gamma(0.5, size=(9, 7, 3))
+    found = normalised_variance(
+        grid(values, points=np.arange(7.0)), "standard deviation", resampling=Resampling(0)
+    )
+    by_value, by_image = (values.std(axis=axis, ddof=1).mean(axis=0) for axis in (1, 0))
+    np.testing.assert_allclose(found["value"], by_value / by_image, rtol=1e-6)  # float32 responses
+    assert found.attrs["definition"] == "normalised standard deviation"
+    assert "tmeasures" in found.attrs["citation"]
+    ratio = normalised_variance(grid(values, points=np.arange(7.0)), resampling=Resampling(0))
+    assert np.abs(np.sqrt(ratio["value"]) - found["value"]).max() > 0.01  # gamma: unequal spread
+    assert ratio.attrs["definition"] == "normalised variance"
+    with pytest.raises(ValueError, match="`dispersion` must be one of 'variance', 'standard dev"):
+        normalised_variance(grid(values, points=np.arange(7.0)), "range")
+
+
 def test_response_similarity():
     found = response_similarity(five_units(400), resampling=FEW)
     assert of(found, "invariant") == 1
