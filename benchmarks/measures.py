@@ -79,6 +79,9 @@ def measures() -> dict[str, Callable[[], object]]:
     shown = tuning.grating_responses(
         hmax, (SIDE, SIDE), ["s1", "c1"], n_orientations=8, frequencies=(0.05, 0.1, 0.2), n_phases=4
     )
+    drifting = tuning.grating_responses(
+        hmax, (SIDE, SIDE), ["s1", "c1"], n_orientations=2, frequencies=(0.1, 0.2, 0.3)
+    )
     predicted = decoding.decoding_generalisation(
         found, readout="nearest", resampling=few, progress=False
     )["predicted"]
@@ -110,7 +113,7 @@ def measures() -> dict[str, Callable[[], object]]:
         "shift consistency": lambda: decoding.shift_consistency(predicted, resampling=few),
         "orientation tuning": lambda: tuning.orientation_tuning(shown, resampling=few),
         "frequency tuning": lambda: tuning.frequency_tuning(shown, resampling=few),
-        "F1/F0": lambda: tuning.phase_tuning(shown, resampling=few),
+        "F1/F0": lambda: tuning.phase_tuning(drifting, resampling=few),
         "population sparseness": lambda: selectivity.population_sparseness(abs(still), few),
         "lifetime sparseness": lambda: selectivity.lifetime_sparseness(abs(still), few),
         "dimensionality": lambda: selectivity.dimensionality(still, few),

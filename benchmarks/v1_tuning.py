@@ -45,7 +45,7 @@ def main() -> None:
             model = HMAX(preset=preset, s1_response=response)
             frequencies = np.geomspace(0.8, 16.5, 27)
             found = grating_responses(
-                model, SCREEN, ["s1", "c1"], n_orientations=18, frequencies=frequencies, n_phases=8
+                model, SCREEN, ["s1", "c1"], n_orientations=18, frequencies=frequencies, n_phases=16
             )
             orientation, frequency = (
                 measure(found, resampling=Resampling(200))

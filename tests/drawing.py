@@ -133,7 +133,7 @@ def _gratings():
         ["s1", "c1"],
         n_orientations=6,
         frequencies=(0.1, 0.2, 0.3),
-        n_phases=4,
+        n_phases=16,
     )
 
 

@@ -23,7 +23,6 @@ from ..per_unit import (
 )
 from ..results import DEFAULT, Definition, Resampling
 
-
 _ARTICLE = "Quiroga et al., Measuring (in)variances in convolutional networks, 2019"
 # Symbol in the formula, and the power of a variance that it is.
 _DISPERSIONS = {"variance": ("var", 1.0), "standard deviation": ("std", 0.5)}

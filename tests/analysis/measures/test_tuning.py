@@ -60,6 +60,30 @@ def test_orientation_of_degenerate_cells():
     assert found["n_defined_bandwidth_half"].item() == 1
 
 
+@pytest.mark.parametrize("centre", [0.0, -1e-9])
+@pytest.mark.parametrize("angles", [np.arange(0, 180, 7.5), np.arange(0, 180, 2.0)])
+def test_a_preferred_orientation_of_180_is_0(angles, centre):
+    """A curve symmetric about 0 has a vector sum whose angle is 0 but for rounding of either sign,
+    and so has one that lies 1e-9 degrees below it."""
+    around = (angles - centre + 90) % 180 - 90
+    curve = np.exp(-(around**2) / (2 * 12.0**2))
+    found = orientation_tuning(
+        cells(lambda orientation: curve[np.argmin(abs(angles - orientation))], orientation=angles),
+        resampling=FEW,
+    )
+    assert found["preferred"].item() == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("start", [0.0, 5.0, 11.25])
+def test_f1_over_f0_holds_wherever_the_phases_start(start):
+    """pi / 2 of a half-rectified sinusoid to 1.3 % at 16 phases (8 phases: up to 5 %)."""
+    phases = start + np.arange(0, 360, 22.5)
+    found = phase_tuning(
+        cells(lambda phase: max(np.cos(np.radians(phase)), 0), phase=phases), resampling=FEW
+    )
+    assert found["f1_over_f0"].item() == pytest.approx(np.pi / 2, rel=0.014)
+
+
 def test_two_peaks_alike_are_no_preference():
     """Equal peaks at 0 and 90 degrees: widths are of one of them, the vector sum is zero."""
     curve = np.array([1, 0.2, 0, 0.2, 1, 0.2, 0, 0.2])
@@ -136,7 +160,7 @@ def test_s1_and_c1_are_tuned_as_published():
 
 
 def test_signed_s1_is_simple_and_c1_complex():
-    shown = gratings((64, 64), (90, -45, 0, 45), (1 / 3.5, 1 / 4.6, 1 / 8), np.arange(0, 360, 30.0))
+    shown = gratings((64, 64), (90, -45, 0, 45), (1 / 3.5, 1 / 4.6, 1 / 8), np.arange(0, 360, 22.5))
     signed = phase_tuning(
         responses(HMAX(bands=1, s1_response="signed"), shown, ["s1", "c1"], "centre"),
         resampling=FEW,
@@ -149,12 +173,12 @@ def test_signed_s1_is_simple_and_c1_complex():
 
 def test_bad_responses():
     shown = cells(lambda orientation: 1.0, orientation=(0, 45))
-    with pytest.raises(ValueError, match="at least four orientations spaced evenly"):
+    with pytest.raises(ValueError, match="at least 4 orientations spaced evenly"):
         orientation_tuning(shown)
     with pytest.raises(ValueError, match="with the parameter 'frequency', got orientation"):
         frequency_tuning(shown)
-    with pytest.raises(ValueError, match="at least three phases"):
-        phase_tuning(cells(lambda phase: 1.0, phase=(0, 90)))
+    with pytest.raises(ValueError, match="at least 16 phases spaced evenly"):
+        phase_tuning(cells(lambda phase: 1.0, phase=np.arange(0, 360, 24.0)))
     with pytest.raises(ValueError, match="`phase` must be one of 'max', 'mean', 'f1'"):
         orientation_tuning(shown, "median")
     with pytest.raises(ValueError, match="every combination"):
