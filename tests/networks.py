@@ -3,7 +3,10 @@ without PyTorch."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+from layer_graphs import graph_of
 
 from hmax_cnn.cnn import Graph
 from hmax_cnn.cnn.architectures import build
@@ -18,13 +21,7 @@ from hmax_cnn.cnn.layers import (
     Pool,
 )
 
-
-def chain(*layers, channels=3, shape=(13, 12)):
-    graph = Graph(channels, shape)
-    for number, layer in enumerate(layers):
-        graph.add(f"n{number}", layer)
-    graph.outputs[graph.last] = 1.0
-    return graph
+chain = partial(graph_of, shape=(13, 12))
 
 
 def inception_block():

@@ -28,7 +28,7 @@ _ARTICLE = "Quiroga et al., Measuring (in)variances in convolutional networks, 2
 _DISPERSIONS = {"variance": ("var", 1.0), "standard deviation": ("std", 0.5)}
 _SOURCES = {
     "variance": _ARTICLE,
-    "standard deviation": f"{_ARTICLE}, as computed by the authors' software, tmeasures 1.2",
+    "standard deviation": f"{_ARTICLE}; tmeasures 1.2",
 }
 
 

@@ -24,7 +24,7 @@ from ..per_unit import FLAT, ratio
 from ..responses import by_layer, responses
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
 from ..statistics import interval, resampled
-from .tuning_curves import circular_width, curves_over, peak_of, width_at
+from .tuning_curves import circular_width, curves_over, peak_of, warn_of_narrow, width
 
 _HALF, _ROOT = 0.5, 1 / np.sqrt(2)
 # Degrees.
@@ -99,10 +99,15 @@ def orientation_tuning(
     -------
     xarray.Dataset
         `preferred` (degrees, of the vector sum), `bandwidth_half` and `bandwidth_071` (full width
-        at 1/2 and at 1/sqrt 2 of the height, degrees, linear interpolation; undefined where the
-        curve does not fall so low), `circular_variance`, and `curve` of dims (unit, orientation). A
-        unit whose curve is flat has no preferred orientation and no bandwidth, one whose vector sum
-        is zero no preferred orientation.
+        at 1/2 and at 1/sqrt 2 of the height, degrees, by a periodic cubic spline; undefined where
+        the curve does not fall so low), `circular_variance`, and `curve` of dims (unit,
+        orientation). A unit whose curve is flat has no preferred orientation and no bandwidth, one
+        whose vector sum is zero no preferred orientation.
+
+    Warns
+    -----
+    UserWarning
+        Of bandwidths below 2.4 steps of orientation, which may be wrong by more than 2.5 %.
 
     References
     ----------
@@ -127,9 +132,11 @@ def orientation_tuning(
     preferred = np.degrees(np.angle(vector)) / 2 % 180
     # An angle of -1e-17 would come out as 180, which is the orientation 0.
     preferred = np.where(180 - preferred < _ROUNDING, 0.0, preferred)
+    half = _widths(points, above, _HALF)
+    warn_of_narrow(half, points, "orientation")
     values = {
         "preferred": (np.where(flat | (np.abs(vector) <= FLAT), np.nan, preferred), "degrees"),
-        "bandwidth_half": (_widths(points, above, _HALF), "degrees"),
+        "bandwidth_half": (half, "degrees"),
         "bandwidth_071": (_widths(points, above, _ROOT), "degrees"),
         "circular_variance": (np.where(np.isnan(vector), np.nan, 1 - np.abs(vector)), "1"),
     }
@@ -174,8 +181,8 @@ def frequency_tuning(
     -------
     xarray.Dataset
         `preferred` (in the stimuli's unit, the peak of a parabola through the three highest points
-        in log frequency), `bandwidth_octaves`, log2(f_high / f_low) at half height (undefined where
-        one side does not fall so low), `curve`.
+        in log frequency), `bandwidth_octaves`, log2(f_high / f_low) at half height by a cubic
+        spline in log frequency (undefined where one side does not fall so low), `curve`.
 
     References
     ----------
@@ -194,12 +201,11 @@ def frequency_tuning(
     above = np.maximum(curves - baseline, 0)
     # Bandwidths of frequency are ratios: widths on a logarithmic axis.
     octaves = np.log2(points)
+    bandwidths = np.array([width(octaves, row, _HALF) for row in above])
+    warn_of_narrow(bandwidths, octaves, "frequency")
     values = {
         "preferred": (np.array([2 ** peak_of(octaves, row) for row in above]), units),
-        "bandwidth_octaves": (
-            np.array([width_at(octaves, row, _HALF, int(row.argmax())) for row in above]),
-            "octaves",
-        ),
+        "bandwidth_octaves": (bandwidths, "octaves"),
     }
     definition = Definition(
         "spatial-frequency tuning",

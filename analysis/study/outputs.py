@@ -23,7 +23,7 @@ from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..figures.style import colours_of, save
-from ..figures.tables import LONGEST, MAIN, joined
+from ..figures.tables import FIRST, LONGEST, MAIN, joined
 from .bench import Work
 from .cells import Cell, cells_of
 from .contract import called, load_figure, load_measure
@@ -165,23 +165,7 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
             written.append(_csv(table, folder.tables / f"{stem}.csv"))
             if name == MAIN:
                 reserved.append(with_reservations(table))
-    columns = [
-        "measure",
-        "model",
-        "model_b",
-        "images",
-        "transformation",
-        "seed",
-        "layer",
-        "layer_a",
-        "layer_b",
-        "why",
-        "amount",
-        "unit_of_amount",
-        "value",
-        "low",
-        "high",
-    ]
+    columns = [*FIRST, "why", "value", "low", "high"]
     if any(map(len, reserved)):
         found = pd.concat([table for table in reserved if len(table)], ignore_index=True)
     else:

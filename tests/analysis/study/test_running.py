@@ -32,6 +32,13 @@ def slow(responses, seconds=0.2, random_state=0):
 '''
 
 
+def running(path, output, *options):
+    """The command that runs a study in a process of its own."""
+    module = "hmax_cnn.analysis.commands.main"
+    command = [sys.executable, "-m", module, "study", "run", str(path), "--output", str(output)]
+    return [*command, *options]
+
+
 def test_the_same_twice_on_two_processes(ran, tmp_path):
     """A second run, on two processes, gives the same bytes in every file but the manifest."""
     path, out, _ = ran
@@ -73,19 +80,7 @@ per_class = 2
         ('models = ["pixels", "linear"]', 'models = ["pixels"]'),
     )
     run_study(path, tmp_path / "calm", jobs=1, progress=False)
-    command = [
-        sys.executable,
-        "-m",
-        "hmax_cnn.analysis.commands.main",
-        "study",
-        "run",
-        str(path),
-        "--output",
-        str(tmp_path / "killed"),
-        "--resume",
-        "--quiet",
-        "--jobs",
-    ]
+    command = running(path, tmp_path / "killed", "--resume", "--quiet", "--jobs")
     chance = np.random.default_rng(1)
     for n_cells, jobs in ((1, "2"), (3, "1"), (5, "1")):
         process = subprocess.Popen([*command, jobs], start_new_session=True, stderr=subprocess.PIPE)
@@ -118,18 +113,7 @@ def test_interrupted_by_hand(tmp_path):
         ("units = 20", "units = 20\nseeds = [0, 1, 2]"),
         ('[figures.invariance]\nfigure = "invariance"\nmeasures = ["similarity"]\n', ""),
     )
-    command = [
-        sys.executable,
-        "-m",
-        "hmax_cnn.analysis.commands.main",
-        "study",
-        "run",
-        str(path),
-        "--output",
-        str(tmp_path / "out"),
-        "--jobs",
-        "1",
-    ]
+    command = running(path, tmp_path / "out", "--jobs", "1")
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,

@@ -1,5 +1,12 @@
 """Captions and methods as a paper has them."""
 
+import numpy as np
+import xarray as xr
+
+from hmax_cnn.analysis.literature.bibliography import bibtex
+from hmax_cnn.analysis.measures.invariance import normalised_variance
+from hmax_cnn.analysis.study.wording import citations
+
 
 def test_words(ran):
     """Captions have n, method, seeds and literature; methods name every model, set, transformation
@@ -22,3 +29,14 @@ def test_words(ran):
     assert {"@inproceedings{kornblith2019,", "@article{harris2020,"} <= set(bib.splitlines())
     assert bib.count("{") == bib.count("}")
     assert "shorthand" not in bib
+
+
+def test_the_software_behind_a_number_is_cited():
+    """A ratio of standard deviations is what tmeasures computes: the article and the software both
+    stand among the references, and nothing of the citation is left over."""
+    values = np.random.default_rng(0).random((4, 3, 2))
+    coords = {"shift": [0, 1, 2]}
+    found = xr.DataArray(values, coords, ("image", "shift", "unit"), attrs={"identity": 0})
+    made = normalised_variance(found, dispersion="standard deviation")
+    assert citations([made.attrs]) == (["quiroga2019", "tmeasures"], [])
+    assert "github.com/facundoq/tmeasures" in bibtex(["tmeasures"])
