@@ -217,7 +217,8 @@ def _labelled(
     values: np.ndarray, images: Any, model: FeatureExtractor, units: dict[str, Any]
 ) -> xr.DataArray:
     attributes: dict[str, Any] = {"model": model.path(), "parameters": repr(model)}
-    names = [str(name) for name in getattr(images, "names", range(len(values)))]
+    # Numbers, where images have no names: positions, which are never taken for labels.
+    names = list(getattr(images, "names", range(len(values))))
     if isinstance(images, Transformed):
         if images.name in units or images.name in ("image", "label"):
             msg = (

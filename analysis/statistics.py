@@ -5,7 +5,7 @@ Intervals are by bootstrap over stimuli and units.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -14,6 +14,8 @@ import pandas as pd
 from scipy import stats
 
 from hmax_cnn.extraction.choices import check_choice
+
+from .pairing import BY_LABEL, as_series, same_order
 
 RESAMPLED = ("images", "units", "both")
 CORRECTIONS = ("holm", "bonferroni", "fdr")
@@ -192,9 +194,9 @@ def permutation_test(
 
     Parameters
     ----------
-    a, b : arrays of shape (n,), (m,)
-        With `paired` of the same items in the same order: their signs are then permuted, which is
-        exact for few items.
+    a, b : arrays, Series or DataArrays of shape (n,), (m,)
+        With `paired` of the same items, by their labels where both have some, else in the same
+        order: their signs are then permuted, which is exact for few items.
     paired : bool
     n_resamples, random_state : int
 
@@ -213,17 +215,13 @@ def permutation_test(
     >>> permutation_test([1, 2, 3, 4], [0, 1, 2, 3])["difference"]
     1.0
     """
-    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if paired:
-        if first.shape != second.shape or first.ndim != 1:
-            msg = (
-                f"Paired samples must have the same items, got shapes {first.shape} and "
-                f"{second.shape}."
-            )
-            raise ValueError(msg)
+        columns = same_order({"a": a, "b": b}, "item")
+        first, second = (columns[name].to_numpy(float) for name in ("a", "b"))
         both = np.isfinite(first) & np.isfinite(second)
         first, second = first[both], second[both]
     else:
+        first, second = (as_series(x, name).to_numpy(float) for name, x in (("a", a), ("b", b)))
         first, second = first[np.isfinite(first)], second[np.isfinite(second)]
     if min(len(first), len(second)) < 2:
         msg = (
@@ -284,7 +282,7 @@ def corrected(p: Sequence[float], method: str = "holm") -> np.ndarray:
 
 
 def compare(
-    scores: pd.DataFrame,
+    scores: pd.DataFrame | Mapping[str, Any],
     method: str = "holm",
     reference: str | None = None,
     n_resamples: int = 9999,
@@ -297,9 +295,10 @@ def compare(
 
     Parameters
     ----------
-    scores : pandas.DataFrame
+    scores : pandas.DataFrame or mapping from str to array, Series or DataArray of shape (n_items,)
         One column per model (or layer), one row per item, such as a test image: right or wrong,
-        similarity, or any score.
+        similarity, or any score. In a mapping, columns with labels (the index of a series, the
+        coordinate of a labelled array) are paired by them.
     method : {'holm', 'bonferroni', 'fdr'}
         As in `corrected`.
     reference : str or None
@@ -316,14 +315,17 @@ def compare(
     pandas.DataFrame
         Columns a, b, difference (a minus b), low, high, p, p_corrected, n, and least_p, the
         smallest p that there is with so many items that differ: where it is above 0.05 after
-        correction, nothing could have been significant. Undefined for fewer than two items.
+        correction, nothing could have been significant. Undefined for fewer than two items. Its
+        attribute `paired_by` says what items were paired by.
 
     Raises
     ------
     ValueError
-        If there are fewer than two columns.
+        If there are fewer than two columns, or they are of other items.
     """
-    scores = pd.DataFrame(scores).astype(float)
+    scores = same_order(scores, "item")
+    paired_by = scores.attrs.get("paired_by", BY_LABEL)
+    scores = scores.astype(float)
     if scores.shape[1] < 2:
         msg = (
             "`scores` must have a column for each of at least two models, got "
@@ -340,6 +342,7 @@ def compare(
         rows.append({"a": a, "b": b} | found)
     table = pd.DataFrame(rows)
     table.insert(6, "p_corrected", corrected(table["p"], method))
+    table.attrs["paired_by"] = paired_by
     return table
 
 

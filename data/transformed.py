@@ -236,7 +236,7 @@ def transformed(
         )
         raise ValueError(msg)
     change = transformation.border_only if border_only else transformation
-    names = [str(name) for name in getattr(images, "names", range(len(images)))]
+    names = list(getattr(images, "names", range(len(images))))
     given = getattr(images, "labels", None) if labels is None else labels
     if given is not None and len(given) != len(names):
         msg = f"`labels` must be one for each of the {len(names)} images, got {len(given)}."

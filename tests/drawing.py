@@ -131,7 +131,7 @@ def _gratings():
         HMAX(bands=1, s1_response="signed"),
         (32, 32),
         ["s1", "c1"],
-        n_orientations=6,
+        n_orientations=18,
         frequencies=(0.1, 0.2, 0.3),
         n_phases=16,
     )

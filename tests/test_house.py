@@ -27,6 +27,7 @@ GROUND = [
     "interrupted",
     "naming",
     "literature",
+    "pairing",
     "statistics",
     "contract",
     "models",

@@ -17,6 +17,7 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
+from ..pairing import aligned
 from ..per_unit import FLAT
 from ..responses import by_layer
 from ..results import DEFAULT, Definition, Resampling
@@ -40,7 +41,8 @@ def cka(
     Parameters
     ----------
     a, b : xarray.DataArray
-        Responses, dims (image, unit), to the same images in the same order; at least four.
+        Responses, dims (image, unit), to the same images, at least four; paired by their names,
+        or by position where one side has none (the attribute `paired_by` says which).
     kernel : {'linear', 'rbf'}
     debiased : bool
         Use the unbiased estimate of the dependence: 0 on average for independent responses, where
@@ -180,9 +182,7 @@ def _aligned(
                 f"{dict(given.sizes)}."
             )
             raise ValueError(msg)
-    if len(a) != len(b):
-        msg = f"`a` and `b` must be responses to the same images, got {len(a)} and {len(b)}."
-        raise ValueError(msg)
+    b, paired_by = aligned(a, b)
     ours, others = (
         {name: kernel(given.values[:, units].astype(float)) for name, units in by_layer(given)}
         for given in (a, b)
@@ -207,6 +207,7 @@ def _aligned(
         "model_a": a.attrs.get("model", ""),
         "model_b": b.attrs.get("model", ""),
         "n_images": len(a),
+        "paired_by": paired_by,
     }
     made = resampling.attributes() | {"resampled_over": "images, half-samples"}
     return xr.Dataset(data, coords={"layer_a": list(ours), "layer_b": list(others)}).assign_attrs(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,8 +15,9 @@ from hmax_cnn.extraction.files import read_npz
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
+from ..pairing import paired_rdms
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import corrected, half_samples
+from ..statistics import corrected, half_samples, mean_defined
 from .similarity import compare_rdms, noise_ceiling, rdms
 
 
@@ -23,6 +26,7 @@ def similarity_to_brain(
     responses: xr.DataArray,
     subjects: str | os.PathLike[str],
     array: str,
+    names: str | None = None,
     dissimilarity: str = "correlation",
     comparison: str = "spearman",
     n_permutations: int = 1000,
@@ -34,12 +38,15 @@ def similarity_to_brain(
     Parameters
     ----------
     responses : xarray.DataArray
-        dims (image, unit), images in the order of the brain's RDMs.
+        dims (image, unit).
     subjects : path
         An .npz archive.
     array : str
         Its array of dissimilarities: (pair,), (subject, pair), or (subject, session, pair), of
         which the mean over sessions is taken. Pairs in the order of numpy.triu_indices(n, 1).
+    names : str or None
+        Its array of the names of the images, by which they are paired with those of the responses.
+        None assumes that both are in one order, and says so in the attribute `paired_by`.
     dissimilarity, comparison, n_permutations, resampling
         As in `hmax_cnn.analysis.measures.similarity`.
     progress : bool or None
@@ -53,7 +60,7 @@ def similarity_to_brain(
     Raises
     ------
     ValueError
-        If there is no such array, or pairs differ.
+        If there is no such array, or it is of other images.
 
     Examples
     --------
@@ -69,12 +76,16 @@ def similarity_to_brain(
     ((1,), 'V4')
     """
     arrays = read_npz(subjects)
-    if array not in arrays:
-        msg = f"`array` must be one of {', '.join(map(repr, arrays))} in {subjects}, got {array!r}."
-        raise ValueError(msg)
-    measured = np.asarray(arrays[array], dtype=float)
-    if measured.ndim == 3:  # (subject, session, pair)
-        measured = measured.mean(axis=1)
+    for parameter, name in (("array", array), ("names", names)):
+        if name is not None and name not in arrays:
+            known = ", ".join(map(repr, arrays))
+            msg = f"`{parameter}` must be one of {known} in {subjects}, got {name!r}."
+            raise ValueError(msg)
+    measured = np.atleast_2d(np.asarray(arrays[array], dtype=float))
+    if measured.ndim == 3:  # (subject, session, pair); a session may lack a pair
+        measured = mean_defined(measured, axis=1)
+    if names is not None:
+        measured = _named(measured, arrays[names].astype(str))
     found = brain_similarity(
         rdms(responses, dissimilarity),
         measured,
@@ -86,9 +97,22 @@ def similarity_to_brain(
     return found.assign_attrs(brain=array)
 
 
+def _named(measured: np.ndarray, names: np.ndarray) -> xr.DataArray:
+    """RDMs of shape (subject, pair) with the names of their images."""
+    first, second = np.triu_indices(len(names), 1)
+    if len(first) != measured.shape[-1]:
+        msg = (
+            f"`names` must be of the images of {measured.shape[-1]} pairs, got {len(names)} names, "
+            f"of {len(first)} pairs."
+        )
+        raise ValueError(msg)
+    coords = {"first": ("pair", names[first]), "second": ("pair", names[second])}
+    return xr.DataArray(measured, coords, ("subject", "pair"))
+
+
 def brain_similarity(
     models: xr.Dataset,
-    subjects: np.ndarray,
+    subjects: Any,
     comparison: str = "spearman",
     n_permutations: int = 1000,
     correction: str = "holm",
@@ -101,8 +125,11 @@ def brain_similarity(
     ----------
     models : xarray.Dataset
         From `rdms`.
-    subjects : array of shape (n_subjects, n_pairs)
-        RDMs of the same images in the same order; one row where there is one animal, or a mean.
+    subjects : array, DataArray or `rdms` of shape ([n_subjects,] n_pairs)
+        RDMs of the same images; one row where there is one animal, or a mean. Those with the
+        coordinates first and second, as `rdms` returns them, are paired by the names of images,
+        others by position. A subject of whom nothing is known (all NaN) is left out of means, and
+        warned of.
     comparison : {'spearman', 'pearson', 'cosine', 'kendall'}
     n_permutations : int
         Of the images of the model, for p: the share of permutations, the real order included, that
@@ -119,12 +146,12 @@ def brain_similarity(
     xarray.Dataset
         Per layer `layer_value` (mean over subjects), `layer_low`, `layer_high`, `p`, `p_corrected`,
         and `value` of dims (layer, subject); `ceiling_low` and `ceiling_high`, undefined for a
-        single subject.
+        single subject. The attribute `paired_by` says what images were paired by.
 
     Raises
     ------
     ValueError
-        If pairs differ.
+        If they are of other images, or no subject is known.
 
     References
     ----------
@@ -139,30 +166,27 @@ def brain_similarity(
     >>> brain_similarity(rdms(found), noise.random((3, 66)), n_permutations=9).layer_value.shape
     (1,)
     """
-    table = np.atleast_2d(np.asarray(subjects, dtype=float))
-    layers, n_pairs = models["rdm"].values, models.sizes["pair"]
-    if table.ndim != 2 or table.shape[1] != n_pairs:
-        msg = (
-            f"`subjects` must have shape (n_subjects, {n_pairs}), the pairs of the model, got "
-            f"{np.shape(subjects)}."
-        )
-        raise ValueError(msg)
+    table, names, paired_by = _subjects(models, subjects)
+    layers = models["rdm"].values
+    known = np.isfinite(table).any(axis=1)
     squares = [squareform(row, checks=False) for row in layers]
-    theirs = [squareform(row, checks=False) for row in table]
+    theirs = [squareform(row, checks=False) for row in table[known]]
     n_images = len(squares[0])
     everything = np.arange(n_images)
-    value = np.stack([_alike(mine, theirs, everything, comparison) for mine in squares])
+    value = np.full((len(squares), len(table)), np.nan)
+    value[:, known] = [_alike(mine, theirs, everything, comparison) for mine in squares]
+    mean = mean_defined(value, axis=1)
     low, high = _bounds(squares, theirs, comparison, resampling, progress)
     bar = progress_bar(squares, name="Permutations", unit="layer", progress=progress)
     p = [
-        _permuted(mine, theirs, row.mean(), comparison, n_permutations, resampling.random_state)
-        for mine, row in zip(bar, value, strict=True)
+        _permuted(mine, theirs, seen, comparison, n_permutations, resampling.random_state)
+        for mine, seen in zip(bar, mean, strict=True)
     ]
     # One subject has nobody to agree with: there is no ceiling.
-    ceiling = noise_ceiling(table, comparison) if len(table) > 1 else (np.nan, np.nan)
+    ceiling = noise_ceiling(table, comparison) if known.sum() > 1 else (np.nan, np.nan)
     data = {
         "value": (("layer", "subject"), value),
-        "layer_value": ("layer", value.mean(axis=1)),
+        "layer_value": ("layer", mean),
         "layer_low": ("layer", low),
         "layer_high": ("layer", high),
         "p": ("layer", p),
@@ -170,9 +194,10 @@ def brain_similarity(
         "ceiling_low": ceiling[0],
         "ceiling_high": ceiling[1],
     }
-    known = {
+    about = {
         "n_images": n_images,
-        "n_subjects": len(table),
+        "n_subjects": int(known.sum()),
+        "paired_by": paired_by,
         "n_permutations": n_permutations,
         "correction": correction,
         "comparison": comparison,
@@ -184,9 +209,32 @@ def brain_similarity(
         "Nili et al., PLoS Comput Biol 2014",
     )
     made = resampling.attributes() | {"resampled_over": "images, half-samples"}
-    return xr.Dataset(data, coords={"layer": models["layer"].values}).assign_attrs(
-        definition.attributes() | known | made
-    )
+    return xr.Dataset(
+        data, coords={"layer": models["layer"].values, "subject": names}
+    ).assign_attrs(definition.attributes() | about | made)
+
+
+def _subjects(models: xr.Dataset, subjects: Any) -> tuple[np.ndarray, np.ndarray, str]:
+    """RDMs of subjects in the order of the model's pairs, their names, and the kind of pairing."""
+    if isinstance(subjects, xr.Dataset):
+        subjects = subjects["rdm"]
+    rows, paired_by = paired_rdms(models["rdm"], subjects, ("models", "subjects"))
+    table = np.atleast_2d(rows)
+    if table.ndim != 2:
+        msg = f"`subjects` must have shape (n_subjects, n_pairs), got {np.shape(subjects)}."
+        raise ValueError(msg)
+    names = np.arange(len(table))
+    if isinstance(subjects, xr.DataArray) and subjects.ndim == 2:
+        names = np.asarray(subjects[subjects.dims[0]].values)
+    unknown = ~np.isfinite(table).any(axis=1)
+    if unknown.all():
+        msg = "`subjects` must have at least one with dissimilarities, but all are undefined (NaN)."
+        raise ValueError(msg)
+    if unknown.any():
+        left = ", ".join(map(str, names[unknown]))
+        msg = f"Of subject {left} nothing is known (all NaN): left out of means and ceilings."
+        warnings.warn(msg, UserWarning, stacklevel=3)
+    return table, names, paired_by
 
 
 def _alike(

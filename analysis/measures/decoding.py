@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
+from ..pairing import class_labels
 from ..per_unit import grid_of
 from ..readout import fitted_classifier
 from ..responses import by_layer
@@ -47,8 +48,9 @@ def decoding_generalisation(
     ----------
     responses : xarray.DataArray
         dims (image, <transformation>, unit).
-    labels : sequence of shape (n_images,) or None
-        Classes; None takes the coordinate `label`.
+    labels : sequence, Series or DataArray of shape (n_images,), or None
+        Classes, paired by the names of images where they have them; None takes the coordinate
+        `label`.
     readout : {'svm', 'logistic', 'nearest'}
         As in `hmax_cnn.analysis.readout.classifier`; scaling and all parameters are learned from
         the training images at the reference only.
@@ -164,8 +166,9 @@ def shift_consistency(
     predicted : xarray.DataArray
         Classes given, of dims (image, <transformation>), and (layer) where known: `predicted` of
         `decoding_generalisation`, or what a network itself predicts.
-    labels : sequence of shape (n_images,) or None
-        True classes; None takes the coordinate `label`.
+    labels : sequence, Series or DataArray of shape (n_images,), or None
+        True classes, paired by the names of images where they have them; None takes the coordinate
+        `label`.
     resampling : Resampling
         Over images.
 
@@ -216,15 +219,9 @@ def shift_consistency(
 
 
 def _labels(responses: xr.DataArray, labels: Any) -> np.ndarray:
-    if labels is None and "label" not in responses.coords:
-        msg = "`labels` are needed: these responses have no coordinate label."
-        raise ValueError(msg)
-    classes = np.asarray(responses["label"].values if labels is None else labels).astype(str)
-    if classes.shape != (responses.sizes["image"],) or len(np.unique(classes)) < 2:
-        msg = (
-            "`labels` must name at least two classes, one for each of the "
-            f"{responses.sizes['image']} images, got shape {classes.shape}."
-        )
+    classes = class_labels(responses, labels)
+    if len(np.unique(classes)) < 2:
+        msg = f"`labels` must name at least two classes, got only {classes[0]!r}."
         raise ValueError(msg)
     return classes
 

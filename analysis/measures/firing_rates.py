@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from ..contract import measure
+from ..pairing import aligned
 from ..per_unit import (
     blocks_of,
     cleaned,
@@ -83,6 +84,8 @@ def firing_rate_invariance(
     _, reference = checked_transformation(responses)
     grid = grid_of(responses)
     n_baseline = _check_baseline(grid, rate, baseline)
+    if baseline is not None:
+        baseline, _ = aligned(responses, baseline, "unit", ("responses", "baseline"))
     others = np.delete(np.arange(grid.shape[1]), reference)
     thresholds = _thresholds(grid, largest_of(responses), rate, baseline)
 

@@ -15,8 +15,9 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
+from ..pairing import class_labels
 from ..per_unit import FLAT
-from ..responses import by_layer
+from ..responses import by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling, described
 from ..statistics import interval, resampled
 
@@ -72,7 +73,7 @@ def retrieve(
                 "layer": layer,
                 "rank": rank,
                 "image": index,
-                "name": str(found["image"].values[index]),
+                "name": str(image_names(found)[index]),
                 "distance": float(distances[index]),
             }
             if "label" in found.coords:
@@ -98,8 +99,9 @@ def retrieval(
     ----------
     found : xarray.DataArray
         dims (image, unit).
-    labels : sequence of shape (n_images,) or None
-        None takes the coordinate `label`. Images that are alone in their class are no queries.
+    labels : sequence, Series or DataArray of shape (n_images,), or None
+        Classes, paired by the names of images where they have them; None takes the coordinate
+        `label`. Images that are alone in their class are no queries.
     metric : {'correlation', 'euclidean', 'cosine'}
     resampling : Resampling
         Over queries.
@@ -128,7 +130,7 @@ def retrieval(
     12
     """
     _checked(found, metric)
-    classes = _classes(found, labels)
+    classes = class_labels(found, labels)
     layers = list(by_layer(found))
     precision, nearest = np.full((2, len(layers), len(found)), np.nan)
     bar = progress_bar(layers, name="Retrieval", unit="layer", progress=progress)
@@ -161,23 +163,9 @@ def retrieval(
         "mean average precision of images ranked by distance to a query",
         "Manning et al., Introduction to Information Retrieval, 2008",
     )
-    coords = {"layer": [name for name, _ in layers], "image": found["image"].values}
+    coords = {"layer": [name for name, _ in layers], "image": image_names(found)}
     extra = {"metric": metric, "n_queries": len(queries)}
     return described(xr.Dataset(data, coords=coords), found, definition, resampling, extra)
-
-
-def _classes(found: xr.DataArray, labels: Any) -> np.ndarray:
-    """Classes of the images: those that are given, or the coordinate `label`."""
-    if labels is None and "label" not in found.coords:
-        msg = "`labels` are needed: these responses have no coordinate label."
-        raise ValueError(msg)
-    classes = np.asarray(found["label"].values if labels is None else labels).astype(str)
-    if classes.shape != (len(found),):
-        msg = (
-            f"`labels` must be one for each of the {len(found)} images, got shape {classes.shape}."
-        )
-        raise ValueError(msg)
-    return classes
 
 
 def _ranked(

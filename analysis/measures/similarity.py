@@ -6,6 +6,8 @@ twice, and an image is always like itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from scipy import stats
@@ -14,6 +16,7 @@ from scipy.spatial.distance import pdist
 from hmax_cnn.extraction.choices import check_choice
 
 from ..contract import measure
+from ..pairing import paired_rdms
 from ..per_unit import FLAT
 from ..responses import by_layer, image_names
 from ..results import Definition, described
@@ -157,13 +160,14 @@ def _crossnobis(values: np.ndarray, precision: np.ndarray | None) -> np.ndarray:
     ) / n_units
 
 
-def compare_rdms(a: np.ndarray, b: np.ndarray, comparison: str = "spearman") -> float:
+def compare_rdms(a: Any, b: Any, comparison: str = "spearman") -> float:
     """How alike two dissimilarity vectors are.
 
     Parameters
     ----------
-    a, b : arrays of shape (n_pairs,)
-        Pairs that are undefined (NaN) in either are left out.
+    a, b : arrays or DataArrays of shape (n_pairs,)
+        Of `rdms` they are paired by the names of their images, else by position. Pairs that are
+        undefined (NaN) in either are left out.
     comparison : {'spearman', 'pearson', 'cosine', 'kendall'}
         Rank or linear correlation, cosine, or Kendall's tau-a, which does not favour models that
         predict ties.
@@ -176,7 +180,7 @@ def compare_rdms(a: np.ndarray, b: np.ndarray, comparison: str = "spearman") -> 
     Raises
     ------
     ValueError
-        If lengths differ, or there is no such comparison.
+        If they are of other images, lengths differ, or there is no such comparison.
 
     References
     ----------
@@ -188,6 +192,8 @@ def compare_rdms(a: np.ndarray, b: np.ndarray, comparison: str = "spearman") -> 
     1.0
     """
     check_choice("comparison", comparison, COMPARISONS)
+    if isinstance(a, xr.DataArray) and a.dims == ("pair",):
+        b, _ = paired_rdms(a, b)
     first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if first.shape != second.shape or first.ndim != 1:
         msg = (
@@ -231,7 +237,7 @@ def noise_ceiling(subjects: np.ndarray, comparison: str = "spearman") -> tuple[f
     Parameters
     ----------
     subjects : array of shape (n_subjects, n_pairs)
-        At least two.
+        At least two. Subjects of whom nothing is known (all NaN) are left out.
     comparison : {'spearman', 'pearson', 'cosine', 'kendall'}
 
     Returns
@@ -257,10 +263,12 @@ def noise_ceiling(subjects: np.ndarray, comparison: str = "spearman") -> tuple[f
     [1.0, 1.0]
     """
     table = np.asarray(subjects, dtype=float)
+    if table.ndim == 2:
+        table = table[np.isfinite(table).any(axis=1)]
     if table.ndim != 2 or len(table) < 2:
         msg = (
-            "`subjects` must have shape (n_subjects, n_pairs), at least two subjects, got "
-            f"{table.shape}."
+            "`subjects` must have shape (n_subjects, n_pairs), at least two subjects with "
+            f"dissimilarities, got {table.shape}."
         )
         raise ValueError(msg)
     same = np.nanmax(table, axis=1) == np.nanmin(table, axis=1)

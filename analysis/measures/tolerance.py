@@ -10,6 +10,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from ..contract import measure
+from ..pairing import aligned
 from ..per_unit import (
     FLAT,
     blocks_of,
@@ -208,7 +209,7 @@ def border_share(
     ValueError
         If the two do not belong together.
     """
-    _, reference = checked_transformation(responses)
+    name, reference = checked_transformation(responses)
     of_border = int(border_responses.attrs.get("border_only", 0))
     if responses.shape != border_responses.shape or not of_border:
         msg = (
@@ -216,6 +217,9 @@ def border_share(
             f"set made with border_only=True, got shape {border_responses.shape}."
         )
         raise ValueError(msg)
+    for dim in ("image", name, "unit"):
+        both = ("responses", "border_responses")
+        border_responses, _ = aligned(responses, border_responses, dim, both)
     definition = Definition(
         "border share",
         "mean_x,t |a(border of t x) - a(x)| / mean_x,t |a(t x) - a(x)|",

@@ -64,7 +64,7 @@ def test_permutation_test():
     assert permutation_test(a, a[::-1])["p"] > 0.5
     apart = permutation_test(a, a + 100, paired=False)
     assert apart["p"] == pytest.approx(2 / 924)
-    with pytest.raises(ValueError, match="must have the same items"):
+    with pytest.raises(ValueError, match="must be of the same items"):
         permutation_test(a, a[:3])
     with pytest.raises(ValueError, match="at least two defined values"):
         permutation_test([1.0, np.nan], [2.0, 3.0])

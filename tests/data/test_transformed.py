@@ -22,7 +22,7 @@ def test_a_transformed_set_is_a_sequence():
     assert len(found) == 9
     np.testing.assert_array_equal(found[3], pictures[1].astype(np.float32))
     part = found.subset([1, 2])
-    assert (list(part.names), list(part.labels)) == (["1", "2"], ["b", "c"])
+    assert (list(part.names), list(part.labels)) == ([1, 2], ["b", "c"])
     np.testing.assert_array_equal(part[2], found[5])
     np.testing.assert_array_equal(transformed(pictures[:2], t.noise(), (0, 5, 10))[5], found[5])
     assert found.attributes["border"] == "none"

@@ -82,7 +82,7 @@ def test_procrustes():
     assert np.isnan(
         cka(population(x), population(np.ones((15, 3))), resampling=FEW)["value"].item()
     )
-    with pytest.raises(ValueError, match="responses to the same images"):
+    with pytest.raises(ValueError, match="must be of the same images"):
         procrustes(population(x), population(y[:8]))
     with pytest.raises(ValueError, match="`kernel` must be one of"):
         cka(population(x), population(y), "poly")
