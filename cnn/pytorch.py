@@ -25,6 +25,7 @@ from .torch_modules import (
     N_NOISE,
     as_maps,
     at_rest,
+    bytes_of,
     called_plainly,
     copied_tensor,
     described_parts,
@@ -120,6 +121,8 @@ class TorchExtractor(FeatureExtractor):
         self.n_threads = n_threads
         self.progress = progress
 
+    libraries = ("torch",)
+
     # The extractor's questions -------------------------------------------------------------------
 
     @property
@@ -153,6 +156,10 @@ class TorchExtractor(FeatureExtractor):
     def expected_range(self) -> tuple[float, float]:
         """Lowest and highest pixel value that the model expects."""
         return (0, 255)
+
+    def held(self) -> dict[str, np.ndarray]:
+        """Parameters and buffers of the module, those that a state_dict leaves out too."""
+        return bytes_of(self._built())
 
     def working_bytes(self, height: int, width: int) -> int:
         """About what one image takes while it is computed, in bytes."""

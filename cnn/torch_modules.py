@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
@@ -32,10 +32,9 @@ def called_plainly(module: Any, image: Any) -> Any:
     return module(image)
 
 
-@lru_cache(maxsize=4)
 def made_module(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
     """A module from the function that makes it, with these weights."""
-    torch, (package, _, name) = load_torch(), where.partition(":")
+    package, _, name = where.partition(":")
     try:
         function = getattr(importlib.import_module(package), name)
     except (ImportError, AttributeError, ValueError) as error:
@@ -44,6 +43,15 @@ def made_module(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
             f"got {where!r} ({error})."
         )
         raise ValueError(msg) from error
+    return _made(function, where, weights, seed)
+
+
+# By the function itself: one that was edited and imported anew is another.
+@lru_cache(maxsize=4)
+def _made(
+    function: Callable[[], Any], where: str, weights: tuple[str, int] | None, seed: int
+) -> Any:
+    torch = load_torch()
     # The caller's own random numbers are left as they were.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -60,6 +68,20 @@ def made_module(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
             msg = f"{weights[0]} does not fit {where!r}: {error}"
             raise ValueError(msg) from error
     return module
+
+
+def bytes_of(module: Any) -> dict[str, np.ndarray]:
+    """Every parameter and buffer by name, type and shape, as bytes: NumPy has no bfloat16."""
+    torch = load_torch()
+    tensors = (*module.named_parameters(), *module.named_buffers())
+    return {
+        f"{name} {tensor.dtype} {tuple(tensor.shape)}": tensor.detach()
+        .cpu()
+        .reshape(-1)
+        .view(torch.uint8)
+        .numpy()
+        for name, tensor in tensors
+    }
 
 
 @contextmanager

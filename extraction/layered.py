@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class LayeredModel(BaseEstimator, ABC):
     """Layers that images walk through; `FeatureExtractor` answers with them."""
 
     n_channels: int = 1  # 1: the model sees luminance; 3: red, green and blue
+    libraries: tuple[str, ...] = ()  # that compute its numbers, beside NumPy, SciPy, scikit-learn
 
     layer: str | Sequence[str] | None
     image_shape: Sequence[int] | None
@@ -98,6 +99,18 @@ class LayeredModel(BaseEstimator, ABC):
         bool
         """
         return hasattr(self, "image_shape_")
+
+    def held(self) -> Mapping[str, np.ndarray]:
+        """Arrays that shape the responses and that neither a parameter nor a fit accounts for.
+
+        Such as the weights of a network that a function makes. Results are kept as long as they
+        stay the same.
+
+        Returns
+        -------
+        mapping from str to array
+        """
+        return {}
 
     def working_bytes(self, height: int, width: int) -> int:
         """About what the model holds of one image while it computes, besides the wanted layers.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pickle
 import secrets
 from collections.abc import Callable
@@ -28,6 +27,8 @@ from hmax_cnn.extraction.files import read_npz, written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..interrupted import Interrupted
+from ..study.building import Places
+from ..study.fingerprints import behind, digest_of, versions_of
 
 _AT_ONCE = 64  # images between two places where Ctrl-C keeps what is done
 
@@ -152,22 +153,27 @@ def partial_of(output: Path) -> Path:
 def _key(model: FeatureExtractor, dataset: Dataset) -> str:
     """What must be the same for an interrupted run to go on.
 
-    Parameters, files they name, and every image's file as it is.
+    Parameters, the code and files behind them, what the model holds, and every image's file as it
+    is.
     """
     parameters = {
         name: value
         for name, value in model.get_params(deep=False).items()
         if name not in _WITHOUT_EFFECT
     }
-    named = [
-        Path(value)
-        for value in parameters.values()
-        if isinstance(value, str | os.PathLike) and Path(value).is_file()
+    found = behind(model.path(), parameters, Places())
+    known = [
+        describe(model, dataset),
+        _content(parameters),
+        digest_of(model.held()),
+        sorted({**found.libraries, **versions_of(model.libraries)}.items()),
+        list(dataset.names),
+        *(None if column is None else list(column) for column in (dataset.labels, dataset.split)),
     ]
-    digest = hashlib.sha256(
-        repr([describe(model, dataset), _content(parameters), list(dataset.names)]).encode()
-    )
-    for item in [*named, *dataset.source]:
+    digest = hashlib.sha256(repr(known).encode())
+    for file in (*found.code, *found.data):
+        digest.update(file.read_bytes())
+    for item in dataset.source:
         if isinstance(item, Path):
             # Size and time of change: to read all images again would take as long as extraction.
             state = item.stat()

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-TOOLS = ("NumPy", "SciPy", "scikit-learn", "xarray", "seaborn", "matplotlib")
+# By the names that a text has, the packages that they come in.
+TOOLS = {
+    "NumPy": "numpy",
+    "SciPy": "scipy",
+    "scikit-learn": "scikit-learn",
+    "xarray": "xarray",
+    "seaborn": "seaborn",
+    "matplotlib": "matplotlib",
+    "PyTorch": "torch",
+}
 OWN = ("this package", "this study")
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,12 @@ from ..responses import choose_units, responses
 from .building import Places, build_images, build_model, build_transformed, must_learn
 from .cells import Cell
 from .contract import load_measure
-from .fingerprints import Fingerprint, files_in, own_code
+from .fingerprints import Fingerprint, behind, digest_of, versions_of
 from .folder import KEY, Folder, digest, read_result, write_result
 from .schema import Study
 
+# What computes every number: another version of these may give others.
+_LIBRARIES = ("numpy", "scipy", "sklearn")
 # A model, images and a transformation whose responses are wanted.
 Wanted = tuple[str, str, str | None]
 _TAKEN = "taken_by_"  # which of the collected units a measure takes
@@ -48,6 +49,8 @@ class Work:
         Of the images, by name.
     built : dict
         Images that were built, by name and transformation.
+    states : dict
+        Digests of what models hold as they are made, by name and seed; see `state`.
     """
 
     study: Study
@@ -55,6 +58,7 @@ class Work:
     root: Path
     fingerprints: dict[str, Fingerprint]
     built: dict[tuple[str, str | None], Any] = field(default_factory=dict, repr=False)
+    states: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         # Another process builds its images itself: to send pixels would take longer.
@@ -85,7 +89,7 @@ class Work:
         """All that a cell's numbers depend on, as a digest."""
         study, measure = self.study, self.study.measures[cell.measure]
         parts: list[Any] = [
-            version("hmax-cnn"),
+            versions_of(("hmax_cnn", *_LIBRARIES)),
             study.units,
             study.resamples,
             study.level,
@@ -102,7 +106,8 @@ class Work:
     def model_parts(self, name: str, seed: int) -> list[Any]:
         """All that a model depends on.
 
-        Parameters, the files that they name, what it learns from, its code.
+        Parameters, the files that they name, what it learns from, its code, what it holds before
+        it learns, and the libraries that compute it.
         """
         table = self.study.models[name]
         taught = []
@@ -112,8 +117,25 @@ class Work:
             table.model_dump(exclude={"label"}),
             seed,
             *taught,
+            self.state(name, seed),
+            self.libraries(name),
             *self._behind(table.model, table.parameters),
         ]
+
+    def state(self, name: str, seed: int) -> str:
+        """A digest of what a model holds as it is made, such as the weights of a PyTorch module.
+
+        Found once, before other processes are told.
+        """
+        if (name, seed) not in self.states:
+            model = build_model(self.study.models[name], self.places, seed)
+            self.states[name, seed] = digest_of(model.held())
+        return self.states[name, seed]
+
+    def libraries(self, name: str) -> dict[str, str]:
+        """Versions of what a model needs beside what every result needs."""
+        model = build_model(self.study.models[name], self.places, self.study.seeds[0])
+        return versions_of(model.libraries)
 
     def images_parts(self, images: str, change: str | None) -> list[Any]:
         """All that what a model looks at depends on."""
@@ -127,9 +149,10 @@ class Work:
             *behind,
         ]
 
-    def _behind(self, path: str, parameters: dict[str, Any]) -> list[Path]:
-        """Files that parameters name, and modules of the user's own."""
-        return [*files_in(self.places.parameters(parameters)), *own_code(path, self.places)]
+    def _behind(self, path: str, parameters: dict[str, Any]) -> list[Any]:
+        """Modules of the user's own, files that parameters or they name, versions of libraries."""
+        found = behind(path, parameters, self.places)
+        return [*found.code, *found.data, dict(found.libraries)]
 
     def layers(self, name: str) -> list[str] | None:
         """All layers that any measure asks of a model; None is every one."""
@@ -192,6 +215,12 @@ class Bench:
         model = build_model(self.table, self.work.places, self.seed)
         if "n_threads" in model.get_params(deep=False):
             model.set_params(n_threads=self.table.parameters.get("n_threads", 1))
+        if digest_of(model.held()) != self.work.state(self.name, self.seed):
+            msg = (
+                f"The model {self.name!r} has other weights each time it is made. Draw them from "
+                "PyTorch's random numbers, which the study seeds, or load them from a file."
+            )
+            raise ValueError(msg)
         return model
 
     @cached_property
@@ -310,7 +339,7 @@ class Bench:
             for name in self.sharing(images, change)
         }
         key = digest(
-            version("hmax-cnn"),
+            versions_of(("hmax_cnn", *_LIBRARIES)),
             asked,
             study.units,
             *work.model_parts(self.name, self.seed),

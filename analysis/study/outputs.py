@@ -27,7 +27,7 @@ from ..figures.tables import FIRST, LONGEST, MAIN, joined
 from .bench import Work
 from .cells import Cell, cells_of
 from .contract import called, load_figure, load_measure
-from .fingerprints import own_code
+from .fingerprints import Behind, behind
 from .folder import Folder, read_result, write_bytes, write_json, write_text
 from .measuring import told
 from .report import RESERVATIONS, write_report
@@ -78,7 +78,7 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
     images = {name: work.images(name) for name in study.images}
     drawn_files, failed = _figures(folder, study, made, progress)
     written += drawn_files
-    text, references = methods(study, work.places, made, images)
+    text, references = methods(study, work.places, made, images, _behind(work).libraries)
     write_text(folder.methods, text)
     write_text(folder.references, references)
     # Tables and figures that an earlier state of the study had, and this one has not.
@@ -114,7 +114,7 @@ def _keep_code(folder: Folder, work: Work) -> None:
     """
     # Modules of a package keep their place in it.
     roots = [work.places.beside / "code", work.places.beside, Path.cwd()]
-    for file in _own_files(work):
+    for file in _behind(work).code:
         folder.code.mkdir(exist_ok=True)
         inside = next(
             (file.relative_to(root) for root in roots if file.is_relative_to(root)), Path(file.name)
@@ -304,12 +304,13 @@ def _manifest(
     folder: Folder, work: Work, images: dict[str, Any], warnings: list[str], written: Sequence[Path]
 ) -> dict[str, Any]:
     """What was used and when: the one file that differs between two runs."""
-    study, entries = work.study, _of_cells(work)
+    study, entries, found = work.study, _of_cells(work), _behind(work)
     times = {entry["cell"]: entry["seconds"] for entry in entries}
     return {
         "title": study.title,
         "versions": {"python": platform.python_version()}
-        | {name: found for name in _PACKAGES if (found := _version(name))},
+        | {name: number for name in _PACKAGES if (number := _version(name))}
+        | dict(found.libraries),
         "hardware": {
             "platform": platform.platform(),
             "processor": _processor(),
@@ -324,10 +325,15 @@ def _manifest(
             for name, found in images.items()
         },
         "models": {
-            name: {str(seed): {"made_from": _parts(work, name, seed)} for seed in study.seeds}
+            name: {
+                str(seed): {"made_from": _parts(work, name, seed)}
+                | ({"weights": work.state(name, seed)} if work.state(name, seed) else {})
+                for seed in study.seeds
+            }
             for name in study.models
         },
-        "modules": {file.name: _sha256(file) for file in _own_files(work)},
+        "modules": {file.name: _sha256(file) for file in found.code},
+        "files": {file.name: _sha256(file) for file in found.data},
         "warnings": warnings,
         "seconds": {
             "all_cells": round(sum(times.values()), 3),
@@ -350,18 +356,29 @@ def _parts(work: Work, name: str, seed: int) -> dict[str, str]:
     return {path.name: _sha256(path) for path in [*files, *learned]}
 
 
-def _own_files(work: Work) -> list[Path]:
-    """The modules of the user's own that were used."""
+def _behind(work: Work) -> Behind:
+    """What stands behind all that the study names: modules of the user's own, files, libraries."""
     study = work.study
-    paths = [table.model for table in study.models.values()] + [
-        table.measure for table in study.measures.values()
+    named: list[tuple[str | None, Any]] = [
+        *((table.model, table.parameters) for table in study.models.values()),
+        *((table.measure, table.parameters) for table in study.measures.values()),
+        *((table.transformation, table.parameters) for table in study.transformations.values()),
+        *((table.source, table.parameters) for table in study.images.values()),
+        *((table.figure, table.parameters) for table in study.figures.values()),
     ]
-    paths += [
-        table.transformation for table in study.transformations.values() if table.transformation
-    ]
-    paths += [table.source for table in study.images.values() if table.is_function]
-    paths += [table.figure for table in study.figures.values() if ":" in table.figure]
-    return sorted({file for path in paths for file in own_code(path, work.places)})
+    found = [behind(path, parameters, work.places) for path, parameters in named]
+    return Behind(
+        tuple(sorted({file for one in found for file in one.code})),
+        tuple(sorted({file for one in found for file in one.data})),
+        {
+            name: number
+            for one in [
+                *(work.libraries(name) for name in study.models),
+                *(one.libraries for one in found),
+            ]
+            for name, number in one.items()
+        },
+    )
 
 
 def _sha256(path: Path) -> str:

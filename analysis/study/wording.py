@@ -20,7 +20,7 @@ from .cells import Cell
 from .contract import load_figure, load_measure
 from .schema import Figure, Images, Study, Transformation
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "xarray", "seaborn", "matplotlib")
+_ALWAYS = ("numpy", "scipy", "scikit-learn", "xarray", "seaborn", "matplotlib")
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,11 @@ def citations(attributes: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[
 
 
 def methods(
-    study: Study, places: Places, made: Sequence[Made], images: Mapping[str, Any]
+    study: Study,
+    places: Places,
+    made: Sequence[Made],
+    images: Mapping[str, Any],
+    libraries: Mapping[str, str],
 ) -> tuple[str, str]:
     """A methods section, and the BibTeX of all that it cites.
 
@@ -198,6 +202,8 @@ def methods(
     made : sequence of Made
     images : mapping from str to images
         By their names in the file.
+    libraries : mapping from str to str
+        Versions of what was used beside the packages that every study uses.
 
     Returns
     -------
@@ -222,10 +228,13 @@ def methods(
     for measure in study.measures:
         sentences += _measure_sentences(study, made, measure)
     sentences += [*_units_sentences(study), _seeds_sentence(study)]
-    tools = zip(TOOLS, _PACKAGES, strict=True)
-    listed = ", ".join(f"{name} {version(package)}" for name, package in tools)
+    used = {package: version(package) for package in _ALWAYS} | dict(libraries)
+    used.pop("hmax-cnn", None)
+    names_of = {package: name for name, package in TOOLS.items()}
+    tools = [names_of.get(package, package) for package in used]
+    listed = ", ".join(f"{name} {n}" for name, n in zip(tools, used.values(), strict=True))
     sentences.append(f"Analyses used {listed}.")
-    return _joined(sentences), bibtex([*keys, *keys_in("; ".join(TOOLS))], others)
+    return _joined(sentences), bibtex([*keys, *keys_in("; ".join(tools))], others)
 
 
 def _model_sentence(
