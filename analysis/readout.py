@@ -24,6 +24,7 @@ from sklearn.svm import SVC
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.choices import check_choice
+from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar
 
 from .statistics import wilson_interval
@@ -277,11 +278,14 @@ def classify(
     Raises
     ------
     ValueError
-        If the dataset cannot be split; see `splits`.
+        If the dataset cannot be split, see `splits`, or the model's weights or prototypes were
+        learned from images that it would be tested on.
     """
     folds = list(splits(dataset, n_folds, seed))
     labels = np.asarray(dataset.labels)
     features = None
+    # Of the files that it reads: what a fit learned is learned anew.
+    check_unseen(clone(model), dataset, np.concatenate([test for _, test in folds]))
     if not model.__sklearn_tags__().requires_fit:
         features = model.transform(dataset)
     result = Readout(name, np.unique(labels))

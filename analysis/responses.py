@@ -16,11 +16,13 @@ import xarray as xr
 from hmax_cnn.data.stimuli import Stimuli
 from hmax_cnn.data.transformed import Transformed
 from hmax_cnn.extraction import FeatureExtractor, flatten
+from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.labelled import UnitNumbers, native
 from hmax_cnn.extraction.maps import Maps
 
 CENTRE = "centre"
+SEEN = "learned_from"  # coordinate of images that the model has learned from
 _IN_MEMORY = 256  # MiB
 
 
@@ -143,7 +145,8 @@ def responses(
     xarray.DataArray
         float32, of dims (image, unit), or (image, <transformation>, unit) where `images` is a
         `Transformed`. Coordinates along `unit` as `hmax_cnn.extraction.flatten` gives them; along
-        `image` the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`.
+        `image` the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`;
+        where the model has learned from some of these pictures, `learned_from` says from which.
 
     Raises
     ------
@@ -241,6 +244,10 @@ def _labelled(
     labels = getattr(images, "labels", None)
     if labels is not None:
         coords["label"] = ("image", np.asarray(labels).astype(str))
+    seen = seen_before(model, images).reshape(len(names), -1).any(axis=1)
+    if seen.any():
+        coords[SEEN] = ("image", seen)
+        attributes["n_learned_from"] = int(seen.sum())
     if isinstance(images, Stimuli):
         coords |= images.coords("stimulus_")
     return xr.DataArray(grid, dims=dims, coords=coords | units, name="response", attrs=attributes)

@@ -87,6 +87,10 @@ class Resampling:
 DEFAULT = Resampling()
 
 
+# What a result keeps of the attributes of the responses that it is of.
+_CARRIED = ("model", "parameters", "transformation", "identity", "border", "n_learned_from")
+
+
 def described(
     dataset: xr.Dataset,
     responses: xr.DataArray,
@@ -95,11 +99,7 @@ def described(
     extra: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """A dataset with what is known of it as attributes."""
-    known = {
-        name: responses.attrs[name]
-        for name in ("model", "parameters", "transformation", "identity", "border")
-        if name in responses.attrs
-    }
+    known = {name: responses.attrs[name] for name in _CARRIED if name in responses.attrs}
     counts = {"n_images": responses.sizes["image"], "n_units_in_all": responses.sizes["unit"]}
     if "transformation" in known and known["transformation"] in responses.dims:
         # How many values of the transformation there were.

@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 
 from hmax_cnn.extraction.choices import check_choice
+from hmax_cnn.extraction.digests import as_text, from_text
 from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.maps import Maps
 
@@ -220,6 +221,13 @@ class CNN(Network):
             return None
         return (0, 255)
 
+    def learned_from(self) -> np.ndarray:
+        """Digests of the pictures behind the weights; see `FeatureExtractor.learned_from`."""
+        behind = self._recipe.about().get("learned_from")
+        if not behind:
+            return super().learned_from()
+        return np.union1d(super().learned_from(), from_text(behind))
+
     # Training ------------------------------------------------------------------------------------
 
     def _frozen(self, graph: Graph) -> Collection[str]:
@@ -269,7 +277,10 @@ class CNN(Network):
         self.check_ready(self.layer_names)
         graph, learned = self._net(None)
         described = self.__dict__.get("described_") or self._described(graph)
-        learned.write(path, described | {"architecture": written_name(described["architecture"])})
+        about = described | {"architecture": written_name(described["architecture"])}
+        if len(pictures := self.learned_from()):
+            about["learned_from"] = as_text(pictures)
+        learned.write(path, about)
 
     def _described(self, graph: Graph) -> dict[str, Any]:
         """What a file must say for the network to be built again."""

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 
 from hmax_cnn.extraction.arrays import Array, device_namespace, to_host
 from hmax_cnn.extraction.batches import threads_for
+from hmax_cnn.extraction.digests import NOTHING, picture_digests
 from hmax_cnn.extraction.files import writable
 from hmax_cnn.extraction.images import Images, to_retina
 from hmax_cnn.extraction.operations import sigmoid
@@ -159,7 +160,8 @@ class Network(ClassifierMixin, GraphModel):
             replace(self.learned_, arrays=arrays, copies={}),
             pd.DataFrame(),
         )
-        control.__dict__.pop("_state", None)
+        for name in ("_state", "learned_from_"):
+            control.__dict__.pop(name, None)
         return control
 
     def partial_fit(self, images: Any, y: Any, classes: Any = None) -> Self:
@@ -216,6 +218,8 @@ class Network(ClassifierMixin, GraphModel):
         if first:
             self.image_shape_ = tuple(int(n) for n in source[0].shape)
         self._take(graph, start, state)
+        earlier = vars(self).get("learned_from_", NOTHING)
+        self.learned_from_ = np.union1d(earlier, picture_digests(source.source))
         self._state = replace(state, weights={})
         return self
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageColor
 
+from hmax_cnn.extraction.digests import digest, picture_digests
 from hmax_cnn.extraction.progress import progress_bar
 
 from .images import AS_IT_IS, Framing, ImageError, read_image
@@ -43,6 +44,8 @@ class Dataset:
         What was left out, and why.
     columns : mapping from str to array of shape (n,)
         What else an index says of each image, as numbers where all are.
+    known : array of uint64 of shape (n,), or None
+        Digests of the pictures before they were resized, where `source` holds resized ones.
 
     Examples
     --------
@@ -61,6 +64,7 @@ class Dataset:
     background: str | None = None
     skipped: tuple[str, ...] = ()
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    known: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -88,6 +92,21 @@ class Dataset:
         if isinstance(self.source, np.ndarray):
             return item
         return np.asarray(self.framing.apply(Image.fromarray(item)))
+
+    def digest(self, number: int) -> int:
+        """A digest of a picture as it is stored, before any resizing; see `extraction.digests`.
+
+        Parameters
+        ----------
+        number : int
+
+        Returns
+        -------
+        int
+        """
+        if self.known is not None:
+            return int(self.known[number])
+        return digest(self.source[number])
 
     def subset(self, indices: Any) -> Dataset:
         """Some of the images, in the given order.
@@ -117,6 +136,7 @@ class Dataset:
             labels=labels,
             split=split,
             columns=columns,
+            known=None if self.known is None else self.known[chosen],
         )
 
     def framed(self, rule: Framing | str, background: str | None = None) -> Dataset:
@@ -155,7 +175,12 @@ class Dataset:
         framed = [np.asarray(framing.apply(Image.fromarray(image))) for image in self.source]
         # Arrays are resized now, and remember by which rules: a result names them all.
         rules = [rule for rule in (self.framing.rule, framing.rule) if rule != "none"]
-        return replace(self, source=np.stack(framed), framing=Framing(",".join(rules)))
+        return replace(
+            self,
+            source=np.stack(framed),
+            framing=Framing(",".join(rules)),
+            known=picture_digests(self),
+        )
 
     def checked(self, skip_bad: bool = False, progress: bool | None = None) -> Dataset:
         """Decode every picture once, so that a bad one is known before hours of work.

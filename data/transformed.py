@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from hmax_cnn.extraction.digests import digest, picture_digests
 
 from .seeds import generator
 
@@ -136,6 +139,9 @@ class Transformed:
         Classes of the images.
     attributes : mapping
         What else is known, such as the handling of the border.
+    original : callable or None
+        original(image number, value number) returns the digest of the picture that was transformed;
+        see `hmax_cnn.extraction.digests`.
     """
 
     names: Sequence[str]
@@ -146,6 +152,7 @@ class Transformed:
     identity: float
     labels: np.ndarray | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    original: Callable[[int, int], int] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not len(self.names) or not len(self.values):
@@ -169,12 +176,29 @@ class Transformed:
         # Images are made when they are looked at, all values of one image after another.
         return self.read(*divmod(index % len(self), len(self.values)))
 
+    def digest(self, number: int) -> int:
+        """Of the picture behind an image, as it was before it was transformed.
+
+        Parameters
+        ----------
+        number : int
+
+        Returns
+        -------
+        int
+        """
+        if self.original is None:
+            return digest(self[number])
+        return self.original(*divmod(number, len(self.values)))
+
     def subset(self, images: Any) -> Transformed:
         """Some of the images, at all values."""
         chosen = np.arange(len(self.names))[images]
         labels = None if self.labels is None else self.labels[chosen]
+        original = self.original
         return replace(
             self,
+            original=original and (lambda image, value: original(int(chosen[image]), value)),
             names=[self.names[i] for i in chosen],
             labels=labels,
             read=lambda image, value: self.read(int(chosen[image]), value),
@@ -242,6 +266,10 @@ def transformed(
         msg = f"`labels` must be one for each of the {len(names)} images, got {len(given)}."
         raise ValueError(msg)
 
+    @cache
+    def original(image: int) -> int:
+        return int(picture_digests(images, [image])[0])
+
     def read(image: int, value: int) -> np.ndarray:
         # The seed is of the image, not of the value: see `random_state`.
         return change(np.asarray(images[image]), float(points[value]), (random_state, image))
@@ -255,6 +283,7 @@ def transformed(
         transformation.identity,
         None if given is None else np.asarray(given),
         {"border": transformation.border, "border_only": int(border_only)},
+        lambda image, value: original(image),
     )
 
 
@@ -337,8 +366,18 @@ def views(
     def read(image: int, value: int) -> np.ndarray:
         return np.asarray(images[int(numbers[image, value])])
 
+    def original(image: int, value: int) -> int:
+        return int(picture_digests(images, [numbers[image, value]])[0])
+
     return Transformed(
-        kinds, where.columns.to_numpy(), read, name, units, float(reference), np.array(kinds)
+        kinds,
+        where.columns.to_numpy(),
+        read,
+        name,
+        units,
+        float(reference),
+        np.array(kinds),
+        original=original,
     )
 
 

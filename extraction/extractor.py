@@ -14,6 +14,7 @@ import xarray as xr
 from sklearn.base import TransformerMixin
 from sklearn.exceptions import NotFittedError
 
+from .digests import picture_digests
 from .fields import WHOLE_IMAGE
 from .gradients import gradient_of_units
 from .images import Images
@@ -65,7 +66,11 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         """
         self.wanted_layers()
         source = self.open_images(images, reset=True)
+        self.__dict__.pop("learned_from_", None)
         self.learn(source, y)
+        # A model that looks at some of the images only says at which.
+        if self.must_learn(self.wanted_layers()) and "learned_from_" not in vars(self):
+            self.learned_from_ = np.unique(picture_digests(source.source))
         # Set last: it says that the model is fitted.
         self.image_shape_ = tuple(int(n) for n in source[0].shape)
         return self

@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from . import batches
 from .arrays import Array
 from .choices import check_choice
+from .digests import NOTHING
 from .images import Images, are_images
 from .maps import Maps
 
@@ -111,6 +112,17 @@ class LayeredModel(BaseEstimator, ABC):
         mapping from str to array
         """
         return {}
+
+    def learned_from(self) -> np.ndarray:
+        """Digests of the pictures that the model has learned from; see `extraction.digests`.
+
+        Those of a `fit`, and of the files that it reads.
+
+        Returns
+        -------
+        array of uint64
+        """
+        return vars(self).get("learned_from_", NOTHING)
 
     def working_bytes(self, height: int, width: int) -> int:
         """About what the model holds of one image while it computes, besides the wanted layers.

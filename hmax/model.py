@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from hmax_cnn.extraction.arrays import namespace
+from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import Field
 from hmax_cnn.extraction.images import Images
@@ -247,12 +248,20 @@ class HMAX(FeatureExtractor):
         # Only images that a patch was drawn from are looked at, in one pass.
         needed = draws.images_needed()
         names = getattr(images.source, "names", None)
+        self.learned_from_ = np.unique(picture_digests(images.source, needed))
         for first, layers in self.stream(images.subset(needed.tolist()), ("c1",)):
             for offset in range(len(layers["c1"][0].values)):
                 image = int(needed[first + offset])
                 bands = [(m.band, m.field, m.values[offset]) for m in layers["c1"]]
                 draws.imprint(image, bands, images[image].shape, names)
-        self.prototypes_ = draws.prototypes(anatomy.orientations)
+        found = draws.prototypes(anatomy.orientations)
+        self.prototypes_ = replace(found, learned_from=self.learned_from_)
+
+    def learned_from(self) -> np.ndarray:
+        """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
+        if self.prototypes is None:
+            return super().learned_from()
+        return as_prototypes(self.prototypes).learned_from
 
     def _dictionary(self, anatomy: Anatomy) -> Prototypes:
         """The prototypes that S2 is tuned to; blank ones where they are still to be learned."""

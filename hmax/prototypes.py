@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hmax_cnn.extraction.digests import NOTHING
 from hmax_cnn.extraction.files import read_npz, written_whole
 
 from .matlab import read_cells, write_cells
@@ -47,6 +48,8 @@ class Prototypes:
         right of what it sees of the image, in pixels.
     orientations : tuple of float or None
         In degrees, where known.
+    learned_from : array of uint64
+        Digests of the pictures that they were cut from, where known.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Prototypes:
     patches: Mapping[int, np.ndarray]
     provenance: pd.DataFrame | None = None
     orientations: tuple[float, ...] | None = None
+    learned_from: np.ndarray = field(default_factory=NOTHING.copy)
 
     def __post_init__(self) -> None:
         checked = {
@@ -138,7 +142,7 @@ class Prototypes:
             table = table[
                 table["size"].isin(kept) & (table["prototype"] < (count or np.inf))
             ].reset_index(drop=True)
-        return Prototypes(kept, table, self.orientations)
+        return replace(self, patches=kept, provenance=table)
 
     def shuffled(self, random_state: int = 0) -> Prototypes:
         """A control: the numbers of each patch in another order.
@@ -160,7 +164,7 @@ class Prototypes:
             size: rng.permuted(patches.reshape(len(patches), -1), axis=1).reshape(patches.shape)
             for size, patches in self.patches.items()
         }
-        return Prototypes(mixed, None, self.orientations)
+        return replace(self, patches=mixed, provenance=None)
 
     def random(self, random_state: int = 0) -> Prototypes:
         """A control: normal noise with the mean and deviation of all patches of a size.
@@ -280,9 +284,10 @@ def read_prototypes(path: str | os.PathLike[str]) -> Prototypes:
     ----------
     path : path
         An `.npz` holds `patches_N` of shape (count, n_features, N, N) for each size N, and may hold
-        `orientations` and the columns of the provenance as `provenance_*`. A `.mat` (version 5 to
-        7) holds `patches`, a row of cells of shape (n_features * N * N, count), each column a patch
-        in MATLAB's order (row fastest, then column, then orientation), and `patchSizes`, of shape
+        `orientations`, `learned_from` and the columns of the provenance as `provenance_*`. A `.mat`
+        (version 5 to 7) holds `patches`, a row of cells of shape (n_features * N * N, count), each
+        column a patch in MATLAB's order (row fastest, then column, then orientation), and
+        `patchSizes`, of shape
         (4, n_sizes), the rows of which are N, N, n_features and count.
 
     Returns
@@ -336,6 +341,7 @@ def _read(path: Path, changed: int, n_bytes: int) -> Prototypes:
         patches,
         pd.DataFrame(columns) if columns else None,
         None if angles is None else tuple(angles.tolist()),
+        arrays.get("learned_from", NOTHING).astype(np.uint64),
     )
 
 
@@ -373,6 +379,8 @@ def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> No
         }
         if prototypes.orientations is not None:
             arrays["orientations"] = np.asarray(prototypes.orientations)
+        if len(prototypes.learned_from):
+            arrays["learned_from"] = prototypes.learned_from
         if prototypes.provenance is not None:
             table = prototypes.provenance
             # Text becomes fixed-width: arrays of objects would need pickle to be read.

@@ -23,6 +23,7 @@ from sklearn.datasets import dump_svmlight_file
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.files import read_npz, written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
@@ -47,7 +48,9 @@ class Features:
     units : pandas.DataFrame
         One row per unit: `unit` (its name), layer, band, feature, y, x, field_size and labels.
     attributes : dict
-        Model, parameters, how images were resized, versions.
+        Model, parameters, how images were resized, what was learned from, versions.
+    seen : array of bool of shape (n_images,), or None
+        Images that the model has learned from, where there are such.
     """
 
     values: np.ndarray
@@ -56,15 +59,17 @@ class Features:
     split: np.ndarray | None
     units: pd.DataFrame
     attributes: dict[str, str]
+    seen: np.ndarray | None = None
+
+    def of_images(self) -> dict[str, np.ndarray]:
+        """What is known of each image, by name."""
+        known = {"label": self.labels, "split": self.split, "learned_from": self.seen}
+        return {name: column for name, column in known.items() if column is not None}
 
     def to_xarray(self) -> xr.DataArray:
         """Dims (image, unit) with plain one-dimensional coordinates."""
         coords: dict[str, Any] = {"image": self.images}
-        coords |= {
-            name: ("image", column)
-            for name, column in (("label", self.labels), ("split", self.split))
-            if column is not None
-        }
+        coords |= {name: ("image", column) for name, column in self.of_images().items()}
         coords |= {
             str(name): (
                 "unit",
@@ -84,11 +89,17 @@ class Features:
 
 
 def extract(
-    model: FeatureExtractor, dataset: Dataset, output: Path, progress: bool | None = None
+    model: FeatureExtractor,
+    dataset: Dataset,
+    output: Path,
+    progress: bool | None = None,
+    learn_from: Dataset | None = None,
 ) -> Features:
     """Features of every image.
 
-    What is learned, is learned from the training images where there is a split.
+    What is learned, is learned from `learn_from`, or from the training images where there is a
+    split. Which images the model has learned from stands in the column `learned_from`, and in the
+    attributes.
 
     Interrupted with Ctrl-C, finished blocks of 64 images are kept beside `output` and found again
     by the same call, if the model, the files and their contents are the same.
@@ -98,12 +109,13 @@ def extract(
     Interrupted
         On Ctrl-C, after what is done was written.
     """
-    attributes, partial, key = describe(model, dataset), partial_of(output), _key(model, dataset)
+    learns_from, told = _to_learn(model, dataset, learn_from)
+    attributes, partial = describe(model, dataset), partial_of(output)
+    key = _key(model, dataset, learns_from)
     # Without a seed a second run would learn something else: its rows would not go with the first.
     repeatable = model.get_params(deep=False).get("random_state", 0) is not None
     rows = _resumed(partial, key) if repeatable else []
     n_done = sum(map(len, rows))
-    learns_from = _to_learn(model, dataset)
     model.fit(learns_from, learns_from.labels)
     with progress_bar(
         total=len(dataset),
@@ -130,19 +142,53 @@ def extract(
             )
             raise Interrupted(msg) from None
     units = model.units(dataset[0].shape)
+    seen = seen_before(model, dataset)
+    if told:
+        attributes["learned_from"] = told
+    if seen.any():
+        attributes["warning"] = (
+            f"The model has learned from {seen.sum()} of these {len(dataset)} images (column "
+            "learned_from): a test on those would say nothing."
+        )
     return Features(
-        np.concatenate(rows), list(dataset.names), dataset.labels, dataset.split, units, attributes
+        np.concatenate(rows),
+        list(dataset.names),
+        dataset.labels,
+        dataset.split,
+        units,
+        attributes,
+        seen if seen.any() else None,
     )
 
 
-def _to_learn(model: FeatureExtractor, dataset: Dataset) -> Dataset:
-    """The training images, or all where there is no split; one for a model that learns nothing."""
+def _to_learn(
+    model: FeatureExtractor, dataset: Dataset, others: Dataset | None
+) -> tuple[Dataset, str]:
+    """What a model learns from, and how a reader is told.
+
+    Raises
+    ------
+    ValueError
+        If it would learn the classes of images that its features will be tested on.
+    """
     if not model.__sklearn_tags__().requires_fit:
-        return dataset.subset(slice(1))
-    if dataset.split is None:
-        return dataset
-    training = np.flatnonzero(dataset.split == "train")
-    return dataset.subset(training if len(training) else slice(1))
+        return dataset.subset(slice(1)), ""
+    source = dataset if others is None else others
+    if source.split is not None and (source.split == "train").any():
+        training = source.subset(np.flatnonzero(source.split == "train"))
+        return training, f"{len(training)} training images"
+    if others is not None:
+        return others, f"{len(others)} other images"
+    if dataset.split is not None:  # none of them is for training
+        dataset = dataset.subset(np.flatnonzero(dataset.split != "test"))
+    if not len(dataset) or model.__sklearn_tags__().target_tags.required:
+        msg = (
+            f"{type(model).__name__} learns classes, and these images have no training part: it "
+            "would learn the images that its features are tested on. Give a split (folders train/ "
+            "and test/, or a column `split`), other images in --learn-from, or `weights`."
+        )
+        raise ValueError(msg)
+    return dataset, f"all {len(dataset)} images, since none are set apart to test on"
 
 
 def partial_of(output: Path) -> Path:
@@ -150,7 +196,7 @@ def partial_of(output: Path) -> Path:
     return output.with_name(f".{output.name}.partial.npz")
 
 
-def _key(model: FeatureExtractor, dataset: Dataset) -> str:
+def _key(model: FeatureExtractor, dataset: Dataset, learns_from: Dataset) -> str:
     """What must be the same for an interrupted run to go on.
 
     Parameters, the code and files behind them, what the model holds, and every image's file as it
@@ -173,7 +219,7 @@ def _key(model: FeatureExtractor, dataset: Dataset) -> str:
     digest = hashlib.sha256(repr(known).encode())
     for file in (*found.code, *found.data):
         digest.update(file.read_bytes())
-    for item in dataset.source:
+    for item in (*dataset.source, *learns_from.source):
         if isinstance(item, Path):
             # Size and time of change: to read all images again would take as long as extraction.
             state = item.stat()
@@ -257,9 +303,8 @@ def ending(output: Path) -> str:
 
 def _rows(features: Features) -> pd.DataFrame:
     table = pd.DataFrame({"image": features.images})
-    for name, column in (("label", features.labels), ("split", features.split)):
-        if column is not None:
-            table[name] = column
+    for name, column in features.of_images().items():
+        table[name] = column
     return table
 
 
@@ -270,9 +315,7 @@ def _write_npz(features: Features, path: Path) -> None:
         "units": features.units["unit"].to_numpy(str),
     }
     arrays |= {
-        name: column
-        for name, column in (("labels", features.labels), ("split", features.split))
-        if column is not None
+        {"label": "labels"}.get(name, name): column for name, column in features.of_images().items()
     }
     with path.open("wb") as file:
         np.savez_compressed(file, attributes=np.array(json.dumps(features.attributes)), **arrays)

@@ -11,6 +11,7 @@ import pandas as pd
 from hmax_cnn.cnn import Augmentation, DivergenceError
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.digests import SeenBeforeError, picture_digests
 
 from ..figures.curves import curves
 from ..figures.pictures import pictures
@@ -43,7 +44,8 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
     Raises
     ------
     ValueError
-        If there are no labels, or the model's weights cannot be written.
+        If there are no labels, a test image is a training image, or the model's weights cannot be
+        written.
     Interrupted
         After Ctrl-C; what is done is kept beside `output`.
     """
@@ -57,6 +59,15 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
         )
         raise ValueError(msg)
     training, test = _split(dataset, test)
+    if test is not None:
+        shared = np.isin(picture_digests(test), picture_digests(training))
+        if shared.any():
+            msg = (
+                f"{shared.sum()} of the {len(test)} test images are training images too, such as "
+                f"{test.names[int(shared.argmax())]!r}: the test accuracy would say nothing. Take "
+                "them out of one of the two."
+            )
+            raise SeenBeforeError(msg)
     checkpoint = output.with_name(f".{output.stem}.partial.safetensors")
     _fit(model, training, checkpoint)
     model.write(output)

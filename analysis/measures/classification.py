@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import Cost, measure
@@ -78,7 +79,8 @@ def classification(
     ------
     ValueError
         If there are no labels, or too few images of a class; see
-        `hmax_cnn.analysis.readout.splits`.
+        `hmax_cnn.analysis.readout.splits`. If the model has learned from images that it would be
+        tested on.
 
     Examples
     --------
@@ -94,6 +96,8 @@ def classification(
     # fold, unless it learned from other images.
     refitted = refit and model.__sklearn_tags__().requires_fit and model.must_learn(wanted)
     refitted = refitted and not clone(model).has_learned()
+    tested = clone(model) if refitted else model
+    check_unseen(tested, images, np.concatenate([test for _, test in folds]))
     labels = np.asarray(images.labels).astype(str)
     classes = np.unique(np.asarray(images.labels))
     done = {layer: Readout(layer, classes) for layer in wanted}

@@ -10,13 +10,14 @@ import numpy as np
 import xarray as xr
 from sklearn.model_selection import StratifiedKFold
 
+from hmax_cnn.extraction.digests import SeenBeforeError
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
 from ..pairing import class_labels
 from ..per_unit import grid_of
 from ..readout import fitted_classifier
-from ..responses import by_layer
+from ..responses import SEEN, by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling
 from ..statistics import interval, resampled, wilson_interval
 from .populations import checked_responses, layer_curves
@@ -74,7 +75,7 @@ def decoding_generalisation(
     ------
     ValueError
         If there are no labels, fewer than two classes, or a class with more than one but fewer
-        images than folds.
+        images than folds; if the model has learned from any of the images that are held out.
 
     Examples
     --------
@@ -88,6 +89,8 @@ def decoding_generalisation(
     name, reference = checked_responses(responses)
     grid, classes = grid_of(responses), _labels(responses, labels)
     folds = list(_folds(classes, n_folds, resampling.random_state))
+    if len(folds) > 1:  # where each object is its own class, all are known at the reference
+        _check_unseen(responses)
     predicted = _predicted(responses, classes, folds, readout, resampling.random_state, progress)
     right = (predicted == classes[:, None]).astype(float)
     chance = 1 / len(np.unique(classes))
@@ -224,6 +227,18 @@ def _labels(responses: xr.DataArray, labels: Any) -> np.ndarray:
         msg = f"`labels` must name at least two classes, got only {classes[0]!r}."
         raise ValueError(msg)
     return classes
+
+
+def _check_unseen(responses: xr.DataArray) -> None:
+    """Refuse responses of a model that learned from these images, which are all tested."""
+    if SEEN in responses.coords and responses[SEEN].values.any():
+        seen = np.flatnonzero(responses[SEEN].values)
+        msg = (
+            f"The model has learned from {len(seen)} of the {responses.sizes['image']} images that "
+            f"are decoded, such as {image_names(responses)[seen[0]]!r}: how well it does there "
+            "says nothing. Let it learn from other images."
+        )
+        raise SeenBeforeError(msg)
 
 
 def _folds(

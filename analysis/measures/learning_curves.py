@@ -16,6 +16,7 @@ from sklearn.base import clone
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import Cost, measure
@@ -87,7 +88,8 @@ def learning_curve(
     Raises
     ------
     ValueError
-        If there are too few images of a class, or fewer than two classes, or no labels.
+        If there are too few images of a class, or fewer than two classes, or no labels. If the
+        model has learned from images that it would be tested on.
 
     Examples
     --------
@@ -108,6 +110,10 @@ def learning_curve(
     if refit and model.__sklearn_tags__().requires_fit and hasattr(model, "image_shape_"):
         # What it learned before may be from the images it is tested on.
         model = clone(model)
+    tested = pool
+    if images.split is not None:
+        tested = np.flatnonzero(images.split == "test")
+    check_unseen(model, images, tested)
     learns = model.must_learn(wanted) and not model.has_learned()
     reader = copy.copy(model).set_params(layer=wanted if len(wanted) > 1 else wanted[0])
     fixed = None

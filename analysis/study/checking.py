@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from hmax_cnn.extraction.digests import check_unseen
 
 from ..contract import MeasureContract
 from ..naming import nearest
@@ -192,11 +197,30 @@ class Check:
         if "labels" in contract.needs and images.labels is None:
             text = f"{table.measure} needs labels, and images {shown!r} have none. Name others in"
             self._say(("measures", name, "images"), f"{text} `images`.")
+        if "refit" in contract.given:
+            self._unseen(table, shown, images)
         for change in table.transformations or ():
             if change in self.study.transformations:
                 made = self.study.transformations[change]
                 path = ("transformations", change)
                 self._built(path, "transformation", build_transformed, made, images, self.places)
+
+    def _unseen(self, table: schema.Measure, shown: str, images: Any) -> None:
+        """Whether weights or prototypes in a file were learned from images they are tested on."""
+        tested = np.arange(len(images))
+        if getattr(images, "split", None) is not None and {*images.split} == {"train", "test"}:
+            tested = np.flatnonzero(images.split == "test")
+        for model in table.models or self.study.models:
+            if model in self.study.models:
+                made = self._quietly_built(model)
+                if made is not None:
+                    self._built(("images", shown), "source", check_unseen, made, images, tested)
+
+    def _quietly_built(self, model: str) -> Any:
+        """A model of the study; None where it cannot be built, which is told elsewhere."""
+        with suppress(*_EXPECTED):
+            return build_model(self.study.models[model], self.places, self.study.seeds[0])
+        return None
 
     def _layers(self, path: tuple[str, str], table: schema.Measure) -> None:
         """Whether the layers that a measure names in place of a model's own are there."""

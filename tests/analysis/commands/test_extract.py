@@ -227,7 +227,66 @@ def test_extract_from_models_that_learn_from_labels(pictures, tmp_path, monkeypa
         few = []
     else:
         few = ["--set", "epochs=1"]
+    alone = invoke("extract", pictures, "--model", model, *few, "--output", "features.npz")
+    assert alone.exit_code == 1
+    assert "learns classes, and these images have no training part" in alone.output
+    few += ["--learn-from", pictures]
     done = invoke("extract", pictures, "--model", model, *few, "--output", "features.npz")
     assert done.exit_code == 0, done.output
+    assert "Warning: The model has learned from 36 of these 36 images" in done.output
+    assert "Learned from 36 other images." in done.output
     with np.load("features.npz") as kept:
         assert len(kept["features"]) == 36
+
+
+@pytest.fixture
+def shuffled(tmp_path):
+    """Noise pictures of three classes whose labels mean nothing, half of them for training."""
+    rng = np.random.default_rng(0)
+    rows = ["path,label,split"]
+    for number in range(60):
+        name = f"p{number:02d}.png"
+        picture = rng.integers(0, 256, (12, 12), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / name)
+        rows.append(f"{name},{'abc'[number % 3]},{'train' if number < 30 else 'test'}")
+    (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path / "index.csv"
+
+
+NETWORK = ["--set", "hidden=50", "--set", "epochs=60", "--set", "random_state=1"]
+
+
+def test_features_of_shuffled_labels_tell_nothing(shuffled, tmp_path):
+    """A network learns the training part by heart; what it learned tells nothing of the others, and
+    the file says what it learned from."""
+    command = ["extract", shuffled, "--model", "cnn:MultilayerPerceptron", *NETWORK]
+    done = invoke(*command, "--layer", "scores", "--output", tmp_path / "f.nc")
+    assert done.exit_code == 0, done.output
+    assert "Warning: The model has learned from 30 of these 60 images" in done.output
+    with xr.load_dataarray(tmp_path / "f.nc") as found:
+        assert found.attrs["learned_from"] == "30 training images"
+        assert found["learned_from"].values.tolist() == [1] * 30 + [0] * 30
+        best = found.values.argmax(axis=1)
+        right = np.array(["a", "b", "c"])[best] == found["label"].values
+    assert right[:30].mean() > 0.9
+    assert right[30:].mean() < 0.6  # chance 0.33; the 99.9th percentile of 30 is 0.6
+
+
+def test_a_network_is_not_classified_on_what_it_was_trained_on(shuffled, tmp_path):
+    """The pair `train` and `classify` of one set of shuffled labels: its own split is kept to, and
+    without one it is refused."""
+    weights = tmp_path / "w.safetensors"
+    small = ["--set", "architecture=simplenet", "--set", "epochs=2"]
+    trained = invoke("train", shuffled, *small, "--resize", "stretch:64x64", "--output", weights)
+    assert trained.exit_code == 0, trained.output
+    command = ["--model", "cnn:CNN", "--set", f"weights={weights}", "--layer", "dense1"]
+    command += ["--resize", "stretch:64x64", "--output", tmp_path / "out", "--no-baseline"]
+    kept = invoke("classify", shuffled, *command)
+    assert kept.exit_code == 0, kept.output
+    rows = shuffled.read_text().splitlines()
+    shuffled.write_text("\n".join(row.rpartition(",")[0] for row in rows) + "\n")
+    refused = invoke("classify", shuffled, *command)
+    assert refused.exit_code == 1
+    assert "has learned from 30 of the 60 images that it would be tested on" in refused.output
+    again = invoke("train", shuffled, *small, "--test", shuffled, "--output", weights)
+    assert "60 of the 60 test images are training images too, such as 'p00.png'" in again.output
