@@ -13,7 +13,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Contract = TypeVar("Contract", "MeasureContract", "FigureContract")
 
 TAKES = ("responses", "pair", "model")
-NEEDS = ("labels", "transformation", "no transformation")
+NEEDS = ("labels", "transformation", "no transformation", "strengths")
 FOR_MEASURES = (
     "images",
     "image_shape",
@@ -95,8 +95,9 @@ def measure(
         What the first parameter is: the responses of a model, as `hmax_cnn.responses` returns
         them, or the fitted model itself; with 'pair' the first two are responses of two models to
         the same images.
-    needs : sequence of {'labels', 'transformation', 'no transformation'}
-        What the images must have; a study without it is refused before it runs.
+    needs : sequence of {'labels', 'transformation', 'no transformation', 'strengths'}
+        What the images must have, or what responses must be: with 'strengths' larger is stronger,
+        so that layers of distances are refused. A study without it is refused before it runs.
     given : sequence of str
         Parameters that the study fills in: 'images' (what the model looks at), 'image_shape',
         'layers', 'units', 'refit' (whether the model learned from these images, so that it must be

@@ -22,6 +22,7 @@ from hmax_cnn.extraction.labelled import UnitNumbers, native
 from hmax_cnn.extraction.maps import Maps
 
 CENTRE = "centre"
+DISTANCE = "distance"  # coordinate of units whose responses are distances: small is strong
 SEEN = "learned_from"  # coordinate of images that the model has learned from
 _IN_MEMORY = 256  # MiB
 
@@ -146,7 +147,8 @@ def responses(
         float32, of dims (image, unit), or (image, <transformation>, unit) where `images` is a
         `Transformed`. Coordinates along `unit` as `hmax_cnn.extraction.flatten` gives them; along
         `image` the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`;
-        where the model has learned from some of these pictures, `learned_from` says from which.
+        where the model has learned from some of these pictures, `learned_from` says from which;
+        where units answer with distances (small is similar), `distance` says which.
 
     Raises
     ------
@@ -248,6 +250,9 @@ def _labelled(
     if seen.any():
         coords[SEEN] = ("image", seen)
         attributes["n_learned_from"] = int(seen.sum())
+    far = np.isin(units["layer"].values, model.distance_layers())
+    if far.any():
+        coords[DISTANCE] = ("unit", far)
     if isinstance(images, Stimuli):
         coords |= images.coords("stimulus_")
     return xr.DataArray(grid, dims=dims, coords=coords | units, name="response", attrs=attributes)
@@ -265,6 +270,59 @@ def image_names(found: xr.DataArray) -> np.ndarray:
     if "image" in found.coords:
         return found["image"].values
     return np.arange(found.sizes["image"])
+
+
+def distance_layers(found: xr.DataArray) -> list[str]:
+    """Layers whose responses are distances: the smaller, the stronger."""
+    if DISTANCE not in found.coords:
+        return []
+    return list(dict.fromkeys(layers_of(found)[found[DISTANCE].values.astype(bool)].tolist()))
+
+
+def strengths(found: xr.DataArray) -> xr.DataArray:
+    """Responses of which the larger is the stronger: distances are negated.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        From `responses`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Where something was negated, the attribute `caption` says so.
+    """
+    layers = distance_layers(found)
+    if not layers:
+        return found
+    sign = xr.where(found[DISTANCE].astype(bool), -1, 1).astype(found.dtype)
+    text = f"Responses of {', '.join(layers)} are distances; they were negated, so that the "
+    return (found * sign).assign_attrs(found.attrs, caption=f"{text}strongest is the highest")
+
+
+def check_strengths(found: xr.DataArray, measure: str) -> None:
+    """Refuse distances for a measure of rates, which has no meaning for them.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        From `responses`.
+    measure : str
+        What it is called in the message.
+
+    Raises
+    ------
+    ValueError
+        If there are any.
+    """
+    layers = distance_layers(found)
+    if layers:
+        msg = (
+            f"{measure} has no meaning for distances, where the smallest is the strongest "
+            f"response, and layer {layers[0]!r} has such. Leave it out, or give the model "
+            "tuning='gaussian'."
+        )
+        raise ValueError(msg)
 
 
 def layers_of(found: xr.DataArray) -> np.ndarray:

@@ -88,7 +88,15 @@ DEFAULT = Resampling()
 
 
 # What a result keeps of the attributes of the responses that it is of.
-_CARRIED = ("model", "parameters", "transformation", "identity", "border", "n_learned_from")
+_CARRIED = (
+    "model",
+    "parameters",
+    "transformation",
+    "identity",
+    "border",
+    "n_learned_from",
+    "caption",
+)
 
 
 def described(

@@ -124,6 +124,15 @@ class LayeredModel(BaseEstimator, ABC):
         """
         return vars(self).get("learned_from_", NOTHING)
 
+    def distance_layers(self) -> tuple[str, ...]:
+        """Layers whose responses are distances: the smaller, the stronger.
+
+        Returns
+        -------
+        tuple of str
+        """
+        return ()
+
     def working_bytes(self, height: int, width: int) -> int:
         """About what the model holds of one image while it computes, besides the wanted layers.
 

@@ -194,6 +194,10 @@ class HMAX(FeatureExtractor):
         """
         return hasattr(self, "prototypes_")
 
+    def distance_layers(self) -> tuple[str, ...]:
+        """S2 and C2, where they are distances to prototypes; see `FeatureExtractor`."""
+        return ("s2", "c2") if self._anatomy().tuning == "distance" else ()
+
     def working_bytes(self, height: int, width: int) -> int:
         """About what one image takes while it is computed.
 

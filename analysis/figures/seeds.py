@@ -8,11 +8,14 @@ from scipy.stats import t
 
 from .tables import FIRST
 
+_ROUNDING = 1e-6  # of float32
+
 
 def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -> pd.DataFrame:
     """The mean over seeds, row by row, with its interval.
 
-    The interval is Student's t over seeds, or the measure's own where there is one seed.
+    The interval is Student's t over at least three seeds. What does not depend on the seed, and
+    what has one seed, keeps the measure's own.
 
     Parameters
     ----------
@@ -69,8 +72,15 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     reach = (
         t.ppf((1 + level) / 2, np.maximum(1, count - 1)) * spread / np.sqrt(np.maximum(1, count))
     )
-    result["low"], result["high"] = result[value] - reach, result[value] + reach
-    return result.assign(n_seeds=count)
+    # Two seeds have one degree of freedom: 12.7 standard errors say nothing.
+    reach = np.where(count > 2, reach, np.nan)
+    own = {}
+    for end, sign in (("low", -1), ("high", 1)):
+        over = result[value] + sign * reach
+        # A deterministic model has the same value for every seed: its spread is over images.
+        still = spread <= _ROUNDING * np.abs(result[value])
+        own[end] = np.where(still & (count > 1), result.get(end, np.nan), over)
+    return result.assign(n_seeds=count, **own)
 
 
 def _is_text(column: pd.Series) -> bool:

@@ -12,6 +12,8 @@ from typing import Any, cast
 import pandas as pd
 import xarray as xr
 
+from ..statistics import corrected
+
 MAIN = "table"
 LONGEST = 1_000_000  # rows; what is longer stays in the results only
 NAMES = (
@@ -288,10 +290,13 @@ def joined(results: Iterable[tuple[dict[str, Any], xr.Dataset]]) -> dict[str, pd
     """
     parts: dict[str, list[pd.DataFrame]] = {}
     design: dict[str, None] = dict.fromkeys((*FIRST, "changed"))
+    corrections: dict[str, str] = {}
     for about, result in results:
         if "measure" not in about and "definition" in result.attrs:
             about = {"measure": result.attrs["definition"]} | about
         design |= dict.fromkeys(design_of(result))
+        if "correction" in result.attrs:
+            corrections[str(about.get("measure"))] = str(result.attrs["correction"])
         for name, part in tidy(result).items():
             new = {column: value for column, value in about.items() if column not in part}
             front = pd.DataFrame(new, index=part.index)
@@ -302,9 +307,35 @@ def joined(results: Iterable[tuple[dict[str, Any], xr.Dataset]]) -> dict[str, pd
         table = pd.concat(found, ignore_index=True)
         first = [column for column in FIRST if column in table]
         whole[name] = table[[*first, *(column for column in table if column not in FIRST)]]
+        if corrections:
+            whole[name].attrs["corrections"] = dict(corrections)
+            whole[name] = corrected_together(whole[name])
         # What says what a row is of, so that means over seeds know which rows belong together.
         whole[name].attrs["design"] = list(design)
     return whole
+
+
+def corrected_together(table: pd.DataFrame) -> pd.DataFrame:
+    """P-values corrected over all rows of a measure, of all models, for each seed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `joined`; without the columns p and p_corrected it is given back as it is.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    methods = table.attrs.get("corrections", {})
+    if not methods or not {"p", "p_corrected", "measure"} <= set(table):
+        return table
+    found = table.copy()
+    by = ["measure", *(["seed"] if "seed" in table else [])]
+    for _, rows in table.groupby(by, sort=False, dropna=False):
+        if method := methods.get(rows["measure"].iloc[0]):
+            found.loc[rows.index, "p_corrected"] = corrected(rows["p"], method)
+    return found
 
 
 def read_table(path: Path) -> pd.DataFrame:

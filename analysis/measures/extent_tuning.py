@@ -14,7 +14,7 @@ from .tuning import dataset
 from .tuning_curves import curves_over, responses_over
 
 
-@measure(takes="responses", needs=("no transformation",), given=("resampling",))
+@measure(takes="responses", needs=("no transformation", "strengths"), given=("resampling",))
 def size_tuning(
     found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -70,7 +70,7 @@ def size_tuning(
     )
 
 
-@measure(takes="responses", needs=("no transformation",), given=("resampling",))
+@measure(takes="responses", needs=("no transformation", "strengths"), given=("resampling",))
 def contrast_tuning(
     found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -156,7 +156,7 @@ def _hyperbolic(contrast: np.ndarray, curve: np.ndarray) -> tuple[float, float, 
     return (np.nan, np.nan, explained)
 
 
-@measure(takes="responses", needs=("no transformation",), given=("resampling",))
+@measure(takes="responses", needs=("no transformation", "strengths"), given=("resampling",))
 def position_tuning(
     found: xr.DataArray, phase: str = "max", resampling: Resampling = DEFAULT
 ) -> xr.Dataset:

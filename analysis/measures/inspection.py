@@ -70,6 +70,8 @@ def strongest_patches(
         msg = f"`feature` must be one of {names[0]!r} to {names[-1]!r}, got {feature!r}."
         raise ValueError(msg)
     reader.check_ready((layer,))
+    # The strongest match of a distance is the smallest.
+    sign = -1 if layer in model.distance_layers() else 1
     strength, place = [], []
     for first, layers in reader.stream(source, (layer,)):
         maps = next(maps for maps in layers[layer] if maps.band == band)
@@ -80,12 +82,12 @@ def strongest_patches(
                 f"{shape}. Resize them to one shape."
             )
             raise ValueError(msg)
-        flat = values.reshape(len(values), -1)
+        flat = sign * values.reshape(len(values), -1)
         strength += flat.max(axis=1).tolist()
         place += flat.argmax(axis=1).tolist()
     rows = []
     for image in np.argsort(-np.array(strength), kind="stable")[:n_patches]:
-        found = {"image": int(image), "response": strength[image]}
+        found = {"image": int(image), "response": sign * strength[image]}
         rows.append(found | _patch(bands[band], place[image], shape))
     return pd.DataFrame(rows)
 
@@ -198,7 +200,7 @@ def preferred_input(
     n_steps: int = 100,
     step: float | None = None,
     blur: float = 0.5,
-    lowest: bool = False,
+    lowest: bool | None = None,
     value_range: tuple[float, float] = (0.0, 255.0),
     random_state: int = 0,
     progress: bool | None = None,
@@ -221,8 +223,8 @@ def preferred_input(
     blur : float
         Standard deviation of the Gaussian that each gradient is smoothed with, in pixels: keeps out
         checkerboards.
-    lowest : bool
-        Minimise instead: for units that measure a distance, as S2 and C2 of HMAX do by default.
+    lowest : bool or None
+        Minimise instead. None does so for layers of distances, as S2 and C2 of HMAX are by default.
     value_range : (float, float)
         Of pixels.
     random_state : int
@@ -241,6 +243,8 @@ def preferred_input(
     """
     low, high = value_range
     step = (high - low) / 64 if step is None else step
+    if lowest is None:
+        lowest = layer in model.distance_layers()
     sign = -1.0 if lowest else 1.0
     shape = (*image_shape, 3) if model.n_channels == 3 else tuple(image_shape)
     noise = np.random.default_rng(random_state).standard_normal(shape)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from ..contract import measure
 from ..per_unit import per_unit, ratio
-from ..responses import by_layer, image_names
+from ..responses import by_layer, check_strengths, image_names
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
 from ..statistics import half_samples, interval, mean_defined, resampled
 
@@ -61,7 +61,7 @@ def sparseness(responses: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(activity), np.nan, np.clip((1 - activity) / (1 - 1 / n), 0, 1))
 
 
-@measure(takes="responses", given=("resampling", "progress"))
+@measure(takes="responses", needs=("strengths",), given=("resampling", "progress"))
 def lifetime_sparseness(
     responses: xr.DataArray, resampling: Resampling = DEFAULT, progress: bool | None = None
 ) -> xr.Dataset:
@@ -94,6 +94,7 @@ def lifetime_sparseness(
     (8,)
     """
     _images_by_units(responses)
+    check_strengths(responses, "Sparseness")
     definition = Definition("lifetime sparseness", f"{_SPARSENESS} over images", _VINJE)
     return per_unit(
         responses,
@@ -105,7 +106,7 @@ def lifetime_sparseness(
     )
 
 
-@measure(takes="responses", needs=("no transformation",), given=("resampling",))
+@measure(takes="responses", needs=("no transformation", "strengths"), given=("resampling",))
 def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """Sparseness of each image's responses over the units of a layer.
 
@@ -131,6 +132,7 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
     (1, 12)
     """
     _images_by_units(responses)
+    check_strengths(responses, "Sparseness")
     found = np.stack(
         [sparseness(responses.values[:, units].T.astype(float)) for _, units in by_layer(responses)]
     )

@@ -20,7 +20,7 @@ from ..per_unit import (
     per_unit,
     ratio,
 )
-from ..responses import by_layer
+from ..responses import by_layer, check_strengths, strengths
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
 from ..statistics import interval, resampled
 from .invariance import checked_transformation
@@ -43,8 +43,8 @@ def tolerance_range(
     ----------
     responses : xarray.DataArray
         dims (image, <transformation>, unit), the values of the transformation in rising order.
-        Units that measure a distance must be turned round first (`-responses`): the strongest
-        response is the highest.
+        Distances, which the coordinate `distance` marks, are negated: the strongest response is
+        the highest.
     targets : sequence of int or None
         The preferred image of each unit; None is the one with the strongest response at the
         reference.
@@ -78,6 +78,7 @@ def tolerance_range(
     '1'
     """
     name, reference = checked_transformation(responses)
+    responses = strengths(responses)
     points = _rising(responses, name)
     grid = grid_of(responses)
     chosen = _preferred(grid, reference, targets)
@@ -249,7 +250,7 @@ def border_share(
     )
 
 
-@measure(takes="responses", needs=("transformation",), given=("resampling",))
+@measure(takes="responses", needs=("transformation", "strengths"), given=("resampling",))
 def selectivity_and_tolerance(
     responses: xr.DataArray, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -285,6 +286,7 @@ def selectivity_and_tolerance(
     [8]
     """
     _, reference = checked_transformation(responses)
+    check_strengths(responses, "Selectivity")
     grid = cleaned(grid_of(responses), largest_of(responses))
     selectivity = sparseness(grid[:, reference])
     strongest = grid[:, reference].argmax(axis=0)

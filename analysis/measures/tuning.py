@@ -78,7 +78,7 @@ def grating_responses(
     return responses(model, gratings(screen, angles, frequencies, phases), layers, units)
 
 
-@measure(takes="responses", needs=("no transformation",), given=("resampling",))
+@measure(takes="responses", needs=("no transformation", "strengths"), given=("resampling",))
 def orientation_tuning(
     found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -164,7 +164,7 @@ def _check_even(points: np.ndarray, least: int, period: float, what: str) -> Non
         raise ValueError(msg)
 
 
-@measure(takes="responses", needs=("no transformation",), given=("resampling",))
+@measure(takes="responses", needs=("no transformation", "strengths"), given=("resampling",))
 def frequency_tuning(
     found: xr.DataArray, phase: str = "max", baseline: float = 0.0, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:
@@ -222,7 +222,7 @@ def frequency_tuning(
     )
 
 
-@measure(takes="responses", needs=("no transformation",), given=("resampling",))
+@measure(takes="responses", needs=("no transformation", "strengths"), given=("resampling",))
 def phase_tuning(
     found: xr.DataArray, rectified: bool = True, resampling: Resampling = DEFAULT
 ) -> xr.Dataset:

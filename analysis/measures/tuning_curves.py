@@ -15,6 +15,7 @@ from scipy.interpolate import CubicSpline
 from hmax_cnn.extraction.choices import check_choice
 
 from ..per_unit import FLAT, cleaned, largest_of
+from ..responses import check_strengths
 
 PHASES = ("max", "mean", "f1")
 
@@ -44,8 +45,10 @@ def responses_over(
     Raises
     ------
     ValueError
-        If the stimuli lack a parameter, or are not every combination of them.
+        If the stimuli lack a parameter, or are not every combination of them, or responses are
+        distances.
     """
+    check_strengths(found, "Tuning")
     levels = _levels(found, names)
     if phase is not None:
         check_choice("phase", phase, PHASES)

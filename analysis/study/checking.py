@@ -185,6 +185,8 @@ class Check:
         if "no transformation" in contract.needs and table.transformations:
             text = f"`transformations` have no meaning for {table.measure}: it takes images as"
             self._say((*path, "transformations"), f"{text} they are. Leave them out.")
+        if "strengths" in contract.needs:
+            self._strengths(name, table)
         for shown in table.images or images:
             if images.get(shown) is not None:
                 self._shown(name, table, contract, shown, images[shown])
@@ -204,6 +206,22 @@ class Check:
                 made = self.study.transformations[change]
                 path = ("transformations", change)
                 self._built(path, "transformation", build_transformed, made, images, self.places)
+
+    def _strengths(self, name: str, table: schema.Measure) -> None:
+        """Whether no layer answers with distances, for a measure where larger must be stronger."""
+        for model in table.models or self.study.models:
+            made = self._quietly_built(model) if model in self.study.models else None
+            if made is None:
+                continue
+            asked = table.layers.get(model) or self.study.models[model].layers
+            far = [one for one in asked or made.layer_names if one in made.distance_layers()]
+            if far:
+                text = (
+                    f"{table.measure} has no meaning for distances, and layer {far[0]!r} of "
+                    f"{model!r} has such. Name other layers in `layers`, or give the model "
+                    "tuning='gaussian'."
+                )
+                self._say(("measures", name), text)
 
     def _unseen(self, table: schema.Measure, shown: str, images: Any) -> None:
         """Whether weights or prototypes in a file were learned from images they are tested on."""

@@ -23,14 +23,14 @@ from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..figures.style import colours_of, save
-from ..figures.tables import FIRST, LONGEST, MAIN, joined
+from ..figures.tables import FIRST, LONGEST, MAIN, corrected_together, joined
 from .bench import Work
 from .cells import Cell, cells_of
 from .contract import called, load_figure, load_measure
 from .fingerprints import Behind, behind
 from .folder import Folder, read_result, write_bytes, write_json, write_text
 from .measuring import told
-from .report import RESERVATIONS, write_report
+from .report import MISSING, RESERVATIONS, write_report
 from .reservations import with_reservations
 from .schema import Figure, Study
 from .wording import Made, caption, methods
@@ -56,8 +56,13 @@ class FigureError(RuntimeError):
     """A figure could not be drawn; results and tables are there."""
 
 
-def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str]:
-    """Write everything that follows from the results.
+def finish(
+    folder: Folder,
+    work: Work,
+    progress: bool | None = None,
+    missing: Mapping[Cell, str] | None = None,
+) -> list[str]:
+    """Write everything that follows from the results; `missing` cells are listed with the reason.
 
     Returns the warnings that were given on the way.
 
@@ -67,7 +72,10 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
         If a figure cannot be drawn.
     """
     study = work.study
-    made = [Made(cell, read_result(work.path(cell))) for cell in cells_of(study)]
+    missing = missing or {}
+    made = [
+        Made(cell, read_result(work.path(cell))) for cell in cells_of(study) if cell not in missing
+    ]
     for kind in (folder.tables, folder.figures):
         kind.mkdir(exist_ok=True)
     # The user's own modules are kept beside the results, so that figures can be drawn again
@@ -75,8 +83,11 @@ def finish(folder: Folder, work: Work, progress: bool | None = None) -> list[str
     _keep_code(folder, work)
     known = folder.written()
     written = _tables(folder, study, made)
+    if missing:
+        table = pd.DataFrame({"cell": map(str, missing), "why": missing.values()})
+        written.append(_csv(table, folder.tables / MISSING))
     images = {name: work.images(name) for name in study.images}
-    drawn_files, failed = _figures(folder, study, made, progress)
+    drawn_files, failed = _figures(folder, study, made, list(missing), progress)
     written += drawn_files
     text, references = methods(study, work.places, made, images, _behind(work).libraries)
     write_text(folder.methods, text)
@@ -100,10 +111,7 @@ def _warnings(work: Work) -> list[str]:
     for entry in _of_cells(work):
         found |= set(entry.get("warnings", ()))
     if len(work.study.seeds) == 2:
-        # Student's t with one degree of freedom: 12.7 at 95 %.
-        found.add(
-            "Two seeds give intervals with one degree of freedom, 12.7 standard errors: take more."
-        )
+        found.add("Two seeds give no interval: take at least three.")
     return sorted(found)
 
 
@@ -199,7 +207,11 @@ def tables_of(
 
 
 def _figures(
-    folder: Folder, study: Study, made: Sequence[Made], progress: bool | None
+    folder: Folder,
+    study: Study,
+    made: Sequence[Made],
+    missing: Sequence[Cell],
+    progress: bool | None,
 ) -> tuple[list[Path], list[str]]:
     """Files of the figures, and a sentence for each that cannot be drawn."""
     written: list[Path] = []
@@ -208,6 +220,9 @@ def _figures(
         study.figures.items(), name="Figures", unit="figure", progress=progress
     ):
         mine = [found for found in made if is_chosen(found.cell, table)]
+        lacking = [cell for cell in missing if is_chosen(cell, table)]
+        if lacking and not mine:
+            continue  # nothing is there to be drawn
         try:
             figure, tables = drawn(study, name, mine)
             (_, table_behind), *others = tables.items()
@@ -215,7 +230,7 @@ def _figures(
             for key, other in others:
                 path = folder.figures / f"{name}.{key.removesuffix('_table')}.csv"
                 files.append(_csv(other, path))
-            text = caption(study, name, table, mine)
+            text = caption(study, name, table, mine, lacking)
             files.append(write_text(folder.figures / f"{name}.txt", text))
         # One figure that fails does not cost the others.
         except Exception as error:  # any figure of anyone
@@ -254,7 +269,11 @@ def drawn(
         first: list[Any] = [_by_model(study, made, table)]
         tables = found
     else:
-        tables = {key: _of_layers(_table(found, key), table.layers) for key in contract.draws}
+        # Corrected over what is drawn together, no more and no less.
+        tables = {
+            key: corrected_together(_of_layers(_table(found, key), table.layers))
+            for key in contract.draws
+        }
         first = list(tables.values())
     # Over all models of the study: a model has one colour in all its figures.
     colours = colours_of(study.label("models", model) for model in study.models)

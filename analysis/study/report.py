@@ -21,6 +21,7 @@ _LONGEST = 400  # rows of a table on the page; the file has all
 _RAW = 5000  # a table of more rows is named only: pixels, weights
 _LARGEST_SVG = 2 * 2**20  # bytes; what is larger is shown as PNG
 _FORMATS = (".pdf", ".svg", ".png", ".csv")
+MISSING = "missing.csv"
 RESERVATIONS = "not_significant_or_undefined.csv"
 
 
@@ -93,6 +94,7 @@ def write_report(root: str | os.PathLike[str]) -> Path:
         if path.is_file():
             tables.append(_sheet(folder, path, table.get("label", name)))
     reservations = folder / "tables" / RESERVATIONS
+    missing = folder / "tables" / MISSING
     page = _template().render(
         study=study,
         labels=labels,
@@ -101,6 +103,7 @@ def write_report(root: str | os.PathLike[str]) -> Path:
         reservations=_sheet(folder, reservations, "Not significant or undefined")
         if reservations.is_file()
         else None,
+        missing=read_table(missing).to_dict("records") if missing.is_file() else [],
         methods=_text(folder / "methods.txt"),
         references=_text(folder / "references.bib"),
         longest=_LONGEST,

@@ -29,7 +29,7 @@ from .cells import Cell, cells_of
 from .fingerprints import fingerprint, forget_code
 from .folder import Folder
 from .measuring import Failure, run_cells
-from .outputs import finish
+from .outputs import FigureError, finish
 from .reading import read_study
 from .toml_writing import as_toml
 
@@ -95,7 +95,7 @@ def run_study(
     FileExistsError
         If the folder has something in it, and `resume` is not asked for.
     FailedCellsError
-        If measures failed; the other cells are kept.
+        If measures failed; the other cells are kept, and their tables, figures and page are made.
     Interrupted
         On Ctrl-C; cells that are done are kept.
     """
@@ -124,19 +124,34 @@ def run_study(
     for cell in todo:
         work.path(cell).unlink(missing_ok=True)  # of an earlier state of the study
     failures = _run(work, todo, jobs, len(done), progress)
-    if failures:
-        raise FailedCellsError(_told(failures, len(cells), output))
-    if not study.keep_responses:
+    if not study.keep_responses and not failures:
         rmtree(folder.responses, ignore_errors=True)
-    for checkpoint in folder.models.glob(".*.checkpoint*"):
+    for checkpoint in folder.models.glob(".*.checkpoint*") if not failures else ():
         checkpoint.unlink()
     # Only what this toolkit wrote: a user's own file in the folder stays.
     for path in folder.written() & set(folder.results.rglob("*.nc")) - {
         folder.results / cell.path for cell in cells
     }:
         path.unlink()  # of measures that the study no longer has
-    warnings = finish(folder, work, progress)
+    warnings = _finished(work, failures, len(cells), output, progress)
     return Ran(output, len(cells), len(todo), perf_counter() - started, folder.files(), warnings)
+
+
+def _finished(
+    work: Work, failures: Sequence[Failure], n_cells: int, output: Path, progress: bool | None
+) -> list[str]:
+    """Finish what is there: one failed cell withholds nothing of the others."""
+    missing = {failure.cell: failure.text for failure in failures}
+    told = _told(failures, n_cells, output)
+    try:
+        warnings = finish(work.folder, work, progress, missing)
+    except FigureError as error:
+        if not failures:
+            raise
+        told += f"\n{error}"
+    if failures:
+        raise FailedCellsError(told)
+    return warnings
 
 
 def _opened(output: Path, resume: bool) -> Folder:
@@ -289,8 +304,8 @@ def _told(failures: Sequence[Failure], n_cells: int, output: Path) -> str:
             f"{len(failures)} of {n_cells} cells failed:",
             *lines,
             (
-                f"The other {kept} are kept in {output}. Mend the study, and run it again with "
-                "--resume."
+                f"The other {kept}, with their tables and figures, are in {output}, and its page "
+                "says what is missing. Mend the study, and run it again with --resume."
             ),
         ]
     )

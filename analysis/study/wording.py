@@ -67,7 +67,13 @@ def _plain(text: str) -> str:
 # Captions -----------------------------------------------------------------------------------------
 
 
-def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str:
+def caption(
+    study: Study,
+    name: str,
+    table: Figure,
+    made: Sequence[Made],
+    missing: Sequence[Cell] = (),
+) -> str:
     """The caption of a figure.
 
     Parameters
@@ -79,6 +85,8 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
         Its table in the file.
     made : sequence of Made
         The results that it shows.
+    missing : sequence of Cell
+        Those that it would show, had they not failed.
 
     Returns
     -------
@@ -94,7 +102,10 @@ def caption(study: Study, name: str, table: Figure, made: Sequence[Made]) -> str
         sentences.append(f"{label}: {attributes.get('formula', default)}.")
         sentences.append(_intervals(study, attributes, contract))
     sentences.append(_counts(study, made))
-    sentences += [str(one.result.attrs["caption"]) for one in made if "caption" in one.result.attrs]
+    if missing:
+        sentences.append(f"Not shown, since they failed: {', '.join(map(str, missing))}")
+    said = [str(one.result.attrs["caption"]) for one in made if "caption" in one.result.attrs]
+    sentences += dict.fromkeys(said)
     seeds = study.seeds
     if contract.seeds == "first":
         seeds = seeds[:1]
@@ -121,7 +132,10 @@ def _intervals(
     percent = f"{100 * float(attributes.get('level', study.level)):g} %"
     if len(study.seeds) > 1:
         n_seeds = len(study.seeds)
-        return f"Intervals are {100 * study.level:g} % (Student's t over {n_seeds} seeds)."
+        return (
+            f"Intervals are {100 * study.level:g} % (Student's t over {n_seeds} seeds; of what "
+            "does not depend on the seed, those of one seed)."
+        )
     if "intervals" in attributes:
         return f"Intervals are {percent} ({attributes['intervals']})."
     if "resampled_over" not in attributes:

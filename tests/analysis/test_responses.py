@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 
-from hmax_cnn.analysis.responses import by_layer, choose_units, responses
+from hmax_cnn.analysis.measures.selectivity import lifetime_sparseness, population_sparseness
+from hmax_cnn.analysis.measures.tolerance import selectivity_and_tolerance, tolerance_range
+from hmax_cnn.analysis.measures.tuning import grating_responses, orientation_tuning
+from hmax_cnn.analysis.responses import (
+    by_layer,
+    choose_units,
+    distance_layers,
+    responses,
+    strengths,
+)
 from hmax_cnn.cnn import CNN
-from hmax_cnn.data.stimuli import gratings
+from hmax_cnn.data.stimuli import fourier_shapes, gratings
 from hmax_cnn.data.transformations import shift
 from hmax_cnn.data.transformed import transformed, views
 from hmax_cnn.extraction import Pixels, flatten
@@ -121,3 +130,57 @@ def test_bad_requests(images):
         flatten(MODEL.activations(images, ["c1"]), {"c1": [10**9]})
     with pytest.raises(ValueError, match="`images` must have one size, got"):
         responses(MODEL, [images[0], images[0][:50]], ["c1"])
+
+
+def shown_to_hmax(**parameters):
+    """Responses of C1 and C2 to two shifted shapes; those of C2 are distances by default."""
+    model = HMAX(bands=1, prototypes="photographs", prototype_sizes=(4,), **parameters)
+    shapes = transformed(fourier_shapes((48, 48), n_shapes=5), shift(), (-4, 0, 4))
+    return responses(model.set_params(n_prototypes=20), shapes, ["c1", "c2"], 20)
+
+
+def test_distances_are_told_from_strengths():
+    """C2 says that it answers with distances, and `strengths` negates these alone; Gaussians are
+    strengths as they are."""
+    found = shown_to_hmax()
+    assert distance_layers(found) == ["c2"]
+    turned = strengths(found)
+    is_c2 = found["layer"].values == "c2"
+    np.testing.assert_array_equal(turned.values[..., is_c2], -found.values[..., is_c2])
+    np.testing.assert_array_equal(turned.values[..., ~is_c2], found.values[..., ~is_c2])
+    assert "Responses of c2 are distances; they were negated" in turned.attrs["caption"]
+    gaussian = shown_to_hmax(tuning="gaussian")
+    assert distance_layers(gaussian) == []
+    assert strengths(gaussian) is gaussian
+
+
+def test_the_sign_of_distances_is_turned():
+    """The tolerance range of distances is that of minus the distances (their maxima as such gave
+    another), and of Gaussians of the same distances, which have the same order."""
+    found = shown_to_hmax()
+    units = found["layer"].values == "c2"
+    by_hand = (-found).assign_attrs(found.attrs).drop_vars("distance")
+    ranges = tolerance_range(found)["value"].values[units]
+    np.testing.assert_array_equal(ranges, tolerance_range(by_hand)["value"].values[units])
+    as_they_are = found.drop_vars("distance")
+    assert (tolerance_range(as_they_are)["value"].values[units] != ranges).any()
+    assert "negated" in tolerance_range(found).attrs["caption"]
+
+
+@pytest.mark.parametrize(
+    "measure", [lifetime_sparseness, population_sparseness, selectivity_and_tolerance]
+)
+def test_rates_are_no_distances(measure):
+    found = shown_to_hmax()
+    if measure is not selectivity_and_tolerance:
+        found = found.isel(shift=0, drop=True)
+    with pytest.raises(ValueError, match=r"no meaning for distances.* layer 'c2' has such"):
+        measure(found)
+    measure(found.isel(unit=np.flatnonzero(found["layer"].values == "c1")))
+
+
+def test_tuning_is_of_strengths():
+    model = HMAX(bands=1, prototypes="photographs", prototype_sizes=(4,), n_prototypes=3)
+    found = grating_responses(model, (48, 48), ["c2"], None, 4, (0.1, 0.2), 2)
+    with pytest.raises(ValueError, match="Tuning has no meaning for distances"):
+        orientation_tuning(found)

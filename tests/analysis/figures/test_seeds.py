@@ -10,8 +10,7 @@ pytestmark = pytest.mark.quick
 
 
 def test_over_seeds():
-    """Means and Student's t by hand; with one seed the measure's own interval stays; other columns
-    are averaged."""
+    """Means by hand; with one seed the measure's own interval stays; other columns are averaged."""
     table = pd.DataFrame(
         {
             "model": "m",
@@ -26,9 +25,7 @@ def test_over_seeds():
     mean = over_seeds(table)
     assert mean["value"].tolist() == [2.0, 5.0]
     assert mean["n_units"].tolist() == [15.0, 4.0]
-    assert mean["low"].tolist() == pytest.approx(
-        [2 - 12.7062 * np.sqrt(2) / np.sqrt(2), 5.0], rel=1e-5
-    )
+    np.testing.assert_array_equal(mean["low"], [np.nan, 0])  # of two seeds; of what is the same
     one = over_seeds(table[table["seed"] == 0])
     assert (one["low"].tolist(), one["n_seeds"].tolist()) == ([0.0, 0.0], [1, 1])
 
@@ -80,3 +77,18 @@ def test_over_seeds_keeps_rows_apart():
     assert over_seeds(sized)[["size", "value"]].to_numpy().tolist() == [[1.5, 2.0], [3.0, 15.0]]
     with pytest.raises(ValueError, match="Rows of one seed cannot be told apart by 'model'"):
         over_seeds(sized.drop(columns="size"))
+
+
+def test_what_does_not_depend_on_the_seed_keeps_its_interval():
+    """A deterministic model has no spread over seeds: its interval is the one over images. Two
+    seeds of another give none, three give Student's t."""
+    rows = [(seed, "fixed", 3.0, 2.0 + 0.1 * seed, 4.0 + 0.1 * seed) for seed in range(3)] + [
+        (seed, "learned", float(seed), 0.0, 9.0) for seed in range(3)
+    ]
+    table = pd.DataFrame(rows, columns=["seed", "model", "value", "low", "high"])
+    fixed, learned = over_seeds(table).itertuples()
+    assert (fixed.value, fixed.low, fixed.high) == pytest.approx((3, 2.1, 4.1))
+    assert learned.high - learned.value == pytest.approx(4.303 / np.sqrt(3), rel=1e-3)
+    fixed, learned = over_seeds(table[table["seed"] < 2]).itertuples()
+    assert (fixed.low, fixed.high) == pytest.approx((2.05, 4.05))
+    assert (learned.value, np.isnan(learned.low), np.isnan(learned.high)) == (0.5, True, True)

@@ -5,12 +5,19 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from hmax_cnn.analysis.figures.tables import read_table, tables, tidy
+from hmax_cnn.analysis.figures.tables import (
+    corrected_together,
+    joined,
+    read_table,
+    tables,
+    tidy,
+)
 from hmax_cnn.analysis.measures import invariance, populations, selectivity, similarity
 from hmax_cnn.analysis.measures.alignment import cka
 from hmax_cnn.analysis.measures.firing_rates import firing_rate_invariance
 from hmax_cnn.analysis.measures.tolerance import selectivity_and_tolerance, tolerance_range
 from hmax_cnn.analysis.results import Resampling
+from hmax_cnn.analysis.statistics import corrected
 
 pytestmark = pytest.mark.quick
 
@@ -121,3 +128,31 @@ def test_names_stay_text(tmp_path):
     assert table["model"].tolist() == ["NA", "001"]
     assert table["layer"].tolist() == ["1", "2"]
     assert table["value"].isna().tolist() == [False, True]
+
+
+def test_p_values_are_corrected_over_all_models():
+    """Two models of three layers, each corrected for three: together they are corrected for six
+    (Holm, by hand), for each measure and seed by itself."""
+    p = {"a": [0.01, 0.02, 0.5], "b": [0.012, 0.03, 0.6]}
+    results = [
+        (
+            {"measure": "brain", "model": model, "seed": seed},
+            xr.Dataset(
+                {
+                    "layer_value": ("layer", [0.3, 0.2, 0.1]),
+                    "p": ("layer", values),
+                    "p_corrected": ("layer", corrected(values)),
+                },
+                {"layer": ["s1", "c1", "s2"]},
+                {"correction": "holm"},
+            ),
+        )
+        for seed in (0, 1)
+        for model, values in p.items()
+    ]
+    table = joined(results)["table"]
+    assert (table["p_corrected"] < 0.05).sum() == 0
+    for _, part in table.groupby("seed"):
+        np.testing.assert_allclose(part["p_corrected"], [0.06, 0.08, 1, 0.06, 0.09, 1])
+    fewer = corrected_together(table[table["layer"] != "s2"])
+    np.testing.assert_allclose(fewer["p_corrected"][:4], [0.04, 0.04, 0.04, 0.04])

@@ -188,6 +188,32 @@ def fails(responses):
 """
 
 
+FAILS_FOR_ONE = """
+from hmax_cnn import measure
+from hmax_cnn.analysis.measures.populations import population_similarity
+
+@measure(takes="responses", needs=("transformation",), given=("resampling",))
+def similarity(responses, resampling):
+    if "Pixels" in responses.attrs["model"]:
+        raise ValueError("`responses` are not to its taste.")
+    return population_similarity(responses, resampling=resampling)
+"""
+
+
+def test_a_figure_of_some_that_failed(tmp_path):
+    """One of two models fails: the figure shows the other, and its caption says so."""
+    (tmp_path / "half_failing.py").write_text(FAILS_FOR_ONE)
+    path = written(
+        tmp_path, ("analysis.measures.populations:population_similarity", "half_failing:similarity")
+    )
+    with pytest.raises(FailedCellsError, match="1 of 7 cells failed"):
+        run_study(path, tmp_path / "out", jobs=1, progress=False)
+    shown = pd.read_csv(tmp_path / "out" / "figures" / "invariance.csv")
+    assert shown["model"].unique().tolist() == ["classical filters"]
+    told = "Not shown, since they failed: similarity/pixels/shapes/position/seed0."
+    assert told in (tmp_path / "out" / "figures" / "invariance.txt").read_text()
+
+
 def test_a_cell_that_fails(tmp_path):
     """The others are made and kept; the reason is told once, with the cells; mended, only they are
     made."""
@@ -203,9 +229,21 @@ def test_a_cell_that_fails(tmp_path):
         ),
     ) as raised:
         run_study(path, tmp_path / "out", jobs=1, progress=False)
-    assert "The other 5 are kept" in str(raised.value)
+    assert "The other 5, with their tables and figures, are in" in str(raised.value)
+    out = tmp_path / "out"
+    assert (out / "figures" / "accuracy.png").is_file()
+    assert not (out / "figures" / "invariance.png").exists()  # of failed cells only
+    assert {path.stem for path in (out / "tables").glob("*.csv")} == {
+        *("accuracy", "accuracy.layer_image", "accuracy.layer_label_predicted", "alignment"),
+        *("missing", "not_significant_or_undefined"),
+    }
+    page = (out / "report.html").read_text()
+    assert "similarity/pixels/shapes/position/seed0: ValueError: `responses` are not to" in page
     written(tmp_path)
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
+    assert (out / "figures" / "invariance.png").is_file()
+    assert not (out / "tables" / "missing.csv").exists()
+    assert "missing" not in (out / "report.html").read_text().lower()
 
 
 OWN = {
