@@ -31,7 +31,8 @@ from hmax_cnn.cnn import CNN, MultilayerPerceptron
 from hmax_cnn.data import read_folder, read_index
 from hmax_cnn.data.stimuli import paperclips
 from hmax_cnn.data.transformations import rotation, scale, shift
-from hmax_cnn.data.transformed import Transformed, transformed, views
+from hmax_cnn.data.transformed import Transformed, transformed
+from hmax_cnn.data.views import views
 from hmax_cnn.extraction import FeatureExtractor, Pixels
 from hmax_cnn.hmax import HMAX
 

@@ -14,7 +14,6 @@ import xarray as xr
 from sklearn.base import TransformerMixin
 from sklearn.exceptions import NotFittedError
 
-from .digests import picture_digests
 from .fields import WHOLE_IMAGE
 from .gradients import gradient_of_units
 from .images import Images
@@ -68,9 +67,7 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         source = self.open_images(images, reset=True)
         self.__dict__.pop("learned_from_", None)
         self.learn(source, y)
-        # A model that looks at some of the images only says at which.
-        if self.must_learn(self.wanted_layers()) and "learned_from_" not in vars(self):
-            self.learned_from_ = np.unique(picture_digests(source.source))
+        self.remember(source)
         # Set last: it says that the model is fitted.
         self.image_shape_ = tuple(int(n) for n in source[0].shape)
         return self
@@ -113,8 +110,7 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
                     raise ValueError(self._misfit(source, first, found, shapes))
                 bands = [maps.values for layer in layers.values() for maps in layer]
                 rows = np.concatenate([band.reshape(len(band), -1) for band in bands], axis=1)
-                # Allocated when the first batch tells how many units there are: no second copy at
-                # the end.
+                # Allocated when the first batch tells how many units there are: no second copy.
                 if not len(features):
                     shapes = found
                     features = np.empty((len(source), rows.shape[1]), rows.dtype)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 from . import batches
 from .arrays import Array
 from .choices import check_choice
-from .digests import NOTHING
+from .digests import NOTHING, picture_digests
 from .images import Images, are_images
 from .maps import Maps
 
@@ -112,6 +112,17 @@ class LayeredModel(BaseEstimator, ABC):
         mapping from str to array
         """
         return {}
+
+    def remember(self, images: Images) -> None:
+        """Keep the digests of the pictures of a `fit`, where something was learned from them.
+
+        Parameters
+        ----------
+        images : Images
+        """
+        # A model that looks at some of the images only has said at which.
+        if self.must_learn(self.wanted_layers()) and "learned_from_" not in vars(self):
+            self.learned_from_ = np.unique(picture_digests(images.source))
 
     def learned_from(self) -> np.ndarray:
         """Digests of the pictures that the model has learned from; see `extraction.digests`.

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
     from .cnn.pytorch import TorchExtractor
     from .data import open_dataset
-    from .data.transformed import transformed, views
+    from .data.transformed import transformed
+from .data.views import views
     from .extraction import FeatureExtractor, FilterBank, Maps, Pixels
     from .hmax import HMAX, Prototypes
 
@@ -43,7 +44,7 @@ _HOMES = {
     "run_study": ".analysis.study",
     "tables": ".analysis.figures.tables",
     "transformed": ".data.transformed",
-    "views": ".data.transformed",
+    "views": ".data.views",
 }
 
 __all__ = [

@@ -17,7 +17,8 @@ import hmax_cnn.analysis.study.schema as schema
 from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.data.opening import NAMED
 from hmax_cnn.data.stimuli import Screen, Stimuli
-from hmax_cnn.data.transformed import Transformation, Transformed, transformed, views
+from hmax_cnn.data.transformed import Transformation, Transformed, transformed
+from hmax_cnn.data.views import views
 from hmax_cnn.extraction import FeatureExtractor
 
 from ..models import load_model

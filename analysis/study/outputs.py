@@ -5,16 +5,10 @@ Made from the results alone, so it can be done again.
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure as FigureOf
@@ -27,29 +21,13 @@ from ..figures.tables import FIRST, LONGEST, MAIN, corrected_together, joined
 from .bench import Work
 from .cells import Cell, cells_of
 from .contract import called, load_figure, load_measure
-from .fingerprints import Behind, behind
 from .folder import Folder, read_result, write_bytes, write_json, write_text
+from .manifest import all_behind, last_entries, manifest
 from .measuring import told
 from .report import MISSING, RESERVATIONS, write_report
 from .reservations import with_reservations
 from .schema import Figure, Study
 from .wording import Made, caption, methods
-
-_PACKAGES = (
-    "hmax-cnn",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "xarray",
-    "pandas",
-    "matplotlib",
-    "seaborn",
-    "pillow",
-    "h5netcdf",
-    "joblib",
-    "cupy-cuda12x",
-    "torch",
-)
 
 
 class FigureError(RuntimeError):
@@ -89,7 +67,7 @@ def finish(
     images = {name: work.images(name) for name in study.images}
     drawn_files, failed = _figures(folder, study, made, list(missing), progress)
     written += drawn_files
-    text, references = methods(study, work.places, made, images, _behind(work).libraries)
+    text, references = methods(study, work.places, made, images, all_behind(work).libraries)
     write_text(folder.methods, text)
     write_text(folder.references, references)
     # Tables and figures that an earlier state of the study had, and this one has not.
@@ -98,7 +76,7 @@ def finish(
             stale.unlink(missing_ok=True)
     warnings = _warnings(work)
     write_report(folder.root)
-    write_json(folder.manifest, _manifest(folder, work, images, warnings, written))
+    write_json(folder.manifest, manifest(folder, work, images, warnings, written))
     if failed:
         remedy = "Everything else is there. Mend the study, and run it again with --resume."
         raise FigureError("\n".join([*failed, remedy]))
@@ -108,7 +86,7 @@ def finish(
 def _warnings(work: Work) -> list[str]:
     """What was said while cells were made, and what the design of the study calls for."""
     found = set(_seen_before(work))
-    for entry in _of_cells(work):
+    for entry in last_entries(work):
         found |= set(entry.get("warnings", ()))
     if len(work.study.seeds) == 2:
         found.add("Two seeds give no interval: take at least three.")
@@ -122,7 +100,7 @@ def _keep_code(folder: Folder, work: Work) -> None:
     """
     # Modules of a package keep their place in it.
     roots = [work.places.beside / "code", work.places.beside, Path.cwd()]
-    for file in _behind(work).code:
+    for file in all_behind(work).code:
         folder.code.mkdir(exist_ok=True)
         inside = next(
             (file.relative_to(root) for root in roots if file.is_relative_to(root)), Path(file.name)
@@ -130,13 +108,6 @@ def _keep_code(folder: Folder, work: Work) -> None:
         (folder.code / inside).parent.mkdir(parents=True, exist_ok=True)
         if (folder.code / inside).resolve() != file.resolve():
             write_bytes(folder.code / inside, file.read_bytes())
-
-
-def _of_cells(work: Work) -> list[dict[str, Any]]:
-    """The last line of the log about each cell of the study."""
-    # A cell that was made again has several entries: the last counts.
-    last = {entry["cell"]: entry for entry in work.folder.entries() if "cell" in entry}
-    return [last[str(cell)] for cell in cells_of(work.study) if str(cell) in last]
 
 
 def _seen_before(work: Work) -> Iterator[str]:
@@ -317,104 +288,3 @@ def _by_model(study: Study, made: Sequence[Made], table: Figure) -> dict[str, xr
             result = result.sel(layer=[name for name in table.layers if name in result["layer"]])
         chosen.setdefault(study.label("models", found.cell.models[0]), result)
     return chosen
-
-
-def _manifest(
-    folder: Folder, work: Work, images: dict[str, Any], warnings: list[str], written: Sequence[Path]
-) -> dict[str, Any]:
-    """What was used and when: the one file that differs between two runs."""
-    study, entries, found = work.study, _of_cells(work), _behind(work)
-    times = {entry["cell"]: entry["seconds"] for entry in entries}
-    return {
-        "title": study.title,
-        "versions": {"python": platform.python_version()}
-        | {name: number for name in _PACKAGES if (number := _version(name))}
-        | dict(found.libraries),
-        "hardware": {
-            "platform": platform.platform(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-        },
-        "images": {
-            name: {
-                "n": len(found),
-                "shape": [int(n) for n in np.shape(found[0])],
-                "sha256": work.fingerprints[name].whole,
-            }
-            for name, found in images.items()
-        },
-        "models": {
-            name: {
-                str(seed): {"made_from": _parts(work, name, seed)}
-                | ({"weights": work.state(name, seed)} if work.state(name, seed) else {})
-                for seed in study.seeds
-            }
-            for name in study.models
-        },
-        "modules": {file.name: _sha256(file) for file in found.code},
-        "files": {file.name: _sha256(file) for file in found.data},
-        "warnings": warnings,
-        "seconds": {
-            "all_cells": round(sum(times.values()), 3),
-            "cells": dict(sorted(times.items())),
-        },
-        "finished": max((entry["at"] for entry in entries), default=None),
-        "written": sorted(path.relative_to(folder.root).as_posix() for path in written),
-        "sha256": {
-            path.relative_to(folder.root).as_posix(): _sha256(path)
-            for path in folder.files()
-            if path != folder.manifest
-        },
-    }
-
-
-def _parts(work: Work, name: str, seed: int) -> dict[str, str]:
-    """Digests of what a model was read from, and of what it learned."""
-    files = [part for part in work.model_parts(name, seed) if isinstance(part, Path)]
-    learned = sorted(work.folder.models.glob(f"{name}-seed{seed}.*"))
-    return {path.name: _sha256(path) for path in [*files, *learned]}
-
-
-def _behind(work: Work) -> Behind:
-    """What stands behind all that the study names: modules of the user's own, files, libraries."""
-    study = work.study
-    named: list[tuple[str | None, Any]] = [
-        *((table.model, table.parameters) for table in study.models.values()),
-        *((table.measure, table.parameters) for table in study.measures.values()),
-        *((table.transformation, table.parameters) for table in study.transformations.values()),
-        *((table.source, table.parameters) for table in study.images.values()),
-        *((table.figure, table.parameters) for table in study.figures.values()),
-    ]
-    found = [behind(path, parameters, work.places) for path, parameters in named]
-    return Behind(
-        tuple(sorted({file for one in found for file in one.code})),
-        tuple(sorted({file for one in found for file in one.data})),
-        {
-            name: number
-            for one in [
-                *(work.libraries(name) for name in study.models),
-                *(one.libraries for one in found),
-            ]
-            for name, number in one.items()
-        },
-    )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()

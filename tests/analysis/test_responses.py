@@ -16,7 +16,8 @@ from hmax_cnn.analysis.responses import (
 from hmax_cnn.cnn import CNN
 from hmax_cnn.data.stimuli import fourier_shapes, gratings
 from hmax_cnn.data.transformations import shift
-from hmax_cnn.data.transformed import transformed, views
+from hmax_cnn.data.transformed import transformed
+from hmax_cnn.data.views import views
 from hmax_cnn.extraction import Pixels, flatten
 from hmax_cnn.hmax import HMAX
 

@@ -6,7 +6,8 @@ from scipy.ndimage import gaussian_filter
 
 from hmax_cnn.data import transformations as t
 from hmax_cnn.data.stimuli import gratings, paperclips
-from hmax_cnn.data.transformed import transformed, views
+from hmax_cnn.data.transformed import transformed
+from hmax_cnn.data.views import views
 
 pytestmark = pytest.mark.quick
 

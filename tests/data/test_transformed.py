@@ -7,7 +7,8 @@ from scipy.ndimage import gaussian_filter
 from hmax_cnn.data import open_dataset
 from hmax_cnn.data import transformations as t
 from hmax_cnn.data.stimuli import paperclips, placed_digits
-from hmax_cnn.data.transformed import transformed, views
+from hmax_cnn.data.transformed import transformed
+from hmax_cnn.data.views import views
 
 pytestmark = pytest.mark.quick
 
