@@ -395,7 +395,5 @@ def _shapes(layers: Mapping[str, Sequence[Maps]]) -> list[tuple[int, int, int]]:
 
 
 def _listed(shapes: Sequence[tuple[int, int, int]]) -> str:
-    text = " + ".join("x".join(map(str, shape)) for shape in shapes[:3])
-    if len(shapes) > 3:
-        return text + " + ..."
-    return text
+    known = ["x".join(map(str, shape)) for shape in shapes[:3]]
+    return " + ".join([*known, *(["..."] if len(shapes) > 3 else [])])

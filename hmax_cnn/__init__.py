@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .cnn.pytorch import TorchExtractor
     from .data import open_dataset
     from .data.transformed import transformed
-from .data.views import views
+    from .data.views import views
     from .extraction import FeatureExtractor, FilterBank, Maps, Pixels
     from .hmax import HMAX, Prototypes
 
