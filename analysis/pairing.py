@@ -173,18 +173,43 @@ def class_labels(found: xr.DataArray, labels: Any = None) -> np.ndarray:
     if labels is None and "label" not in found.coords:
         msg = "`labels` are needed: these responses have no coordinate label."
         raise ValueError(msg)
-    if labels is None:
-        return found["label"].values.astype(str)
-    series = as_series(labels, "labels")
-    if len(series) != found.sizes["image"]:
-        msg = (
-            f"`labels` must be one for each of the {found.sizes['image']} images, got "
-            f"{len(series)}."
-        )
+    return _in_order_of(found, found["label"] if labels is None else labels, "labels")
+
+
+def _in_order_of(found: xr.DataArray, given: Any, name: str) -> np.ndarray:
+    """A text for each image of some responses, paired by the names of images."""
+    series, n_images = as_series(given, name), found.sizes["image"]
+    if len(series) != n_images:
+        msg = f"`{name}` must be one for each of the {n_images} images, got {len(series)}."
         raise ValueError(msg)
     images = _labels(found, found, "image")
-    order, _ = order_of(images, series.index, "image", ("responses", "labels"))
+    order, _ = order_of(images, series.index, "image", ("responses", name))
     return series.to_numpy()[order].astype(str)
+
+
+def image_groups(found: xr.DataArray, groups: Any = None) -> np.ndarray | None:
+    """Which images of some responses belong together, in their order.
+
+    Parameters
+    ----------
+    found : xarray.DataArray
+        With the dim image.
+    groups : sequence of shape (n_images,), pandas.Series, xarray.DataArray or None
+        As in `class_labels`; None takes the coordinate `group`.
+
+    Returns
+    -------
+    array of str of shape (n_images,), or None
+        None where nothing is known of groups.
+
+    Raises
+    ------
+    ValueError
+        If they are those of other images.
+    """
+    if groups is None and "group" not in found.coords:
+        return None
+    return _in_order_of(found, found["group"] if groups is None else groups, "groups")
 
 
 def as_series(given: Any, name: str) -> pd.Series:

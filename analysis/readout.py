@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar
 
+from .folds import Fold, inner_folds, part_of, splits
 from .statistics import wilson_interval
 
 READOUTS = ("svm", "logistic", "nearest")
@@ -139,7 +141,9 @@ class Varying(TransformerMixin, BaseEstimator):
         return features[:, self.kept_]
 
 
-def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> GridSearchCV:
+def linear_svm(
+    n_samples: int, n_features: int, folds: int | Sequence[Fold], seed: int = 0
+) -> GridSearchCV:
     """A linear SVM on standardised features, with cross-validated C.
 
     C is chosen inside the training set.
@@ -160,12 +164,20 @@ def linear_svm(n_samples: int, n_features: int, n_inner: int, seed: int) -> Grid
             ("svm", SVC(kernel="linear")),
         ]
     )
-    folds = StratifiedKFold(n_inner, shuffle=True, random_state=seed)
+    inner: Any = folds
+    if isinstance(folds, int):
+        inner = StratifiedKFold(folds, shuffle=True, random_state=seed)
     # Inside the training images only: neither scaling nor C has seen what is tested on.
-    return GridSearchCV(steps, {"svm__C": C_GRID}, cv=folds)
+    return GridSearchCV(steps, {"svm__C": C_GRID}, cv=inner)
 
 
-def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0) -> BaseEstimator:
+def classifier(
+    readout: str,
+    labels: np.ndarray,
+    n_features: int,
+    seed: int = 0,
+    groups: np.ndarray | None = None,
+) -> BaseEstimator:
     """A readout for training images with these labels.
 
     Parameters
@@ -176,11 +188,14 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
     labels : array of shape (n_training_images,)
     n_features : int
     seed : int
+    groups : array of shape (n_training_images,) or None
+        Images that stay together where C is chosen.
 
     Returns
     -------
     scikit-learn classifier
-        With fewer than two images of a class there is nothing to choose C on: it is then 1.
+        With fewer than two images (or groups) of a class there is nothing to choose C on: it is
+        then 1.
 
     Raises
     ------
@@ -196,11 +211,11 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
                 ("nearest", KNeighborsClassifier(1)),
             ]
         )
-    smallest = int(np.unique(labels, return_counts=True)[1].min())
+    folds = inner_folds(labels, seed, groups)
     if readout == "svm":
-        search = linear_svm(len(labels), n_features, max(2, min(3, smallest)), seed)
+        search = linear_svm(len(labels), n_features, folds or 2, seed)
         # With one image of a class there is nothing to choose C by.
-        if smallest > 1:
+        if folds:
             return search
         return search.estimator
     steps = Pipeline(
@@ -210,52 +225,23 @@ def classifier(readout: str, labels: np.ndarray, n_features: int, seed: int = 0)
             ("logistic", LogisticRegression(max_iter=1000)),
         ]
     )
-    folds = StratifiedKFold(max(2, min(3, smallest)), shuffle=True, random_state=seed)
-    if smallest > 1:
+    if folds:
         return GridSearchCV(steps, {"logistic__C": C_GRID}, cv=folds)
     return steps
 
 
 def fitted_classifier(
-    readout: str, features: np.ndarray, labels: np.ndarray, seed: int = 0
+    readout: str,
+    features: np.ndarray,
+    labels: np.ndarray,
+    seed: int = 0,
+    groups: np.ndarray | None = None,
 ) -> BaseEstimator:
     """A readout fitted to training images, each of which may be its own class."""
     with warnings.catch_warnings():
         # Each object its own class is what decoding of single objects means.
         warnings.filterwarnings("ignore", message="The number of unique classes")
-        return classifier(readout, labels, features.shape[1], seed).fit(features, labels)
-
-
-def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Training and test images: the given split, or stratified folds.
-
-    Raises
-    ------
-    ValueError
-        If there are no labels, fewer than two classes, or too few images of a class.
-    """
-    if dataset.labels is None:
-        msg = (
-            "The dataset has no labels: give a folder per class, an index with a column `label`, "
-            "or a labelled set."
-        )
-        raise ValueError(msg)
-    classes, counts = np.unique(dataset.labels, return_counts=True)
-    if len(classes) < 2:
-        msg = f"The dataset has only one class, {classes[0]!r}: there is nothing to tell apart."
-        raise ValueError(msg)
-    if dataset.split is not None and set(dataset.split) == {"train", "test"}:
-        yield np.flatnonzero(dataset.split == "train"), np.flatnonzero(dataset.split == "test")
-        return
-    if counts.min() < n_folds:
-        msg = (
-            f"Class {str(classes[counts.argmin()])!r} has {counts.min()} images, too few for "
-            f"{n_folds} folds. Use fewer folds, or more images."
-        )
-        raise ValueError(msg)
-    yield from StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(
-        np.zeros(len(dataset)), dataset.labels
-    )
+        return classifier(readout, labels, features.shape[1], seed, groups).fit(features, labels)
 
 
 def classify(
@@ -278,8 +264,8 @@ def classify(
     Raises
     ------
     ValueError
-        If the dataset cannot be split, see `splits`, or the model's weights or prototypes were
-        learned from images that it would be tested on.
+        If the dataset cannot be split, see `hmax_cnn.analysis.folds.splits`, or the model's weights
+        or prototypes were learned from images that it would be tested on.
     """
     folds = list(splits(dataset, n_folds, seed))
     labels = np.asarray(dataset.labels)
@@ -298,20 +284,23 @@ def classify(
             tested = fitted.transform(dataset.subset(test))
         else:
             learned, tested = features[train], features[test]
-        svm = _fitted_svm(learned, labels[train], seed)
+        svm = _fitted_svm(learned, labels[train], seed, part_of(dataset, train))
         names = [dataset.names[index] for index in test]
         result.add(names, number, labels[test], svm.predict(tested))
         result.best_c.append(float(svm.best_params_["svm__C"]))
         yield result
 
 
-def _fitted_svm(features: np.ndarray, labels: np.ndarray, seed: int) -> GridSearchCV:
-    smallest = int(np.unique(labels, return_counts=True)[1].min())
-    if smallest < 2:
+def _fitted_svm(
+    features: np.ndarray, labels: np.ndarray, seed: int, groups: np.ndarray | None
+) -> GridSearchCV:
+    folds = inner_folds(labels, seed, groups)
+    if folds is None:
+        what = "images" if groups is None else "groups"
         msg = (
-            "Every class needs at least 2 training images, so that C can be chosen among them. "
-            "Add images or leave the class out."
+            f"Every class needs at least 2 training {what}, so that C can be chosen among them. "
+            f"Add {what} or leave the class out."
         )
         raise ValueError(msg)
-    svm = linear_svm(len(features), features.shape[1], min(3, smallest), seed)
+    svm = linear_svm(len(features), features.shape[1], folds)
     return svm.fit(features, labels)

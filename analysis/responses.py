@@ -146,9 +146,10 @@ def responses(
     xarray.DataArray
         float32, of dims (image, unit), or (image, <transformation>, unit) where `images` is a
         `Transformed`. Coordinates along `unit` as `hmax_cnn.extraction.flatten` gives them; along
-        `image` the names, `label`, and the parameters of stimuli, such as `stimulus_orientation`;
-        where the model has learned from some of these pictures, `learned_from` says from which;
-        where units answer with distances (small is similar), `distance` says which.
+        `image` the names, `label`, `group`, and the parameters of stimuli, such as
+        `stimulus_orientation`; where the model has learned from some of these pictures,
+        `learned_from` says from which; where units answer with distances (small is similar),
+        `distance` says which.
 
     Raises
     ------
@@ -243,6 +244,8 @@ def _labelled(
         dims: tuple[str, ...] = ("image", images.name, "unit")
     else:
         coords, grid, dims = {"image": names}, values, ("image", "unit")
+    if getattr(images, "groups", None) is not None:
+        coords["group"] = ("image", np.asarray(images.groups).astype(str))
     labels = getattr(images, "labels", None)
     if labels is not None:
         coords["label"] = ("image", np.asarray(labels).astype(str))

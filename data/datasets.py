@@ -46,6 +46,8 @@ class Dataset:
         What else an index says of each image, as numbers where all are.
     known : array of uint64 of shape (n,), or None
         Digests of the pictures before they were resized, where `source` holds resized ones.
+    grouped_by : str or None
+        The column that says which images belong together; see `grouped`.
 
     Examples
     --------
@@ -65,6 +67,7 @@ class Dataset:
     skipped: tuple[str, ...] = ()
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     known: np.ndarray | None = field(default=None, repr=False)
+    grouped_by: str | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -107,6 +110,42 @@ class Dataset:
         if self.known is not None:
             return int(self.known[number])
         return digest(self.source[number])
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """Which images belong together, such as views of one object; None where that is unknown."""
+        if self.grouped_by is None:
+            return None
+        return np.asarray(self.columns[self.grouped_by])
+
+    def grouped(self, groups: Any) -> Dataset:
+        """The same images with groups, which folds keep together.
+
+        Parameters
+        ----------
+        groups : str, or sequence of shape (n_images,)
+            A column of the index, or a group for each image.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or not one group for each image.
+        """
+        if isinstance(groups, str):
+            if groups not in self.columns:
+                known = ", ".join(map(repr, self.columns)) or "none"
+                msg = f"`groups` must be a column of the index, {known}, got {groups!r}."
+                raise ValueError(msg)
+            return replace(self, grouped_by=groups)
+        column = np.asarray(groups)
+        if column.shape != (len(self),):
+            msg = f"`groups` must be one for each of {len(self)} images, got shape {column.shape}."
+            raise ValueError(msg)
+        return replace(self, columns={**self.columns, "group": column}, grouped_by="group")
 
     def subset(self, indices: Any) -> Dataset:
         """Some of the images, in the given order.

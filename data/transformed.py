@@ -136,6 +136,8 @@ class Transformed:
         The value of the reference.
     labels : array of shape (n_images,) or None
         Classes of the images.
+    groups : array of shape (n_images,) or None
+        Which of them belong together, such as pictures of one object.
     attributes : mapping
         What else is known, such as the handling of the border.
     original : callable or None
@@ -152,6 +154,7 @@ class Transformed:
     labels: np.ndarray | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     original: Callable[[int, int], int] | None = field(default=None, repr=False)
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not len(self.names) or not len(self.values):
@@ -200,6 +203,7 @@ class Transformed:
             original=original and (lambda image, value: original(int(chosen[image]), value)),
             names=[self.names[i] for i in chosen],
             labels=labels,
+            groups=None if self.groups is None else self.groups[chosen],
             read=lambda image, value: self.read(int(chosen[image]), value),
         )
 
@@ -283,6 +287,7 @@ def transformed(
         None if given is None else np.asarray(given),
         {"border": transformation.border, "border_only": int(border_only)},
         lambda image, value: original(image),
+        getattr(images, "groups", None),
     )
 
 

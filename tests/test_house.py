@@ -32,6 +32,7 @@ GROUND = [
     "contract",
     "models",
     "responses",
+    "folds",
     "readout",
     "controls",
     "results",

@@ -46,6 +46,11 @@ from .options import (
     help="Of the cross-validation, where no split is given.",
 )
 @click.option(
+    "--groups",
+    metavar="COLUMN",
+    help="A column of the index, such as object: images that agree in it stay in one fold.",
+)
+@click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the folds."
 )
 @click.option(
@@ -73,6 +78,7 @@ def classify(
     background: str | None,
     skip_bad: bool,
     folds: int,
+    groups: str | None,
     seed: int,
     baseline: bool,
     output: Path,
@@ -91,6 +97,8 @@ def classify(
     model = built_model(name, settings, layer, quiet)
     writable(output / "accuracy.csv" if output.is_dir() else output)
     images = opened_dataset(dataset, resize, background, skip_bad, quiet)
+    if groups is not None:
+        images = images.grouped(groups)
     layers = "+".join(model.wanted_layers())
     compared: list[tuple[FeatureExtractor, str]] = [(model, f"{name.partition(':')[2]} {layers}")]
     if baseline:
@@ -98,6 +106,7 @@ def classify(
         # The baseline first: a model that does no better than pixels is seen at once.
         compared.insert(0, (Pixels(grid=grid, progress=False), "pixels"))
     about = describe(model, images) | {"dataset": dataset, "folds": str(folds), "seed": str(seed)}
+    about |= {"groups": groups or ""}
     done: dict[str, Readout] = {}
     try:
         for one, label in compared:

@@ -9,8 +9,8 @@ import hashlib
 import json
 import pickle
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from ..interrupted import Interrupted
 from ..study.building import Places
 from ..study.fingerprints import behind, digest_of, versions_of
 
+_TAKEN = ("image", "images", "labels", "features", "units", "attributes", "path")
 _AT_ONCE = 64  # images between two places where Ctrl-C keeps what is done
 
 
@@ -51,6 +52,8 @@ class Features:
         Model, parameters, how images were resized, what was learned from, versions.
     seen : array of bool of shape (n_images,), or None
         Images that the model has learned from, where there are such.
+    columns : mapping from str to array of shape (n_images,)
+        What else the index says of each image.
     """
 
     values: np.ndarray
@@ -60,11 +63,18 @@ class Features:
     units: pd.DataFrame
     attributes: dict[str, str]
     seen: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def of_images(self) -> dict[str, np.ndarray]:
         """What is known of each image, by name."""
         known = {"label": self.labels, "split": self.split, "learned_from": self.seen}
-        return {name: column for name, column in known.items() if column is not None}
+        given = {name: column for name, column in known.items() if column is not None}
+        # A column of the index that is called as something else here is told apart.
+        taken = {*given, *_TAKEN, *map(str, self.units)}
+        return given | {
+            f"image_{name}" if name in taken else name: column
+            for name, column in self.columns.items()
+        }
 
     def to_xarray(self) -> xr.DataArray:
         """Dims (image, unit) with plain one-dimensional coordinates."""
@@ -158,6 +168,7 @@ def extract(
         units,
         attributes,
         seen if seen.any() else None,
+        dataset.columns,
     )
 
 

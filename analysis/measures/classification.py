@@ -18,7 +18,8 @@ from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import Cost, measure
-from ..readout import Readout, fitted_classifier, splits
+from ..folds import group_labels, part_of, splits
+from ..readout import Readout, fitted_classifier
 from ..responses import by_layer, responses
 from ..results import Definition
 
@@ -40,6 +41,7 @@ def classification(
     layers: Sequence[str] | None = None,
     readout: str = "svm",
     n_folds: int = 5,
+    groups: Any = None,
     units: int | None = None,
     refit: bool = True,
     random_state: int = 0,
@@ -59,6 +61,9 @@ def classification(
         As in `hmax_cnn.analysis.readout.classifier`.
     n_folds : int
         Where there is no split.
+    groups : str, sequence of shape (n_images,) or None
+        A column of the index, or a group for each image: those of one group, such as views of one
+        object, are all trained on or all tested. None takes the groups of the set, if it has any.
     units : int or None
         At most so many units of each layer, drawn at random; None is all.
     refit : bool
@@ -79,7 +84,7 @@ def classification(
     ------
     ValueError
         If there are no labels, or too few images of a class; see
-        `hmax_cnn.analysis.readout.splits`. If the model has learned from images that it would be
+        `hmax_cnn.analysis.folds.splits`. If the model has learned from images that it would be
         tested on.
 
     Examples
@@ -90,6 +95,7 @@ def classification(
     >>> found.attrs["chance"]
     0.1
     """
+    images = group_labels(images, groups)
     folds = list(splits(images, n_folds, random_state))
     wanted = model.wanted_layers(tuple(layers or model.layer_names))
     # Prototypes or weights learned from the test images would leak: the model is refitted in each
@@ -113,7 +119,9 @@ def classification(
                 found = _refitted(model, images, train, wanted, units, random_state)
             for layer, members in by_layer(found):
                 values = found.values[:, members]
-                fitted = fitted_classifier(readout, values[train], labels[train], random_state)
+                fitted = fitted_classifier(
+                    readout, values[train], labels[train], random_state, part_of(images, train)
+                )
                 names = [images.names[index] for index in test]
                 done[layer].add(names, number, labels[test], fitted.predict(values[test]))
                 sizes[layer] = len(members)
@@ -121,6 +129,7 @@ def classification(
         "readout": readout,
         "n_folds": len(folds),
         "learned_anew": int(refitted),
+        "grouped_by": images.grouped_by or "",
         "random_state": random_state,
         "model": model.path(),
         "parameters": repr(model),
@@ -171,6 +180,8 @@ def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, A
     how = f"{known['n_folds']}-fold stratified cross-validation"
     if known["n_folds"] == 1:
         how = "the given split"
+    if known["grouped_by"]:
+        how += f", images of one {known['grouped_by']} in one fold"
     if known["learned_anew"]:
         how += ", the model fitted on the training images of each fold"
     formula = f"proportion correct on held-out images ({_READOUTS[known['readout']]}; {how})"

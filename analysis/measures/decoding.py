@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from sklearn.model_selection import StratifiedKFold
 
 from hmax_cnn.extraction.digests import SeenBeforeError
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
-from ..pairing import class_labels
+from ..folds import Fold, stratified
+from ..pairing import class_labels, image_groups
 from ..per_unit import grid_of
 from ..readout import fitted_classifier
 from ..responses import SEEN, by_layer, image_names
@@ -40,6 +40,7 @@ def decoding_generalisation(
     labels: Any = None,
     readout: str = "svm",
     n_folds: int = 5,
+    groups: Any = None,
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -59,6 +60,9 @@ def decoding_generalisation(
         Images are trained on in all folds but one and tested in that, at every value. Where every
         class has one image (each object is its own class), the readout is trained on all images at
         the reference, and accuracy there says nothing; `held_out` is then 0.
+    groups : sequence, Series or DataArray of shape (n_images,), or None
+        Images of one group, such as pictures of one object, are all trained on or all tested. None
+        takes the coordinate `group`, where there is one.
     resampling : Resampling
         Over images.
     progress : bool or None
@@ -88,10 +92,13 @@ def decoding_generalisation(
     """
     name, reference = checked_responses(responses)
     grid, classes = grid_of(responses), _labels(responses, labels)
-    folds = list(_folds(classes, n_folds, resampling.random_state))
+    together = image_groups(responses, groups)
+    folds = _folds(classes, n_folds, resampling.random_state, together)
     if len(folds) > 1:  # where each object is its own class, all are known at the reference
         _check_unseen(responses)
-    predicted = _predicted(responses, classes, folds, readout, resampling.random_state, progress)
+    predicted = _predicted(
+        responses, classes, folds, readout, resampling.random_state, together, progress
+    )
     right = (predicted == classes[:, None]).astype(float)
     chance = 1 / len(np.unique(classes))
 
@@ -135,6 +142,7 @@ def _predicted(
     folds: list[tuple[np.ndarray, np.ndarray]],
     readout: str,
     random_state: int,
+    groups: np.ndarray | None,
     progress: bool | None,
 ) -> np.ndarray:
     """Classes given to every image at every value, by readouts trained at the reference.
@@ -149,7 +157,13 @@ def _predicted(
         for row, (_, units) in enumerate(layers):
             for train, test in folds:
                 learned = grid[train, reference][:, units]
-                fitted = fitted_classifier(readout, learned, classes[train], random_state)
+                fitted = fitted_classifier(
+                    readout,
+                    learned,
+                    classes[train],
+                    random_state,
+                    None if groups is None else groups[train],
+                )
                 # All values of the transformation in one call: a row for each image and value.
                 flat = grid[test][:, :, units].reshape(-1, len(units))
                 predicted[row, test] = fitted.predict(flat).reshape(len(test), -1)
@@ -242,27 +256,19 @@ def _check_unseen(responses: xr.DataArray) -> None:
 
 
 def _folds(
-    classes: np.ndarray, n_folds: int, random_state: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    classes: np.ndarray, n_folds: int, random_state: int, groups: np.ndarray | None
+) -> list[Fold]:
     counts = np.unique(classes, return_counts=True)[1]
     # Each object its own class: trained on its image at the reference, tested at other values.
     if counts.max() == 1:
-        yield np.arange(len(classes)), np.arange(len(classes))
-        return
+        return [(np.arange(len(classes)), np.arange(len(classes)))]
     if counts.min() == 1:
         msg = (
             "`labels` must have one image of every class, or several of every class: add images, "
             "or leave out the classes of one."
         )
         raise ValueError(msg)
-    if n_folds < 2 or counts.min() < n_folds:
-        msg = (
-            f"`n_folds` must lie between 2 and {counts.min()}, the images of the smallest class, "
-            f"got {n_folds}."
-        )
-        raise ValueError(msg)
-    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
-    yield from splitter.split(classes, classes)
+    return stratified(classes, n_folds, random_state, groups)
 
 
 def _interval(

@@ -20,6 +20,7 @@ from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import Cost, measure
+from ..folds import group_labels, in_order, part_of, warn_of_likely_groups
 from ..readout import fitted_classifier
 from ..responses import by_layer, responses
 from ..results import DEFAULT, Definition, Resampling
@@ -44,6 +45,7 @@ def learning_curve(
     layers: Sequence[str] | None = None,
     readout: str = "svm",
     n_repeats: int = 5,
+    groups: Any = None,
     refit: bool = True,
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
@@ -72,6 +74,9 @@ def learning_curve(
         As in `hmax_cnn.analysis.readout.classifier`.
     n_repeats : int
         Draws of training images and features.
+    groups : str, sequence of shape (n_images,) or None
+        As in `hmax_cnn.analysis.measures.classification.classification`: no image is tested that is
+        of one group with a training image.
     refit : bool
         False keeps what the model has learned: from other images than these.
     resampling : Resampling
@@ -99,7 +104,10 @@ def learning_curve(
     >>> found.value.dims
     ('layer', 'n_train', 'n_features')
     """
+    images = group_labels(images, groups)
     pool = _pool(images, n_train)
+    if images.split is None:
+        warn_of_likely_groups(images)
     if n_repeats < 1 or not len(n_features) or min(_limits(n_features), default=1) < 1:
         msg = (
             "`n_repeats` and `n_features` must be at least 1 (or None, for all features), got "
@@ -128,17 +136,17 @@ def learning_curve(
             for repeat in range(n_repeats):
                 # Larger training sets of one repeat contain the smaller ones.
                 order = {
-                    label: rng.permutation(pool[labels[pool] == label])
+                    label: in_order(pool[labels[pool] == label], images.groups, rng)
                     for label in np.unique(labels)
                 }
                 seed = int(rng.integers(2**31))
                 for column, count in enumerate(n_train):
-                    train = np.sort(np.concatenate([members[:count] for members in order.values()]))
+                    train = np.sort(np.concatenate([some[:count] for some in order.values()]))
                     answers = fixed
                     if answers is None:
                         answers = _learned(reader, images, train, wanted)
                     test = _held_out(images, pool, train)
-                    scores = _scores(answers, labels, train, test, n_features, readout, seed)
+                    scores = _scores(answers, images, train, test, n_features, readout, seed)
                     found[:, column, :, repeat] = scores
                     bar.update()
     return _dataset(found, wanted, images, model, n_train, n_features, readout, resampling)
@@ -175,10 +183,19 @@ def _limits(n_features: Sequence[int | None]) -> list[int]:
 
 
 def _held_out(images: Dataset, pool: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Images to test on: the given ones, or all that are not trained on."""
+    """Images to test on: the given ones, or all that are not trained on, nor of their groups."""
     if images.split is not None:
         return np.flatnonzero(images.split == "test")
-    return np.setdiff1d(pool, train)
+    others = np.setdiff1d(pool, train)
+    if images.groups is not None:
+        others = others[~np.isin(images.groups[others], images.groups[train])]
+    if not len(others):
+        msg = (
+            "`n_train` leaves no image to test on that is of no group of the training images. Use "
+            "a smaller number."
+        )
+        raise ValueError(msg)
+    return others
 
 
 def _learned(
@@ -192,7 +209,7 @@ def _learned(
 
 def _scores(
     answers: xr.DataArray,
-    labels: np.ndarray,
+    images: Dataset,
     train: np.ndarray,
     test: np.ndarray,
     n_features: Sequence[int | None],
@@ -200,6 +217,7 @@ def _scores(
     seed: int,
 ) -> np.ndarray:
     """Accuracy on the held-out images, of shape (layer, n_features)."""
+    labels, groups = np.asarray(images.labels), part_of(images, train)
     rows = []
     for layer, units in by_layer(answers):
         largest = max(_limits(n_features), default=0)
@@ -214,7 +232,7 @@ def _scores(
         row = []
         for limit in n_features:
             values = answers.values[:, drawn[:limit]]
-            fitted = fitted_classifier(readout, values[train], labels[train], seed)
+            fitted = fitted_classifier(readout, values[train], labels[train], seed, groups)
             row.append(fitted.score(values[test], labels[test]))
         rows.append(row)
     return np.array(rows)

@@ -15,7 +15,7 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
-from ..pairing import class_labels
+from ..pairing import class_labels, image_groups
 from ..per_unit import FLAT
 from ..responses import by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling, described
@@ -87,6 +87,7 @@ def retrieval(
     found: xr.DataArray,
     labels: Any = None,
     metric: str = "correlation",
+    groups: Any = None,
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -103,6 +104,9 @@ def retrieval(
         Classes, paired by the names of images where they have them; None takes the coordinate
         `label`. Images that are alone in their class are no queries.
     metric : {'correlation', 'euclidean', 'cosine'}
+    groups : sequence, Series or DataArray of shape (n_images,), or None
+        Images of the query's group, such as other views of one object, are not looked for. None
+        takes the coordinate `group`, where there is one.
     resampling : Resampling
         Over queries.
     progress : bool or None
@@ -130,13 +134,15 @@ def retrieval(
     12
     """
     _checked(found, metric)
-    classes = class_labels(found, labels)
+    classes, together = class_labels(found, labels), image_groups(found, groups)
+    if together is None:
+        together = np.arange(len(found)).astype(str)  # each image by itself
     layers = list(by_layer(found))
     precision, nearest = np.full((2, len(layers), len(found)), np.nan)
     bar = progress_bar(layers, name="Retrieval", unit="layer", progress=progress)
     for row, (layer, units) in enumerate(bar):
         values = found.values[:, units].astype(float)
-        precision[row], nearest[row] = _ranked(layer, values, classes, metric)
+        precision[row], nearest[row] = _ranked(layer, values, classes, together, metric)
     queries = np.flatnonzero(np.isfinite(precision[0]))
     if not len(queries):
         msg = (
@@ -169,11 +175,11 @@ def retrieval(
 
 
 def _ranked(
-    layer: str, values: np.ndarray, classes: np.ndarray, metric: str
+    layer: str, values: np.ndarray, classes: np.ndarray, groups: np.ndarray, metric: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average precision of each query, and whether its nearest image is of its class.
 
-    Undefined for an image that is the only one of its class.
+    Undefined for an image that has no other of its class to be found.
     """
     n_images = len(values)
     precision, nearest = np.full((2, n_images), np.nan)
@@ -181,7 +187,7 @@ def _ranked(
     for first in range(0, n_images, _BLOCK):
         block = range(first, min(first + _BLOCK, n_images))
         for query, distances in zip(block, _distances(layer, values, metric, block), strict=True):
-            others = np.arange(n_images) != query
+            others = groups != groups[query]
             same = classes[others] == classes[query]
             if same.any():
                 precision[query] = average_precision_score(same, -distances[others])

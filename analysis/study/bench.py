@@ -145,6 +145,7 @@ class Work:
             behind = self._behind(table.transformation, table.parameters)
         return [
             self.fingerprints[images].whole,
+            self.study.images[images].groups,
             None if table is None else table.model_dump(exclude={"label"}),
             *behind,
         ]

@@ -139,7 +139,14 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
         _stimuli(table, places) if table.is_function else _pictures(table, places)
     )
     kept = _kept(table, images)
-    return images if len(kept) == len(images) else images.subset(kept)
+    if len(kept) < len(images):
+        images = images.subset(kept)
+    if table.groups is None:
+        return images
+    if not isinstance(images, Dataset):
+        msg = f"`groups` are for pictures with an index; {table.source} draws stimuli."
+        raise TypeError(msg)
+    return images.grouped(table.groups)
 
 
 def _pictures(table: schema.Images, places: Places) -> Dataset:

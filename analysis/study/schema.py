@@ -69,6 +69,9 @@ class Images(_Table):
         Only images of this side of a given split.
     skip, first, per_class : int or None
         Leave out the first so many; of the rest take the first so many, or so many of each class.
+    groups : str or None
+        A column of the index, such as 'object': images that agree in it are all trained on or all
+        tested.
     """
 
     source: Name
@@ -80,6 +83,7 @@ class Images(_Table):
     skip: Annotated[int, Field(ge=0)] = 0
     first: Annotated[int, Field(ge=1)] | None = None
     per_class: Annotated[int, Field(ge=1)] | None = None
+    groups: str | None = None
 
     @property
     def is_function(self) -> bool:

@@ -153,7 +153,7 @@ def test_classes_are_paired_by_picture():
     for given in (classes.to_numpy(), shuffled):
         made = retrieval(still, given, metric="euclidean", resampling=NONE)
         assert made["layer_value"].values[0] == pytest.approx(
-            retrieval(still, list(classes), "euclidean", NONE)["layer_value"].values[0]
+            retrieval(still, list(classes), "euclidean", resampling=NONE)["layer_value"].values[0]
         )
     predicted = right["predicted"]
     assert (

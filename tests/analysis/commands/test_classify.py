@@ -115,3 +115,31 @@ def test_classify_with_a_network_learned_in_each_fold(tmp_path):
         "csv",
     )
     assert float(done.stdout.splitlines()[1].split(",")[1]) > 0.7
+
+
+def test_classify_with_groups(tmp_path):
+    """Pictures of one object stay in one fold; without --groups the column is warned of; a column
+    that is not there is refused."""
+    from PIL import Image
+
+    rng, rows = np.random.default_rng(0), ["path,label,object"]
+    for number in range(40):
+        Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(
+            tmp_path / f"{number}.png"
+        )
+        rows.append(f"{number}.png,{'ab'[number // 4 % 2]},o{number // 4}")
+    (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
+    command = ["classify", tmp_path / "index.csv", "--model", "extraction:Pixels", "--no-baseline"]
+    command += ["--set", "grid=(16, 16)", "--output", tmp_path / "out"]
+    done = run(*command, "--groups", "object", "--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv").merge(
+        pd.read_csv(tmp_path / "index.csv"), left_on="image", right_on="path"
+    )
+    assert (table.groupby("object")["fold"].nunique() == 1).all()
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["groups"] == "object"
+    torn = run(*command, "--quiet")
+    assert "Warning: The images have a column 'object'" in torn.stderr
+    wrong = run(*command, "--groups", "subject")
+    assert wrong.returncode == 1
+    assert "`groups` must be a column of the index, 'object', got 'subject'" in wrong.stderr

@@ -290,3 +290,30 @@ def test_a_network_is_not_classified_on_what_it_was_trained_on(shuffled, tmp_pat
     assert "has learned from 30 of the 60 images that it would be tested on" in refused.output
     again = invoke("train", shuffled, *small, "--test", shuffled, "--output", weights)
     assert "60 of the 60 test images are training images too, such as 'p00.png'" in again.output
+
+
+def test_all_that_an_index_says_is_carried(tmp_path):
+    """Columns of the index stand in every format; one that is called as a column of the units, or
+    as another array, is told apart."""
+    rows = ["path,label,object,y,features"]
+    for number in range(6):
+        Image.fromarray(np.full((8, 8), number * 9, np.uint8)).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{'ab'[number % 2]},o{number // 2},{number},f{number}")
+    (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
+    command = ["extract", tmp_path / "index.csv", "--model", "extraction:Pixels"]
+    command += ["--set", "grid=(2, 2)", "--quiet", "--output"]
+    for ending in ("npz", "csv", "nc", "svmlight"):
+        done = invoke(*command, tmp_path / f"f.{ending}")
+        assert done.exit_code == 0, done.output
+    objects, heights = ["o0", "o0", "o1", "o1", "o2", "o2"], list(range(6))
+    with np.load(tmp_path / "f.npz") as kept:
+        assert kept["object"].tolist() == objects
+        assert kept["features"].shape == (6, 4)
+        assert kept["image_features"].tolist() == [f"f{number}" for number in range(6)]
+    for name in ("f.csv", "f.svmlight.csv"):
+        table = pd.read_csv(tmp_path / name)
+        assert (table["object"].tolist(), table["image_y"].tolist()) == (objects, heights)
+    found = xr.load_dataarray(tmp_path / "f.nc")
+    assert found["object"].values.tolist() == objects
+    assert found["image_y"].values.tolist() == heights
+    assert found["y"].dims == ("unit",)

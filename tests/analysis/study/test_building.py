@@ -1,9 +1,12 @@
 """Models, images and transformations from a study's tables."""
 
 import numpy as np
+import pytest
 from small_study import written
 
 from hmax_cnn.analysis.study import open_results, run_study
+from hmax_cnn.analysis.study.building import Places, build_images
+from hmax_cnn.analysis.study.schema import Images
 
 
 def test_test_images_are_not_learned_ones(tmp_path):
@@ -50,3 +53,22 @@ def test_test_images_are_not_learned_ones(tmp_path):
     accuracy = open_results(tmp_path / "out")["accuracy/linear/all/seed0"]
     assert (accuracy.attrs["learned_anew"], accuracy.attrs["n_images"]) == (1, 30)
     assert "fitted on 30 images of all" in (tmp_path / "out" / "methods.txt").read_text()
+
+
+def test_images_with_groups(tmp_path):
+    """`groups` names a column of the index; others are refused by name, and so are stimuli."""
+    from PIL import Image
+
+    for number in range(4):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / f"{number}.png")
+    rows = ["path,label,object", *(f"{number}.png,a,o{number // 2}" for number in range(4))]
+    (tmp_path / "index.csv").write_text("\n".join(rows))
+    places = Places(tmp_path)
+    made = build_images(Images(source="index.csv", groups="object", skip=1), places)
+    assert made.groups.tolist() == ["o0", "o1", "o1"]
+    with pytest.raises(ValueError, match="must be a column of the index, 'object', got 'thing'"):
+        build_images(Images(source="index.csv", groups="thing"), places)
+    shapes = {"screen": [32, 32], "n_shapes": 3}
+    source = "data.stimuli:fourier_shapes"
+    with pytest.raises(TypeError, match="for pictures with an index"):
+        build_images(Images(source=source, parameters=shapes, groups="object"), places)
