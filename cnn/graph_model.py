@@ -93,6 +93,13 @@ class GraphModel(FeatureExtractor):
         """Whether `fit` has derived what those layers need."""
         return hasattr(self, "learned_")
 
+    def expected_moments(self) -> tuple[float, float] | None:
+        """Mean and deviation of the pixel values that the network learned with, over channels."""
+        learned = vars(self).get("learned_")
+        if learned is None:
+            return None
+        return float(np.mean(learned.mean)), float(np.mean(learned.deviation))
+
     def intended_shape(self) -> tuple[int, int]:
         """Height and width that the model was made for, in pixels."""
         return self._plan(None).image_shape

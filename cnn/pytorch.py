@@ -6,6 +6,8 @@ Torchvision, timm, transformers, segmentation networks, Siamese pairs (needs tor
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 from threading import RLock
 from typing import Any, final
@@ -20,21 +22,19 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
-from .torch_fields import followed, load_torch, tensors_in
+from .torch_fields import load_torch, tensors_in
+from .torch_geometry import geometry_of
 from .torch_modules import (
-    N_NOISE,
     as_maps,
     at_rest,
     bytes_of,
     called_plainly,
+    check_weights,
     copied_tensor,
-    described_parts,
     made_module,
-    measured_field,
+    multiply_adds,
     own_parameters,
     place_of,
-    reached_pixels,
-    two_units,
 )
 from .weights import per_channel, stamp
 
@@ -153,9 +153,14 @@ class TorchExtractor(FeatureExtractor):
         height, width = self.natural_shape
         return height, width
 
-    def expected_range(self) -> tuple[float, float]:
+    def expected_range(self) -> tuple[float, float] | None:
         """Lowest and highest pixel value that the model expects."""
-        return (0, 255)
+        return (0, 255) if self.standardise == "imagenet" else None
+
+    def expected_moments(self) -> tuple[float, float]:
+        """Mean and deviation that pixel values are standardised with, over channels."""
+        mean, deviation = self._standard()
+        return float(np.mean(mean)), float(np.mean(deviation))
 
     def held(self) -> dict[str, np.ndarray]:
         """Parameters and buffers of the module, those that a state_dict leaves out too."""
@@ -190,10 +195,11 @@ class TorchExtractor(FeatureExtractor):
             A pullback, by PyTorch's own gradients, only where `retina.traced`.
         """
         known = self._known(tuple(retina.values.shape[2:]))
-        if len(retina.values):
-            counts = {}
-        else:
+        counts: dict[str, int] = {}
+        products: dict[str, int | None] = {}
+        if not len(retina.values):  # asked for shapes, not for responses
             counts = own_parameters(self._built())
+            products = self._multiply_adds(tuple(retina.values.shape[2:]))
         image, found = self._passed(retina, wanted)
         for name, bands in known.items():
             # Layers are listed in order, also those that were not recorded.
@@ -208,11 +214,14 @@ class TorchExtractor(FeatureExtractor):
                     values = found[name][band].detach().float().cpu().numpy()
                 n_digits = max(2, len(str(shape[0] - 1)))
                 features = [f"c{index:0{n_digits}d}" for index in range(shape[0])]
-                if number:
-                    n_parameters = 0
-                else:
-                    n_parameters = counts.get(name, 0)
-                maps.append(Maps(values, field, band, features, n_parameters=n_parameters))
+                made = Maps(values, field, band, features)
+                if not number:
+                    # Of a submodule that is called again the first call has both.
+                    n_products = 0 if ":" in name else products.get(name, 0)
+                    made = replace(
+                        made, n_parameters=counts.get(name, 0), n_multiply_adds=n_products
+                    )
+                maps.append(made)
             pullback = None
             if retina.traced and found:
                 pullback = self._pullback(image, list(found[name].values()))
@@ -253,7 +262,7 @@ class TorchExtractor(FeatureExtractor):
             if to_image is None:
                 return np.zeros(tuple(image.shape), np.float32)
             # The module sees standardised pixels: by the chain rule over their deviation.
-            return to_image.cpu().numpy() / deviation
+            return to_image.float().cpu().numpy() / deviation
 
         return pullback
 
@@ -337,45 +346,25 @@ class TorchExtractor(FeatureExtractor):
         key = (tuple(shape), self.call, self.channels, repr(module))
         about = _KNOWN.setdefault(module, {})
         if key not in about:
-            # Noise, not zeros: a module that divides by a norm answers to it.
-            noise = torch.Generator().manual_seed(0)
-            image = torch.randn((1, self.channels, *shape), generator=noise).to(**place_of(module))
-            with torch.no_grad(), _LOCK:
-                seen = self._recorded(followed(image), None)
-            about[key] = {
-                name: bands
-                for name, parts in seen.items()
-                if (bands := described_parts(parts, shape))
-            }
-            self._measure(about[key], image)
+            check_weights(module)
+            # Whatever mode the caller is in: gradients and versions of tensors are needed.
+            with torch.inference_mode(mode=False), _LOCK:
+                # Kept when all of it is found: a measurement that fails is not.
+                # Noise, not zeros: a module that divides by a norm answers to it.
+                noise = torch.Generator().manual_seed(0)
+                images = torch.randn((2, self.channels, *shape), generator=noise)
+                images = images.to(**place_of(module))
+                about[key] = geometry_of(module, self._recorded, images)
         return about[key]
 
-    def _measure(
-        self, known: dict[str, dict[str, tuple[tuple[int, int, int], Field | None]]], image: Any
-    ) -> None:
-        """Fill in the fields that could not be followed: from gradients of noise images."""
-        unknown = {
-            name
-            for name, bands in known.items()
-            if any(field is None for _, field in bands.values())
-        }
-        if not unknown:
-            return
-        torch = load_torch()
-        reach: dict[tuple[str, str], np.ndarray] = {}
-        for seed in range(N_NOISE):
-            generator = torch.Generator().manual_seed(seed)
-            noise = torch.randn(image.shape, generator=generator).to(image).requires_grad_()
-            with torch.enable_grad():
-                found = self._recorded(noise, unknown)
-            for name in unknown:
-                for part, (shape, field) in known[name].items():
-                    if field is None:
-                        maps = as_maps(found[name][part], 1)
-                        reach[name, part] = reach.get((name, part), 0) + np.stack(
-                            [reached_pixels(maps, noise, *unit) for unit in two_units(shape)]
-                        )
-        sides = tuple(image.shape[2:])
-        for (name, part), total in reach.items():
-            shape = known[name][part][0]
-            known[name][part] = (shape, measured_field(total > 0, shape, sides))
+    def _multiply_adds(self, shape: tuple[int, int]) -> dict[str, int | None]:
+        """Multiply-accumulates of each submodule for one image of this shape, counted once."""
+        torch, module = load_torch(), self._built()
+        key = ("multiply-accumulates", shape, self.call, self.channels, repr(module))
+        about = _KNOWN.setdefault(module, {})
+        if key not in about:
+            image = torch.zeros((1, self.channels, *shape)).to(**place_of(module))
+            with torch.no_grad(), _LOCK, at_rest(module):
+                run = partial(self.call or called_plainly, module, image)
+                about[key] = multiply_adds(module, run)
+        return about[key]

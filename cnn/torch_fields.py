@@ -65,7 +65,6 @@ _POINTWISE = {
     "dropout_",
     "dropout2d",
     "feature_dropout",
-    "batch_norm",
     "local_response_norm",
     "clone",
     "contiguous",
@@ -97,6 +96,8 @@ _POINTWISE = {
     "square",
     "requires_grad_",
 }
+# A mean and deviation over all places: every unit sees the whole image.
+_OVER_PLACES = {"instance_norm", "group_norm"}
 _POOLS = {"max_pool2d", "_max_pool2d", "max_pool2d_with_indices", "avg_pool2d", "lp_pool2d"}
 _JOINS = {"cat", "concat", "stack"}
 
@@ -104,7 +105,7 @@ _JOINS = {"cat", "concat", "stack"}
 def followed(image: Any) -> Any:
     """An image that knows its field, and gives what is made from it theirs."""
     tagged = image.as_subclass(followed_class())
-    tagged.field = Field()
+    tagged.field, tagged.version = Field(), tagged._version  # noqa: SLF001
     tagged.sides = tuple(image.shape[2:])
     return tagged
 
@@ -118,6 +119,7 @@ def followed_class() -> Any:
         """A tensor with the field of its units; None where it is not known."""
 
         field: Field | None = None
+        version: int = 0  # of its values: an assignment to a part of them makes it another
         sides: tuple[int, int] = (0, 0)
 
         @classmethod
@@ -126,7 +128,7 @@ def followed_class() -> Any:
         ) -> Any:
             inputs = [one for one in _flat((args, kwargs)) if isinstance(one, cls)]
             with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - no other way
-                fields = [(one.field, tuple(one.shape), one.sides) for one in inputs]
+                fields = [(known_field(one), tuple(one.shape), one.sides) for one in inputs]
             result = super().__torch_function__(function, types, args, kwargs or {})
             with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - no other way
                 for _, tensor in tensors_in(result):
@@ -135,9 +137,17 @@ def followed_class() -> Any:
                         tensor.field = _field_after(
                             getattr(function, "__name__", ""), fields, args, kwargs or {}, tensor
                         )
+                        tensor.version = tensor._version  # noqa: SLF001
             return result
 
     return Followed
+
+
+def known_field(tensor: Any) -> Field | None:
+    """Its field, unless its values were changed in place since it was found."""
+    if tensor._version != tensor.version:  # noqa: SLF001
+        return None
+    return tensor.field
 
 
 def _flat(things: Any) -> Iterator[Any]:
@@ -163,6 +173,10 @@ def _field_after(
         return None
     if name == "conv2d":
         return field.through(_convolved(args, kwargs))
+    if name == "pad":
+        return _padded(field, args, kwargs)
+    if name in _OVER_PLACES or (name == "batch_norm" and _over_batch(args, kwargs)):
+        return Field.whole(*sides)
     if name in _POOLS:
         return field.through(_pooled(name, args, kwargs))
     if name in ("adaptive_avg_pool2d", "adaptive_max_pool2d"):
@@ -172,11 +186,30 @@ def _field_after(
         return layer.run([empty], {}, Mode(sides)).maps.field
     places = tuple(result.shape[2:])
     same_places = all(len(one) == 4 and one[2:] == places for _, one, _ in inputs)
-    if same_places and (name in _POINTWISE or name in _JOINS):
-        return join(fields)
+    if same_places and (name in _POINTWISE or name in _JOINS or name == "batch_norm"):
+        steps = {(one.y.step, one.x.step) for one in fields}
+        # Branches of different steps have no one field: it is measured.
+        return join(fields) if len(steps) == 1 else None
     if name == "mean" and places == (1, 1):
         return Field.whole(*sides)
     return None
+
+
+def _over_batch(args: Any, kwargs: Mapping[str, Any]) -> bool:
+    """Whether batch normalisation takes its statistics from the batch."""
+    names = ("input", "running_mean", "running_var", "weight", "bias", "training")
+    given = dict(zip(names, args, strict=False)) | dict(kwargs)
+    return given.get("running_mean") is None or bool(given.get("training", False))
+
+
+def _padded(field: Field, args: Any, kwargs: Mapping[str, Any]) -> Field | None:
+    """The field after padding with a constant, or cropping; copies of pixels are measured."""
+    given = dict(zip(("input", "pad", "mode", "value"), args, strict=False)) | dict(kwargs)
+    if given.get("mode", "constant") != "constant" or len(given["pad"]) > 4:
+        return None
+    # From the last axis inwards: left, right, top, bottom.
+    left, _, top, _ = (*(int(n) for n in given["pad"]), 0, 0, 0)[:4]
+    return field.cropped(-top, -left)
 
 
 def _convolved(args: Any, kwargs: Mapping[str, Any]) -> Window:

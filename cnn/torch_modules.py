@@ -5,19 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from hmax_cnn.extraction.fields import Field, Span
+from hmax_cnn.extraction.fields import Field
 
-from .torch_fields import followed_class, load_torch
+from .torch_fields import followed_class, known_field, load_torch
 from .weights import read_tensors
-
-MEASURED = "measured"  # of a field: where gradients reach, since the graph could not be followed
-N_NOISE = 4  # noise images that a field is measured with
 
 
 def place_of(module: Any) -> dict[str, Any]:
@@ -102,7 +98,7 @@ def copied_tensor(tensor: Any) -> Any:
     """The tensor as it is now, with its field."""
     copy = tensor.clone()
     if isinstance(tensor, followed_class()):
-        copy.field = tensor.field
+        copy.field, copy.version = known_field(tensor), copy._version  # noqa: SLF001
     return copy
 
 
@@ -145,73 +141,89 @@ def described_parts(
     return found
 
 
-def two_units(shape: tuple[int, int, int]) -> list[tuple[int, int]]:
-    """Places of two units in a map, a third in from its opposite corners."""
-    _, height, width = shape
-    return [(height // 3, width // 3), (height - 1 - height // 3, width - 1 - width // 3)]
+def check_weights(module: Any) -> None:
+    """Refuse weights that are no numbers.
 
+    Parameters
+    ----------
+    module : torch.nn.Module
 
-def reached_pixels(maps: Any, image: Any, y: int, x: int) -> np.ndarray:
-    """Where in the image a unit, all features together, has a gradient."""
+    Raises
+    ------
+    ValueError
+        If a parameter or buffer holds NaN or infinity; it is named.
+    """
     torch = load_torch()
-    if not maps.requires_grad:
-        return np.ones(image.shape[2:])
-    unit = maps[0, :, y, x]
-    # A random sum over features: their gradients do not cancel as those of a plain sum can.
-    weights = torch.randn(unit.shape, generator=torch.Generator().manual_seed(1)).to(unit)
-    (gradient,) = torch.autograd.grad(
-        (unit * weights).sum(), image, retain_graph=True, allow_unused=True
-    )
-    if gradient is None:
-        return np.zeros(image.shape[2:])
-    return gradient.float().abs().sum(dim=(0, 1)).cpu().numpy()
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.dtype.is_floating_point and not torch.isfinite(tensor).all():
+            msg = f"`module` has NaN or infinity in {name!r}. Load its weights anew."
+            raise ValueError(msg)
 
 
-def measured_field(
-    reached: np.ndarray, shape: tuple[int, int, int], sides: tuple[int, int]
-) -> Field:
-    """The field of a map whose two units reach there.
+def multiply_adds(module: Any, run: Callable[[], Any]) -> dict[str, int | None]:
+    """Multiply-accumulates of each submodule for one image, without those of submodules below it.
 
-    Wide enough for both, its step from the distance of their centres.
+    Parameters
+    ----------
+    module : torch.nn.Module
+    run : callable
+        Calls the module with one image.
 
-    Where a unit reaches the border its centre says nothing: then units are taken to lie evenly over
-    the image.
+    Returns
+    -------
+    dict from str to int or None
+        By name as in `named_modules`, the module itself as 'output'; None where PyTorch cannot
+        count.
     """
-    spans = []
-    for axis, (n, side) in enumerate(zip(shape[1:], sides, strict=True)):
-        boxes = [np.flatnonzero(unit.any(axis=1 - axis)) for unit in reached]
-        (low, high), (low2, high2) = (
-            (int(box[0]), int(box[-1])) if len(box) else (0, side - 1) for box in boxes
-        )
-        first, second = n // 3, n - 1 - n // 3
-        # A field cut by the border does not tell where its middle is.
-        inside = min(low, low2) > 0 and max(high, high2) < side - 1
-        even = Fraction(side, n)
-        apart = Fraction(low2 + high2 - low - high, 2)
-        step, middle, missed = even, (even - 1) / 2, Fraction(0)
-        if inside:
-            if second > first:
-                step = _plain_step(apart / (second - first), second - first)
-            middle = Fraction(low + high, 2) - first * step
-            missed = abs(apart - step * (second - first))
-        spans.append(Span(max(high - low, high2 - low2) + 1 + 2 * missed, step, middle))
-    if all(span.size >= side for span, side in zip(spans, sides, strict=True)) or any(
-        span.step <= 0 for span in spans
-    ):
-        return Field.whole(*sides)
-    return Field(spans[0], spans[1], MEASURED)
+    load_torch()
+    from torch.utils.flop_counter import FlopCounterMode
+
+    names = {id(one): name for name, one in module.named_modules()}
+    counter = FlopCounterMode(display=False)
+    try:
+        with counter:
+            run()
+    except (RuntimeError, NotImplementedError, AssertionError):
+        return {name or "output": None for name in names.values()}
+    # The counter calls a submodule 'Class.name'; two floating-point operations are one of ours.
+    counts = counter.get_flop_counts()
+    whole = {
+        name: sum(counts.get(f"{type(module).__name__}.{name}".strip("."), {}).values()) // 2
+        for name in names.values()
+    }
+    own: dict[str, int | None] = {}
+    # From the leaves upward: a container that is never called itself, such as a ModuleList, counts
+    # nothing, and what is in it is taken off the module that calls it.
+    for name in sorted(whole, key=lambda one: -one.count(".") if one else 1):
+        prefix = f"{name}." if name else ""
+        below = [n for other, n in own.items() if other != "output" and other.startswith(prefix)]
+        own[name or "output"] = max(0, whole[name] - sum(n or 0 for n in below))
+    return own
 
 
-def _plain_step(step: Fraction, n_steps: int) -> Fraction:
-    """The plain step that a measured one stands for.
+def depends_on_batch(alone: Mapping[str, Any], together: Mapping[str, Any]) -> list[str]:
+    """Submodules whose answer to an image depends on the images beside it.
 
-    A whole number, or one over one, where it is within a pixel over the way.
+    Parameters
+    ----------
+    alone, together : mapping from str to mapping from str to tensor
+        What submodules return for an image by itself, and as the first of several.
+
+    Returns
+    -------
+    list of str
     """
-    plain = step
-    if step >= Fraction(3, 4):
-        plain = Fraction(round(step))
-    elif step > 0:
-        plain = Fraction(1, max(1, round(1 / step)))
-    if abs(plain - step) * n_steps <= 1:
-        return plain
-    return step
+    found = []
+    for name, parts in alone.items():
+        for part, tensor in parts.items():
+            other = together.get(name, {}).get(part)
+            if other is None or not tensor.dtype.is_floating_point or other.shape[:1] < (1,):
+                continue
+            one, first = tensor[:1].float(), other[:1].float()
+            if one.shape == first.shape and (one - first).abs().max() > _ALIKE * one.abs().max():
+                found.append(name)
+                break
+    return found
+
+
+_ALIKE = 1e-2  # of the largest response: half precision rounds by 1e-3

@@ -145,11 +145,30 @@ def _checked(
     model: LayeredModel, pieces: Iterator[tuple[int, Array]]
 ) -> Iterator[tuple[int, Array]]:
     """The batches, with a warning if the first is clearly not in the range the model expects."""
-    expected = model.expected_range()
+    expected, moments = model.expected_range(), model.expected_moments()
     for first, batch in pieces:
         if first == 0 and expected is not None:
             _warn_of_range(batch, expected, type(model).__name__)
+        elif first == 0 and moments is not None:
+            _warn_of_scale(batch, moments, type(model).__name__)
         yield first, batch
+
+
+# A dim photograph is a tenth as bright as others, not a hundredth.
+_OTHER_SCALE = 16
+
+
+def _warn_of_scale(batch: Array, moments: tuple[float, float], model: str) -> None:
+    """Warn of pixel values of another scale than those that the model learned with."""
+    mean, deviation = moments
+    highest, usual = float(abs(batch).max()), abs(mean) + deviation
+    if not highest or not usual or usual / _OTHER_SCALE <= highest <= usual * _OTHER_SCALE:
+        return
+    msg = (
+        f"{model} learned from pixel values of mean {mean:.4g} and deviation {deviation:.4g}, but "
+        f"`images` reach {highest:.4g} at most. Scale them as the images that it learned from."
+    )
+    warnings.warn(msg, InputWarning, stacklevel=2)
 
 
 def _warn_of_range(batch: Array, expected: tuple[float, float], model: str) -> None:

@@ -185,6 +185,16 @@ class LayeredModel(BaseEstimator, ABC):
         """
         return None
 
+    def expected_moments(self) -> tuple[float, float] | None:
+        """Mean and standard deviation of the pixel values that the model learned with.
+
+        Returns
+        -------
+        (float, float) or None
+            None where it has learned no such thing.
+        """
+        return None
+
     # What measures and commands use --------------------------------------------------------------
 
     def wanted_layers(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:

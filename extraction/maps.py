@@ -28,7 +28,8 @@ class Maps:
         What else is known of the features: orientation in degrees, filter size in pixels, prototype
         size in units of C1.
     n_parameters, n_multiply_adds : int
-        Numbers held to make these maps, and multiply-accumulates per image.
+        Numbers held to make these maps, and multiply-accumulates per image; None where these
+        cannot be counted.
     traced : bool
         Of the retina: whether gradients with respect to the image will be asked for. What a
         pullback needs is kept only then.
@@ -46,7 +47,7 @@ class Maps:
     features: Sequence[str] = ()
     labels: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     n_parameters: int = 0
-    n_multiply_adds: int = 0
+    n_multiply_adds: int | None = 0
     traced: bool = False
 
     @property

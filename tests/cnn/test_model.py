@@ -6,6 +6,7 @@ from digit_training import lenet
 from sklearn.datasets import load_digits
 
 from hmax_cnn.cnn import CNN
+from hmax_cnn.extraction.images import InputWarning
 
 BUNCH = load_digits()
 
@@ -78,3 +79,15 @@ def test_options_do_not_overrule_labels():
         lenet(options={"n_classes": 5}).fit(DIGITS[FEW], LABELS[FEW])
     with pytest.raises(ValueError, match="`freeze_up_to` 'output' leaves nothing to learn"):
         lenet(freeze_up_to="output").fit(DIGITS[FEW], LABELS[FEW])
+
+
+@pytest.mark.parametrize(("taught", "shown"), [(1, 1 / 255), (1, 257), (1 / 255, 1)])
+def test_images_of_another_scale_are_warned_of(taught, shown):
+    """Pixel values of another scale than those learned from, in either direction; dim and bright
+    pictures of the same scale are taken."""
+    images, labels = DIGITS[:40].astype(np.float32), LABELS[:40]
+    model = CNN(epochs=1, progress=False).fit(images * taught, labels)
+    with pytest.warns(InputWarning, match="CNN learned from pixel values of mean .* but `images`"):
+        model.predict(images * shown)
+    model.predict(images * taught * 0.3)
+    model.predict(np.zeros_like(images))
