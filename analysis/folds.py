@@ -7,7 +7,7 @@ tested, recognition of the object passes for recognition of its class.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -179,16 +179,14 @@ def part_of(dataset: Dataset, numbers: np.ndarray) -> np.ndarray | None:
     return dataset.groups[numbers]
 
 
-def in_order(
-    pool: np.ndarray, groups: Sequence[Any] | None, rng: np.random.Generator
-) -> np.ndarray:
+def in_order(pool: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     """Some images in random order, those of one group after each other.
 
     Parameters
     ----------
     pool : array of int
         Numbers of the images.
-    groups : sequence or None
+    groups : array or None
         Of all images of the set.
     rng : numpy.random.Generator
 

@@ -331,9 +331,8 @@ def paired_rdms(
         return values, BY_ORDER
     ours, theirs = (pd.unique(np.concatenate([x["first"], x["second"]])) for x in (a, b))
     _check_same(pd.Index(ours), pd.Index(theirs), "image", names)
-    order, how = order_of(
-        *(pair_labels(x["first"].values, x["second"].values) for x in (a, b)), "pair", names
-    )
+    mine, yours = (pair_labels(x["first"].values, x["second"].values) for x in (a, b))
+    order, how = order_of(mine, yours, "pair", names)
     return values[..., order], how
 
 

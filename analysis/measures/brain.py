@@ -81,7 +81,7 @@ def similarity_to_brain(
             known = ", ".join(map(repr, arrays))
             msg = f"`{parameter}` must be one of {known} in {subjects}, got {name!r}."
             raise ValueError(msg)
-    measured = np.atleast_2d(np.asarray(arrays[array], dtype=float))
+    measured: Any = np.atleast_2d(np.asarray(arrays[array], dtype=float))
     if measured.ndim == 3:  # (subject, session, pair); a session may lack a pair
         measured = mean_defined(measured, axis=1)
     if names is not None:
