@@ -85,10 +85,11 @@ class Readout:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Wilson's confidence interval of the accuracy.
 
-        Test images count as independent; folds share training images, so it is a little narrow.
+        Images of several folds, which share training images, count for fewer.
         """
         n_right = int((self.table["label"] == self.table["predicted"]).sum())
-        return wilson_interval(n_right, len(self.table), level)
+        n_folds = self.table["fold"].nunique()
+        return wilson_interval(n_right, len(self.table), level, n_folds)
 
     def confusion(self) -> pd.DataFrame:
         """Counts, true classes by predicted classes."""

@@ -46,14 +46,18 @@ class Definition:
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are made: the value plus and minus its standard error.
+    """How intervals are made: the value plus and minus its standard error times Student's t.
+
+    They hold what they promise from about ten images on (benchmarks/coverage.py).
 
     Attributes
     ----------
     n_resamples : int
-        Bootstrap samples of images; 0 leaves what depends on them undefined.
+        Groups of images that the jackknife leaves out, one after the other, at most one for each
+        image; of what is bootstrapped (medians over units) the number of samples. 0 leaves
+        intervals undefined.
     over : {'images', 'units', 'both'}
-        What the standard error of a layer is over: images (bootstrap), its units (their deviation
+        What the standard error of a layer is over: images (jackknife), its units (their deviation
         over the root of their number), or the sum of both variances. That of a unit is over images,
         and undefined for 'units'.
     level : float
@@ -76,15 +80,19 @@ class Resampling:
 
     def attributes(self) -> dict[str, Any]:
         """As they stand in a dataset."""
+        over = "images and units" if self.over == "both" else self.over
+        how = "Student's t" if self.over == "units" else "jackknife, Student's t"
         return {
             "n_resamples": self.n_resamples,
             "resampled_over": self.over,
+            "intervals": f"{how}, over {over}",
             "level": self.level,
             "random_state": self.random_state,
         }
 
 
 DEFAULT = Resampling()
+NONE = "none"  # of intervals: no method is known that holds what it promises
 
 
 # What a result keeps of the attributes of the responses that it is of.

@@ -1,13 +1,14 @@
 """Alignment of populations: centred kernel alignment and Procrustes similarity between layers.
 
-Intervals are by half-samples of images (drawn without replacement): a bootstrap would draw images
-twice, and an image is always like itself.
+Intervals are by a jackknife of images: a bootstrap would draw images twice, and an image is always
+like itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,8 +21,8 @@ from ..contract import measure
 from ..pairing import aligned
 from ..per_unit import FLAT
 from ..responses import by_layer
-from ..results import DEFAULT, Definition, Resampling
-from ..statistics import half_samples
+from ..results import DEFAULT, NONE, Definition, Resampling
+from ..statistics import jackknife
 
 KERNELS = ("linear", "rbf")
 
@@ -50,8 +51,9 @@ def cka(
     width : float
         Of 'rbf', as a share of the median distance between images.
     resampling : Resampling
-        Intervals are by half-samples of images; the biased form grows as images become fewer, so
-        its interval is for orientation only.
+        Intervals are by a jackknife of images, on the scale of Fisher's z, so that they stay within
+        -1 and 1; near 0 they are wider than they need be. The biased form grows as images become
+        fewer: it has none.
     progress : bool or None
         A progress bar; None shows it on a terminal and in a notebook only.
 
@@ -103,7 +105,7 @@ def cka(
         lambda values: _kernel(values, kernel, width),
         of,
         Definition(name, formula, "Kornblith et al., ICML 2019"),
-        resampling,
+        resampling if debiased else None,
         progress,
     )
 
@@ -118,8 +120,10 @@ def procrustes(
 
     Parameters
     ----------
-    a, b, resampling
+    a, b
         As in `cka`.
+    resampling : Resampling
+        Ignored: there are no intervals.
     progress : bool or None
         A progress bar; None shows it on a terminal and in a notebook only.
 
@@ -128,7 +132,9 @@ def procrustes(
     xarray.Dataset
         `value`, `low`, `high` of dims (layer_a, layer_b): the nuclear norm of X'Y, 1 for the same
         up to a rotation. With more units than images it is high for independent responses as well:
-        compare with a control. The squared Procrustes distance is 2 (1 - value).
+        compare with a control. The squared Procrustes distance is 2 (1 - value). No intervals are
+        given (`low` and `high` are undefined): the value falls as images become more, and no method
+        held its 95 % at any number of them.
 
     References
     ----------
@@ -161,7 +167,7 @@ def procrustes(
         "Williams et al., NeurIPS 2021",
     )
     return _aligned(
-        a, b, lambda values: _kernel(values, "linear", 1.0), of, definition, resampling, progress
+        a, b, lambda values: _kernel(values, "linear", 1.0), of, definition, None, progress
     )
 
 
@@ -171,7 +177,7 @@ def _aligned(
     kernel: Callable[[np.ndarray], np.ndarray],
     of: Callable[[np.ndarray, np.ndarray], float],
     definition: Definition,
-    resampling: Resampling,
+    resampling: Resampling | None,
     progress: bool | None,
 ) -> xr.Dataset:
     """A comparison of Gram matrices, for every pair of layers."""
@@ -194,13 +200,15 @@ def _aligned(
     ):
         for column, m in enumerate(others.values()):
             value[row, column] = of(k, m)
-            low[row, column], high[row, column] = half_samples(
-                partial(_of_part, of, k, m),
-                len(k),
-                resampling.n_resamples,
-                resampling.level,
-                resampling.random_state,
-            )
+            if resampling is not None:
+                low[row, column], high[row, column] = jackknife(
+                    partial(_of_part, of, k, m),
+                    len(k),
+                    resampling.n_resamples,
+                    resampling.level,
+                    resampling.random_state,
+                    "correlation",
+                )
     dims = ("layer_a", "layer_b")
     data = {"value": (dims, value), "low": (dims, low), "high": (dims, high)}
     known = {
@@ -209,7 +217,10 @@ def _aligned(
         "n_images": len(a),
         "paired_by": paired_by,
     }
-    made = resampling.attributes() | {"resampled_over": "images, half-samples"}
+    made: dict[str, Any] = {"intervals": NONE}
+    if resampling is not None:
+        how = "jackknife over images, Student's t on the scale of Fisher's z"
+        made = resampling.attributes() | {"resampled_over": "images", "intervals": how}
     return xr.Dataset(data, coords={"layer_a": list(ours), "layer_b": list(others)}).assign_attrs(
         definition.attributes() | known | made
     )

@@ -17,7 +17,15 @@ from hmax_cnn.extraction.progress import progress_bar
 from ..contract import measure
 from ..pairing import paired_rdms
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import corrected, half_samples, mean_defined
+from ..statistics import (
+    corrected,
+    degrees_of,
+    deviation_defined,
+    jackknife_variance,
+    left_out,
+    mean_defined,
+    t_interval,
+)
 from .similarity import compare_rdms, noise_ceiling, rdms
 
 
@@ -137,7 +145,7 @@ def brain_similarity(
     correction : {'holm', 'bonferroni', 'fdr'}
         Over layers.
     resampling : Resampling
-        Intervals are by half-samples of images.
+        Intervals are for new images and new subjects; of one subject, for that subject.
     progress : bool or None
         A progress bar; None shows it on a terminal and in a notebook only.
 
@@ -208,7 +216,9 @@ def brain_similarity(
         f"mean over subjects of {comparison} between RDMs",
         "Nili et al., PLoS Comput Biol 2014",
     )
-    made = resampling.attributes() | {"resampled_over": "images, half-samples"}
+    over = "images and subjects" if known.sum() > 1 else "images, for this subject"
+    how = f"jackknife over images, Student's t over {over}"
+    made = resampling.attributes() | {"resampled_over": over, "intervals": how}
     return xr.Dataset(
         data, coords={"layer": models["layer"].values, "subject": names}
     ).assign_attrs(definition.attributes() | about | made)
@@ -253,22 +263,29 @@ def _bounds(
     resampling: Resampling,
     progress: bool | None,
 ) -> tuple[list[float], list[float]]:
-    """Intervals of the mean over subjects, a lower and an upper bound for each layer."""
+    """Intervals of the mean over subjects, for new subjects and new images.
+
+    Variances over subjects and over images add up, as those of the dual bootstrap do (Schuett et
+    al., eLife 2023): each holds what the two have in common, so that the sum errs to the wide side.
+    """
+    n_images, n_subjects = len(squares[0]), len(theirs)
+    kept = left_out(n_images, resampling.n_resamples, resampling.random_state)
     low, high = [], []
     for mine in progress_bar(squares, name="Intervals", unit="layer", progress=progress):
-
-        def mean_over_subjects(images: np.ndarray, mine: np.ndarray = mine) -> float:
-            return float(_alike(mine, theirs, images, comparison).mean())
-
-        bounds = half_samples(
-            mean_over_subjects,
-            len(mine),
-            resampling.n_resamples,
+        whole = _alike(mine, theirs, np.arange(n_images), comparison)
+        means = [mean_defined(_alike(mine, theirs, images, comparison)) for images in kept]
+        variances, degrees = [jackknife_variance(np.array(means))], [len(kept) - 1]
+        if n_subjects > 1:
+            variances.append(deviation_defined(whole) ** 2 / n_subjects)
+            degrees.append(n_subjects - 1)
+        ends = t_interval(
+            mean_defined(whole),
+            np.sqrt(sum(variances)),
+            degrees_of(variances, degrees),
             resampling.level,
-            resampling.random_state,
         )
-        low.append(float(bounds[0]))
-        high.append(float(bounds[1]))
+        low.append(max(-1.0, float(ends[0])) if kept else np.nan)
+        high.append(min(1.0, float(ends[1])) if kept else np.nan)
     return low, high
 
 

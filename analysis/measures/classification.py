@@ -186,11 +186,13 @@ def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, A
         how += ", the model fitted on the training images of each fold"
     formula = f"proportion correct on held-out images ({_READOUTS[known['readout']]}; {how})"
     definition = Definition("accuracy", formula, "this package")
+    folds = known["n_folds"] > 1
     about = {
         "chance": chance,
         "n_images": len(names),
-        "intervals": "Wilson's",
-        "interval_citation": "Wilson, JASA 1927",
+        "intervals": "Wilson's" + (", for n / 1.75: folds share images" if folds else ""),
+        "interval_citation": "Wilson, JASA 1927"
+        + ("; Nadeau & Bengio, Machine Learning 2003" if folds else ""),
         "level": 0.95,
     }
     return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known | about)

@@ -19,7 +19,7 @@ from ..per_unit import grid_of
 from ..readout import fitted_classifier
 from ..responses import SEEN, by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import interval, resampled, wilson_interval
+from ..statistics import interval, resampled, widening, wilson_interval
 from .populations import checked_responses, layer_curves
 
 _GENERALISATION = Definition(
@@ -111,15 +111,22 @@ def decoding_generalisation(
         return np.stack([share, accuracy])
 
     value, accuracy = generalisation_and_accuracy(np.arange(len(grid)))
-    bounds = _interval(generalisation_and_accuracy, len(grid), resampling)
+    # Folds share training images: what a bootstrap of held-out ones shows is too narrow.
+    bounds = [
+        value + widening(len(folds)) * (end[0] - value)
+        for end in _interval(generalisation_and_accuracy, len(grid), resampling)
+    ]
     # Wilson's interval does not close on 1 where all are right.
     wilson = np.array(
-        [wilson_interval(n, len(grid), resampling.level) for n in right.sum(axis=1).ravel()]
+        [
+            wilson_interval(n, len(grid), resampling.level, len(folds))
+            for n in right.sum(axis=1).ravel()
+        ]
     ).reshape(*accuracy.shape, 2)
     data = {
         "value": value,
-        "low": bounds[0][0],
-        "high": bounds[1][0],
+        "low": bounds[0],
+        "high": bounds[1],
         "accuracy": accuracy,
         "accuracy_low": wilson[..., 0],
         "accuracy_high": wilson[..., 1],

@@ -12,15 +12,13 @@ from scipy.spatial.distance import jensenshannon
 from hmax_cnn.extraction.choices import check_choice
 
 from ..literature.cortex import V1_FREQUENCY, V1_ORIENTATION
-from ..results import DEFAULT, Definition, Resampling
-from ..statistics import interval, resampled
+from ..results import NONE, Definition
 
 
 def distance_to_v1(
     tuned: xr.Dataset,
     pixels_per_degree: float | None = None,
     cells: str = "simple",
-    resampling: Resampling = DEFAULT,
 ) -> xr.Dataset:
     """How far a layer's preferred orientations or frequencies lie from macaque V1's.
 
@@ -34,16 +32,14 @@ def distance_to_v1(
         Needed for frequencies in cycles per pixel.
     cells : {'simple', 'complex'}
         Of frequencies.
-    resampling : Resampling
-        Over units.
 
     Returns
     -------
     xarray.Dataset
-        `histogram` of dims (layer, bin), shares of units; `v1` of dim bin; `layer_value`,
-        `layer_low`, `layer_high`: Jensen-Shannon distance, 0 the same, 1 nothing in common;
-        `outside`: share of units beyond the bins. It has the bias of small numbers: few units are
-        never alike.
+        `histogram` of dims (layer, bin), shares of units; `v1` of dim bin; `layer_value`:
+        Jensen-Shannon distance, 0 the same, 1 nothing in common; `outside`: share of units beyond
+        the bins. It has the bias of small numbers, since few units are never alike, and so no
+        interval.
 
     Raises
     ------
@@ -59,9 +55,8 @@ def distance_to_v1(
         histogram = np.histogram(mine, edges)[0]
         shares.append(histogram / max(1, len(mine)))
         outside = 1 - histogram.sum() / len(mine) if len(mine) else np.nan
-        whole, low, high = _distance(mine, edges, target, resampling)
-        rows.append((whole, low, high, len(mine), outside))
-    columns = ("layer_value", "layer_low", "layer_high", "n_defined", "outside")
+        rows.append((_distance(mine, edges, target), len(mine), outside))
+    columns = ("layer_value", "n_defined", "outside")
     data: dict[str, Any] = {
         name: ("layer", [row[i] for row in rows]) for i, name in enumerate(columns)
     }
@@ -71,10 +66,11 @@ def distance_to_v1(
         "Jensen-Shannon distance of histograms, base 2",
         "histograms of macaque V1 in analysis.literature.cortex",
     )
-    made = resampling.attributes() | {"resampled_over": "units"}
     middle = (np.array(edges[:-1]) + np.array(edges[1:])) / 2
     coords = {"layer": tuned["layer"].values, "bin": middle}
-    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | made)
+    return xr.Dataset(data, coords=coords).assign_attrs(
+        definition.attributes() | {"intervals": NONE}
+    )
 
 
 def _preferences(
@@ -97,20 +93,9 @@ def _preferences(
     return per_degree, V1_FREQUENCY[cells], "frequency"
 
 
-def _distance(
-    values: np.ndarray, edges: Sequence[float], target: np.ndarray, resampling: Resampling
-) -> tuple[float, float, float]:
-    """Distance of the histogram of some units to V1's, and its interval over units."""
-
-    def distance(drawn: np.ndarray) -> float:
-        histogram = np.histogram(values[drawn], edges)[0]
-        if not histogram.sum():
-            return np.nan
-        return float(jensenshannon(histogram / histogram.sum(), target, base=2))
-
-    n = len(values)
-    draws = np.array([np.nan])
-    if n > 1 and resampling.n_resamples:
-        draws = resampled(distance, n, resampling.n_resamples, resampling.random_state)
-    low, high = interval(draws, resampling.level)
-    return distance(np.arange(n)), float(low), float(high)
+def _distance(values: np.ndarray, edges: Sequence[float], target: np.ndarray) -> float:
+    """Distance of the histogram of some units to V1's."""
+    histogram = np.histogram(values, edges)[0]
+    if not histogram.sum():
+        return np.nan
+    return float(jensenshannon(histogram / histogram.sum(), target, base=2))

@@ -16,7 +16,7 @@ from hmax_cnn.extraction.labelled import UnitNumbers
 
 from ..contract import Cost, measure
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import interval, mean_defined, resampled
+from ..statistics import mean_defined, t_interval
 from .central_units import central_units
 from .mapped_fields import mapped_fields
 from .receptive_fields import effective_fields, theoretical_fields
@@ -111,7 +111,10 @@ def field_growth(
     # `fraction` is of the image's shorter side.
     table["value"], table["fraction"] = table["pixels"], table["pixels"] / min(shape)
     known: dict[str, Any] = {"n_images": len(source), "height": shape[0], "width": shape[1]}
-    known |= resampling.attributes() | {"resampled_over": "units"}
+    known |= resampling.attributes() | {
+        "resampled_over": "units",
+        "intervals": "Student's t over units",
+    }
     if pixels_per_degree is not None:
         table["degrees"] = table["pixels"] / pixels_per_degree
         table["degrees_low"] = table["low"] / pixels_per_degree
@@ -156,14 +159,12 @@ def _by_layer(dataset: xr.Dataset) -> pd.Series:
 
 def _row(sizes: np.ndarray, resampling: Resampling) -> dict[str, Any]:
     """Mean, interval and range of the sizes of a layer's units; some may be undefined."""
-    draws = resampled(
-        lambda drawn: mean_defined(sizes[drawn]),
-        len(sizes),
-        resampling.n_resamples,
-        resampling.random_state,
-    )
-    low, high = interval(draws, resampling.level)
     defined = sizes[np.isfinite(sizes)]
+    error = np.nan
+    # Student's t of two units is 12.7 standard errors: no interval.
+    if len(defined) > 2 and resampling.n_resamples:
+        error = defined.std(ddof=1) / np.sqrt(len(defined))
+    low, high = t_interval(mean_defined(sizes), error, len(defined) - 1, resampling.level)
     return {
         "pixels": float(mean_defined(sizes)),
         "low": float(low),

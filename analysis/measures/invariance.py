@@ -194,6 +194,8 @@ def separability(
     -------
     xarray.Dataset
         The share of the first singular value: 1 is separable. Undefined for a unit that is silent.
+        No intervals are given: noise adds to the first singular value, and no method tried held its
+        95 % (jackknife with bias correction: 0.36 to 0.85 for noisy units, 10 to 100 images).
 
     References
     ----------
@@ -220,7 +222,9 @@ def separability(
         squares = np.linalg.svd(np.moveaxis(block[images], 2, 0), compute_uv=False) ** 2
         return ratio(squares[:, 0], squares.sum(axis=1))
 
-    return per_unit(responses, definition, statistic, resampling, progress=progress)
+    return per_unit(
+        responses, definition, statistic, resampling, intervals=False, progress=progress
+    )
 
 
 def checked_transformation(responses: xr.DataArray) -> tuple[str, int]:

@@ -80,8 +80,8 @@ def learning_curve(
     refit : bool
         False keeps what the model has learned: from other images than these.
     resampling : Resampling
-        Intervals are over repeats, by Student's t, undefined for one; its `random_state` seeds the
-        draws.
+        Intervals are by the corrected resampled t (Nadeau & Bengio 2003) over repeats, which share
+        images, undefined for one; its `random_state` seeds the draws.
     progress : bool or None
 
     Returns
@@ -248,12 +248,20 @@ def _dataset(
     readout: str,
     resampling: Resampling,
 ) -> xr.Dataset:
-    """Accuracy of every repeat, its mean, and the interval by Student's t over repeats."""
+    """Accuracy of every repeat, its mean, and the interval by the corrected resampled t."""
     n_repeats = found.shape[-1]
     mean, spread = found.mean(axis=-1), np.full(found.shape[:-1], np.nan)
     if n_repeats > 1:
         spread = found.std(axis=-1, ddof=1)
-    reach = t.ppf((1 + resampling.level) / 2, max(1, n_repeats - 1)) * spread / np.sqrt(n_repeats)
+    # Repeats share images: Nadeau & Bengio 2003, with n_test / n_train for what they share.
+    n_classes, tested = len(np.unique(np.asarray(images.labels))), len(images)
+    taught = n_classes * np.asarray(n_train, float)[None, :, None]
+    shared = (tested - taught) / taught
+    if images.split is not None:
+        tested = int((images.split == "test").sum())
+        shared = tested / taught
+    reach = t.ppf((1 + resampling.level) / 2, max(1, n_repeats - 1)) * spread
+    reach = reach * np.sqrt(1 / n_repeats + shared)
     dims = ("layer", "n_train", "n_features")
     chance = 1 / len(np.unique(np.asarray(images.labels)))
     data: dict[str, Any] = {
@@ -282,5 +290,6 @@ def _dataset(
         "n_repeats": n_repeats,
         "chance": chance,
     }
-    made = resampling.attributes() | {"resampled_over": "repeats"}
+    how = "corrected resampled t over repeats"
+    made = resampling.attributes() | {"resampled_over": "repeats", "intervals": how}
     return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known | made)

@@ -9,7 +9,7 @@ Each measure takes responses of dims (image, <transformation>, unit) and returns
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -27,9 +27,19 @@ from ..contract import measure
 from ..per_unit import FLAT, grid_of, ratio, transformation_of
 from ..responses import by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling, described
-from ..statistics import deviation_defined, interval, normal_interval, resampled
+from ..statistics import (
+    LINKS,
+    degrees_of,
+    interval,
+    jackknife_variance,
+    left_out,
+    resampled,
+    t_interval,
+    widening,
+)
 
 SIMILARITIES = ("correlation", "cosine")
+_UNIT_GROUPS = 20
 _MAPS = ("value", "identity_value", "control")  # learned, none, and learned from exchanged images
 
 
@@ -91,8 +101,10 @@ def population_similarity(
     rows = [_similarities(grid, reference, units, similarity, resampling) for _, units in layers]
     same, different = (np.stack([whole[i] for whole, _ in rows]) for i in (0, 1))
     value = _index(same, different)
-    errors = np.stack([deviation_defined(_index(draws[:, 0], draws[:, 1])) for _, draws in rows])
-    low, high = normal_interval(value, errors, resampling.level)
+    bounds = [
+        _bounds(row, left, resampling.level) for row, (_, left) in zip(value, rows, strict=True)
+    ]
+    low, high = (np.stack([pair[end] for pair in bounds]) for end in (0, 1))
     definition = Definition(
         "population similarity",
         f"(same - different) / (1 - different), mean {similarity} of responses",
@@ -112,20 +124,29 @@ def population_similarity(
 
 def _similarities(
     grid: np.ndarray, reference: int, units: np.ndarray, similarity: str, resampling: Resampling
-) -> tuple[np.ndarray, np.ndarray]:
-    """Same and different, (2, value), of a layer, and those of bootstrap samples in front."""
-    rng = np.random.default_rng(resampling.random_state)
-    vectors = _unit_vectors(grid[:, :, units], similarity)
-    whole = _same_and_different(vectors, reference, np.arange(len(grid)))
-    draws = []
-    for _ in range(resampling.n_resamples):
-        images = np.arange(len(grid))
-        if resampling.over != "units":
-            images = rng.integers(len(grid), size=len(grid))
-        if resampling.over != "images":
-            vectors = _unit_vectors(grid[:, :, rng.choice(units, len(units))], similarity)
-        draws.append(_same_and_different(vectors, reference, images))
-    return whole, np.array(draws).reshape(-1, *whole.shape)
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Same and different, (2, value), of a layer.
+
+    And the same with images, and with units, left out: arrays of shape (n_groups, 2, value).
+    """
+    vectors, everything = _unit_vectors(grid[:, :, units], similarity), np.arange(len(grid))
+    whole = _same_and_different(vectors, reference, everything)
+    left, seed = [], resampling.random_state
+    if resampling.over != "units":
+        kept = left_out(len(grid), resampling.n_resamples, seed)
+        left.append([_same_and_different(vectors, reference, images) for images in kept])
+    if resampling.over != "images":
+        # Twenty groups of units: each costs a pass over all responses.
+        kept = left_out(len(units), min(_UNIT_GROUPS, resampling.n_resamples), seed)
+        left.append(
+            [
+                _same_and_different(
+                    _unit_vectors(grid[:, :, units[some]], similarity), reference, everything
+                )
+                for some in kept
+            ]
+        )
+    return whole, [np.array(parts).reshape(len(parts), *whole.shape) for parts in left]
 
 
 def _same_and_different(vectors: np.ndarray, reference: int, images: np.ndarray) -> np.ndarray:
@@ -154,6 +175,23 @@ def _unit_vectors(grid: np.ndarray, similarity: str) -> np.ndarray:
     length = np.sqrt(np.einsum("xtu,xtu->xt", values, values, dtype=float))[..., None]
     values /= np.where(length > FLAT * largest, length, np.inf)
     return values
+
+
+def _bounds(
+    value: np.ndarray, left: Sequence[np.ndarray], level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """An interval below 1, from what the index is with images, and with units, left out."""
+    there, back = LINKS["below 1"]
+    with np.errstate(all="ignore"):
+        found = [there(_index(parts[:, 0], parts[:, 1])) for parts in left]
+        variances = [jackknife_variance(parts) for parts in found]
+        degrees = degrees_of(variances, [len(parts) - 1 for parts in found])
+        ends = t_interval(there(value), np.sqrt(sum(variances)), degrees, level)
+        # The reference is like itself whatever is left out.
+        bounds = [np.where(value >= 1 - FLAT, value, back(end)) for end in ends]
+    known = np.isfinite(sum(variances))
+    high, low = (np.where(known, end, np.nan) for end in bounds)
+    return low, high
 
 
 def _index(same: np.ndarray, different: np.ndarray) -> np.ndarray:
@@ -185,7 +223,8 @@ def equivariance(
     n_folds : int
         Of images.
     resampling : Resampling
-        Over held-out images.
+        A bootstrap of held-out images, widened for what their folds share in training (Nadeau &
+        Bengio 2003).
     progress : bool or None
 
     Returns
@@ -240,8 +279,10 @@ def equivariance(
                     resampling.n_resamples,
                     resampling.random_state,
                 )
-                low, high = interval(draws, resampling.level)
-                values["low"][row, column], values["high"][row, column] = low, high
+                bounds = interval(draws, resampling.level)
+                middle = values["value"][row, column]
+                for end, bound in zip(("low", "high"), bounds, strict=True):
+                    values[end][row, column] = middle + widening(n_folds) * (bound - middle)
     definition = Definition(
         "equivariance",
         "held-out variance explained by phi(t x) ~ A phi(x) + b",

@@ -20,7 +20,7 @@ from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import Cost, measure
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import normal_interval
+from ..statistics import t_interval
 from .central_units import units_of
 from .field_size import AREA, DEFINITIONS, field_sizes
 
@@ -165,12 +165,13 @@ def effective_fields(
     result = measured(model, shape, chosen, field, definition, known, places, 0.0)
     if n_groups < 2:
         return result
-    low, high = normal_interval(
-        result["root_area"].values, _jackknife_error(groups), resampling.level
+    low, high = t_interval(
+        result["root_area"].values, _jackknife_error(groups), n_groups - 1, resampling.level
     )
+    how = "jackknife of groups of images, Student's t"
     bounds = {"root_area_low": ("unit", low), "root_area_high": ("unit", high)}
     return result.assign(bounds).assign_attrs(
-        {"level": resampling.level, "resampled_over": "images, jackknife of groups"}
+        {"level": resampling.level, "resampled_over": "images", "intervals": how}
     )
 
 

@@ -12,16 +12,17 @@ from sklearn.metrics import average_precision_score
 from sklearn.metrics.pairwise import pairwise_distances
 
 from hmax_cnn.extraction.choices import check_choice
-from hmax_cnn.extraction.progress import progress_bar
+from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import measure
 from ..pairing import class_labels, image_groups
 from ..per_unit import FLAT
 from ..responses import by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling, described
-from ..statistics import interval, resampled
+from ..statistics import jackknife, mean_defined
 
 METRICS = ("correlation", "euclidean", "cosine")
+_GROUPS = 20  # of images that the jackknife leaves out: each is a ranking of all others
 _BLOCK = 256  # queries at a time
 
 
@@ -108,7 +109,8 @@ def retrieval(
         Images of the query's group, such as other views of one object, are not looked for. None
         takes the coordinate `group`, where there is one.
     resampling : Resampling
-        Over queries.
+        Intervals are by a jackknife of at most 20 groups of images, which are left out as queries
+        and as what is found.
     progress : bool or None
         A progress bar; None shows it on a terminal and in a notebook only.
 
@@ -150,13 +152,29 @@ def retrieval(
             "find."
         )
         raise ValueError(msg)
-    draws = resampled(
-        lambda drawn: precision[:, queries[drawn]].mean(axis=1),
-        len(queries),
-        resampling.n_resamples,
-        resampling.random_state,
-    )
-    low, high = interval(draws, resampling.level)
+
+    def with_images(kept: np.ndarray) -> np.ndarray:
+        """Mean average precision when only these images are there, to be asked and to be found."""
+        found_among = [
+            _ranked(
+                layer,
+                found.values[kept][:, units].astype(float),
+                classes[kept],
+                together[kept],
+                metric,
+            )[0]
+            for layer, units in layers
+        ]
+        return mean_defined(np.stack(found_among), axis=1)
+
+    with silence(progress):
+        low, high = jackknife(
+            with_images,
+            len(found),
+            min(_GROUPS, resampling.n_resamples),
+            resampling.level,
+            resampling.random_state,
+        )
     data: dict[str, Any] = {
         "layer_value": ("layer", precision[:, queries].mean(axis=1)),
         "layer_low": ("layer", low),

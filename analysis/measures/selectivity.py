@@ -14,7 +14,7 @@ from ..contract import measure
 from ..per_unit import per_unit, ratio
 from ..responses import by_layer, check_strengths, image_names
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
-from ..statistics import half_samples, interval, mean_defined, resampled
+from ..statistics import deviation_defined, jackknife, mean_defined, t_interval
 
 _SPARSENESS = "(1 - (mean r)^2 / mean r^2) / (1 - 1 / n)"
 _VINJE = "Vinje & Gallant, Science 2000"
@@ -136,16 +136,17 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
     found = np.stack(
         [sparseness(responses.values[:, units].T.astype(float)) for _, units in by_layer(responses)]
     )
-    draws = _draws(
-        lambda images: mean_defined(found[:, images], axis=1), found.shape[1], resampling
-    )
+    n_defined = np.isfinite(found).sum(axis=1)
+    error = deviation_defined(found.T) / np.sqrt(np.maximum(n_defined, 1))
+    if not resampling.n_resamples:
+        error = np.full_like(error, np.nan)
     definition = Definition("population sparseness", f"{_SPARSENESS} over units", _VINJE)
     return _of_layers(
         responses,
         definition,
         resampling,
         mean_defined(found, axis=1),
-        interval(draws, resampling.level),
+        t_interval(mean_defined(found, axis=1), error, n_defined - 1, resampling.level),
         {"value": (("layer", "image"), found)},
     )
 
@@ -154,27 +155,28 @@ def population_sparseness(responses: xr.DataArray, resampling: Resampling = DEFA
 def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) -> xr.Dataset:
     """The number of dimensions over which the responses of a layer spread.
 
-    It is the participation ratio of the eigenvalues of their covariance.
+    It is the participation ratio of the eigenvalues of their covariance, both moments of it
+    estimated without bias: with few images the ratio of the sample's own eigenvalues comes out far
+    too low.
 
     Parameters
     ----------
     responses : xarray.DataArray
-        dims (image, unit). With fewer images than dimensions it comes out too low: compare layers
-        at equal numbers of images and units.
+        dims (image, unit), at least four images.
     resampling : Resampling
-        Intervals are by half-samples of images: a bootstrap would draw some twice, which lowers the
-        dimensionality. For few images they are too narrow (40 images of noise: a standard error of
-        0.28 where it is 0.39).
+        Intervals are by a jackknife of images, on a logarithmic scale.
 
     Returns
     -------
     xarray.Dataset
-        `layer_value`, `layer_low`, `layer_high`; undefined where nothing varies.
+        `layer_value`, `layer_low`, `layer_high`; undefined where nothing varies, or so few images
+        show no dimension.
 
     References
     ----------
     Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv 2017;
-    (sum lambda)^2 / sum lambda^2.
+    (sum lambda)^2 / sum lambda^2. Chen, Zhang & Zhong, "Tests for high-dimensional covariance
+    matrices", JASA 2010 (unbiased estimates of both).
 
     Examples
     --------
@@ -203,8 +205,8 @@ def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) ->
             return _participation(gram[np.ix_(images, images)], size)
 
         whole[index] = of(np.arange(n_images))
-        low[index], high[index] = half_samples(
-            of, n_images, resampling.n_resamples, resampling.level, resampling.random_state
+        low[index], high[index] = jackknife(
+            of, n_images, resampling.n_resamples, resampling.level, resampling.random_state, "log"
         )
     definition = Definition(
         "dimensionality",
@@ -215,11 +217,19 @@ def dimensionality(responses: xr.DataArray, resampling: Resampling = DEFAULT) ->
 
 
 def _participation(gram: np.ndarray, scale: float) -> float:
-    """Of a Gram matrix of images, centred here."""
+    """Of a Gram matrix of images, centred here; both moments without bias."""
+    n = len(gram)
     centred = gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
     total, squares = np.trace(centred), (centred**2).sum()
-    if total > 1e-12 * scale:
-        return float(total**2 / squares)
+    if n < 4 or not total > 1e-12 * scale:
+        return np.nan
+    own = (np.diag(centred) ** 2).sum()
+    # Estimates of tr(C)^2 and tr(C^2), up to the same factor: Himeno & Yamada 2014, theorem 1,
+    # which equal the U-statistics of Chen et al. 2010.
+    square_of_sum = 2 * squares + (n * n - 3 * n + 1) * total**2 - n * (n - 1) * own
+    sum_of_squares = (n - 1) * (n - 2) * squares + total**2 - n * (n - 1) * own
+    if sum_of_squares > 0 and square_of_sum > 0:
+        return float(square_of_sum / sum_of_squares)
     return np.nan
 
 
@@ -230,13 +240,6 @@ def _images_by_units(responses: xr.DataArray) -> None:
             "value of the transformation with .sel(...)."
         )
         raise ValueError(msg)
-
-
-def _draws(statistic: Any, n: int, resampling: Resampling) -> np.ndarray:
-    once = np.asarray(statistic(np.arange(n)))
-    if not resampling.n_resamples:
-        return np.full((1, *once.shape), np.nan)
-    return resampled(statistic, n, resampling.n_resamples, resampling.random_state)
 
 
 def _of_layers(

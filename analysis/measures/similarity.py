@@ -1,8 +1,4 @@
-"""Representational similarity: dissimilarity matrices, and their comparison with brains.
-
-Intervals are by half-samples of images (drawn without replacement): a bootstrap would draw images
-twice, and an image is always like itself.
-"""
+"""Representational similarity: dissimilarity matrices, and their comparison with brains."""
 
 from __future__ import annotations
 

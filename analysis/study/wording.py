@@ -14,6 +14,7 @@ import xarray as xr
 
 from ..contract import FigureContract
 from ..literature.bibliography import TOOLS, bibtex, keys_in, named, unknown_in
+from ..results import NONE
 from .bench import to_learn
 from .building import Places, build_model
 from .cells import Cell
@@ -136,18 +137,13 @@ def _intervals(
             f"Intervals are {100 * study.level:g} % (Student's t over {n_seeds} seeds; of what "
             "does not depend on the seed, those of one seed)."
         )
+    if attributes.get("intervals") == NONE:
+        return "No intervals are given: none is known that holds what it promises."
     if "intervals" in attributes:
         return f"Intervals are {percent} ({attributes['intervals']})."
     if "resampled_over" not in attributes:
         return ""
-    over = str(attributes["resampled_over"])
-    # As it is called in a sentence.
-    if over == "both":
-        over = "images and units"
-    how = f"over {over}"
-    if attributes.get("n_resamples", 0):
-        how = f"bootstrap {how}, {attributes['n_resamples']} resamples"
-    return f"Intervals are {percent} ({how})."
+    return f"Intervals are {percent} (over {attributes['resampled_over']})."
 
 
 def _counts(study: Study, made: Sequence[Made]) -> str:

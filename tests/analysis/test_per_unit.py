@@ -49,9 +49,10 @@ def test_a_dataset_says_what_it_is(measure):
         assert found.attrs[name] not in ("", None), name
     assert found.attrs["n_images"] == 40
     assert list(found["layer"].values) == list(UNITS)
-    np.testing.assert_array_equal(
-        found["layer_value"], found["value"].where(np.isfinite(found["value"]))
-    )
+    if measure is not firing_rate_invariance:  # of the best units, chosen on other images
+        np.testing.assert_array_equal(
+            found["layer_value"], found["value"].where(np.isfinite(found["value"]))
+        )
     bounds = found.where(np.isfinite(found["low"]), drop=True)
     assert (bounds["low"] <= bounds["value"] + 1e-9).all()
     assert (bounds["high"] >= bounds["value"] - 1e-9).all()
@@ -72,7 +73,7 @@ def test_intervals_follow_what_is_resampled():
     """Over images units' noise stays; over units the images' does; with both the interval is the
     widest. An even spread covers the truth."""
     rng = np.random.default_rng(0)
-    values = rng.random((30, 1, 60)) + 0.5 * rng.random((30, 9, 60))
+    values = rng.random((60, 1, 60)) + 0.5 * rng.random((60, 9, 60))
     found = {
         over: normalised_variance(grid(values), resampling=Resampling(200, over))
         for over in ("images", "units", "both")
@@ -90,20 +91,46 @@ def test_intervals_follow_what_is_resampled():
 
 
 @pytest.mark.parametrize(
-    "measure", [normalised_variance, separability, firing_rate_invariance, response_similarity]
+    "measure", [normalised_variance, firing_rate_invariance, response_similarity]
 )
 def test_intervals_hold_their_estimate(measure):
-    """Of noise, few images and selected units, where a percentile bootstrap does not; and layers'
-    are the wider the fewer images there are."""
+    """Of noise and selected units, where a percentile bootstrap does not; and layers' are the wider
+    the fewer images there are."""
     rng = np.random.default_rng(0)
     base = rng.random((200, 9, 20)) + rng.random((200, 1, 20))
-    few, many = (measure(grid(base[:n]), resampling=Resampling(60)) for n in (20, 200))
+    few, many = (measure(grid(base[:n]), resampling=Resampling(60)) for n in (50, 200))
     for found in (few, many):
         assert ((found["low"] <= found["value"]) & (found["value"] <= found["high"])).all()
         assert (found["layer_low"] <= found["layer_value"]).all()
     assert (few["layer_high"] - few["layer_low"]).item() > (
         many["layer_high"] - many["layer_low"]
     ).item()
+
+
+def test_no_interval_that_does_not_hold():
+    """None of single units below 50 images, none of separability, none of two images."""
+    values = np.random.default_rng(0).random((50, 9, 6))
+    assert normalised_variance(grid(values[:49]), resampling=FEW)["low"].isnull().all()
+    assert normalised_variance(grid(values), resampling=FEW)["low"].notnull().all()
+    assert normalised_variance(grid(values[:10]), resampling=FEW)["layer_low"].notnull().all()
+    assert normalised_variance(grid(values[:2]), resampling=FEW)["layer_low"].isnull().all()
+    found = separability(grid(values), resampling=FEW)
+    assert all(found[name].isnull().all() for name in ("low", "high", "layer_low", "layer_high"))
+
+
+def test_the_best_units_are_chosen_on_other_images():
+    """Units of pure noise, all alike: the best fifth are best by luck only. Measured on the images
+    that they are chosen by they score 0.5 higher than all, on others as all do with so few (0.08:
+    of the two signs the better one is taken, which few images raise)."""
+    chosen, best, every = [], [], []
+    for seed in range(20):
+        values = np.random.default_rng(seed).random((40, 9, 50))
+        found = firing_rate_invariance(grid(values), rate=0.1, resampling=Resampling(0))
+        chosen.append(found["layer_value"].item())
+        best.append(np.sort(found["value"].values)[-10:].mean())
+        every.append(found["value"].mean().item())
+    assert np.mean(best) > np.mean(every) + 0.4
+    assert np.mean(chosen) == pytest.approx(np.mean(every), abs=0.15)
 
 
 def test_controls_exchange_every_image():

@@ -8,11 +8,13 @@ from scipy import stats
 from hmax_cnn.analysis.statistics import (
     compare,
     corrected,
-    half_samples,
+    degrees_of,
     interval,
+    jackknife,
     mean_defined,
     permutation_test,
     resampled,
+    wilson_interval,
 )
 
 pytestmark = pytest.mark.quick
@@ -48,12 +50,34 @@ def test_mean_of_what_is_defined():
     )
 
 
-def test_half_samples_of_a_mean_have_its_standard_error():
-    """A mean's standard error is known: to 15 %, what 500 half-samples leave (seen: 5 %)."""
+def test_the_jackknife_of_a_mean_is_students_t():
+    """Leaving out one at a time gives a mean's own interval; groups give it to what so few leave
+    (seen: 6 %); the variance of a plug-in is corrected to the unbiased one."""
     data = np.random.default_rng(0).standard_normal(60)
-    low, high = half_samples(lambda drawn: data[drawn].mean(), 60, 500)
-    assert (high - low) / 2 == pytest.approx(1.96 * data.std(ddof=1) / np.sqrt(60), rel=0.15)
-    assert np.isnan(half_samples(lambda drawn: 1.0, 4, 10)).all()
+    theirs = stats.t.interval(0.95, 59, data.mean(), stats.sem(data))
+    np.testing.assert_allclose(jackknife(lambda kept: data[kept].mean(), 60, 60), theirs)
+    low, high = jackknife(lambda kept: data[kept].mean(), 60, 20)
+    assert high - low == pytest.approx(theirs[1] - theirs[0], rel=0.2)
+    unbiased = jackknife(lambda kept: data[kept].var(), 60, 60, unbiased=True)
+    assert np.mean(unbiased) == pytest.approx(data.var(ddof=1))
+    assert np.isnan(jackknife(lambda kept: 1.0, 2, 10)).all()
+    assert np.isnan(jackknife(lambda kept: 1.0, 20, 0)).all()
+    low, high = jackknife(lambda kept: np.tanh(data[kept].mean() + 2), 60, 60, link="correlation")
+    assert low < high < 1
+
+
+def test_degrees_of_freedom_of_a_sum():
+    """Satterthwaite by hand: (4 + 1)^2 / (16 / 9 + 1 / 4); of one variance its own."""
+    assert degrees_of([4.0, 1.0], [9, 4]) == pytest.approx(25 / (16 / 9 + 1 / 4))
+    assert degrees_of([3.0], [7]) == pytest.approx(7)
+
+
+def test_wilsons_interval_is_scipys():
+    """Of a given split; of folds it is that of n / 1.75 images."""
+    for n_right, n in ((0, 7), (3, 10), (50, 50)):
+        theirs = stats.binomtest(n_right, n).proportion_ci(method="wilson")
+        np.testing.assert_allclose(wilson_interval(n_right, n), theirs, atol=1e-12)
+    np.testing.assert_allclose(wilson_interval(40, 70, n_folds=5), wilson_interval(160 / 7, 40))
 
 
 def test_permutation_test():

@@ -41,7 +41,7 @@ def test_figure_of_a_study(small, tmp_path, monkeypatch):
     )
     assert (tmp_path / "table.svg").is_file()
     assert (
-        "Intervals are 95 % (bootstrap over images and units, 10 resamples)."
+        "Intervals are 95 % (jackknife, Student's t, over images and units)."
         in (tmp_path / "invariance.txt").read_text()
     )
     result = next((out / "results" / "accuracy").rglob("*.nc"))

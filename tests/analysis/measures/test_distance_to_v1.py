@@ -26,10 +26,10 @@ def test_distance_to_v1():
         coords={"layer": ["all"], "unit_layer": ("unit", np.full(385, "all"))},
         attrs={"definition": "orientation tuning"},
     )
-    assert distance_to_v1(found, resampling=FEW)["layer_value"].item() == pytest.approx(0, abs=1e-6)
+    assert distance_to_v1(found)["layer_value"].item() == pytest.approx(0, abs=1e-6)
     low = {"preferred": ("unit", np.full(385, 0.4), {"units": "cycles per degree"})}
     frequency = found.assign(low).assign_attrs(definition="spatial-frequency tuning")
-    apart = distance_to_v1(frequency, resampling=FEW)
+    apart = distance_to_v1(frequency)
     assert (apart["layer_value"].item(), apart["outside"].item()) == (1, 0)
     pixels = frequency.assign(preferred=("unit", np.full(385, 0.4), {"units": "cycles per pixel"}))
     with pytest.raises(ValueError, match="`pixels_per_degree` is needed"):

@@ -54,22 +54,24 @@ def test_population_sparseness_is_the_same_the_other_way():
 
 
 def test_dimensionality_by_hand():
-    """Two eigenvalues l and m: (l + m)^2 / (l^2 + m^2); one direction: 1; nothing: undefined.
-    Against the eigenvalues themselves."""
+    """One direction: 1; nothing: undefined. Of noise in 20 dimensions 20, however few the images
+    (the sample's own eigenvalues: 16.9 at 100 images, 9.6 at 20); two eigenvalues of 9 and 1:
+    100 / 82."""
     rng = np.random.default_rng(0)
-    base = np.linalg.qr(rng.standard_normal((40, 40)))[0]
-    base = np.linalg.qr(base - base.mean(axis=0))[0][:, :2]
-    values = base @ np.array([[3.0, 0, 0], [0, 1.0, 0]])
+    values = rng.standard_normal((40, 2)) @ np.array([[3.0, 0, 0], [0, 1.0, 0]])
     found = dimensionality(
         matrix(np.hstack([values, values[:, :1], np.ones((40, 1))]), list("aaabc")), FEW
     )
-    np.testing.assert_allclose(found["layer_value"], [100 / 82, 1, np.nan], rtol=1e-5)
-    noise = rng.standard_normal((100, 20))
-    roots = np.linalg.eigvalsh(np.cov(noise.astype(np.float32), rowvar=False))
-    several = dimensionality(matrix(noise), FEW)
-    assert several["layer_value"].item() == pytest.approx(
-        roots.sum() ** 2 / (roots**2).sum(), rel=1e-5
-    )
+    assert found["layer_value"][0].item() == pytest.approx(100 / 82, rel=0.15)
+    np.testing.assert_allclose(found["layer_value"][1:], [1, np.nan], rtol=0.1)
+    for n_images in (20, 100):
+        values = [
+            dimensionality(matrix(rng.standard_normal((n_images, 20))), Resampling(0))
+            for _ in range(60)
+        ]
+        mean = np.mean([one["layer_value"].item() for one in values])
+        assert mean == pytest.approx(20, rel=0.08)  # seen 20.5, 20.0
+    several = dimensionality(matrix(rng.standard_normal((100, 20))), FEW)
     assert (
         several["layer_low"].item() < several["layer_value"].item() < several["layer_high"].item()
     )

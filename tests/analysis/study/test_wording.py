@@ -13,7 +13,7 @@ def test_words(ran):
     and measure."""
     _, out, _ = ran
     caption = (out / "figures" / "accuracy.txt").read_text()
-    assert "Intervals are 95 % (Wilson's)" in caption
+    assert "Intervals are 95 % (Wilson's, for n / 1.75: folds share images)" in caption
     assert "n = 40 images of digits" in caption
     assert "Seed 0." in caption
     methods = (out / "methods.txt").read_text()
