@@ -11,6 +11,7 @@ import xarray as xr
 from scipy import stats
 from scipy.spatial.distance import squareform
 
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.files import read_npz
 from hmax_cnn.extraction.progress import progress_bar
 
@@ -28,6 +29,8 @@ from ..statistics import (
 )
 from .similarity import compare_rdms, noise_ceiling, rdms
 
+AGAINST = ("each", "mean")
+
 
 @measure(takes="responses", needs=("no transformation",), given=("resampling", "progress"))
 def similarity_to_brain(
@@ -38,6 +41,7 @@ def similarity_to_brain(
     dissimilarity: str = "correlation",
     comparison: str = "spearman",
     n_permutations: int = 1000,
+    against: str = "each",
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -55,8 +59,8 @@ def similarity_to_brain(
     names : str or None
         Its array of the names of the images, by which they are paired with those of the responses.
         None assumes that both are in one order, and says so in the attribute `paired_by`.
-    dissimilarity, comparison, n_permutations, resampling
-        As in `hmax_cnn.analysis.measures.similarity`.
+    dissimilarity, comparison, n_permutations, against, resampling
+        As in `brain_similarity` and `hmax_cnn.analysis.measures.similarity.rdms`.
     progress : bool or None
         A progress bar; None shows it on a terminal and in a notebook only.
 
@@ -99,6 +103,7 @@ def similarity_to_brain(
         measured,
         comparison,
         n_permutations,
+        against=against,
         resampling=resampling,
         progress=progress,
     )
@@ -124,6 +129,7 @@ def brain_similarity(
     comparison: str = "spearman",
     n_permutations: int = 1000,
     correction: str = "holm",
+    against: str = "each",
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -144,6 +150,9 @@ def brain_similarity(
         are at least as similar.
     correction : {'holm', 'bonferroni', 'fdr'}
         Over layers.
+    against : {'each', 'mean'}
+        The RDM of each subject, or the mean of all, of which there is then one: it has less noise,
+        and says nothing of how subjects differ.
     resampling : Resampling
         Intervals are for new images and new subjects; of one subject, for that subject.
     progress : bool or None
@@ -154,7 +163,9 @@ def brain_similarity(
     xarray.Dataset
         Per layer `layer_value` (mean over subjects), `layer_low`, `layer_high`, `p`, `p_corrected`,
         and `value` of dims (layer, subject); `ceiling_low` and `ceiling_high`, undefined for a
-        single subject. The attribute `paired_by` says what images were paired by.
+        single subject, and `ceiling_p`, that of the lower bound: whether subjects agree more than
+        by chance, by permutation of the images. The attribute `paired_by` says what images were
+        paired by.
 
     Raises
     ------
@@ -174,7 +185,11 @@ def brain_similarity(
     >>> brain_similarity(rdms(found), noise.random((3, 66)), n_permutations=9).layer_value.shape
     (1,)
     """
+    check_choice("against", against, AGAINST)
     table, names, paired_by = _subjects(models, subjects)
+    every = table[np.isfinite(table).any(axis=1)]
+    if against == "mean":
+        table, names = mean_defined(every, axis=0)[None], np.array(["mean"])
     layers = models["rdm"].values
     known = np.isfinite(table).any(axis=1)
     squares = [squareform(row, checks=False) for row in layers]
@@ -191,7 +206,10 @@ def brain_similarity(
         for mine, seen in zip(bar, mean, strict=True)
     ]
     # One subject has nobody to agree with: there is no ceiling.
-    ceiling = noise_ceiling(table, comparison) if known.sum() > 1 else (np.nan, np.nan)
+    ceiling, ceiling_p = (np.nan, np.nan), np.nan
+    if len(every) > 1:
+        ceiling = noise_ceiling(every, comparison)
+        ceiling_p = _agreement(every, comparison, n_permutations, resampling.random_state)
     data = {
         "value": (("layer", "subject"), value),
         "layer_value": ("layer", mean),
@@ -201,10 +219,12 @@ def brain_similarity(
         "p_corrected": ("layer", corrected(p, correction)),
         "ceiling_low": ceiling[0],
         "ceiling_high": ceiling[1],
+        "ceiling_p": ceiling_p,
     }
     about = {
         "n_images": n_images,
-        "n_subjects": int(known.sum()),
+        "n_subjects": len(every),
+        "against": against,
         "paired_by": paired_by,
         "n_permutations": n_permutations,
         "correction": correction,
@@ -213,10 +233,14 @@ def brain_similarity(
     }
     definition = Definition(
         "brain similarity",
-        f"mean over subjects of {comparison} between RDMs",
+        f"mean over subjects of {comparison} between RDMs"
+        if against == "each"
+        else f"{comparison} between RDMs, with the mean of subjects",
         "Nili et al., PLoS Comput Biol 2014",
     )
-    over = "images and subjects" if known.sum() > 1 else "images, for this subject"
+    over = "images and subjects"
+    if known.sum() == 1:
+        over = f"images, for {'these subjects' if len(every) > 1 else 'this subject'}"
     how = f"jackknife over images, Student's t over {over}"
     made = resampling.attributes() | {"resampled_over": over, "intervals": how}
     return xr.Dataset(
@@ -287,6 +311,30 @@ def _bounds(
         low.append(max(-1.0, float(ends[0])) if kept else np.nan)
         high.append(min(1.0, float(ends[1])) if kept else np.nan)
     return low, high
+
+
+def _agreement(
+    subjects: np.ndarray, comparison: str, n_permutations: int, random_state: int
+) -> float:
+    """P of the lower noise ceiling, from permutations of the images of each subject."""
+    if not n_permutations:
+        return np.nan
+    rng, n_images = np.random.default_rng(random_state), len(squareform(subjects[0], checks=False))
+    upper = np.triu_indices(n_images, 1)
+    squares = [squareform(row, checks=False) for row in subjects]
+    others = [mean_defined(np.delete(subjects, i, axis=0), axis=0) for i in range(len(subjects))]
+
+    def agreement(orders: list[np.ndarray]) -> float:
+        rows = [square[np.ix_(o, o)][upper] for square, o in zip(squares, orders, strict=True)]
+        pairs = zip(rows, others, strict=True)
+        return float(np.mean([compare_rdms(row, rest, comparison) for row, rest in pairs]))
+
+    seen = agreement([np.arange(n_images)] * len(subjects))
+    count = 1  # the real order is one of the permutations
+    for _ in range(n_permutations):
+        drawn = [rng.permutation(n_images) for _ in subjects]
+        count += int(agreement(drawn) >= seen - 1e-12)
+    return count / (n_permutations + 1)
 
 
 def _permuted(

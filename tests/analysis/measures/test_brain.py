@@ -74,3 +74,43 @@ def test_brain_from_a_file(tmp_path):
     )
     with pytest.raises(ValueError, match="`array` must be one of 'it'"):
         similarity_to_brain(still, tmp_path / "rdms.npz", "v4")
+
+
+def noisy_subjects(codes, noise, n_subjects=4, seed=0):
+    """RDMs of subjects that share the codes, each with noise of its own."""
+    rng = np.random.default_rng(seed)
+    seen = [codes + noise * rng.standard_normal(codes.shape) for _ in range(n_subjects)]
+    return np.stack([pdist(one, "correlation") for one in seen])
+
+
+def test_the_ceiling_is_tested_against_chance():
+    """Subjects that share something agree; those of pure noise do not, whatever the bounds are."""
+    rng = np.random.default_rng(0)
+    codes = rng.standard_normal((16, 8))
+    models = rdms(population(codes))
+    like = brain_similarity(models, noisy_subjects(codes, 0.5), n_permutations=99, resampling=NONE)
+    assert like["ceiling_p"].item() == 0.01
+    noise = noisy_subjects(np.zeros((16, 8)), 1)
+    unlike = brain_similarity(models, noise, n_permutations=99, resampling=NONE)
+    assert unlike["ceiling_p"].item() > 0.05
+    one = brain_similarity(models, noise[:1], n_permutations=9, resampling=NONE)
+    assert np.isnan(one["ceiling_p"].item())
+
+
+def test_against_the_mean_of_subjects():
+    """The mean RDM has less noise than each: a model that shares their codes is more like it; the
+    ceiling is that of the subjects, and the interval says that it is for these."""
+    codes = np.random.default_rng(1).standard_normal((20, 8))
+    subjects, models = noisy_subjects(codes, 1.0), rdms(population(codes))
+    each = brain_similarity(models, subjects, n_permutations=0, resampling=FEW)
+    mean = brain_similarity(models, subjects, n_permutations=0, against="mean", resampling=FEW)
+    assert mean["layer_value"].item() == pytest.approx(
+        compare_rdms(models["rdm"].values[0], subjects.mean(axis=0))
+    )
+    assert mean["layer_value"] > each["layer_value"]
+    assert mean["ceiling_low"] == each["ceiling_low"]
+    assert mean["subject"].values.tolist() == ["mean"]
+    assert each.attrs["resampled_over"] == "images and subjects"
+    assert mean.attrs["resampled_over"] == "images, for these subjects"
+    with pytest.raises(ValueError, match="`against` must be one of 'each', 'mean', got 'median'"):
+        brain_similarity(models, subjects, against="median")
