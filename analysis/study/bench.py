@@ -48,7 +48,7 @@ class Work:
     fingerprints : dict from str to Fingerprint
         Of the images, by name.
     built : dict
-        Images that were built, by name and transformation.
+        Images that were built, by name, transformation and resizing.
     states : dict
         Digests of what models hold as they are made, by name and seed; see `state`.
     """
@@ -57,24 +57,32 @@ class Work:
     places: Places
     root: Path
     fingerprints: dict[str, Fingerprint]
-    built: dict[tuple[str, str | None], Any] = field(default_factory=dict, repr=False)
+    built: dict[tuple[str, str | None, str | None], Any] = field(default_factory=dict, repr=False)
     states: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         # Another process builds its images itself: to send pixels would take longer.
         return vars(self) | {"built": {}}
 
-    def images(self, name: str, change: str | None = None) -> Any:
-        """A set of images, as it is or transformed, built once in each task."""
-        if (name, change) not in self.built:
+    def images(self, name: str, change: str | None = None, resize: str | None = None) -> Any:
+        """A set of images, as it is or transformed, built once in each task.
+
+        Pictures are resized as a model asks, or else as their own table says; stimuli are drawn at
+        one size.
+        """
+        key = (name, change, resize)
+        if key not in self.built:
             made: Any
             if change is None:
-                made = build_images(self.study.images[name], self.places)
+                table = self.study.images[name]
+                if resize is not None and not table.is_function:
+                    table = table.model_copy(update={"resize": resize})
+                made = build_images(table, self.places)
             else:
-                table = self.study.transformations[change]
-                made = build_transformed(table, self.images(name), self.places)
-            self.built[name, change] = made
-        return self.built[name, change]
+                how = self.study.transformations[change]
+                made = build_transformed(how, self.images(name, None, resize), self.places)
+            self.built[key] = made
+        return self.built[key]
 
     @property
     def folder(self) -> Folder:
@@ -271,7 +279,7 @@ class Bench:
 
     def images(self, name: str, change: str | None = None) -> Any:
         """A set of images, as it is or transformed."""
-        return self.work.images(name, change)
+        return self.work.images(name, change, self.table.resize)
 
     def image_shape(self, images: str, change: str | None = None) -> tuple[int, int]:
         """Height and width of a set of images, in pixels."""

@@ -139,8 +139,13 @@ class Check:
             if images.get(shown) is None:
                 continue
             # The first image stands for all: to decode them all would take minutes.
-            first = ("images", shown)
-            shape = self._built(first, "source", _shape_of, images[shown])
+            first, seen = ("images", shown), images[shown]
+            if table.resize is not None:
+                work = Work(self.study, self.places, Path(), {})
+                seen = self._built(path, "resize", work.images, shown, None, table.resize)
+                if seen is None:
+                    continue
+            shape = self._built(first, "source", _shape_of, seen)
             if shape is not None:
                 self._built(path, "model", _fits, model, shape, wanted, shown)
 

@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits
 
 from hmax_cnn.extraction import FeatureExtractor
 
@@ -97,7 +98,9 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     for name in study.models:
         mine = [cell for cell in cells if name in cell.models and cell.seed == study.seeds[0]]
         if mine:
-            rows += _rows_of_model(work, name, mine)
+            # With the threads that the run will use: more would get into each other's way.
+            with threadpool_limits(1, "blas"):
+                rows += _rows_of_model(work, name, mine)
     table = pd.DataFrame(rows)
     n_seeds = len(study.seeds)
     by_model = table.groupby("model")["seconds"].sum() * n_seeds

@@ -43,6 +43,10 @@ class Model(_Table):
         The images that it is fitted on, by name; needed by models that learn.
     parameters : dict
         Of the class; `random_state` is the study's seed unless it stands here.
+    resize : str or None
+        How pictures are resized for this model, in place of what their own table says: an ImageNet
+        network sees 224 pixels a side, HMAX 96 to 140. Transformations in pixels are of the
+        resized pictures.
     """
 
     model: Name
@@ -50,6 +54,7 @@ class Model(_Table):
     layers: Annotated[list[str], Field(min_length=1)] | None = None
     learns_from: str | None = None
     parameters: dict[str, Any] = {}
+    resize: str | None = None
 
 
 class Images(_Table):

@@ -260,6 +260,8 @@ def _model_sentence(
         text += f" with {_settings(table.parameters)}"
     else:
         text += " with its default parameters"
+    if table.resize is not None:
+        text += f", shown pictures resized by {table.resize}"
     if table.learns_from:
         n_images = len(to_learn(images[table.learns_from]))
         text += f", fitted on {n_images} images of {study.label('images', table.learns_from)}"

@@ -1,6 +1,7 @@
 """Responses are collected once, of the units that are wanted."""
 
 import numpy as np
+import pytest
 from small_study import written
 
 from hmax_cnn.analysis.responses import responses
@@ -9,6 +10,7 @@ from hmax_cnn.analysis.study.bench import Bench, Work
 from hmax_cnn.analysis.study.building import Places, build_images
 from hmax_cnn.analysis.study.cells import cells_of
 from hmax_cnn.analysis.study.fingerprints import fingerprint
+from hmax_cnn.analysis.study.problems import StudyError
 
 N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
 
@@ -46,3 +48,32 @@ units = "centre"
             shared = bench.responses(cell)
             assert shared["unit"].values.tolist() == alone["unit"].values.tolist()
             np.testing.assert_array_equal(shared.values, alone.values)
+
+
+def test_pictures_are_resized_for_each_model(tmp_path):
+    """A model's own `resize` is what it sees, learns from and is transformed at; others see what
+    the images' table says; stimuli keep their size."""
+    path = written(
+        tmp_path,
+        ("grid = [8, 8] }", 'grid = [8, 8] }\nresize = "cover:24x20"'),
+    )
+    study, places = read_study(path), Places(tmp_path)
+    work = Work(study, places, tmp_path / "out", {})
+    own, other = (Bench(work, name, 0) for name in ("pixels", "filters"))
+    assert own.image_shape("digits") == (24, 20)
+    assert other.image_shape("digits") == (16, 16)
+    assert own.image_shape("digits", "position") == (24, 20)
+    assert own.image_shape("shapes") == other.image_shape("shapes") == (32, 32)
+    done = run_study(path, tmp_path / "out", jobs=1, progress=False)
+    assert done.n_made == N_CELLS
+    assert "shown pictures resized by cover:24x20" in (tmp_path / "out" / "methods.txt").read_text()
+
+
+def test_a_size_that_no_picture_can_have(tmp_path):
+    """Refused before anything runs, with the table that says it."""
+    path = written(
+        tmp_path,
+        ("parameters = { grid = [8, 8] }", 'parameters = { grid = [8, 8] }\nresize = "half"'),
+    )
+    with pytest.raises(StudyError, match=r"\[models.pixels\].*resize"):
+        read_study(path)
