@@ -11,15 +11,15 @@ import xarray as xr
 
 from hmax_cnn.extraction.progress import progress_bar
 
-from .responses import layers_of
-from .results import DEFAULT, Definition, Resampling, described, unit_coords
-from .statistics import (
+from .intervals import (
     degrees_of,
     jackknife_variance,
     left_out,
     mean_defined,
     t_interval,
 )
+from .responses import layers_of
+from .results import DEFAULT, Definition, Resampling, described, unit_coords
 
 _BLOCK = 2**21  # responses worked on at a time
 # Intervals of single units hold 0.93 and more from here on (benchmarks/coverage.py); of rectified

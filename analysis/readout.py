@@ -29,7 +29,7 @@ from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar
 
 from .folds import Fold, inner_folds, part_of, splits
-from .statistics import wilson_interval
+from .intervals import wilson_interval
 
 READOUTS = ("svm", "logistic", "nearest")
 # Eight powers of ten. Where the best C is at an end, the grid is too short.

@@ -11,8 +11,8 @@ import xarray as xr
 
 from hmax_cnn.extraction.choices import check_choice
 
+from .intervals import RESAMPLED
 from .responses import layers_of
-from .statistics import RESAMPLED
 
 
 @dataclass(frozen=True)

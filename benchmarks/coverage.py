@@ -22,13 +22,14 @@ from hmax_cnn.analysis.measures.alignment import cka, procrustes
 from hmax_cnn.analysis.measures.brain import brain_similarity
 from hmax_cnn.analysis.measures.classification import classification
 from hmax_cnn.analysis.measures.decoding import decoding_generalisation
+from hmax_cnn.analysis.measures.equivariance import equivariance
 from hmax_cnn.analysis.measures.invariance import (
     normalised_variance,
     response_similarity,
     separability,
 )
 from hmax_cnn.analysis.measures.learning_curves import learning_curve
-from hmax_cnn.analysis.measures.populations import equivariance, population_similarity
+from hmax_cnn.analysis.measures.populations import population_similarity
 from hmax_cnn.analysis.measures.retrieval import retrieval
 from hmax_cnn.analysis.measures.selectivity import (
     dimensionality,

@@ -24,6 +24,7 @@ from hmax_cnn.analysis.measures import (
     alignment,
     brain,
     decoding,
+    equivariance,
     firing_rates,
     invariance,
     mapped_fields,
@@ -103,7 +104,7 @@ def measures() -> dict[str, Callable[[], object]]:
         ),
         "selectivity and tolerance": lambda: tolerance.selectivity_and_tolerance(abs(found), few),
         "population similarity": lambda: populations.population_similarity(found, resampling=few),
-        "equivariance": lambda: populations.equivariance(found, resampling=few, progress=False),
+        "equivariance": lambda: equivariance.equivariance(found, resampling=few, progress=False),
         "decoding, svm": lambda: decoding.decoding_generalisation(
             found, resampling=few, progress=False
         ),

@@ -28,6 +28,7 @@ GROUND = [
     "naming",
     "literature",
     "pairing",
+    "intervals",
     "statistics",
     "contract",
     "models",

@@ -17,7 +17,7 @@ from ..figures.curves import curves
 from ..figures.pictures import pictures
 from ..figures.style import save
 from ..interrupted import Interrupted
-from ..statistics import wilson_interval
+from ..intervals import wilson_interval
 
 
 @dataclass

@@ -18,11 +18,11 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
+from ..intervals import jackknife
 from ..pairing import aligned
 from ..per_unit import FLAT
 from ..responses import by_layer
 from ..results import DEFAULT, NONE, Definition, Resampling
-from ..statistics import jackknife
 
 KERNELS = ("linear", "rbf")
 

@@ -16,10 +16,7 @@ from hmax_cnn.extraction.files import read_npz
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
-from ..pairing import paired_rdms
-from ..results import DEFAULT, Definition, Resampling
-from ..statistics import (
-    corrected,
+from ..intervals import (
     degrees_of,
     deviation_defined,
     jackknife_variance,
@@ -27,6 +24,9 @@ from ..statistics import (
     mean_defined,
     t_interval,
 )
+from ..pairing import paired_rdms
+from ..results import DEFAULT, Definition, Resampling
+from ..statistics import corrected
 from .similarity import compare_rdms, noise_ceiling, rdms
 
 AGAINST = ("each", "mean")

@@ -14,12 +14,12 @@ from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
 from ..folds import Fold, stratified
+from ..intervals import interval, resampled, widening, wilson_interval
 from ..pairing import class_labels, image_groups
 from ..per_unit import grid_of
 from ..readout import fitted_classifier
 from ..responses import SEEN, by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import interval, resampled, widening, wilson_interval
 from .populations import checked_responses, layer_curves
 
 _GENERALISATION = Definition(

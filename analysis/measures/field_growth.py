@@ -15,8 +15,8 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.labelled import UnitNumbers
 
 from ..contract import Cost, measure
+from ..intervals import mean_defined, t_interval
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import mean_defined, t_interval
 from .central_units import central_units
 from .mapped_fields import mapped_fields
 from .receptive_fields import effective_fields, theoretical_fields

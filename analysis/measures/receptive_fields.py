@@ -19,8 +19,8 @@ from hmax_cnn.extraction.labelled import UnitNumbers, native
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import Cost, measure
+from ..intervals import t_interval
 from ..results import DEFAULT, Definition, Resampling
-from ..statistics import t_interval
 from .central_units import units_of
 from .field_size import AREA, DEFINITIONS, field_sizes
 

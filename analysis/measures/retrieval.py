@@ -15,11 +15,11 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import measure
+from ..intervals import jackknife, mean_defined
 from ..pairing import class_labels, image_groups
 from ..per_unit import FLAT
 from ..responses import by_layer, image_names
 from ..results import DEFAULT, Definition, Resampling, described
-from ..statistics import jackknife, mean_defined
 
 METRICS = ("correlation", "euclidean", "cosine")
 _GROUPS = 20  # of images that the jackknife leaves out: each is a ranking of all others

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from ..contract import measure
+from ..intervals import deviation_defined, jackknife, mean_defined, t_interval
 from ..per_unit import per_unit, ratio
 from ..responses import by_layer, check_strengths, image_names
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
-from ..statistics import deviation_defined, jackknife, mean_defined, t_interval
 
 _SPARSENESS = "(1 - (mean r)^2 / mean r^2) / (1 - 1 / n)"
 _VINJE = "Vinje & Gallant, Science 2000"

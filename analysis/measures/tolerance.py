@@ -10,6 +10,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from ..contract import measure
+from ..intervals import normal_interval
 from ..pairing import aligned
 from ..per_unit import (
     FLAT,
@@ -22,7 +23,6 @@ from ..per_unit import (
 )
 from ..responses import by_layer, check_strengths, strengths
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
-from ..statistics import normal_interval
 from .invariance import checked_transformation
 from .selectivity import sparseness
 

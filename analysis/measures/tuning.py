@@ -20,10 +20,10 @@ from hmax_cnn.data.stimuli import Screen, gratings
 from hmax_cnn.extraction import FeatureExtractor
 
 from ..contract import measure
+from ..intervals import interval, resampled
 from ..per_unit import FLAT, ratio
 from ..responses import by_layer, responses
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
-from ..statistics import interval, resampled
 from .tuning_curves import circular_width, curves_over, peak_of, warn_of_narrow, width
 
 _HALF, _ROOT = 0.5, 1 / np.sqrt(2)

@@ -3,81 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from hmax_cnn.analysis.statistics import (
-    compare,
-    corrected,
-    degrees_of,
-    interval,
-    jackknife,
-    mean_defined,
-    permutation_test,
-    resampled,
-    wilson_interval,
-)
+from hmax_cnn.analysis.statistics import compare, corrected, permutation_test
 
 pytestmark = pytest.mark.quick
-
-
-def test_bootstrap_interval_is_scipys():
-    """Percentile intervals of a mean: to 3 % of its width, what 4000 resamples leave (seen: 1.3
-    %)."""
-    data = np.random.default_rng(0).exponential(size=40)
-    low, high = interval(resampled(lambda drawn: data[drawn].mean(), 40, 4000))
-    theirs = stats.bootstrap(
-        (data,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
-    ).confidence_interval
-    np.testing.assert_allclose((low, high), theirs, atol=0.03 * (theirs.high - theirs.low))
-
-
-def test_intervals_of_undefined_values():
-    draws = np.array(
-        [[1.0, np.nan, np.nan], [2.0, 1.0, np.nan], [3.0, 2.0, np.nan], [4.0, np.nan, np.nan]]
-    )
-    low, high = interval(draws, 0.5)
-    np.testing.assert_allclose(low, [1.75, 1.25, np.nan])
-    np.testing.assert_allclose(high, [3.25, 1.75, np.nan])
-    assert np.isnan(resampled(lambda drawn: 1.0, 1, 5)).all()
-    assert resampled(lambda drawn: np.ones(3), 9, 0).shape == (0, 3)
-    with pytest.raises(ValueError, match="`level` must lie between 0 and 1, got 95"):
-        interval(draws, 95)
-
-
-def test_mean_of_what_is_defined():
-    np.testing.assert_allclose(
-        mean_defined(np.array([[1, np.nan], [3, np.inf]]), axis=0), [2, np.nan]
-    )
-
-
-def test_the_jackknife_of_a_mean_is_students_t():
-    """Leaving out one at a time gives a mean's own interval; groups give it to what so few leave
-    (seen: 6 %); the variance of a plug-in is corrected to the unbiased one."""
-    data = np.random.default_rng(0).standard_normal(60)
-    theirs = stats.t.interval(0.95, 59, data.mean(), stats.sem(data))
-    np.testing.assert_allclose(jackknife(lambda kept: data[kept].mean(), 60, 60), theirs)
-    low, high = jackknife(lambda kept: data[kept].mean(), 60, 20)
-    assert high - low == pytest.approx(theirs[1] - theirs[0], rel=0.2)
-    unbiased = jackknife(lambda kept: data[kept].var(), 60, 60, unbiased=True)
-    assert np.mean(unbiased) == pytest.approx(data.var(ddof=1))
-    assert np.isnan(jackknife(lambda kept: 1.0, 2, 10)).all()
-    assert np.isnan(jackknife(lambda kept: 1.0, 20, 0)).all()
-    low, high = jackknife(lambda kept: np.tanh(data[kept].mean() + 2), 60, 60, link="correlation")
-    assert low < high < 1
-
-
-def test_degrees_of_freedom_of_a_sum():
-    """Satterthwaite by hand: (4 + 1)^2 / (16 / 9 + 1 / 4); of one variance its own."""
-    assert degrees_of([4.0, 1.0], [9, 4]) == pytest.approx(25 / (16 / 9 + 1 / 4))
-    assert degrees_of([3.0], [7]) == pytest.approx(7)
-
-
-def test_wilsons_interval_is_scipys():
-    """Of a given split; of folds it is that of n / 1.75 images."""
-    for n_right, n in ((0, 7), (3, 10), (50, 50)):
-        theirs = stats.binomtest(n_right, n).proportion_ci(method="wilson")
-        np.testing.assert_allclose(wilson_interval(n_right, n), theirs, atol=1e-12)
-    np.testing.assert_allclose(wilson_interval(40, 70, n_folds=5), wilson_interval(160 / 7, 40))
 
 
 def test_permutation_test():
