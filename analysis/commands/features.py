@@ -151,21 +151,27 @@ def extract(
                 "same command again to go on from there."
             )
             raise Interrupted(msg) from None
-    units = model.units(dataset[0].shape)
-    seen = seen_before(model, dataset)
     if told:
         attributes["learned_from"] = told
+    return _labelled(np.concatenate(rows), model, dataset, attributes)
+
+
+def _labelled(
+    values: np.ndarray, model: FeatureExtractor, dataset: Dataset, attributes: dict[str, str]
+) -> Features:
+    """Features with what is known of images and units, and a warning where images were learned."""
+    seen = seen_before(model, dataset)
     if seen.any():
         attributes["warning"] = (
             f"The model has learned from {seen.sum()} of these {len(dataset)} images (column "
             "learned_from): a test on those would say nothing."
         )
     return Features(
-        np.concatenate(rows),
+        values,
         list(dataset.names),
         dataset.labels,
         dataset.split,
-        units,
+        model.units(dataset[0].shape),
         attributes,
         seen if seen.any() else None,
         dataset.columns,

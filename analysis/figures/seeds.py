@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.stats import t
@@ -69,18 +71,25 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
         .reset_index()
     )
     spread, count = grouped[value].std().to_numpy(), grouped[value].count().to_numpy()
+    return result.assign(n_seeds=count, **_bounds(result, value, spread, count, level))
+
+
+def _bounds(
+    result: pd.DataFrame, value: str, spread: np.ndarray, count: np.ndarray, level: float
+) -> dict[str, Any]:
+    """Student's t over at least three seeds; the measure's own of what does not vary over them."""
     reach = (
         t.ppf((1 + level) / 2, np.maximum(1, count - 1)) * spread / np.sqrt(np.maximum(1, count))
     )
     # Two seeds have one degree of freedom: 12.7 standard errors say nothing.
     reach = np.where(count > 2, reach, np.nan)
-    own = {}
+    bounds = {}
     for end, sign in (("low", -1), ("high", 1)):
         over = result[value] + sign * reach
         # A deterministic model has the same value for every seed: its spread is over images.
         still = spread <= _ROUNDING * np.abs(result[value])
-        own[end] = np.where(still & (count > 1), result.get(end, np.nan), over)
-    return result.assign(n_seeds=count, **own)
+        bounds[end] = np.where(still & (count > 1), result.get(end, np.nan), over)
+    return bounds
 
 
 def _is_text(column: pd.Series) -> bool:

@@ -181,13 +181,7 @@ def _aligned(
     progress: bool | None,
 ) -> xr.Dataset:
     """A comparison of Gram matrices, for every pair of layers."""
-    for name, given in (("a", a), ("b", b)):
-        if given.dims != ("image", "unit") or len(given) < 4:
-            msg = (
-                f"`{name}` must have the dims (image, unit) and at least four images, got "
-                f"{dict(given.sizes)}."
-            )
-            raise ValueError(msg)
+    _check(a, b)
     b, paired_by = aligned(a, b)
     ours, others = (
         {name: kernel(given.values[:, units].astype(float)) for name, units in by_layer(given)}
@@ -224,6 +218,16 @@ def _aligned(
     return xr.Dataset(data, coords={"layer_a": list(ours), "layer_b": list(others)}).assign_attrs(
         definition.attributes() | known | made
     )
+
+
+def _check(a: xr.DataArray, b: xr.DataArray) -> None:
+    for name, given in (("a", a), ("b", b)):
+        if given.dims != ("image", "unit") or len(given) < 4:
+            msg = (
+                f"`{name}` must have the dims (image, unit) and at least four images, got "
+                f"{dict(given.sizes)}."
+            )
+            raise ValueError(msg)
 
 
 def _of_part(

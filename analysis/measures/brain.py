@@ -231,21 +231,25 @@ def brain_similarity(
         "comparison": comparison,
         "rdm": models.attrs["definition"],
     }
-    definition = Definition(
-        "brain similarity",
-        f"mean over subjects of {comparison} between RDMs"
-        if against == "each"
-        else f"{comparison} between RDMs, with the mean of subjects",
-        "Nili et al., PLoS Comput Biol 2014",
-    )
+    coords = {"layer": models["layer"].values, "subject": names}
+    return xr.Dataset(data, coords=coords).assign_attrs(about | _described(about, resampling))
+
+
+def _described(about: dict[str, Any], resampling: Resampling) -> dict[str, Any]:
+    """Definition and intervals, as attributes."""
+    comparison, n_subjects = about["comparison"], about["n_subjects"]
+    formula = f"mean over subjects of {comparison} between RDMs"
+    if about["against"] == "mean":
+        formula = f"{comparison} between RDMs, with the mean of subjects"
+    definition = Definition("brain similarity", formula, "Nili et al., PLoS Comput Biol 2014")
     over = "images and subjects"
-    if known.sum() == 1:
-        over = f"images, for {'these subjects' if len(every) > 1 else 'this subject'}"
+    if n_subjects == 1:
+        over = "images, for this subject"
+    elif about["against"] == "mean":
+        over = "images, for these subjects"
     how = f"jackknife over images, Student's t over {over}"
     made = resampling.attributes() | {"resampled_over": over, "intervals": how}
-    return xr.Dataset(
-        data, coords={"layer": models["layer"].values, "subject": names}
-    ).assign_attrs(definition.attributes() | about | made)
+    return definition.attributes() | made
 
 
 def _subjects(models: xr.Dataset, subjects: Any) -> tuple[np.ndarray, np.ndarray, str]:

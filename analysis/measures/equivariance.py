@@ -21,6 +21,7 @@ from ..responses import by_layer
 from ..results import DEFAULT, Definition, Resampling
 from .populations import checked_responses, layer_curves
 
+_LEAST_IMAGES = 50  # at 20 the interval holds 0.90 (benchmarks/coverage.py)
 _MAPS = ("value", "identity_value", "control")  # learned, none, and learned from exchanged images
 
 
@@ -47,7 +48,7 @@ def equivariance(
         Of images.
     resampling : Resampling
         A bootstrap of held-out images, widened for what their folds share in training (Nadeau &
-        Bengio 2003).
+        Bengio 2003); undefined below 50 images, of which it holds too rarely.
     progress : bool or None
 
     Returns
@@ -95,7 +96,7 @@ def equivariance(
             everything = np.arange(len(grid))
             for key in _MAPS:
                 values[key][row, column] = _explained(lost, there, key, everything)
-            if resampling.n_resamples:
+            if resampling.n_resamples and len(grid) >= _LEAST_IMAGES:
                 draws = resampled(
                     partial(_explained, lost, there, "value"),
                     len(grid),

@@ -152,29 +152,7 @@ def retrieval(
             "find."
         )
         raise ValueError(msg)
-
-    def with_images(kept: np.ndarray) -> np.ndarray:
-        """Mean average precision when only these images are there, to be asked and to be found."""
-        found_among = [
-            _ranked(
-                layer,
-                found.values[kept][:, units].astype(float),
-                classes[kept],
-                together[kept],
-                metric,
-            )[0]
-            for layer, units in layers
-        ]
-        return mean_defined(np.stack(found_among), axis=1)
-
-    with silence(progress):
-        low, high = jackknife(
-            with_images,
-            len(found),
-            min(_GROUPS, resampling.n_resamples),
-            resampling.level,
-            resampling.random_state,
-        )
+    low, high = _bounds(found, layers, classes, together, metric, resampling, progress)
     data: dict[str, Any] = {
         "layer_value": ("layer", precision[:, queries].mean(axis=1)),
         "layer_low": ("layer", low),
@@ -190,6 +168,33 @@ def retrieval(
     coords = {"layer": [name for name, _ in layers], "image": image_names(found)}
     extra = {"metric": metric, "n_queries": len(queries)}
     return described(xr.Dataset(data, coords=coords), found, definition, resampling, extra)
+
+
+def _bounds(
+    found: xr.DataArray,
+    layers: Sequence[tuple[str, np.ndarray]],
+    classes: np.ndarray,
+    groups: np.ndarray,
+    metric: str,
+    resampling: Resampling,
+    progress: bool | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Intervals of the layers, over images that are asked and found."""
+
+    def with_images(kept: np.ndarray) -> np.ndarray:
+        """Mean average precision when only these images are there."""
+        values = found.values[kept].astype(float)
+        precision = [
+            _ranked(layer, values[:, units], classes[kept], groups[kept], metric)[0]
+            for layer, units in layers
+        ]
+        return mean_defined(np.stack(precision), axis=1)
+
+    n_groups = min(_GROUPS, resampling.n_resamples)
+    with silence(progress):
+        return jackknife(
+            with_images, len(found), n_groups, resampling.level, resampling.random_state
+        )
 
 
 def _ranked(
