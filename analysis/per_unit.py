@@ -199,15 +199,14 @@ def per_unit(
     if n_images < _LEAST_OF_UNITS:
         errors = np.full_like(errors, np.nan)
     low, high = t_interval(values, errors, n_images - 1, resampling.level)
-    if best < 1:
-        values_of_halves = _halves(grid, blocks, largest, statistic)
     rows = [
         _layer(values, controls, owner == layer, counted, by_images[:, layer], resampling)
         for layer in range(len(names))
     ]
     if best < 1:
+        one, other = _halves(grid, blocks, largest, statistic)
         for layer, row in enumerate(rows):
-            _without_choice(row, *(half[owner == layer] for half in values_of_halves), best)
+            _without_choice(row, one[owner == layer], other[owner == layer], best)
     if not intervals:
         low, high = np.full((2, len(values)), np.nan)
         for row in rows:

@@ -237,7 +237,8 @@ class Study(_Table):
     units : int
         At most so many units of each layer.
     resamples : int
-        Of the bootstrap, for intervals.
+        Groups of images that the jackknife of intervals leaves out, at most; of medians over
+        units, bootstrap samples.
     level : float
         Of intervals.
     pixels_per_degree : float or None
