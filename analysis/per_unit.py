@@ -19,7 +19,7 @@ from .intervals import (
     t_interval,
 )
 from .responses import layers_of
-from .results import DEFAULT, Definition, Resampling, described, unit_coords
+from .results import DEFAULT, NONE, Definition, Resampling, described, unit_coords
 
 _BLOCK = 2**21  # responses worked on at a time
 # Intervals of single units hold 0.93 and more from here on (benchmarks/coverage.py); of rectified
@@ -207,7 +207,9 @@ def per_unit(
         one, other = _halves(grid, blocks, largest, statistic)
         for layer, row in enumerate(rows):
             _without_choice(row, one[owner == layer], other[owner == layer], best)
+    told = dict(extra or {})
     if not intervals:
+        told["intervals"] = NONE
         low, high = np.full((2, len(values)), np.nan)
         for row in rows:
             row |= {"layer_low": np.nan, "layer_high": np.nan}
@@ -220,7 +222,7 @@ def per_unit(
         if control or column != "layer_control"
     }
     return described(
-        xr.Dataset(data, coords=unit_coords(responses)), responses, definition, resampling, extra
+        xr.Dataset(data, coords=unit_coords(responses)), responses, definition, resampling, told
     )
 
 

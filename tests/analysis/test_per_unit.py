@@ -116,6 +116,7 @@ def test_no_interval_that_does_not_hold():
     assert normalised_variance(grid(values[:2]), resampling=FEW)["layer_low"].isnull().all()
     found = separability(grid(values), resampling=FEW)
     assert all(found[name].isnull().all() for name in ("low", "high", "layer_low", "layer_high"))
+    assert found.attrs["intervals"] == "none"
 
 
 def test_the_best_units_are_chosen_on_other_images():
