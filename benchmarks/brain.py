@@ -20,6 +20,7 @@ from scipy.stats import rankdata
 from hmax_cnn.analysis.controls import controls
 from hmax_cnn.analysis.figures.brain import brain
 from hmax_cnn.analysis.figures.style import save
+from hmax_cnn.analysis.figures.tables import tables
 from hmax_cnn.analysis.measures.brain import brain_similarity
 from hmax_cnn.analysis.measures.similarity import compare_rdms, noise_ceiling, rdms
 from hmax_cnn.analysis.responses import responses
@@ -42,17 +43,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("brain"))
     output = parser.parse_args().output
     output.mkdir(parents=True, exist_ok=True)
-    tables = np.load(SHARED / "kriegeskorte92" / "rdms.npz")
+    brains = np.load(SHARED / "kriegeskorte92" / "rdms.npz")
     human = np.array(
-        [[rankdata(session) for session in subject] for subject in tables["hIT_subject_session"]]
+        [[rankdata(session) for session in subject] for subject in brains["hIT_subject_session"]]
     ).mean(axis=1)
-    macaque, mean = tables["mIT_674neurons"], tables["hIT_mean_fig1"]
+    macaque, mean = brains["mIT_674neurons"], brains["hIT_mean_fig1"]
     print("Published RDMs, Spearman with mean human IT and macaque IT:")
-    for name in tables.files:
-        if tables[name].ndim == 1 and name not in ("hIT_mean_fig1",):
+    for name in brains.files:
+        if brains[name].ndim == 1 and name not in ("hIT_mean_fig1",):
             print(
-                f"  {name:22s} {compare_rdms(tables[name], mean):6.3f} "
-                f"{compare_rdms(tables[name], macaque):6.3f}"
+                f"  {name:22s} {compare_rdms(brains[name], mean):6.3f} "
+                f"{compare_rdms(brains[name], macaque):6.3f}"
             )
     print("Noise ceiling of human IT: {:.3f} to {:.3f}\n".format(*noise_ceiling(human)))
 
