@@ -46,7 +46,7 @@ def full_path(path: str) -> str:
     if module.partition(".")[0] not in OURS:
         return path
     ours = f"hmax_cnn.{module}"
-    if _is_there(ours) and hasattr(importlib.import_module(ours), name):
+    if is_there(ours) and hasattr(importlib.import_module(ours), name):
         return f"{ours}:{name}"
     # Not ours: the user's, if there is such a module beside our packages.
     importable()
@@ -56,7 +56,18 @@ def full_path(path: str) -> str:
     return path
 
 
-def _is_there(module: str) -> bool:
+def is_there(module: str) -> bool:
+    """Whether a module can be imported.
+
+    Parameters
+    ----------
+    module : str
+        Its full name.
+
+    Returns
+    -------
+    bool
+    """
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:

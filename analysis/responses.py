@@ -146,8 +146,8 @@ def responses(
     xarray.DataArray
         float32, of dims (image, unit), or (image, <transformation>, unit) where `images` is a
         `Transformed`. Coordinates along `unit` as `hmax_cnn.extraction.flatten` gives them; along
-        `image` the names, `label`, `group`, and the parameters of stimuli, such as
-        `stimulus_orientation`; where the model has learned from some of these pictures,
+        `image` the names, `label`, `group`, and the parameters of stimuli or columns of the index,
+        such as `stimulus_orientation`; where the model has learned from some of these pictures,
         `learned_from` says from which; where units answer with distances (small is similar),
         `distance` says which.
 
@@ -258,6 +258,9 @@ def _labelled(
         coords[DISTANCE] = ("unit", far)
     if isinstance(images, Stimuli):
         coords |= images.coords("stimulus_")
+    for name, column in getattr(images, "columns", {}).items():
+        plain = column.astype(str) if column.dtype == object else column
+        coords[f"stimulus_{name}"] = ("image", plain)
     return xr.DataArray(grid, dims=dims, coords=coords | units, name="response", attrs=attributes)
 
 

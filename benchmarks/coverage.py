@@ -36,6 +36,7 @@ from hmax_cnn.analysis.measures.selectivity import (
     lifetime_sparseness,
     population_sparseness,
 )
+from hmax_cnn.analysis.measures.shape_bias import shape_bias
 from hmax_cnn.analysis.measures.similarity import rdms
 from hmax_cnn.analysis.measures.tolerance import selectivity_and_tolerance
 from hmax_cnn.analysis.results import Resampling
@@ -441,6 +442,46 @@ def brain_case(population: Population, n: int, seed: int, n_subjects: int) -> Bo
             values.append(made["layer_value"].item())
         _KNOWN[key] = xr.Dataset({"value": np.mean(values)})
     yield found["layer_low"].item(), found["layer_high"].item(), _KNOWN[key]["value"].item()
+
+
+def textured(population: Population, n: int, seed: int) -> xr.DataArray:
+    """Responses to n shapes, each with its own texture and with those of six others."""
+    rng = np.random.default_rng([10, seed])
+    of_shapes, of_textures = rng.standard_normal((2, n, population.n_units))
+    shape = np.repeat(np.arange(n), 8)
+    texture = (shape + np.tile([0, 0, 1, 2, 3, 4, 5, 6], n)) % n
+    values = 0.6 * of_shapes[shape] + 0.5 * of_textures[texture]
+    values += 0.7 * rng.standard_normal(values.shape)
+    coords = {
+        "layer": ("unit", ["all"] * population.n_units),
+        "stimulus_shape": ("image", shape),
+        "stimulus_texture": ("image", texture),
+    }
+    return xr.DataArray(values, coords, ("image", "unit"))
+
+
+def shape_case(population: Population, n: int, seed: int, by: str) -> Bounds:
+    def of(seed: int, resampling: Resampling = SOME) -> xr.Dataset:
+        shown = textured(population, n, seed)
+        return shape_bias(shown, by, readout="nearest", resampling=resampling, progress=False)
+
+    found = of(seed)
+    true = expected(
+        f"shape bias {by} {n}",
+        population,
+        lambda one: of(one, Resampling(0))["layer_value"].item(),
+    )
+    yield found["layer_low"].item(), found["layer_high"].item(), true
+
+
+@case(GAUSSIAN)
+def shape_bias_of_decisions(population: Population, n: int, seed: int) -> Bounds:
+    yield from shape_case(population, n, seed, "decisions")
+
+
+@case(GAUSSIAN)
+def shape_bias_of_neighbours(population: Population, n: int, seed: int) -> Bounds:
+    yield from shape_case(population, n, seed, "neighbours")
 
 
 @case(GAUSSIAN, RECTIFIED)

@@ -19,13 +19,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from skimage.feature import hog
 
 from hmax_cnn.analysis.readout import linear_svm
 from hmax_cnn.cnn.pytorch import TorchExtractor
 from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.extraction import Pixels
 from hmax_cnn.hmax import HMAX
+
+sys.path.append(str(Path(__file__).parents[1] / "examples"))
+from yardsticks import HOG, efficientnet_lite0
 
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SEEDS = (0, 1, 2)
@@ -63,12 +65,10 @@ def c2(dataset: Dataset, seed: int, **parameters: object) -> np.ndarray:
 
 def best_hog(dataset: Dataset, side: int) -> np.ndarray:
     """HOG of pictures of one side, its cells chosen by cross-validation of the training images."""
-    pictures, train = grey(dataset, side), dataset.split == "train"
+    pictures, train = dataset.framed(f"stretch:{side}x{side}"), dataset.split == "train"
     found = {}
     for cell in CELLS:
-        features = np.stack(
-            [hog(one, pixels_per_cell=(cell, cell), cells_per_block=(2, 2)) for one in pictures]
-        )
+        features = HOG(cell).transform(pictures)
         svm = linear_svm(int(train.sum()), features.shape[1], 3)
         found[cell] = svm.fit(features[train], dataset.labels[train]).best_score_, features
     best = max(found, key=lambda cell: found[cell][0])
@@ -85,22 +85,15 @@ def pooled(values: np.ndarray, units: pd.DataFrame, side: int, n_places: int) ->
     return np.stack([values[:, found].max(axis=1) for found in groups.indices.values()], axis=1)
 
 
-def pretrained(dataset: Dataset) -> dict[str, np.ndarray]:
-    """Features of EfficientNet-Lite0; nothing where its packages are not installed."""
-    sys.path.append(str(Path(__file__).parents[1] / "examples"))
+def pretrained(layer: str | list[str] = "_avg_pooling") -> TorchExtractor | None:
+    """EfficientNet-Lite0; None where its packages are not installed."""
     try:
-        from pretrained_networks import efficientnet_lite0
-
         network = efficientnet_lite0()
     except ImportError as error:
         print(f"Without EfficientNet-Lite0: {error}", flush=True)
-        return {}
-    model = TorchExtractor(
-        network, layer="_avg_pooling", standardise=((127.0,) * 3, (128.0,) * 3), n_threads=None
-    )
-    return {
-        "EfficientNet-Lite0, ImageNet (224 px)": model.transform(dataset.framed("stretch:224x224"))
-    }
+        return None
+    scales = ((127.0,) * 3, (128.0,) * 3)
+    return TorchExtractor(network, layer=layer, standardise=scales)
 
 
 def evaluate(name: str, yardsticks: bool) -> pd.DataFrame:
@@ -113,7 +106,11 @@ def evaluate(name: str, yardsticks: bool) -> pd.DataFrame:
         "HOG (140 px)": best_hog(dataset, 140),
         "HMAX C1 (140 x 140)": c1,
         "HMAX C1, maximum over 4 x 4 parts": pooled(c1, hmax.units((140, 140)), 140, 4),
-    } | pretrained(dataset)
+    }
+    if (network := pretrained()) is not None:
+        fixed["EfficientNet-Lite0, ImageNet (224 px)"] = network.transform(
+            dataset.framed("stretch:224x224")
+        )
     if yardsticks:
         rows = [
             {"features": kind, "seed": seed, "accuracy": score(values, dataset, seed)}

@@ -12,10 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import Image
+from svm_accuracy import pretrained
 
 from hmax_cnn.analysis.controls import controls
 from hmax_cnn.analysis.figures.invariance import invariance
@@ -29,6 +32,7 @@ from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.cnn import CNN, MultilayerPerceptron
 from hmax_cnn.data import read_folder, read_index
+from hmax_cnn.data.images import Framing
 from hmax_cnn.data.stimuli import paperclips
 from hmax_cnn.data.transformations import rotation, scale, shift
 from hmax_cnn.data.transformed import Transformed, transformed
@@ -39,6 +43,7 @@ from hmax_cnn.hmax import HMAX
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SIDE, N_UNITS, N_CLIPS, DEPTH = 96, 800, 40, np.arange(-60.0, 61.0, 10.0)
 RESAMPLING = Resampling(200)
+PRETRAINED = "EfficientNet-Lite0"
 
 
 def luminance(images: object) -> np.ndarray:
@@ -69,6 +74,24 @@ def models() -> dict[str, tuple[FeatureExtractor, list[str]]]:
         "CNN": (network, ["relu1", "relu2", "relu3"]),
         "CNN untrained": (network.untrained(1), ["relu1", "relu2", "relu3"]),
     }
+
+
+def pretrained_models() -> dict[str, tuple[FeatureExtractor, list[str]]]:
+    """EfficientNet-Lite0 of ImageNet, on the same pictures enlarged; none without its packages."""
+    layers = ["_blocks.8", "_avg_pooling"]
+    network = pretrained(layers)
+    return {} if network is None else {PRETRAINED: (network, layers)}
+
+
+def enlarged(images: Transformed) -> Transformed:
+    """The transformed pictures at the size that an ImageNet network was trained on."""
+    rule = Framing("stretch:224x224")
+
+    def read(image: int, value: int) -> np.ndarray:
+        shown = np.uint8(np.clip(images.read(image, value), 0, 255).round())
+        return np.asarray(rule.apply(Image.fromarray(shown)))
+
+    return replace(images, read=read)
 
 
 def sets() -> dict[str, Transformed]:
@@ -107,11 +130,12 @@ def main() -> None:
     output = parser.parse_args().output
     output.mkdir(parents=True, exist_ok=True)
     similar, decoded, ranges = {}, {}, []
-    everything = models()
+    everything = models() | pretrained_models()
     for title, images in sets().items():
         for name, (model, layers) in everything.items():
             start = time.perf_counter()
-            found = responses(model, images, layers, N_UNITS)
+            shown = enlarged(images) if name == PRETRAINED else images
+            found = responses(model, shown, layers, N_UNITS)
             similar.setdefault(name, {})[title] = population_similarity(
                 found, resampling=RESAMPLING
             )
@@ -146,6 +170,7 @@ def main() -> None:
         "HMAX shuffled": ["c2"],
         "CNN": ["relu1", "relu3"],
         "CNN untrained": ["relu3"],
+        PRETRAINED: ["_blocks.8", "_avg_pooling"],
     }
     for stem, results, label in (
         ("similarity", similar, "Self-similarity"),

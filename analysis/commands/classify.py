@@ -73,7 +73,7 @@ def classify(
     dataset: str,
     name: str,
     settings: tuple[str, ...],
-    layer: str | None,
+    layer: tuple[str, ...],
     resize: str,
     background: str | None,
     skip_bad: bool,

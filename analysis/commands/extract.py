@@ -49,7 +49,7 @@ def extract_command(
     images: str,
     name: str,
     settings: tuple[str, ...],
-    layer: str | None,
+    layer: tuple[str, ...],
     resize: str,
     background: str | None,
     skip_bad: bool,

@@ -81,7 +81,10 @@ model_option = click.option(
 
 
 layer_option = click.option(
-    "--layer", help="Layer, or several with commas between; the model's own choice if not given."
+    "--layer",
+    multiple=True,
+    help="Layer, given several times or several with commas between, whose features are put side "
+    "by side; the model's own choice if not given.",
 )
 
 
@@ -165,17 +168,15 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
 
 
 def built_model(
-    name: str, settings: tuple[str, ...], layer: str | None = None, quiet: bool = False
+    name: str, settings: tuple[str, ...], layer: tuple[str, ...] = (), quiet: bool = False
 ) -> FeatureExtractor:
     """The model of the command line, its layer and device checked before anything is read."""
     chosen = parse_settings(settings)
-    if layer is not None:
-        # Several layers are put side by side.
-        layers = tuple(part.strip() for part in layer.split(","))
-        if len(layers) == 1:
-            chosen["layer"] = layers[0]
-        else:
-            chosen["layer"] = layers
+    layers = tuple(part.strip() for text in layer for part in text.split(","))
+    if len(layers) == 1:
+        chosen["layer"] = layers[0]
+    elif layers:
+        chosen["layer"] = layers
     model = load_model(name, chosen)
     model.wanted_layers()  # an unknown layer or a missing GPU is refused before anything is read
     device_namespace(model.device)

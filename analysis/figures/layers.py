@@ -5,7 +5,7 @@ Tolerance ranges, sparseness, bandwidths, any measure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ def layers(
     value: str = "value",
     label: str | None = None,
     zero: bool = True,
+    references: Mapping[str, float | Sequence[float]] | None = None,
     level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
@@ -48,6 +49,8 @@ def layers(
         What the axis says; the measure where None.
     zero : bool
         Whether the axis starts at 0.
+    references : mapping from str to float or (float, float), or None
+        What others have, or chance: a dotted line or a grey band each, with its name.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None
@@ -83,6 +86,8 @@ def layers(
             axes.set_xlabel(label or str(table["measure"].iloc[0]).capitalize(), wrap=True)
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.5)
             axes.set_axisbelow(True)
+            for name, reached in (references or {}).items():
+                _reference(axes, name, np.atleast_1d(reached))
         first = grid.panels[0, 0]
         # The first row is on top, as in the table.
         bottom, top = len(places) - 0.4, -0.6
@@ -113,6 +118,27 @@ def _control(axes: Axes, control: float, row: int) -> None:
     """A cross at the value of a layer's control, where it has one."""
     if pd.notna(control):
         axes.plot(control, row, "x", color=PALETTE["grey"], markersize=3.5, markeredgewidth=0.9)
+
+
+def _reference(axes: Axes, name: str, reached: np.ndarray) -> None:
+    """A dotted line or a band, with its name upright at its lower end."""
+    look = {"color": PALETTE["grey"], "linewidth": 0.8}
+    if len(reached) == 1:
+        axes.axvline(reached[0], linestyle=":", **look)
+    else:
+        axes.axvspan(*reached, color=PALETTE["grey"], alpha=0.15, linewidth=0)
+    axes.annotate(
+        name,
+        (float(reached.mean()), 0.02),
+        xycoords=("data", "axes fraction"),
+        xytext=(1, 0) if len(reached) == 1 else (0, 0),
+        textcoords="offset points",
+        rotation=90,
+        ha="left" if len(reached) == 1 else "center",
+        va="bottom",
+        fontsize=6,
+        color=PALETTE["grey"],
+    )
 
 
 def _from_zero(axes: Axes, lower: pd.DataFrame, upper: pd.DataFrame) -> None:

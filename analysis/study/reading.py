@@ -12,6 +12,7 @@ from . import schema
 from .building import Places
 from .checking import Check
 from .problems import Lines, Problem, StudyError, of_schema
+from .requirements import with_what_is_there
 
 _LARGEST = 2**20  # bytes
 
@@ -35,6 +36,8 @@ def read_study(path: Path) -> schema.Study:
     StudyError
         If anything in it is wrong: a key, a type, a name that is used and not defined, a layer,
         unit, file or parameter that is not there.
+    ValueError
+        If every model needs what is not installed.
     """
     text = _text(path)
     lines = Lines(text)
@@ -51,6 +54,7 @@ def read_study(path: Path) -> schema.Study:
         study = schema.Study.model_validate(content)
     except ValidationError as error:
         raise StudyError(path, [of_schema(item, lines) for item in error.errors()]) from error
+    study = with_what_is_there(study)
     problems = sorted(
         Check(study, Places(path.resolve().parent), lines).problems(),
         key=lambda problem: problem.line,

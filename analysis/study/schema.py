@@ -47,6 +47,9 @@ class Model(_Table):
         How pictures are resized for this model, in place of what their own table says: an ImageNet
         network sees 224 pixels a side, HMAX 96 to 140. Transformations in pixels are of the
         resized pictures.
+    requires : list of str
+        Modules that must be installed for it; where one is not, the model is left out of the study
+        with a word.
     """
 
     model: Name
@@ -55,6 +58,7 @@ class Model(_Table):
     learns_from: str | None = None
     parameters: dict[str, Any] = {}
     resize: str | None = None
+    requires: list[str] = []
 
 
 class Images(_Table):

@@ -9,6 +9,7 @@ from .noise import coloured_noise, phase_scrambled, sparse_noise, texture_matche
 from .paperclips import paperclips
 from .sets import Screen, Stimuli
 from .shapes import edge_drawings, fourier_shapes, placed_digits, silhouettes
+from .textured import textured_shapes
 
 __all__ = [
     "Screen",
@@ -30,5 +31,6 @@ __all__ = [
     "sparse_noise",
     "spots",
     "texture_matched",
+    "textured_shapes",
     "white_noise",
 ]

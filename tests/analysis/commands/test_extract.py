@@ -83,14 +83,15 @@ def test_extract(pictures, tmp_path, ending):
     assert not list(tmp_path.glob(".*"))
 
 
-def test_extract_several_layers_with_resizing(pictures, tmp_path):
+@pytest.mark.parametrize("layers", [("s1,c1",), ("s1", "--layer", "c1")])
+def test_extract_several_layers_with_resizing(pictures, tmp_path, layers):
     done = run(
         "extract",
         pictures / "level",
         "--set",
         "bands=2",
         "--layer",
-        "s1,c1",
+        *layers,
         "--resize",
         "stretch:20x24",
         "--output",

@@ -190,6 +190,19 @@ def test_values_are_those_of_the_table(made):
     assert panels[1].get_xscale() == "log"
 
 
+def test_references_are_drawn_and_named(made):
+    """A line for a value, a band for a range, each with its name."""
+    table = made("layers")["table"]
+    given = {"chance": 0.5, "humans": (0.93, 1.0)}
+    figure = load_figure("layers")[0](table, references=given)
+    axes = figure.axes[0]
+    assert {"chance", "humans"} <= {text.get_text() for text in axes.texts}
+    dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in dotted] == [0.5]
+    (band,) = axes.patches
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.93, 1.0))
+
+
 def test_rows_that_cannot_be_told_apart(made):
     """Two measures, or two sets of images, are not drawn over each other; a label may have dollars
     in it."""

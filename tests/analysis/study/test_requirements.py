@@ -1,0 +1,73 @@
+"""A model whose packages are not installed is left out, with a word."""
+
+import warnings
+
+import pytest
+from small_study import written
+
+from hmax_cnn.analysis.study import read_study
+from hmax_cnn.analysis.study.requirements import LeftOutWarning
+from hmax_cnn.analysis.study.running import run_study
+
+pytestmark = pytest.mark.quick
+
+
+SHARED_BY_TWO = 'models = ["pixels", "filters"]\nimages = ["shapes"]\ntransformations'
+
+
+def requiring(folder, model, module):
+    return written(folder, (f"[models.{model}]", f'[models.{model}]\nrequires = ["{module}"]'))
+
+
+def test_what_is_installed_is_kept(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        study = read_study(requiring(tmp_path, "filters", "numpy"))
+    assert list(study.models) == ["pixels", "filters", "linear"]
+
+
+def test_what_is_not_installed_is_left_out_of_everything(tmp_path):
+    with pytest.warns(LeftOutWarning, match="classical filters was left out: it needs no_such"):
+        study = read_study(requiring(tmp_path, "filters", "no_such_package"))
+    assert list(study.models) == ["pixels", "linear"]
+    assert study.measures["similarity"].models == ["pixels"]
+    assert study.about == (
+        "classical filters was left out: it needs no_such_package, which is not installed."
+    )
+
+
+def test_measures_of_absent_models_alone_go_with_their_figures(tmp_path):
+    path = written(
+        tmp_path,
+        ("[models.filters]", '[models.filters]\nrequires = ["no_such_package"]'),
+        (
+            'models = ["pixels", "filters"]\nimages = ["shapes"]\ntransf',
+            'models = ["filters"]\nimages = ["shapes"]\ntransf',
+        ),
+    )
+    with pytest.warns(LeftOutWarning):
+        study = read_study(path)
+    assert list(study.measures) == ["accuracy", "alignment"]
+    assert list(study.figures) == ["accuracy"]
+
+
+def test_the_page_says_who_is_not_there(tmp_path):
+    with pytest.warns(LeftOutWarning):
+        run_study(requiring(tmp_path, "filters", "no.such"), tmp_path / "out", progress=False)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "classical filters was left out: it needs no.such" in page
+
+
+def test_nothing_is_left(tmp_path):
+    path = written(
+        tmp_path,
+        *(
+            (f"[models.{name}]", f'[models.{name}]\nrequires = ["no_such_package"]')
+            for name in ("pixels", "filters", "linear")
+        ),
+    )
+    with (
+        pytest.warns(LeftOutWarning),
+        pytest.raises(ValueError, match="Nothing is left to be measured"),
+    ):
+        read_study(path)
