@@ -82,7 +82,8 @@ def layers(
                 bar_between(axes, (found.low, found.high), row, colour)
                 axes.plot(getattr(found, value), row, marker, color=colour, markersize=4)
                 _control(axes, getattr(found, "control", np.nan), row)
-            axes.set_title(", ".join(filter(None, [change, images if several else ""])))
+            title = ", ".join(filter(None, [change, images if several else ""]))
+            axes.set_title(title, pad=12 if references else None)
             axes.set_xlabel(label or str(table["measure"].iloc[0]).capitalize(), wrap=True)
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.5)
             axes.set_axisbelow(True)
@@ -121,22 +122,18 @@ def _control(axes: Axes, control: float, row: int) -> None:
 
 
 def _reference(axes: Axes, name: str, reached: np.ndarray) -> None:
-    """A dotted line or a band, with its name upright at its lower end."""
-    look = {"color": PALETTE["grey"], "linewidth": 0.8}
+    """A dotted line or a band, with its name above the panel."""
     if len(reached) == 1:
-        axes.axvline(reached[0], linestyle=":", **look)
+        axes.axvline(reached[0], color=PALETTE["grey"], linewidth=0.8, linestyle=":")
     else:
         axes.axvspan(*reached, color=PALETTE["grey"], alpha=0.15, linewidth=0)
     axes.annotate(
         name,
-        (float(reached.mean()), 0.02),
+        (float(reached.mean()), 1.01),
         xycoords=("data", "axes fraction"),
-        xytext=(1, 0) if len(reached) == 1 else (0, 0),
-        textcoords="offset points",
-        rotation=90,
-        ha="left" if len(reached) == 1 else "center",
+        ha="center",
         va="bottom",
-        fontsize=6,
+        fontsize=6.5,
         color=PALETTE["grey"],
     )
 
