@@ -77,6 +77,7 @@ class FigureContract:
     draws: tuple[str, ...]
     seeds: str
     given: tuple[str, ...]
+    optional: tuple[str, ...] = ()
 
 
 def measure(
@@ -156,7 +157,8 @@ def figure(
     draws : str or sequence of str
         What the first parameters are: tables of results by name ('table' is the one by layer,
         'unit_table' that by unit, 'curve_table' has tuning curves), or 'results', a mapping from
-        the label of each model to its labelled dataset, for pictures.
+        the label of each model to its labelled dataset, for pictures. A table whose parameter has a
+        default may be lacking.
     seeds : {'mean', 'first', 'sum'}
         What becomes of several seeds: the mean with an interval, the first alone (units and
         pictures of several are no larger sample), or the sum of counts.
@@ -193,7 +195,13 @@ def figure(
 
     def mark(function: Function) -> Function:
         _check_parameters(function, given, len(tables))
-        contract = FigureContract(tables, seeds, tuple(given))
+        first = list(inspect.signature(function).parameters.values())[: len(tables)]
+        optional = [
+            table
+            for table, parameter in zip(tables, first, strict=True)
+            if parameter.default is not parameter.empty
+        ]
+        contract = FigureContract(tables, seeds, tuple(given), tuple(optional))
         function.contract = contract  # type: ignore[attr-defined]
         return function
 

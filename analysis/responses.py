@@ -172,8 +172,6 @@ def responses(
     wanted = model.wanted_layers(tuple(chosen))
     model.check_ready(wanted)
     geometry = model.geometry(shape, wanted)
-    # Coordinates of the units from shapes alone, before any image is answered.
-    coords = flatten(native(geometry, [], {}), chosen).coords
     n_units = sum(len(picked) for picked in chosen.values())
     values = _room(len(source), n_units, memory)
     with closing(model.stream(source, wanted)) as stream:
@@ -194,12 +192,7 @@ def responses(
                         maps.values.reshape(n_done, -1)[:, picked]
                     )
                     column += len(picked)
-    return _labelled(
-        values,
-        images,
-        model,
-        {str(name): coord for name, coord in coords.items() if coord.dims == ("unit",)},
-    )
+    return labelled(values, images, model, geometry, chosen)
 
 
 def _by_band(chosen: np.ndarray, bands: Sequence[Maps]) -> Iterator[tuple[np.ndarray, Maps]]:
@@ -219,9 +212,38 @@ def _room(n_images: int, n_units: int, memory: int) -> np.ndarray:
         return np.memmap(file, np.float32, "w+", shape=(n_images, n_units))
 
 
-def _labelled(
-    values: np.ndarray, images: Any, model: FeatureExtractor, units: dict[str, Any]
+def labelled(
+    values: np.ndarray,
+    images: Any,
+    model: FeatureExtractor,
+    geometry: Mapping[str, Sequence[Maps]],
+    chosen: Mapping[str, np.ndarray],
 ) -> xr.DataArray:
+    """Responses with all that is known of images and units; see `responses`.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_units)
+    images : array or sequence
+    model : FeatureExtractor
+    geometry : mapping from layer to sequence of Maps
+        As `model.geometry` gives it.
+    chosen : mapping from layer to array of int
+        As `choose_units` gives them.
+
+    Returns
+    -------
+    xarray.DataArray
+        dims (image, unit), or (image, <transformation>, unit).
+
+    Raises
+    ------
+    ValueError
+        If a transformation has the name of a property of units.
+    """
+    # From shapes alone: no image is answered for them.
+    coords = flatten(native(dict(geometry), [], {}), chosen).coords
+    units = {str(name): coord for name, coord in coords.items() if coord.dims == ("unit",)}
     attributes: dict[str, Any] = {"model": model.path(), "parameters": repr(model)}
     # Numbers, where images have no names: positions, which are never taken for labels.
     names = list(getattr(images, "names", range(len(values))))

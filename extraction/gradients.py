@@ -54,6 +54,29 @@ def gradient_of_units(
     return gradient
 
 
+def has_gradients(model: LayeredModel, image_shape: Sequence[int], layer: str) -> bool:
+    """Whether units of a layer have gradients with respect to the image; tried on a blank one.
+
+    Parameters
+    ----------
+    model : LayeredModel
+        Fitted, where it must be.
+    image_shape : (int, int)
+        Height and width of the image, in pixels.
+    layer : str
+
+    Returns
+    -------
+    bool
+    """
+    xp = device_namespace(model.device)
+    blank = xp.zeros((1, model.n_channels, *image_shape[:2]), np.float32)
+    for name, _, pullback in model.walk(Maps(blank, traced=True), (layer,)):
+        if name == layer:
+            return pullback is not None
+    return False
+
+
 def _traced(model: LayeredModel, retina: Maps, layer: str) -> tuple[list[Array], BandsPullback]:
     """Values of the layer's bands, and the way back."""
     for name, bands, pullback in model.walk(retina, (layer,)):

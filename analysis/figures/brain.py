@@ -11,32 +11,39 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, distinct, without_curves
-from .marks import bar_between, legend_below, row_names
+from .marks import bar_between, legend_below, places_of, row_names
+from .panels import panel_grid
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, sheet, wrapped
+from .style import PALETTE, colours_of, wrapped
 
 _COLUMNS = ("model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high")
+_BY_SUBJECT = ("measure", "model", "layer", "subject", "value")
 
 
-@figure(draws="table", seeds="mean", given=("colours", "width", "level"))
+@figure(draws=("table", "layer_subject_table"), seeds="mean", given=("colours", "width", "level"))
 def brain(
     table: pd.DataFrame,
+    subjects: pd.DataFrame | None = None,
     label: str = "Similarity of RDMs, mean over subjects",
     level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "middle",
     ax: Axes | None = None,
 ) -> Figure:
-    """Similarity of each layer to the brain.
+    """Similarity of each layer to the brain, in a panel for each brain area or group of subjects.
 
-    Markers are filled where the similarity is significant after correction; the band is the noise
-    ceiling.
+    Markers are filled where the similarity is significant after correction, by permutation of the
+    images and for these subjects, where intervals are for new ones as well; small ticks are single
+    subjects, and the band is the noise ceiling.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Of `hmax_cnn.analysis.measures.brain.brain_similarity`, all with the same subjects:
-        columns model, layer, value, low, high, p_corrected, ceiling_low, ceiling_high.
+        Of `hmax_cnn.analysis.measures.brain.brain_similarity`: columns model, layer, value, low,
+        high, p_corrected, ceiling_low, ceiling_high, and measure where there are several, which
+        have a panel each.
+    subjects : pandas.DataFrame or None
+        Of the same: columns model, layer, subject, value, and measure.
     label : str
         What the axis says.
     level : float
@@ -44,6 +51,7 @@ def brain(
     colours : mapping from model to colour, or None
     width : str or float
     ax : matplotlib Axes or None
+        For one panel.
 
     Returns
     -------
@@ -52,38 +60,58 @@ def brain(
     Raises
     ------
     ValueError
-        If a column is missing.
+        If a column is missing, or there are several panels for `ax`.
     """
-    checked(without_curves(table), *_COLUMNS)
-    table = over_seeds(distinct(table, "model", "layer"), level=level)
-    look = colours_of(table["model"], colours)
-    names = row_names(list(zip(table["model"], table["layer"], strict=True)))
-    with sheet(width, 0.9 + 0.145 * (len(table) + len(look)), ax=ax) as (figure, panels):
-        axes: Axes = panels[0, 0]
-        _ceiling(axes, table.iloc[0])
-        for place, row in enumerate(table.itertuples()):
-            bar_between(axes, (row.low, row.high), place, look[row.model])
-            _marker(axes, row.value, place, look[row.model], filled=row.p_corrected < 0.05)
-        axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
-        axes.set(
-            yticks=range(len(names)),
-            yticklabels=names,
-            xlabel=wrapped(label, 0.5 * figure.get_figwidth(), 7.5),
-        )
-        axes.invert_yaxis()
-        axes.margins(y=0.02)
+    table, several = _prepared(table, level)
+    each = pd.DataFrame(columns=list(_BY_SUBJECT))
+    if subjects is not None and len(subjects):
+        each = checked(subjects, "model", "layer", "value")
+        each = each.assign(measure=each.get("measure", ""))
+    look, places = colours_of(table["model"], colours), places_of(table)
+    heights = (0.145 * len(places) + 0.5, 0.145 * len(look) + 0.4)
+    with panel_grid(
+        table, ("measure",), width, heights, ax, (3, 2), sharex=True, sharey=True
+    ) as grid:
+        for axes, (measure,), part in grid:
+            _ceiling(axes, part.iloc[0])
+            of_each = each[each["measure"] == measure].groupby(["model", "layer", "subject"])
+            # Of several seeds each subject has one tick: its mean.
+            alone = of_each["value"].mean()
+            for row in part.itertuples():
+                place, colour = places.index((row.model, row.layer)), look[row.model]
+                bar_between(axes, (row.low, row.high), place, colour)
+                _marker(axes, row.value, place, colour, filled=row.p_corrected < 0.05)
+                _subjects(axes, alone, (row.model, row.layer), place, colour)
+            axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
+            axes.set_xlabel(wrapped(label, 0.6 * grid.panel_width, 7.5))
+            if several:
+                axes.set_title(wrapped(str(measure), 0.9 * grid.panel_width, 7.5))
+        first = grid.panels[0, 0]
+        bottom, top = len(places) - 0.4, -0.6
+        first.set(yticks=range(len(places)), yticklabels=row_names(places), ylim=(bottom, top))
         # Without data: what filled and open markers mean, for the legend.
-        _marker(axes, [], [], PALETTE["grey"], filled=True, label="p < 0.05, corrected")
-        _marker(axes, [], [], PALETTE["grey"], filled=False, label="not significant")
+        _marker(first, [], [], PALETTE["grey"], filled=True, label="p < 0.05, corrected")
+        _marker(first, [], [], PALETTE["grey"], filled=False, label="not significant")
+        if len(each):
+            first.plot([], [], "|", color=PALETTE["grey"], markersize=4, label="one subject")
         if ax is None:
-            legend_below(figure, axes.get_legend_handles_labels()[0])
-    return figure
+            legend_below(grid.figure, first.get_legend_handles_labels()[0])
+    return grid.figure
+
+
+def _prepared(table: pd.DataFrame, level: float) -> tuple[pd.DataFrame, bool]:
+    """The table checked, its mean over seeds, and whether it has several panels."""
+    checked(without_curves(table), *_COLUMNS)
+    if "measure" not in table:
+        table = table.assign(measure="")
+    table = over_seeds(distinct(table, "measure", "model", "layer"), level=level)
+    return table, table["measure"].nunique() > 1
 
 
 def _ceiling(axes: Axes, row: pd.Series) -> None:
     """The noise ceiling as a band.
 
-    It is of the subjects alone, so that every row has the same.
+    It is of the subjects alone, so that every row of a panel has the same.
     """
     if row["ceiling_high"] > 0:
         axes.axvspan(
@@ -94,6 +122,12 @@ def _ceiling(axes: Axes, row: pd.Series) -> None:
             linewidth=0,
             label="noise ceiling",
         )
+
+
+def _subjects(axes: Axes, alone: pd.Series, of: tuple[str, str], place: int, colour: str) -> None:
+    """A tick for each subject, where there are several."""
+    if of in alone.index and len(alone[of]) > 1:
+        axes.plot(alone[of], [place] * len(alone[of]), "|", color=colour, markersize=4)
 
 
 def _marker(

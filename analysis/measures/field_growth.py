@@ -22,9 +22,12 @@ from .mapped_fields import mapped_fields
 from .receptive_fields import effective_fields, theoretical_fields
 
 WAYS = ("theoretical", "effective", "mapped")
+_BOTH = ("theoretical", "effective")
 
 
 def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
+    if "effective" not in parameters.get("ways", _BOTH):
+        return Cost()
     return Cost(gradients=n_images * int(parameters.get("n_units", 8)))
 
 
@@ -41,7 +44,7 @@ def field_growth(
     layers: Sequence[str] | None = None,
     n_units: int = 8,
     pixels_per_degree: float | None = None,
-    ways: Sequence[str] = ("theoretical", "effective"),
+    ways: Sequence[str] = _BOTH,
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:

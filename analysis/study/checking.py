@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hmax_cnn.extraction.digests import check_unseen
+from hmax_cnn.extraction.gradients import has_gradients
 
 from ..contract import MeasureContract
 from ..naming import nearest
@@ -19,7 +21,9 @@ from . import schema
 from .bench import Work, to_learn
 from .building import Places, build_images, build_model, build_transformed, must_learn
 from .contract import figure_problems, load_figure, load_measure, measure_problems
+from .measuring import told
 from .problems import SECTIONS, Lines, Problem
+from .rehearsal import unrehearsed
 
 # What code of the user's own may raise while it is tried: it becomes a problem with a line number.
 _EXPECTED = (
@@ -56,6 +60,8 @@ class Check:
             self._measure(name, table, images)
         for name, figure in self.study.figures.items():
             self._figure(name, figure)
+        if not self.found:
+            self._rehearsal()
         # Several measures may find the same fault of the same images.
         return list(dict.fromkeys(self.found))
 
@@ -192,6 +198,8 @@ class Check:
             self._say((*path, "transformations"), f"{text} they are. Leave them out.")
         if "strengths" in contract.needs:
             self._strengths(name, table)
+        if contract.cost(parameters, 1).gradients:
+            self._gradients(name, table, images)
         for shown in table.images or images:
             if images.get(shown) is not None:
                 self._shown(name, table, contract, shown, images[shown])
@@ -227,6 +235,37 @@ class Check:
                     "tuning='gaussian'."
                 )
                 self._say(("measures", name), text)
+
+    def _gradients(self, name: str, table: schema.Measure, images: Mapping[str, Any]) -> None:
+        """Whether every model has gradients, for a measure that is made of them."""
+        shown = images.get(next(iter(table.images or images)))
+        for model in table.models or self.study.models:
+            made = self._quietly_built(model) if model in self.study.models else None
+            if made is None or shown is None:
+                continue
+            asked = table.layers.get(model) or self.study.models[model].layers
+            lacking = False
+            # What does not fit is told elsewhere, and what is not yet fitted cannot be tried.
+            with suppress(*_EXPECTED):
+                highest = made.wanted_layers(tuple(asked or made.layer_names))[-1]
+                made.check_ready((highest,))
+                lacking = not has_gradients(made, _shape_of(shown), highest)
+            if lacking:
+                text = (
+                    f"{table.measure} needs gradients with respect to the image, and {model!r} "
+                    "has none. Name other models in `models`"
+                )
+                if "ways" in inspect.signature(load_measure(table.measure)[0]).parameters:
+                    text += ', or give parameters = { ways = ["theoretical", "mapped"] }'
+                self._say(("measures", name), f"{text}.")
+
+    def _rehearsal(self) -> None:
+        """Whether each figure can be drawn of results of the right shape."""
+        work = Work(self.study, self.places, Path(), {})
+        for name, error in unrehearsed(work):
+            table = self.study.figures[name]
+            text = f"`figure` {table.figure!r} cannot be drawn of these measures: {told(error)}"
+            self._say(("figures", name, "figure"), text)
 
     def _unseen(self, table: schema.Measure, shown: str, images: Any) -> None:
         """Whether weights or prototypes in a file were learned from images they are tested on."""

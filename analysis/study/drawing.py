@@ -154,7 +154,8 @@ def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, p
 def _from_csv(
     name: str, path: Path, contract: FigureContract
 ) -> tuple[dict[str, pd.DataFrame], list[Any]]:
-    if len(contract.draws) != 1 or contract.draws == (RESULTS,):
+    needed = [table for table in contract.draws if table not in contract.optional]
+    if len(needed) != 1 or contract.draws == (RESULTS,):
         msg = (
             f"The figure {name!r} draws {', '.join(contract.draws)}: give a study's folder, or a "
             "result (.nc)."
@@ -173,12 +174,14 @@ def _from_netcdf(
     whole = joined([(about, result)])
     if contract.draws == (RESULTS,):
         return whole, [{str(about["model"]): result}]
-    lacking = [table for table in contract.draws if table not in whole]
+    lacking = [
+        table for table in contract.draws if table not in whole and table not in contract.optional
+    ]
     if lacking:
         msg = (
             f"The figure {name!r} draws a {lacking[0]!r}, but {path} has "
             f"{', '.join(map(repr, whole))}. Give another figure or result."
         )
         raise ValueError(msg)
-    found = {table: whole[table] for table in contract.draws}
-    return found, list(found.values())
+    found = {table: whole[table] for table in contract.draws if table in whole}
+    return found, [found.get(table) for table in contract.draws]

@@ -150,6 +150,33 @@ def _filled_in(work: Work, cell: Cell, bench: Bench, contract: MeasureContract) 
     return {name: known[name]() for name in contract.given if name not in left_out}
 
 
+def as_dataset(found: Any) -> xr.Dataset:
+    """What a measure returned as a dataset.
+
+    Parameters
+    ----------
+    found : xarray.Dataset or pandas.DataFrame
+
+    Returns
+    -------
+    xarray.Dataset
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if isinstance(found, pd.DataFrame):
+        return _of_frame(found)
+    if not isinstance(found, xr.Dataset):
+        msg = (
+            "a measure must return an xarray.Dataset or a pandas.DataFrame, got "
+            f"{type(found).__name__}."
+        )
+        raise TypeError(msg)
+    return found
+
+
 def _of_frame(frame: pd.DataFrame) -> xr.Dataset:
     """A table as a dataset; what is neither number nor truth is kept as text."""
     plain = frame.reset_index(drop=True).rename(columns=str)
@@ -167,14 +194,7 @@ def _labelled(
     found: Any, work: Work, cell: Cell, bench: Bench, contract: MeasureContract
 ) -> xr.Dataset:
     """A result with what it is of; nothing that differs between machines or runs."""
-    if isinstance(found, pd.DataFrame):
-        found = _of_frame(found)
-    if not isinstance(found, xr.Dataset):
-        msg = (
-            "a measure must return an xarray.Dataset or a pandas.DataFrame, got "
-            f"{type(found).__name__}."
-        )
-        raise TypeError(msg)
+    found = as_dataset(found)
     about: dict[str, Any] = {
         "study_measure": cell.measure,
         "study_model": cell.models[0],

@@ -244,8 +244,9 @@ def drawn(
         tables = {
             key: corrected_together(_of_layers(_table(found, key), table.layers))
             for key in contract.draws
+            if key in found or key not in contract.optional
         }
-        first = list(tables.values())
+        first = [tables.get(key) for key in contract.draws]
     # Over all models of the study: a model has one colour in all its figures.
     colours = colours_of(study.label("models", model) for model in study.models)
     known = {"colours": colours, "width": width or table.width, "level": study.level}
