@@ -31,7 +31,7 @@ from yardsticks import HOG, efficientnet_lite0
 
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SEEDS = (0, 1, 2)
-CELLS = (6, 8, 10, 14)  # pixels a side
+CELLS = (6, 8, 10, 14, 20, 28)  # pixels a side
 
 
 def score(features: np.ndarray, dataset: Dataset, seed: int) -> float:
