@@ -6,6 +6,7 @@ Which of them holds what it promises, and from how many images on: benchmarks/co
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -204,6 +205,7 @@ def jackknife(
     random_state: int = 0,
     link: str = "none",
     unbiased: bool = False,
+    of_pairs: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interval of a statistic from its values with some items left out, by Student's t.
 
@@ -224,6 +226,11 @@ def jackknife(
         The scale on which the interval is symmetric.
     unbiased : bool
         Whether its middle is corrected for the bias that the jackknife finds (Quenouille 1956).
+    of_pairs : bool
+        Whether it is made of pairs of items, such as similarities of images. The jackknife counts
+        twice what varies from pair to pair; the surplus is found by leaving out two groups at a
+        time, and taken off, down to the half that pairs alone would leave (Efron & Stein, "The
+        jackknife estimate of variance", Annals of Statistics 1981).
 
     Returns
     -------
@@ -247,9 +254,37 @@ def jackknife(
         middle = whole
         if unbiased and parts:
             middle = whole + (len(parts) - 1) * (whole - mean_defined(found, axis=0))
-        error = np.sqrt(jackknife_variance(found))
+        variance = jackknife_variance(found)
+        if of_pairs and parts:
+
+            def on_scale(indices: np.ndarray) -> np.ndarray:
+                return there(np.asarray(statistic(indices), dtype=float))
+
+            surplus = _of_pairs(on_scale, whole, found, left_out(n, n_groups, random_state))
+            variance = np.fmax(variance - surplus, variance / 2)
+        error = np.sqrt(variance)
         low, high = t_interval(middle, error, max(1, len(parts) - 1), level)
         return back(np.minimum(low, high)), back(np.maximum(low, high))
+
+
+def _of_pairs(
+    statistic: Callable[[np.ndarray], Any],
+    whole: np.ndarray,
+    found: np.ndarray,
+    kept: Sequence[np.ndarray],
+) -> np.ndarray:
+    """What a jackknife counts twice: the variance of a statistic from pair to pair of groups.
+
+    `whole` is its value of all items, `found` those with each group left out.
+    """
+    n = len(kept)
+    effects = [
+        n * whole
+        - (n - 1) * (found[i] + found[j])
+        + (n - 2) * statistic(np.intersect1d(kept[i], kept[j]))
+        for i, j in combinations(range(n), 2)
+    ]
+    return deviation_defined(np.array(effects)) ** 2 * (len(effects) - 1) / (n * (n - 1))
 
 
 def t_interval(

@@ -356,21 +356,32 @@ def accuracy_over_folds(population: Population, n: int, seed: int) -> Bounds:
     yield found["layer_low"].item(), found["layer_high"].item(), true
 
 
-@case(GAUSSIAN)
-def learning_curve_of_a_pool(population: Population, n: int, seed: int) -> Bounds:
+def curve_of(population: Population, n: int, seed: int, share: float) -> Bounds:
+    """A learning curve at some share of each class, the others tested, five times."""
+
     def of(seed: int) -> xr.Dataset:
         return learning_curve(
             Pixels(grid=(4, 5), progress=False),
             labelled(population, n, seed),
-            (max(1, n // 5),),
+            (max(1, int(share * n / 2)),),
             readout="nearest",
             n_repeats=5,
             progress=False,
         )
 
     found = of(seed)
-    true = expected(f"curve {n}", population, lambda one: of(one)["value"].item())
+    true = expected(f"curve {share} {n}", population, lambda one: of(one)["value"].item())
     yield found["low"].item(), found["high"].item(), true
+
+
+@case(GAUSSIAN)
+def learning_curve_at_two_fifths(population: Population, n: int, seed: int) -> Bounds:
+    yield from curve_of(population, n, seed, 0.4)
+
+
+@case(GAUSSIAN)
+def learning_curve_at_four_fifths(population: Population, n: int, seed: int) -> Bounds:
+    yield from curve_of(population, n, seed, 0.8)
 
 
 @case(GAUSSIAN)

@@ -25,9 +25,7 @@ from test_torch_reach import GRAPHS, SIDE, built, seen_by_gradients
 
 def by_gradients(plain: Any) -> tuple[int, int]:
     """The largest extent of what a unit sees, down and across, as gradients show it."""
-    sizes = [
-        tuple(end - first for first, end in seen) for _, *seen in seen_by_gradients(plain)
-    ]
+    sizes = [tuple(end - first for first, end in seen) for _, *seen in seen_by_gradients(plain)]
     return max(down for down, _ in sizes), max(across for _, across in sizes)
 
 
@@ -37,9 +35,9 @@ def by_torchlens(module: Any) -> tuple[str, str]:
         trace = torchlens.trace(module, torch.rand(1, 3, SIDE, SIDE))
         view = trace[trace.layer_labels[-1]].receptive_field
         status = str(view.status.value)
-        sizes = [
-            str(SIDE) if axis.kind == "full" else str(axis.size) for axis in view.axes or ()
-        ][-2:]
+        sizes = [str(SIDE) if axis.kind == "full" else str(axis.size) for axis in view.axes or ()][
+            -2:
+        ]
         return status, " x ".join(sizes)
     except Exception as error:  # any of another package
         return type(error).__name__, ""
@@ -54,8 +52,7 @@ def main() -> None:
         model = TorchExtractor(module, natural_shape=(SIDE, SIDE))
         field = model.geometry((SIDE, SIDE), ("output",))["output"][0].field
         ours = [
-            SIDE if field.status == "whole image" else int(span.size)
-            for span in (field.y, field.x)
+            SIDE if field.status == "whole image" else int(span.size) for span in (field.y, field.x)
         ]
         status, theirs = by_torchlens(module)
         rows.append(

@@ -6,6 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from hmax_cnn.analysis.intervals import wilson_interval
 from hmax_cnn.analysis.measures.learning_curves import learning_curve
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data import Dataset, digits
@@ -35,6 +36,21 @@ def test_more_images_and_features_help():
     assert (found["low"] <= found["value"]).all()
     assert found.attrs["chance"] == 0.5
     assert list(found["n_features"].values) == [4, -1]
+
+
+def test_intervals_are_for_the_images_that_were_tested():
+    """Wilson's of the mean accuracy: 60 images of which 8 or 40 are trained
+    on in each repeat, so that few or nearly all are tested at least once in four."""
+    found = learning_curve(
+        Pixels(grid=(8, 8)), noisy(), (4, 20), readout="nearest", n_repeats=4, resampling=FEW
+    )
+    assert found["n_tested"].values[0] == 60
+    assert 40 < found["n_tested"].values[1] < 60
+    for column in range(2):
+        n, share = found["n_tested"].values[column], found["value"].values[0, column, 0]
+        expected = wilson_interval(share * n / 1.2, n / 1.2)
+        ends = [found[end].values[0, column, 0] for end in ("low", "high")]
+        np.testing.assert_allclose(ends, expected, rtol=1e-10)
 
 
 def test_a_given_split_is_what_scikit_learn_finds():
