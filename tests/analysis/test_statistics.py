@@ -37,6 +37,20 @@ def test_correction(method):
         corrected([2.0])
 
 
+def test_right_or_wrong_by_mid_p():
+    """McNemar's mid-p by hand: of six items that differ one model is right in one, so that
+    2 (1 / 64 + 6 / 64 / 2) = 0.125; of four, two each, 1. An undefined item does not count."""
+    right = {"a": [1, 0, 0, 0, 0, 0, 1, 1, 0], "b": [0, 1, 1, 1, 1, 1, 1, 1, 0]}
+    found = compare(right).iloc[0]
+    assert found["p"] == pytest.approx(0.125)
+    assert found["difference"] == pytest.approx(-4 / 9)
+    assert found["least_p"] == 2**-6
+    assert compare({"a": [1, 1, 0, 0, 1], "b": [0, 0, 1, 1, 1]})["p"][0] == pytest.approx(1)
+    assert compare({"a": [1, 1, 1], "b": [1, 1, 1]})["p"][0] == 1
+    holed = {name: [*values, np.nan] for name, values in right.items()}
+    pd.testing.assert_frame_equal(compare(holed), compare(right))
+
+
 def test_compare_models():
     rng = np.random.default_rng(0)
     base = rng.random(50)
@@ -63,7 +77,7 @@ def test_compare_models():
     assert compare({"a": base[:5], "b": base[5:10]})["least_p"][0] == 1 / 16
     partly = compare({"a": base, "b": base + 0.1, "c": np.full(50, np.nan)}, n_resamples=99)
     assert partly["p"].isna().tolist() == [False, True, True]
-    assert compare({"a": [1, 1, 1, 0, 0, 0], "b": [1, 1, 1, 0, 1, 1]})["least_p"][0] == 0.5
+    assert compare({"a": [1, 1, 1, 0, 0, 0], "b": [1, 1, 1, 0, 1, 1]})["least_p"][0] == 0.25
     with pytest.raises(ValueError, match="`reference` must be one of 'a', 'b', got 'c'"):
         compare({"a": base, "b": base}, reference="c")
     right = pd.DataFrame({"a": base > 0.3, "b": base > 0.6})
