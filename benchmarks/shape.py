@@ -76,9 +76,9 @@ def generalisation() -> pd.DataFrame:
     for trained, tested in (("silhouettes", "edges"), ("edges", "silhouettes")):
         split = np.where(kind == trained, "train", "test")
         for name, features in features_of(dataset, split).items():
-            svm = (
-                plain_svm() if "not standardised" in name else linear_svm(160, features.shape[1], 3)
-            )
+            svm = linear_svm(160, features.shape[1], 3)
+            if "not standardised" in name:
+                svm = plain_svm()
             svm.fit(features[kind == trained], dataset.labels[kind == trained])
             right = svm.predict(features[kind == tested]) == dataset.labels[kind == tested]
             low, high = wilson_interval(right.sum(), len(right))
