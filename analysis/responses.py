@@ -266,11 +266,7 @@ def labelled(
         dims: tuple[str, ...] = ("image", images.name, "unit")
     else:
         coords, grid, dims = {"image": names}, values, ("image", "unit")
-    if getattr(images, "groups", None) is not None:
-        coords["group"] = ("image", np.asarray(images.groups).astype(str))
-    labels = getattr(images, "labels", None)
-    if labels is not None:
-        coords["label"] = ("image", np.asarray(labels).astype(str))
+    coords |= _of_images(images)
     seen = seen_before(model, images).reshape(len(names), -1).any(axis=1)
     if seen.any():
         coords[SEEN] = ("image", seen)
@@ -278,12 +274,22 @@ def labelled(
     far = np.isin(units["layer"].values, model.distance_layers())
     if far.any():
         coords[DISTANCE] = ("unit", far)
+    return xr.DataArray(grid, dims=dims, coords=coords | units, name="response", attrs=attributes)
+
+
+def _of_images(images: Any) -> dict[str, Any]:
+    """Coordinates of images: groups, labels, parameters of stimuli, columns of an index."""
+    coords: dict[str, Any] = {}
+    for name, known in (("group", "groups"), ("label", "labels")):
+        column = getattr(images, known, None)
+        if column is not None:
+            coords[name] = ("image", np.asarray(column).astype(str))
     if isinstance(images, Stimuli):
         coords |= images.coords("stimulus_")
     for name, column in getattr(images, "columns", {}).items():
         plain = column.astype(str) if column.dtype == object else column
         coords[f"stimulus_{name}"] = ("image", plain)
-    return xr.DataArray(grid, dims=dims, coords=coords | units, name="response", attrs=attributes)
+    return coords
 
 
 def by_layer(found: xr.DataArray) -> Iterator[tuple[str, np.ndarray]]:

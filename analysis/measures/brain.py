@@ -326,12 +326,21 @@ def _agreement(
     rng, n_images = np.random.default_rng(random_state), len(squareform(subjects[0], checks=False))
     upper = np.triu_indices(n_images, 1)
     squares = [squareform(row, checks=False) for row in subjects]
-    others = [mean_defined(np.delete(subjects, i, axis=0), axis=0) for i in range(len(subjects))]
+    complete = np.isfinite(subjects).all()
+
+    def alike(row: np.ndarray, rest: np.ndarray) -> float:
+        if comparison == "kendall" or not complete:
+            return compare_rdms(row, rest, comparison)
+        return float(_direction(row, comparison) @ _direction(rest, comparison))
 
     def agreement(orders: list[np.ndarray]) -> float:
+        # The others are permuted as well: a mean of theirs that stays would be the same in all
+        # permutations, where it should vary.
         rows = [square[np.ix_(o, o)][upper] for square, o in zip(squares, orders, strict=True)]
-        pairs = zip(rows, others, strict=True)
-        return float(np.mean([compare_rdms(row, rest, comparison) for row, rest in pairs]))
+        table = np.stack(rows)
+        rests = [mean_defined(np.delete(table, i, axis=0), axis=0) for i in range(len(table))]
+        pairs = zip(rows, rests, strict=True)
+        return float(np.mean([alike(row, rest) for row, rest in pairs]))
 
     seen = agreement([np.arange(n_images)] * len(subjects))
     count = 1  # the real order is one of the permutations

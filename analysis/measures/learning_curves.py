@@ -114,20 +114,12 @@ def learning_curve(
     pool = _pool(images, n_train)
     if images.split is None:
         warn_of_likely_groups(images)
-    if n_repeats < 1 or not len(n_features) or min(_limits(n_features), default=1) < 1:
-        msg = (
-            "`n_repeats` and `n_features` must be at least 1 (or None, for all features), got "
-            f"{n_repeats} and {list(n_features)}."
-        )
-        raise ValueError(msg)
+    _check_numbers(n_repeats, n_features)
     wanted = model.wanted_layers(layers)
     if refit and model.__sklearn_tags__().requires_fit and hasattr(model, "image_shape_"):
         # What it learned before may be from the images it is tested on.
         model = clone(model)
-    tested = pool
-    if images.split is not None:
-        tested = np.flatnonzero(images.split == "test")
-    check_unseen(model, images, tested)
+    check_unseen(model, images, _tested(images, pool))
     learns = model.must_learn(wanted) and not model.has_learned()
     reader = copy.copy(model).set_params(layer=wanted if len(wanted) > 1 else wanted[0])
     fixed = None
@@ -161,6 +153,22 @@ def learning_curve(
     return _dataset(
         found, n_tested, wanted, images, model, n_train, n_features, readout, resampling
     )
+
+
+def _check_numbers(n_repeats: int, n_features: Sequence[int | None]) -> None:
+    if n_repeats < 1 or not len(n_features) or min(_limits(n_features), default=1) < 1:
+        msg = (
+            "`n_repeats` and `n_features` must be at least 1 (or None, for all features), got "
+            f"{n_repeats} and {list(n_features)}."
+        )
+        raise ValueError(msg)
+
+
+def _tested(images: Dataset, pool: np.ndarray) -> np.ndarray:
+    """Every image that may be tested."""
+    if images.split is None:
+        return pool
+    return np.flatnonzero(images.split == "test")
 
 
 def _pool(images: Dataset, n_train: Sequence[int]) -> np.ndarray:
