@@ -242,9 +242,10 @@ def labelled(
         If a transformation has the name of a property of units.
     """
     # From shapes alone: no image is answered for them.
-    coords = flatten(native(dict(geometry), [], {}), chosen).coords
-    units = {str(name): coord for name, coord in coords.items() if coord.dims == ("unit",)}
+    flat = flatten(native(dict(geometry), [], {}), chosen)
+    units = {str(name): coord for name, coord in flat.coords.items() if coord.dims == ("unit",)}
     attributes: dict[str, Any] = {"model": model.path(), "parameters": repr(model)}
+    coords: dict[str, Any]
     # Numbers, where images have no names: positions, which are never taken for labels.
     names = list(getattr(images, "names", range(len(values))))
     if isinstance(images, Transformed):

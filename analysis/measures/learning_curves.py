@@ -272,8 +272,8 @@ def _dataset(
     mean = found.mean(axis=-1)
     bounds = np.full((2, *mean.shape), np.nan)
     for place in np.ndindex(mean.shape) if resampling.n_resamples else ():
-        n = n_tested[place[1]] / (_SHARED if found.shape[-1] > 1 else 1.0)
-        bounds[(slice(None), *place)] = wilson_interval(mean[place] * n, n, resampling.level)
+        n = float(n_tested[place[1]]) / (_SHARED if found.shape[-1] > 1 else 1.0)
+        bounds[(slice(None), *place)] = wilson_interval(mean[place].item() * n, n, resampling.level)
     dims = ("layer", "n_train", "n_features")
     chance = 1 / len(np.unique(np.asarray(images.labels)))
     data: dict[str, Any] = {

@@ -108,7 +108,8 @@ def _taken(
         "pixels_per_degree": study.pixels_per_degree,
         "layers": None,
         "units": None,
-    } | given
+        **given,
+    }
     # Fast stand-ins for what is slow: they change no shape.
     quick = {"readout": "nearest", "n_permutations": 5}
     known_to_it = signature(function).parameters
