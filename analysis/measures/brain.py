@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 from scipy.spatial.distance import squareform
 
 from hmax_cnn.extraction.choices import check_choice
@@ -27,6 +26,7 @@ from ..intervals import (
 from ..pairing import paired_rdms
 from ..results import DEFAULT, Definition, Resampling
 from ..statistics import corrected
+from .rdm_permutations import agreement_p, permuted_p
 from .similarity import compare_rdms, noise_ceiling, rdms
 
 AGAINST = ("each", "mean")
@@ -202,14 +202,14 @@ def brain_similarity(
     low, high = _bounds(squares, theirs, comparison, resampling, progress)
     bar = progress_bar(squares, name="Permutations", unit="layer", progress=progress)
     p = [
-        _permuted(mine, theirs, seen, comparison, n_permutations, resampling.random_state)
+        permuted_p(mine, theirs, seen, comparison, n_permutations, resampling.random_state)
         for mine, seen in zip(bar, mean, strict=True)
     ]
     # One subject has nobody to agree with: there is no ceiling.
     ceiling, ceiling_p = (np.nan, np.nan), np.nan
     if len(every) > 1:
         ceiling = noise_ceiling(every, comparison)
-        ceiling_p = _agreement(every, comparison, n_permutations, resampling.random_state)
+        ceiling_p = agreement_p(every, comparison, n_permutations, resampling.random_state)
     data = {
         "value": (("layer", "subject"), value),
         "layer_value": ("layer", mean),
@@ -315,90 +315,3 @@ def _bounds(
         low.append(max(-1.0, float(ends[0])) if kept else np.nan)
         high.append(min(1.0, float(ends[1])) if kept else np.nan)
     return low, high
-
-
-def _agreement(
-    subjects: np.ndarray, comparison: str, n_permutations: int, random_state: int
-) -> float:
-    """P of the lower noise ceiling, from permutations of the images of each subject."""
-    if not n_permutations:
-        return np.nan
-    rng, n_images = np.random.default_rng(random_state), len(squareform(subjects[0], checks=False))
-    upper = np.triu_indices(n_images, 1)
-    squares = [squareform(row, checks=False) for row in subjects]
-    complete = np.isfinite(subjects).all()
-
-    def alike(row: np.ndarray, rest: np.ndarray) -> float:
-        if comparison == "kendall" or not complete:
-            return compare_rdms(row, rest, comparison)
-        return float(_direction(row, comparison) @ _direction(rest, comparison))
-
-    def agreement(orders: list[np.ndarray]) -> float:
-        # The others are permuted as well: a mean of theirs that stays would be the same in all
-        # permutations, where it should vary.
-        rows = [square[np.ix_(o, o)][upper] for square, o in zip(squares, orders, strict=True)]
-        table = np.stack(rows)
-        rests = [mean_defined(np.delete(table, i, axis=0), axis=0) for i in range(len(table))]
-        pairs = zip(rows, rests, strict=True)
-        return float(np.mean([alike(row, rest) for row, rest in pairs]))
-
-    seen = agreement([np.arange(n_images)] * len(subjects))
-    count = 1  # the real order is one of the permutations
-    for _ in range(n_permutations):
-        drawn = [rng.permutation(n_images) for _ in subjects]
-        count += int(agreement(drawn) >= seen - 1e-12)
-    return count / (n_permutations + 1)
-
-
-def _permuted(
-    mine: np.ndarray,
-    theirs: list[np.ndarray],
-    seen: float,
-    comparison: str,
-    n_permutations: int,
-    random_state: int,
-) -> float:
-    """P of a similarity, from permutations of the model's images."""
-    if not n_permutations or not np.isfinite(seen):
-        return np.nan
-    rng, n_images = np.random.default_rng(random_state), len(mine)
-    upper = np.triu_indices(n_images, 1)
-    pairs = mine[upper]
-    complete = np.isfinite(pairs).all() and all(np.isfinite(brain[upper]).all() for brain in theirs)
-    if comparison == "kendall" or not complete:
-        return _slowly_permuted(mine, theirs, seen, comparison, n_permutations, rng)
-    # A permutation of images moves entries of the RDM and changes none: ranks, means and lengths
-    # are taken once, and each permutation costs one product with the mean over subjects.
-    targets = np.mean([_direction(brain[upper], comparison) for brain in theirs], axis=0)
-    ordered = squareform(_direction(pairs, comparison), checks=False)
-    count = 1  # the real order is one of the permutations
-    for _ in range(n_permutations):
-        order = rng.permutation(n_images)
-        # Less a rounding error, so that the real order counts where it is drawn.
-        count += ordered[np.ix_(order, order)][upper] @ targets >= seen - 1e-12
-    return count / (n_permutations + 1)
-
-
-def _slowly_permuted(
-    mine: np.ndarray,
-    theirs: list[np.ndarray],
-    seen: float,
-    comparison: str,
-    n: int,
-    rng: np.random.Generator,
-) -> float:
-    upper, count = np.triu_indices(len(mine), 1), 1
-    for _ in range(n):
-        order = rng.permutation(len(mine))
-        part = mine[np.ix_(order, order)][upper]
-        found = np.mean([compare_rdms(part, brain[upper], comparison) for brain in theirs])
-        count += int(found >= seen - 1e-12)
-    return count / (n + 1)
-
-
-def _direction(rdm: np.ndarray, comparison: str) -> np.ndarray:
-    """A vector of length 1 whose products are the comparison."""
-    values = stats.rankdata(rdm) if comparison == "spearman" else rdm
-    if comparison != "cosine":
-        values = values - values.mean()
-    return values / np.linalg.norm(values)

@@ -45,14 +45,34 @@ def test_what_it_leaves(ran):
     assert manifest["versions"]["numpy"] == np.__version__
 
 
+FAILS_AT_THE_END = """\
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from hmax_cnn import figure
+
+
+@figure(draws="table", seeds="mean", given=())
+def fussy(table):
+    if Path({out!r}).exists():
+        raise ValueError("these are real results")
+    return Figure()
+"""
+
+
 def test_a_figure_that_fails(tmp_path):
-    """Everything else is there all the same, and the figure is named."""
-    path = written(tmp_path, ('figure = "invariance"', 'figure = "confusion"'))
+    """Everything else is there all the same, and the figure is named: one that could be drawn of
+    random results before the study ran."""
+    out = tmp_path / "out"
+    (tmp_path / "fails_at_the_end.py").write_text(FAILS_AT_THE_END.format(out=str(out)))
+    own = 'figure = "fails_at_the_end:fussy"'
+    path = written(tmp_path, ('figure = "invariance"', own))
     with pytest.raises(
         FigureError,
-        match=r"The figure 'invariance' .confusion. cannot be drawn: ValueError: it takes a",
+        match=r"The figure 'invariance' .*cannot be drawn: ValueError: these are real results",
     ):
-        run_study(path, tmp_path / "out", jobs=1, progress=False)
+        run_study(path, out, jobs=1, progress=False)
     assert {path.name for path in (tmp_path / "out").rglob("*")} >= {
         "similarity.csv",
         "accuracy.pdf",
