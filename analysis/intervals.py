@@ -246,10 +246,8 @@ def jackknife(
     there, back = LINKS[link]
     with np.errstate(all="ignore"):
         whole = there(np.asarray(statistic(np.arange(n)), dtype=float))
-        parts = [
-            there(np.asarray(statistic(kept), dtype=float))
-            for kept in left_out(n, n_groups, random_state)
-        ]
+        kept = left_out(n, n_groups, random_state)
+        parts = [there(np.asarray(statistic(some), dtype=float)) for some in kept]
         found = np.array(parts).reshape(len(parts), *np.shape(whole))
         middle = whole
         if unbiased and parts:
@@ -260,8 +258,10 @@ def jackknife(
             def on_scale(indices: np.ndarray) -> np.ndarray:
                 return there(np.asarray(statistic(indices), dtype=float))
 
-            surplus = _of_pairs(on_scale, whole, found, left_out(n, n_groups, random_state))
-            variance = np.fmax(variance - surplus, variance / 2)
+            surplus = _of_pairs(on_scale, whole, found, kept)
+            # Where nothing is known of pairs the variance stays as it is.
+            surplus = np.where(np.isfinite(surplus), surplus, 0.0)
+            variance = np.maximum(variance - surplus, variance / 2)
         error = np.sqrt(variance)
         low, high = t_interval(middle, error, max(1, len(parts) - 1), level)
         return back(np.minimum(low, high)), back(np.maximum(low, high))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from hmax_cnn.data import Dataset
 from hmax_cnn.data.stimuli import Stimuli
 from hmax_cnn.data.transformed import Transformed
 from hmax_cnn.extraction import FeatureExtractor, flatten
@@ -287,9 +288,12 @@ def _of_images(images: Any) -> dict[str, Any]:
             coords[name] = ("image", np.asarray(column).astype(str))
     if isinstance(images, Stimuli):
         coords |= images.coords("stimulus_")
-    for name, column in getattr(images, "columns", {}).items():
-        plain = column.astype(str) if column.dtype == object else column
-        coords[f"stimulus_{name}"] = ("image", plain)
+    if isinstance(images, Dataset):
+        for name, given in images.columns.items():
+            column = np.asarray(given)
+            plain = column.astype(str) if column.dtype == object else column
+            # netCDF takes a slash for the border of a group.
+            coords[f"stimulus_{name}".replace("/", "_")] = ("image", plain)
     return coords
 
 

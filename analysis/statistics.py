@@ -188,7 +188,7 @@ def _compared(
     first: pd.Series, second: pd.Series, n_resamples: int, level: float, random_state: int
 ) -> dict[str, float]:
     """Difference of two columns, with its interval and p; undefined for fewer than two items."""
-    defined = first.notna() & second.notna()
+    defined = np.isfinite(first) & np.isfinite(second)
     first, second = first[defined], second[defined]
     gap = (first - second).to_numpy(float)
     if len(gap) < 2:

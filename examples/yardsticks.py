@@ -29,7 +29,7 @@ class HOG(FeatureExtractor):
     """
 
     layer_names = ("hog",)
-    libraries = ("scikit-image",)
+    libraries = ("skimage",)
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ from ..folds import group_labels, in_order, part_of, warn_of_likely_groups
 from ..intervals import wilson_interval
 from ..readout import fitted_classifier
 from ..responses import by_layer, responses
-from ..results import DEFAULT, Definition, Resampling
+from ..results import DEFAULT, NONE, Definition, Resampling
 
 # By how much repeats that share training images raise the variance of their mean accuracy, over
 # that of as many independent images as were tested: where Wilson's interval holds 0.93 or more in
@@ -86,8 +86,8 @@ def learning_curve(
         False keeps what the model has learned: from other images than these.
     resampling : Resampling
         Intervals are Wilson's, for as many images as were tested in any repeat (an image that is
-        tested twice is one image), over 1.2 for repeats that share training images. The
-        `random_state` seeds the draws.
+        tested twice is one image; of groups, as many groups), over 1.2 for repeats that share
+        training images. The `random_state` seeds the draws.
     progress : bool or None
 
     Returns
@@ -149,10 +149,20 @@ def learning_curve(
                     found[:, column, :, repeat] = scores
                     seen[column, test] = True
                     bar.update()
-    n_tested = seen.sum(axis=1)
+    n_tested = _independent(seen, images)
     return _dataset(
         found, n_tested, wanted, images, model, n_train, n_features, readout, resampling
     )
+
+
+def _independent(seen: np.ndarray, images: Dataset) -> np.ndarray:
+    """How many images were tested for each number of training images; of groups, how many groups.
+
+    Images of one group, such as views of one object, are no independent ones.
+    """
+    if images.groups is None:
+        return seen.sum(axis=1)
+    return np.array([len(np.unique(images.groups[row])) for row in seen])
 
 
 def _check_numbers(n_repeats: int, n_features: Sequence[int | None]) -> None:
@@ -302,9 +312,15 @@ def _dataset(
         "readout": readout,
         "n_repeats": found.shape[-1],
         "chance": chance,
-        "intervals": "Wilson's, for the images tested in any repeat, over 1.2",
-        "interval_citation": "Wilson, JASA 1927",
         "level": resampling.level,
         "random_state": resampling.random_state,
     }
-    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known)
+    made = {"intervals": NONE}
+    if resampling.n_resamples:
+        what = "images" if images.groups is None else "groups"
+        shared = ", over 1.2" if found.shape[-1] > 1 else ""
+        made = {
+            "intervals": f"Wilson's, for the {what} tested in any repeat{shared}",
+            "interval_citation": "Wilson, JASA 1927",
+        }
+    return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known | made)

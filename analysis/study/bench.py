@@ -122,7 +122,7 @@ class Work:
         if table.learns_from:
             taught = [self.fingerprints[table.learns_from].whole]
         return [
-            table.model_dump(exclude={"label"}),
+            table.model_dump(exclude={"label", "requires"}),
             seed,
             *taught,
             self.state(name, seed),

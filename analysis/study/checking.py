@@ -198,8 +198,9 @@ class Check:
             self._say((*path, "transformations"), f"{text} they are. Leave them out.")
         if "strengths" in contract.needs:
             self._strengths(name, table)
-        if contract.cost(parameters, 1).gradients:
-            self._gradients(name, table, images)
+        with suppress(*_EXPECTED):  # of wrong parameters, which the measure itself refuses
+            if contract.cost(parameters, 1).gradients:
+                self._gradients(name, table, images)
         for shown in table.images or images:
             if images.get(shown) is not None:
                 self._shown(name, table, contract, shown, images[shown])
@@ -238,10 +239,10 @@ class Check:
 
     def _gradients(self, name: str, table: schema.Measure, images: Mapping[str, Any]) -> None:
         """Whether every model has gradients, for a measure that is made of them."""
-        shown = images.get(next(iter(table.images or images)))
+        work = Work(self.study, self.places, Path(), {})
         for model in table.models or self.study.models:
             made = self._quietly_built(model) if model in self.study.models else None
-            if made is None or shown is None:
+            if made is None:
                 continue
             asked = table.layers.get(model) or self.study.models[model].layers
             lacking = False
@@ -249,6 +250,8 @@ class Check:
             with suppress(*_EXPECTED):
                 highest = made.wanted_layers(tuple(asked or made.layer_names))[-1]
                 made.check_ready((highest,))
+                resize = self.study.models[model].resize
+                shown = work.images(next(iter(table.images or images)), None, resize)
                 lacking = not has_gradients(made, _shape_of(shown), highest)
             if lacking:
                 text = (

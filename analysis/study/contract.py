@@ -152,7 +152,7 @@ def figure_problems(name: str, parameters: Mapping[str, Any]) -> Iterator[str]:
     """
     function, contract = load_figure(name)
     yield from unknown_parameters(function, parameters)
-    for needed in _required(function)[len(contract.draws) :]:
+    for needed in _required(function)[len(contract.draws) - len(contract.optional) :]:
         if needed not in parameters and needed not in contract.given:
             yield f"it needs {needed!r}, which is not in `parameters`."
 
