@@ -103,6 +103,50 @@ def wilson_interval(
     return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
 
 
+def wilson_of_clusters(
+    share: float, variance: float, n_clusters: int, most: float, level: float = 0.95
+) -> tuple[float, float]:
+    """Wilson's interval of a proportion of items that are no independent ones.
+
+    It is for as many independent items as would have this variance, as with Student's t: it stays
+    within 0 and 1, and has a width where all items agree, as if each cluster were one item.
+
+    Parameters
+    ----------
+    share : float
+    variance : float
+        Of the share, over clusters.
+    n_clusters : int
+        Such as objects of which there are several views.
+    most : float
+        At most so many items.
+    level : float
+
+    Returns
+    -------
+    low, high : float
+        Undefined (NaN) where the share or its variance is, or for a single cluster.
+
+    References
+    ----------
+    Korn & Graubard, "Confidence intervals for proportions with small expected number of positive
+    counts estimated from survey data", Survey Methodology 1998.
+
+    Examples
+    --------
+    >>> [round(bound, 2) for bound in wilson_of_clusters(1.0, 0.0, 10, 100)]
+    [0.66, 1.0]
+    """
+    if not (np.isfinite(share) and np.isfinite(variance)) or n_clusters < 2:
+        return np.nan, np.nan
+    count = float(n_clusters)
+    if variance > 0 and 0 < share < 1:
+        count = min(share * (1 - share) / variance, most)
+    tails = stats.norm.ppf((1 + level) / 2) / stats.t.ppf((1 + level) / 2, n_clusters - 1)
+    count *= tails**2
+    return wilson_interval(share * count, count, level)
+
+
 # By how much folds that share training images raise the variance of an accuracy, over that of as
 # many independent images: where Wilson's interval holds 0.93 to 0.97 in simulation (2 to 10 folds,
 # 10 to 100 images; benchmarks/coverage.py). Nadeau & Bengio's 1 + k / (k - 1) is its upper bound.

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ..contract import figure
 from .checks import checked, distinct, without_curves
 from .marks import bar_between, legend_below, places_of, row_names
-from .panels import panel_grid
+from .panels import Grid, panel_grid
 from .seeds import over_seeds
 from .style import PALETTE, colours_of, wrapped
 
@@ -33,8 +33,8 @@ def brain(
     """Similarity of each layer to the brain, in a panel for each brain area or group of subjects.
 
     Markers are filled where the similarity is significant after correction, by permutation of the
-    images and for these subjects, where intervals are for new ones as well; small ticks are single
-    subjects, and the band is the noise ceiling.
+    images and for these subjects; small ticks are single subjects, and the band is the noise
+    ceiling.
 
     Parameters
     ----------
@@ -65,8 +65,10 @@ def brain(
     table, several = _prepared(table, level)
     each = pd.DataFrame(columns=list(_BY_SUBJECT))
     if subjects is not None and len(subjects):
-        each = checked(subjects, "model", "layer", "value")
-        each = each.assign(measure=each.get("measure", ""))
+        needed = _BY_SUBJECT if several else _BY_SUBJECT[1:]
+        each = checked(subjects, *needed)
+        if not several:
+            each = each.assign(measure=table["measure"].iloc[0])
     look, places = colours_of(table["model"], colours), places_of(table)
     heights = (0.145 * len(places) + 0.5, 0.145 * len(look) + 0.4)
     with panel_grid(
@@ -89,14 +91,24 @@ def brain(
         first = grid.panels[0, 0]
         bottom, top = len(places) - 0.4, -0.6
         first.set(yticks=range(len(places)), yticklabels=row_names(places), ylim=(bottom, top))
-        # Without data: what filled and open markers mean, for the legend.
-        _marker(first, [], [], PALETTE["grey"], filled=True, label="p < 0.05, corrected")
-        _marker(first, [], [], PALETTE["grey"], filled=False, label="not significant")
-        if len(each):
-            first.plot([], [], "|", color=PALETTE["grey"], markersize=4, label="one subject")
         if ax is None:
-            legend_below(grid.figure, first.get_legend_handles_labels()[0])
+            _legend(grid)
     return grid.figure
+
+
+def _legend(grid: Grid) -> None:
+    """What is in any of the panels, once, and what filled and open markers mean."""
+    first = grid.panels[0, 0]
+    # Without data.
+    _marker(first, [], [], PALETTE["grey"], filled=True, label="p < 0.05, corrected")
+    _marker(first, [], [], PALETTE["grey"], filled=False, label="not significant")
+    if any(line.get_marker() == "|" for axes in grid.panels.flat for line in axes.lines):
+        first.plot([], [], "|", color=PALETTE["grey"], markersize=4, label="one subject")
+    found = {}
+    for axes in grid.panels.flat:
+        handles, labels = axes.get_legend_handles_labels()
+        found |= dict(zip(labels, handles, strict=True))
+    legend_below(grid.figure, found.values())
 
 
 def _prepared(table: pd.DataFrame, level: float) -> tuple[pd.DataFrame, bool]:

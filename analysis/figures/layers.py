@@ -65,9 +65,10 @@ def layers(
     Raises
     ------
     ValueError
-        If a column is missing, or there is more than one panel for `ax`.
+        If a column is missing, a reference is no number or pair, or there is more than one panel
+        for `ax`.
     """
-    table = _prepared(table, value, level)
+    table, known = _prepared(table, value, level), _checked_references(references)
     places = places_of(table)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     several = table["images"].nunique() > 1
@@ -83,12 +84,11 @@ def layers(
                 axes.plot(getattr(found, value), row, marker, color=colour, markersize=4)
                 _control(axes, getattr(found, "control", np.nan), row)
             title = ", ".join(filter(None, [change, images if several else ""]))
-            axes.set_title(title, pad=12 if references else None)
+            axes.set_title(title, pad=12 if known else None)
             axes.set_xlabel(label or str(table["measure"].iloc[0]).capitalize(), wrap=True)
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.5)
             axes.set_axisbelow(True)
-            for name, reached in (references or {}).items():
-                _reference(axes, name, np.atleast_1d(reached))
+            _draw_references(axes, known)
         first = grid.panels[0, 0]
         # The first row is on top, as in the table.
         bottom, top = len(places) - 0.4, -0.6
@@ -121,21 +121,54 @@ def _control(axes: Axes, control: float, row: int) -> None:
         axes.plot(control, row, "x", color=PALETTE["grey"], markersize=3.5, markeredgewidth=0.9)
 
 
-def _reference(axes: Axes, name: str, reached: np.ndarray) -> None:
-    """A dotted line or a band, with its name above the panel."""
-    if len(reached) == 1:
-        axes.axvline(reached[0], color=PALETTE["grey"], linewidth=0.8, linestyle=":")
-    else:
-        axes.axvspan(*reached, color=PALETTE["grey"], alpha=0.15, linewidth=0)
-    axes.annotate(
-        name,
-        (float(reached.mean()), 1.01),
-        xycoords=("data", "axes fraction"),
-        ha="center",
-        va="bottom",
-        fontsize=6.5,
-        color=PALETTE["grey"],
-    )
+def _checked_references(given: Mapping[str, Any] | None) -> dict[str, np.ndarray]:
+    """Values and ranges by name.
+
+    Raises
+    ------
+    ValueError
+        If one is neither.
+    """
+    found = {}
+    for name, reached in (given or {}).items():
+        try:
+            ends = np.sort(np.atleast_1d(np.asarray(reached, dtype=float)))
+        except (TypeError, ValueError):
+            ends = np.empty(0)
+        if ends.ndim != 1 or len(ends) not in (1, 2) or not np.isfinite(ends).all():
+            msg = (
+                "`references` must be numbers, or pairs of a lower and an upper one, got "
+                f"{reached!r} for {name!r}."
+            )
+            raise ValueError(msg)
+        found[str(name)] = ends
+    return found
+
+
+def _draw_references(axes: Axes, references: Mapping[str, np.ndarray]) -> None:
+    """A dotted line or a band each, with its name above the panel; close ones one above another."""
+    low, high = axes.get_xlim()
+    heights: dict[float, float] = {}
+    for name, ends in sorted(references.items(), key=lambda item: item[1].mean()):
+        if len(ends) == 1:
+            axes.axvline(ends[0], color=PALETTE["grey"], linewidth=0.8, linestyle=":")
+        else:
+            axes.axvspan(*ends, color=PALETTE["grey"], alpha=0.15, linewidth=0)
+        middle = float(ends.mean())
+        # A line higher for each name that lies closer than a sixth of the axis.
+        near = [at for place, at in heights.items() if abs(middle - place) < (high - low) / 6]
+        heights[middle] = max(near, default=-8.0) + 8.0
+        axes.annotate(
+            name,
+            (middle, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 1 + heights[middle]),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=6.5,
+            color=PALETTE["grey"],
+        )
 
 
 def _from_zero(axes: Axes, lower: pd.DataFrame, upper: pd.DataFrame) -> None:

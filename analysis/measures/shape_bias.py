@@ -13,7 +13,7 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..contract import measure
-from ..intervals import jackknife_variance, left_out, mean_defined, t_interval
+from ..intervals import jackknife_variance, left_out, mean_defined, wilson_of_clusters
 from ..naming import nearest
 from ..readout import READOUTS, fitted_classifier
 from ..responses import by_layer
@@ -66,9 +66,7 @@ def decided_by_shape(
     >>> round(found["shape_bias"], 2), found["decided"]
     (0.67, 0.75)
     """
-    answers, shapes, textures = (
-        np.asarray(column).astype(str) for column in (decisions, shape, texture)
-    )
+    answers, shapes, textures = _as_text(decisions, shape, texture)
     if not answers.shape == shapes.shape == textures.shape or answers.ndim != 1:
         msg = (
             "`decisions`, `shape` and `texture` must have one entry for each image, got "
@@ -118,8 +116,9 @@ def shape_bias(
     metric : {'cosine', 'correlation', 'euclidean'}
         Of neighbours.
     resampling : Resampling
-        Intervals are by a jackknife of the classes: a shape and the texture of its name are left
-        out together. They are for new shapes and textures, whatever `over` says.
+        Intervals are Wilson's, for as many independent images as a jackknife of the classes finds
+        (a shape and the texture of its name are left out together): for new shapes and textures,
+        whatever `over` says.
     progress : bool or None
         A progress bar; None shows it on a terminal and in a notebook only.
 
@@ -152,7 +151,8 @@ def shape_bias(
     check_choice("by", by, WAYS)
     check_choice("readout", readout, READOUTS)
     check_choice("metric", metric, _METRICS)
-    shapes, textures = _column(found, "shape", shape), _column(found, "texture", texture)
+    columns = _column(found, "shape", shape), _column(found, "texture", texture)
+    shapes, textures = _as_text(*columns)
     classes = _checked(found, shapes, textures)
     parameter = readout if by == "decisions" else metric
     layers = list(by_layer(found))
@@ -171,22 +171,31 @@ def shape_bias(
     if by == "decisions":
         data["decided"] = ("layer", decided)
     definition = Definition("shape bias", _FORMULAS[by], _CITATIONS[by])
-    conflict = int((shapes != textures).sum())
+    used = _among(classes, shapes, textures)
+    conflict = int((used & (shapes != textures)).sum())
     extra = {
         "by": by,
         ("readout" if by == "decisions" else "metric"): parameter,
         "n_classes": len(classes),
         "n_conflict": conflict,
-        "n_agreeing": len(shapes) - conflict,
-        "intervals": "jackknife of classes, for new shapes and textures",
+        "n_agreeing": int(used.sum()) - conflict,
+        "intervals": "Wilson's by a jackknife of classes, for new shapes and textures",
         "interval_citation": "Aronow et al., Political Analysis 2015",
     }
     dataset = xr.Dataset(data, coords={"layer": [name for name, _ in layers]})
     return described(dataset, found, definition, resampling, extra)
 
 
+def _as_text(*columns: Any) -> list[np.ndarray]:
+    """Columns as text; where all are numbers, 2 and 2.0 are the same."""
+    arrays = [np.asarray(column) for column in columns]
+    if all(np.issubdtype(array.dtype, np.number) for array in arrays):
+        arrays = [array.astype(float) for array in arrays]
+    return [array.astype(str) for array in arrays]
+
+
 def _column(found: xr.DataArray, what: str, given: str | Sequence[Any]) -> np.ndarray:
-    """What each image is of, as text."""
+    """What each image is of."""
     if found.dims != ("image", "unit"):
         msg = f"`found` must have the dims (image, unit), got {dict(found.sizes)}."
         raise ValueError(msg)
@@ -196,8 +205,8 @@ def _column(found: xr.DataArray, what: str, given: str | Sequence[Any]) -> np.nd
             meant = nearest(given, known) or f" They are: {', '.join(known) or 'none'}."
             msg = f"`{what}` must be a coordinate of the images, got {given!r}.{meant}"
             raise ValueError(msg)
-        return found[given].values.astype(str)
-    column = np.asarray(given).astype(str)
+        return found[given].values
+    column = np.asarray(given)
     if column.shape != (len(found),):
         msg = f"`{what}` must have one entry for each of {len(found)} images, got {column.shape}."
         raise ValueError(msg)
@@ -208,14 +217,20 @@ def _checked(found: xr.DataArray, shapes: np.ndarray, textures: np.ndarray) -> n
     """The classes: names that are both a shape and a texture, with images of both kinds."""
     agree = shapes == textures
     classes = np.unique(shapes[agree])
-    if len(classes) < 3 or agree.all():
+    n_conflict = int((_among(classes, shapes, textures) & ~agree).sum())
+    if len(classes) < 3 or not n_conflict:
         msg = (
             "`found` must hold images whose shape and texture agree, of at least 3 classes, and "
-            f"images where they are in conflict, got {int(agree.sum())} of {len(classes)} classes "
-            f"and {int((~agree).sum())}."
+            f"images of these in conflict, got {int(agree.sum())} of {len(classes)} classes and "
+            f"{n_conflict}."
         )
         raise ValueError(msg)
     return classes
+
+
+def _among(classes: np.ndarray, shapes: np.ndarray, textures: np.ndarray) -> np.ndarray:
+    """Which images have both a shape and a texture of these classes."""
+    return np.isin(shapes, classes) & np.isin(textures, classes)
 
 
 def _of_layer(
@@ -231,23 +246,23 @@ def _of_layer(
 
     def by_image(kept: np.ndarray) -> np.ndarray:
         """How far each image in conflict, of some classes alone, goes by its shape."""
-        some = np.isin(shapes, classes[kept]) & np.isin(textures, classes[kept])
+        some = _among(classes[kept], shapes, textures)
         of = _decisions if by == "decisions" else _neighbours
         return of(features[some], shapes[some], textures[some], parameter)
 
     n = len(classes)
     each = by_image(np.arange(n))
     decided = each[np.isfinite(each)]
-    value = mean_defined(each)
+    value = float(mean_defined(each))
     groups = left_out(n, n if resampling.n_resamples else 0)
     parts = [mean_defined(by_image(kept)) for kept in groups]
     # An image is left out twice, with its shape and with its texture: what varies from image to
     # image is counted once too often (Aronow et al. 2015, of pairs).
-    alone = decided.var() / max(1, len(decided))
-    error = np.sqrt(np.maximum(jackknife_variance(np.array(parts)) - alone, alone))
-    low, high = t_interval(value, error, n - 1, resampling.level)
-    share = len(decided) / max(1, len(each))
-    return float(value), float(np.maximum(low, 0)), float(np.minimum(high, 1)), share
+    alone = decided.var() / len(decided) if len(decided) else np.nan
+    variance = float(np.maximum(jackknife_variance(np.array(parts)) - alone, alone))
+    low, high = wilson_of_clusters(value, variance, n, n * (n - 1), resampling.level)
+    share = len(decided) / len(each)
+    return value, low, high, share
 
 
 def _decisions(
@@ -255,6 +270,8 @@ def _decisions(
 ) -> np.ndarray:
     """1 where a readout of images that agree decides by shape, 0 by texture, NaN by neither."""
     agree = shapes == textures
+    if agree.all():  # where a class is left out
+        return np.empty(0)
     fitted = fitted_classifier(readout, features[agree], shapes[agree])
     decisions = fitted.predict(features[~agree])
     answers = np.full(len(decisions), np.nan)
@@ -273,6 +290,7 @@ def _neighbours(
         same_shape = (shapes == shapes[probe]) & (textures != textures[probe])
         same_texture = (textures == textures[probe]) & (shapes != shapes[probe])
         if same_shape.any() and same_texture.any():
-            near, far = distances[probe, same_shape], distances[probe, same_texture]
-            shares.append((near[:, None] < far).mean() + 0.5 * (near[:, None] == far).mean())
+            ahead = distances[probe, same_texture] - distances[probe, same_shape][:, None]
+            # Responses that are the same in all units have no direction, and are near to nothing.
+            shares.append(mean_defined(np.where(np.isnan(ahead), np.nan, 0.5 + np.sign(ahead) / 2)))
     return np.array(shares)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from ..naming import is_there
@@ -34,15 +36,15 @@ def with_what_is_there(study: Study) -> Study:
         If nothing would be left.
     """
     lacking = {
-        name: [package for package in model.requires if not is_there(package)]
+        name: [package for package in model.requires if not _is_installed(package)]
         for name, model in study.models.items()
     }
     absent = [name for name, packages in lacking.items() if packages]
     if not absent:
         return study
     texts = [
-        f"{study.label('models', name)} was left out: it needs {', '.join(lacking[name])}, which "
-        "is not installed."
+        f"{study.label('models', name)} was left out, since not installed: "
+        f"{', '.join(lacking[name])}."
         for name in absent
     ]
     for text in texts:
@@ -59,7 +61,14 @@ def with_what_is_there(study: Study) -> Study:
     if not left["models"] or not left["measures"]:
         msg = " ".join([*texts, "Nothing is left to be measured. Install what is needed."])
         raise ValueError(msg)
-    return study.model_copy(update=left)
+    return study.without(absent, left)
+
+
+def _is_installed(package: str) -> bool:
+    """Whether there is a module of this name, or a distribution: skimage, or scikit-image."""
+    with suppress(PackageNotFoundError):
+        return bool(distribution(package))
+    return is_there(package)
 
 
 def _without(tables: Mapping[str, Any], key: str, absent: Collection[str]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from .folder import Folder
 from .measuring import Failure, run_cells
 from .outputs import FigureError, finish
 from .reading import read_study
+from .schema import Study
 from .toml_writing import as_toml
 
 _LOOK = 0.3  # seconds between two looks at what is done
@@ -128,13 +129,22 @@ def run_study(
         rmtree(folder.responses, ignore_errors=True)
     for checkpoint in folder.models.glob(".*.checkpoint*") if not failures else ():
         checkpoint.unlink()
-    # Only what this toolkit wrote: a user's own file in the folder stays.
-    for path in folder.written() & set(folder.results.rglob("*.nc")) - {
-        folder.results / cell.path for cell in cells
-    }:
-        path.unlink()  # of measures that the study no longer has
+    for path in _no_longer_asked(folder, study, cells):
+        path.unlink()
     warnings = _finished(work, failures, len(cells), output, progress)
     return Ran(output, len(cells), len(todo), perf_counter() - started, folder.files(), warnings)
+
+
+def _no_longer_asked(folder: Folder, study: Study, cells: Sequence[Cell]) -> Iterator[Path]:
+    """Results that this toolkit wrote, of measures that the study no longer has.
+
+    A user's own file stays, and so does what was made of a model that this machine cannot run.
+    """
+    asked = {folder.results / cell.path for cell in cells}
+    for path in (folder.written() & set(folder.results.rglob("*.nc"))) - asked:
+        models = path.relative_to(folder.results).parts[1].split("~")
+        if not set(models) & set(study.left_out):
+            yield path
 
 
 def _finished(

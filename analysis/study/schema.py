@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     StringConstraints,
     field_validator,
     model_validator,
@@ -48,8 +50,8 @@ class Model(_Table):
         network sees 224 pixels a side, HMAX 96 to 140. Transformations in pixels are of the
         resized pictures.
     requires : list of str
-        Modules that must be installed for it; where one is not, the model is left out of the study
-        with a word.
+        Modules or packages that must be installed for it; where one is not, the model is left out
+        of the study with a word.
     """
 
     model: Name
@@ -58,7 +60,7 @@ class Model(_Table):
     learns_from: str | None = None
     parameters: dict[str, Any] = {}
     resize: str | None = None
-    requires: list[str] = []
+    requires: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.-]*$")]] = []
 
 
 class Images(_Table):
@@ -264,6 +266,19 @@ class Study(_Table):
     transformations: dict[str, Transformation] = {}
     measures: Annotated[dict[str, Measure], Field(min_length=1)]
     figures: dict[str, Figure] = {}
+    # Models that were left out, since a package is not installed; see `requirements`.
+    _left_out: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Models that the file has, and this machine cannot run."""
+        return self._left_out
+
+    def without(self, left_out: Sequence[str], rest: Mapping[str, Any]) -> Study:
+        """The study with other tables, which models were left out of."""
+        some = self.model_copy(update=dict(rest))
+        some._left_out = tuple(left_out)
+        return some
 
     @field_validator("seeds")
     @classmethod

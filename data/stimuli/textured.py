@@ -40,7 +40,8 @@ def textured_shapes(
     size : float
         Twice the root-mean-square distance of the contour from its middle, in pixels (or degrees).
     periods : sequence of float
-        Of the noise; textures take them in turn, and their orientations are spread evenly.
+        Of the noise, in pixels (or degrees), at least 2 pixels; textures take them in turn, and
+        their orientations are spread evenly.
     jitter : float
         Standard deviation of the position, as a share of the size.
     contrast : float
@@ -72,7 +73,12 @@ def textured_shapes(
     screen = Screen.of(screen)
     check_seed(random_state)
     (side,) = positive("size", [size])
-    turns = positive("periods", periods)
+    # Nyquist's limit, and at least one period across the screen.
+    longest = min(screen.height, screen.width) * screen.pixel
+    turns = within("periods", periods, 2 * screen.pixel, longest)
+    if not turns:
+        msg = "`periods` must hold at least one period, got none."
+        raise ValueError(msg)
     within("n_classes", [n_classes], 2, 1000)
     within("jitter", [jitter], 0, 1)
     within("contrast", [contrast], -1, 1)
@@ -92,6 +98,7 @@ def textured_shapes(
 
     settings = {
         "size": side,
+        "periods": turns,
         "jitter": jitter,
         "contrast": contrast,
         "random_state": random_state,

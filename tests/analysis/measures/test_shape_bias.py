@@ -73,6 +73,30 @@ def test_neighbours_by_hand():
     assert 0.1 < value.item() < 0.9
 
 
+def test_the_interval_has_a_width_where_all_agree():
+    """Wilson's for as many images as there are classes, with Student's t: 5 (1.960 / 2.776)^2."""
+    found = shape_bias(coded(1, 0, noise=0), "neighbours")
+    count = 5 * (1.959964 / 2.776445) ** 2
+    assert found["layer_value"].item() == 1
+    assert found["layer_low"].item() == pytest.approx(count / (count + 1.959964**2), rel=1e-5)
+
+
+def test_silent_images_and_missing_combinations():
+    """Images without a direction are left out; a class that is left out may take all images in
+    conflict with it."""
+    silent = coded(1, 0, noise=0.01)
+    silent.values[::7] = 0.0
+    found = shape_bias(silent, "neighbours", metric="correlation", resampling=NONE)
+    assert found["layer_value"].item() == 1
+    few = coded(1, 1).isel(image=[0, 12, 24, 2, 10])  # 0-0, 1-1, 2-2, and 0-1 and 1-0
+    for by in ("decisions", "neighbours"):
+        assert np.isfinite(shape_bias(few, by, readout="nearest")["layer_value"].item())
+
+
+def test_numbers_are_compared_as_numbers():
+    assert decided_by_shape([1, 2], [1, 1], [2.0, 2.0])["shape_bias"] == 0.5
+
+
 def test_neither_cue_gives_half_of_the_neighbours():
     found = shape_bias(coded(0, 0, noise=1.0), "neighbours")
     assert found["layer_low"].item() < 0.5 < found["layer_high"].item()
@@ -106,7 +130,7 @@ def test_columns_of_an_index_say_shape_and_texture():
         ({"metric": "cityblock"}, "`metric` must be one of"),
         ({"readout": "oracle"}, "`readout` must be one of"),
         ({"shape": [1, 2]}, "one entry for each of 50 images"),
-        ({"texture": "stimulus_shape"}, "where they are in conflict, got 50 of 5 classes and 0"),
+        ({"texture": "stimulus_shape"}, "images of these in conflict, got 50 of 5 classes and 0"),
     ],
 )
 def test_bad_shape_bias(given, text):

@@ -19,21 +19,22 @@ def requiring(folder, model, module):
     return written(folder, (f"[models.{model}]", f'[models.{model}]\nrequires = ["{module}"]'))
 
 
-def test_what_is_installed_is_kept(tmp_path):
+@pytest.mark.parametrize("package", ["numpy", "scikit-learn", "sklearn"])
+def test_what_is_installed_is_kept(tmp_path, package):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        study = read_study(requiring(tmp_path, "filters", "numpy"))
+        study = read_study(requiring(tmp_path, "filters", package))
     assert list(study.models) == ["pixels", "filters", "linear"]
 
 
 def test_what_is_not_installed_is_left_out_of_everything(tmp_path):
-    with pytest.warns(LeftOutWarning, match="classical filters was left out: it needs no_such"):
+    with pytest.warns(
+        LeftOutWarning, match="classical filters was left out, since not installed: no_such"
+    ):
         study = read_study(requiring(tmp_path, "filters", "no_such_package"))
     assert list(study.models) == ["pixels", "linear"]
     assert study.measures["similarity"].models == ["pixels"]
-    assert study.about == (
-        "classical filters was left out: it needs no_such_package, which is not installed."
-    )
+    assert study.about == ("classical filters was left out, since not installed: no_such_package.")
 
 
 def test_measures_of_absent_models_alone_go_with_their_figures(tmp_path):
@@ -55,7 +56,19 @@ def test_the_page_says_who_is_not_there(tmp_path):
     with pytest.warns(LeftOutWarning):
         run_study(requiring(tmp_path, "filters", "no.such"), tmp_path / "out", progress=False)
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "classical filters was left out: it needs no.such" in page
+    assert "classical filters was left out, since not installed: no.such." in page
+
+
+def test_results_of_a_model_that_is_no_longer_there_are_kept(tmp_path):
+    """Made where the package was; gone on with where it is not."""
+    out = tmp_path / "out"
+    run_study(requiring(tmp_path, "filters", "numpy"), out, jobs=1, progress=False)
+    kept = {path: path.read_bytes() for path in out.glob("results/*/*filters*/**/*.nc")}
+    assert kept
+    with pytest.warns(LeftOutWarning):
+        path = requiring(tmp_path, "filters", "no_such_package")
+        run_study(path, out, resume=True, jobs=1, progress=False)
+    assert all(path.read_bytes() == content for path, content in kept.items())
 
 
 def test_nothing_is_left(tmp_path):

@@ -53,7 +53,8 @@ def test_an_image_does_not_depend_on_how_many_there_are():
     [
         ({"n_classes": 1}, "`n_classes` must lie between 2 and 1000"),
         ({"size": 0}, "`size` must be positive"),
-        ({"periods": (4, -1)}, "`periods` must be positive"),
+        ({"periods": (4, 1)}, "`periods` must lie between 2 and 32"),
+        ({"periods": ()}, "`periods` must hold at least one"),
         ({"jitter": 2}, "`jitter` must lie between 0 and 1"),
         ({"contrast": 2}, "`contrast` must lie between -1 and 1"),
     ],
