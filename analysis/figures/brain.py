@@ -104,7 +104,7 @@ def _legend(grid: Grid) -> None:
     _marker(first, [], [], PALETTE["grey"], filled=False, label="not significant")
     if any(line.get_marker() == "|" for axes in grid.panels.flat for line in axes.lines):
         first.plot([], [], "|", color=PALETTE["grey"], markersize=4, label="one subject")
-    found = {}
+    found: dict[str, Any] = {}
     for axes in grid.panels.flat:
         handles, labels = axes.get_legend_handles_labels()
         found |= dict(zip(labels, handles, strict=True))

@@ -277,7 +277,7 @@ class Study(_Table):
     def without(self, left_out: Sequence[str], rest: Mapping[str, Any]) -> Study:
         """The study with other tables, which models were left out of."""
         some = self.model_copy(update=dict(rest))
-        some._left_out = tuple(left_out)
+        some._left_out = tuple(left_out)  # noqa: SLF001 - of its own class
         return some
 
     @field_validator("seeds")

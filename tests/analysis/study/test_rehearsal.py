@@ -16,11 +16,10 @@ from hmax_cnn import figure
 
 
 @figure(draws="table", seeds="mean", given=())
-def picky(table, model="pixels"):
-    \"\"\"One model alone.\"\"\"
+def least(table):
+    \"\"\"What lies below 0.1, of which random numbers have nothing.\"\"\"
     made = Figure()
-    rows = table[table["model"] == model]
-    made.subplots().plot(rows["value"].to_numpy()[[0]])
+    made.subplots().plot(table.loc[table["value"] < 0.1, "value"].to_numpy()[[0]])
     return made
 """
 
@@ -67,19 +66,54 @@ def test_two_measures_that_are_one_row(tmp_path):
     assert "several rows for the same model, layer" in said
 
 
+def test_a_figure_of_ones_own_is_not_tried(tmp_path):
+    """What it makes of numbers cannot be known: it is never refused for random ones."""
+    (tmp_path / "what_is_least.py").write_text(OWN)
+    own = FIGURE.replace('"accuracy"\nm', '"what_is_least:least"\nm')
+    assert "accuracy" in read_study(written(tmp_path, (FIGURE, own))).figures
+
+
 @pytest.mark.parametrize(
-    ("model", "known"), [("pixels", True), ("linear, learned", True), ("none", False)]
+    ("figure", "measure", "extra"),
+    [
+        ("layers", "accuracy", 'layers = ["pixels"]'),
+        ("tuning_curves", "tuning", 'layers = ["c1"]'),
+        ("bandwidths", "tuning", 'layers = ["c1"]\nparameters = { value = "bandwidth_half" }'),
+        ("polar", "tuning", 'models = ["hmax"]'),
+        ("overview", "similarity", 'models = ["filters"]'),
+        ("cka", "alignment", 'layers = ["pixels"]'),
+    ],
 )
-def test_a_figure_of_ones_own(tmp_path, model, known):
-    (tmp_path / f"picky_{known}.py").write_text(OWN)
-    own = f'figure = "picky_{known}:picky"\nparameters = {{ model = "{model}" }}'
-    path = written(tmp_path, (FIGURE, FIGURE.replace('figure = "accuracy"', own)))
-    if known:
-        assert "accuracy" in read_study(path).figures
-    else:
-        ((_, said),) = problems(path)
-        assert "IndexError" in said
-        assert f"(picky_{known}.py, line 11)" in said
+def test_figures_that_can_be_drawn_are_not_refused(tmp_path, figure, measure, extra):
+    """With layers of some models only, units, curves, pairs, and two seeds."""
+    path = written(
+        tmp_path,
+        ('title = "Small"', 'title = "Small"\nseeds = [0, 1]'),
+        (FIGURE, f'[figures.f]\nfigure = "{figure}"\nmeasures = ["{measure}"]\n{extra}\n'),
+        ("[models.pixels]", GRATINGS),
+        ("[measures.alignment]", TUNING),
+    )
+    assert "f" in read_study(path).figures
+
+
+GRATINGS = """\
+[images.gratings]
+source = "data.stimuli:gratings"
+parameters = { screen = [32, 32], orientations = [0, 45, 90, 135], frequencies = [0.1, 0.2] }
+
+[models.hmax]
+model = "hmax:HMAX"
+layers = ["s1", "c1"]
+parameters = { bands = 1 }
+
+[models.pixels]"""
+TUNING = """\
+[measures.tuning]
+measure = "analysis.measures.tuning:orientation_tuning"
+models = ["hmax"]
+images = ["gratings"]
+
+[measures.alignment]"""
 
 
 NO_GRADIENTS = """\

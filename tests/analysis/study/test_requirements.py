@@ -65,8 +65,8 @@ def test_results_of_a_model_that_is_no_longer_there_are_kept(tmp_path):
     run_study(requiring(tmp_path, "filters", "numpy"), out, jobs=1, progress=False)
     kept = {path: path.read_bytes() for path in out.glob("results/*/*filters*/**/*.nc")}
     assert kept
+    path = requiring(tmp_path, "filters", "no_such_package")
     with pytest.warns(LeftOutWarning):
-        path = requiring(tmp_path, "filters", "no_such_package")
         run_study(path, out, resume=True, jobs=1, progress=False)
     assert all(path.read_bytes() == content for path, content in kept.items())
 
