@@ -172,6 +172,22 @@ def group_labels(dataset: Dataset, groups: Any) -> Dataset:
     return dataset.grouped(groups)
 
 
+def groups_by_name(images: Dataset) -> dict[str, Any] | None:
+    """The group of each image by its name; None where groups are unknown.
+
+    Parameters
+    ----------
+    images : Dataset
+
+    Returns
+    -------
+    dict from str to object, or None
+    """
+    if images.groups is None:
+        return None
+    return dict(zip(images.names, images.groups.tolist(), strict=True))
+
+
 def part_of(dataset: Dataset, numbers: np.ndarray) -> np.ndarray | None:
     """The groups of some images; None where the set has none."""
     if dataset.groups is None:

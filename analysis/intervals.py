@@ -297,7 +297,7 @@ def jackknife(
         if unbiased and parts:
             middle = whole + (len(parts) - 1) * (whole - mean_defined(found, axis=0))
         variance = jackknife_variance(found)
-        if of_pairs and parts:
+        if of_pairs and len(parts) > 3:  # of fewer, no pairs could be left out
 
             def on_scale(indices: np.ndarray) -> np.ndarray:
                 return there(np.asarray(statistic(indices), dtype=float))

@@ -6,7 +6,7 @@ Nothing is learned from a test image.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,8 +28,8 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar
 
-from .folds import Fold, inner_folds, part_of, splits
-from .intervals import wilson_interval
+from .folds import Fold, groups_by_name, inner_folds, part_of, splits
+from .intervals import SHARED_TRAINING, wilson_interval, wilson_of_clusters
 
 READOUTS = ("svm", "logistic", "nearest")
 # Eight powers of ten. Where the best C is at an end, the grid is too short.
@@ -49,6 +49,8 @@ class Readout:
         One row per test image: image, fold, label, predicted.
     best_c : list of float
         Of each fold.
+    groups : mapping from str to object, or None
+        Which images belong together, such as views of one object, by the names of images.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Readout:
         default_factory=lambda: pd.DataFrame(columns=["image", "fold", "label", "predicted"])
     )
     best_c: list[float] = field(default_factory=list)
+    groups: Mapping[str, Any] | None = None
 
     def add(
         self, images: Sequence[str], fold: int, labels: np.ndarray, predicted: np.ndarray
@@ -85,11 +88,20 @@ class Readout:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Wilson's confidence interval of the accuracy.
 
-        Images of several folds, which share training images, count for fewer.
+        Images of several folds, which share training images, count for fewer, and so do images of
+        one group, which are right or wrong together.
         """
-        n_right = int((self.table["label"] == self.table["predicted"]).sum())
-        n_folds = self.table["fold"].nunique()
-        return wilson_interval(n_right, len(self.table), level, n_folds)
+        right = self.table["label"] == self.table["predicted"]
+        n_images, n_folds = len(right), self.table["fold"].nunique()
+        if self.groups is None:
+            return wilson_interval(int(right.sum()), n_images, level, n_folds)
+        shared = SHARED_TRAINING if n_folds > 1 else 1.0
+        of_groups = (right - right.mean()).groupby(self.table["image"].map(self.groups)).sum()
+        n_groups = len(of_groups)
+        # The variance of a mean over groups of images, with that of folds.
+        variance = shared * (of_groups**2).sum() / n_images**2 * n_groups / max(1, n_groups - 1)
+        most = n_images / shared
+        return wilson_of_clusters(float(right.mean()), float(variance), n_groups, most, level)
 
     def confusion(self) -> pd.DataFrame:
         """Counts, true classes by predicted classes."""
@@ -275,7 +287,7 @@ def classify(
     check_unseen(clone(model), dataset, np.concatenate([test for _, test in folds]))
     if not model.__sklearn_tags__().requires_fit:
         features = model.transform(dataset)
-    result = Readout(name, np.unique(labels))
+    result = Readout(name, np.unique(labels), groups=groups_by_name(dataset))
     bar = progress_bar(folds, name=f"Folds of {name}", progress=progress)
     for number, (train, test) in enumerate(bar):
         if features is None:

@@ -18,7 +18,7 @@ from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import Cost, measure
-from ..folds import group_labels, part_of, splits
+from ..folds import group_labels, groups_by_name, part_of, splits
 from ..readout import Readout, fitted_classifier
 from ..responses import by_layer, responses
 from ..results import Definition
@@ -106,7 +106,8 @@ def classification(
     check_unseen(tested, images, np.concatenate([test for _, test in folds]))
     labels = np.asarray(images.labels).astype(str)
     classes = np.unique(np.asarray(images.labels))
-    done = {layer: Readout(layer, classes) for layer in wanted}
+    together = groups_by_name(images)
+    done = {layer: Readout(layer, classes, groups=together) for layer in wanted}
     sizes: dict[str, int] = {}
     answers = None
     with silence(progress):
@@ -157,6 +158,18 @@ _READOUTS = {
 }
 
 
+def _how_intervals(*, folds: bool, grouped: bool) -> dict[str, str]:
+    """How intervals were made, and whose ways these are."""
+    how, whose = "Wilson's", ["Wilson, JASA 1927"]
+    if grouped:
+        how += ", for images that are right or wrong together"
+        whose.append("Korn & Graubard, Survey Methodology 1998")
+    if folds:
+        how += ", for n / 1.75: folds share images"
+        whose.append("Nadeau & Bengio, Machine Learning 2003")
+    return {"intervals": how, "interval_citation": "; ".join(whose)}
+
+
 def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, Any]) -> xr.Dataset:
     """Accuracy of each layer, which images were right, and the confusion matrix."""
     every = list(done.values())
@@ -190,9 +203,7 @@ def _dataset(done: dict[str, Readout], sizes: dict[str, int], known: dict[str, A
     about = {
         "chance": chance,
         "n_images": len(names),
-        "intervals": "Wilson's" + (", for n / 1.75: folds share images" if folds else ""),
-        "interval_citation": "Wilson, JASA 1927"
-        + ("; Nadeau & Bengio, Machine Learning 2003" if folds else ""),
+        **_how_intervals(folds=folds, grouped=bool(known["grouped_by"])),
         "level": 0.95,
     }
     return xr.Dataset(data, coords=coords).assign_attrs(definition.attributes() | known | about)

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 from PIL import Image
+from scipy import stats
 from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.neighbors import KNeighborsClassifier
 
 from hmax_cnn import Pixels, open_dataset, responses
 from hmax_cnn.analysis.folds import GroupsWarning, inner_folds, splits, stratified
+from hmax_cnn.analysis.intervals import wilson_interval
 from hmax_cnn.analysis.measures.classification import classification
 from hmax_cnn.analysis.measures.decoding import decoding_generalisation
 from hmax_cnn.analysis.measures.learning_curves import learning_curve
@@ -71,6 +73,23 @@ def test_objects_are_not_taken_for_classes(views):
     assert last.accuracy < 0.75
 
 
+def test_views_of_one_object_are_no_independent_images(views):
+    """By hand: the variance of the accuracy over 16 objects, 1.75 for folds, and Wilson's for as
+    many images, as with Student's t of 15 degrees of freedom."""
+    found = classification(
+        Pixels(grid=(8, 8)), views, readout="nearest", n_folds=4, groups="object"
+    )
+    right = pd.Series(found["correct"].values[0].astype(float), found["image"].values)
+    of_objects = (right - right.mean()).groupby([name[:3] for name in right.index]).sum()
+    variance = 1.75 * (of_objects**2).sum() / 80**2 * 16 / 15
+    z, t = stats.norm.ppf(0.975), stats.t.ppf(0.975, 15)
+    count = right.mean() * (1 - right.mean()) / variance * (z / t) ** 2
+    ends = [found[f"layer_{end}"].item() for end in ("low", "high")]
+    np.testing.assert_allclose(ends, wilson_interval(right.mean() * count, count))
+    assert count < 80 / 1.75 / 1.5
+    assert "right or wrong together" in found.attrs["intervals"]
+
+
 def test_leaving_one_object_out(views):
     """As many folds as groups in a class are the same numbers as scikit-learn's with its own
     splitter, object by object, where a fold holds one object of each class."""
@@ -95,6 +114,7 @@ def test_learning_curves_test_other_groups(views):
     with pytest.warns(GroupsWarning):
         torn = learning_curve(model, views, **curve)
     whole = learning_curve(model, views, groups="object", **curve)
+    assert (whole["n_tested"] <= 16).all()  # objects, not their views
     assert torn["value"].values[0, 1, 0] > 0.8
     assert 0.2 < whole["value"].values[0, 1, 0] < 0.75
     with pytest.raises(ValueError, match="`n_train` leaves no image to test on"):

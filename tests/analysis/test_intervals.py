@@ -11,6 +11,7 @@ from hmax_cnn.analysis.intervals import (
     mean_defined,
     resampled,
     wilson_interval,
+    wilson_of_clusters,
 )
 
 pytestmark = pytest.mark.quick
@@ -66,6 +67,38 @@ def test_degrees_of_freedom_of_a_sum():
     """Satterthwaite by hand: (4 + 1)^2 / (16 / 9 + 1 / 4); of one variance its own."""
     assert degrees_of([4.0, 1.0], [9, 4]) == pytest.approx(25 / (16 / 9 + 1 / 4))
     assert degrees_of([3.0], [7]) == pytest.approx(7)
+
+
+def test_wilsons_interval_of_clusters():
+    """Clusters that are right or wrong as one count once each, as with Student's t; independent
+    images count as images; where all agree there is still a width; nothing of a single cluster."""
+    share, n_clusters = 0.7, 10
+    spread = share * (1 - share)
+    z, t = stats.norm.ppf(0.975), stats.t.ppf(0.975, 9)
+    for count in (10, 100):
+        found = wilson_of_clusters(share, spread / count, n_clusters, 100)
+        n = count * (z / t) ** 2
+        np.testing.assert_allclose(found, wilson_interval(share * n, n))
+    assert wilson_of_clusters(share, spread / 500, 10, 100) == found
+    low, high = wilson_of_clusters(0.0, 0.0, 10, 100)
+    assert (low, high) == (0.0, pytest.approx(z**2 / (10 * (z / t) ** 2 + z**2)))
+    assert np.isnan(wilson_of_clusters(share, 0.0, 1, 100)).all()
+
+
+def test_a_jackknife_of_pairs_counts_them_once():
+    """Of independent pairs the variance of their mean is half of what a jackknife of items finds;
+    two groups say nothing of pairs, and the variance stays as it is."""
+    noise = np.random.default_rng(0).standard_normal((40, 40))
+    pairs = np.triu(noise, 1) + np.triu(noise, 1).T
+
+    def mean(kept):
+        part = pairs[np.ix_(kept, kept)]
+        return part[np.triu_indices(len(kept), 1)].mean()
+
+    plain = np.ptp(jackknife(mean, 40, 40))
+    assert np.ptp(jackknife(mean, 40, 40, of_pairs=True)) == pytest.approx(plain / 2**0.5, rel=0.1)
+    two = jackknife(mean, 40, 2)
+    np.testing.assert_allclose(jackknife(mean, 40, 2, of_pairs=True), two)
 
 
 def test_wilsons_interval_is_scipys():

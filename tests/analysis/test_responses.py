@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from hmax_cnn.analysis.measures.selectivity import lifetime_sparseness, population_sparseness
 from hmax_cnn.analysis.measures.tolerance import selectivity_and_tolerance, tolerance_range
@@ -14,6 +15,7 @@ from hmax_cnn.analysis.responses import (
     strengths,
 )
 from hmax_cnn.cnn import CNN
+from hmax_cnn.data import Dataset
 from hmax_cnn.data.stimuli import fourier_shapes, gratings
 from hmax_cnn.data.transformations import shift
 from hmax_cnn.data.transformed import transformed
@@ -84,6 +86,18 @@ def test_stimuli_bring_their_parameters():
     assert list(found["stimulus_orientation"].values) == [0, 0, 90, 90]
     assert found["stimulus_frequency"].attrs["units"] == "cycles per pixel"
     assert found.attrs["model"] == "hmax_cnn.hmax:HMAX"
+
+
+def test_columns_of_an_index_come_along(tmp_path):
+    """Under names that netCDF takes, numbers as numbers; other objects' `columns` are not ours."""
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16))
+    columns = {"size/px": [1, 2, 3], "kind": np.array(["a", "b", "c"], object)}
+    found = responses(Pixels(grid=(4, 4)), Dataset(pictures, ["x", "y", "z"], columns=columns))
+    assert found["stimulus_size_px"].values.tolist() == [1, 2, 3]
+    assert found["stimulus_kind"].values.tolist() == ["a", "b", "c"]
+    found.to_dataset().to_netcdf(tmp_path / "responses.nc")
+    named = xr.DataArray(pictures, {"columns": ("image", [0, 1, 2])}, ("image", "y", "x"))
+    assert "stimulus_columns" not in responses(Pixels(grid=(4, 4)), named).coords
 
 
 def test_transformed_sets_become_a_dimension(images):

@@ -51,6 +51,12 @@ def test_right_or_wrong_by_mid_p():
     pd.testing.assert_frame_equal(compare(holed), compare(right))
 
 
+def test_infinite_scores_are_undefined():
+    found = compare({"a": [1, 2, 3, np.inf], "b": [0, 1, 2.5, 1]}).iloc[0]
+    assert found["n"] == 3
+    assert found["difference"] == pytest.approx(2.5 / 3)
+
+
 def test_compare_models():
     rng = np.random.default_rng(0)
     base = rng.random(50)

@@ -203,6 +203,13 @@ def test_references_are_drawn_and_named(made):
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.93, 1.0))
 
 
+@pytest.mark.parametrize("reached", ["high", [1, 2, 3], None, np.nan])
+def test_references_that_are_none(made, reached):
+    table = made("layers")["table"]
+    with pytest.raises(ValueError, match="`references` must be numbers, or pairs"):
+        load_figure("layers")[0](table, references={"others": reached})
+
+
 def test_rows_that_cannot_be_told_apart(made):
     """Two measures, or two sets of images, are not drawn over each other; a label may have dollars
     in it."""
