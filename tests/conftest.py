@@ -21,7 +21,9 @@ from hmax_cnn.extraction.operations import spectra
 
 mpl.use("Agg")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    threadpool_limits(1)  # there is a process for each core already
+    # There is a process for each core already; PyTorch and commands that are run read it here.
+    threadpool_limits(1)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 collect_ignore = ["in_pytorch.py"]  # imported where PyTorch is; it holds no tests
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -181,13 +181,15 @@ def test_geometry_agrees_with_activations(model_class, images):
 
 @MODELS
 def test_noise_outside_a_field_changes_nothing(model_class, images):
-    """For random units of every layer, the whole image outside the theoretical field replaced by
-    noise;
-    to 1e-5 of rounding (seen: 4e-7)."""
+    """For random units of every layer, of a few bands, the whole image outside the theoretical
+    field replaced by noise; to 1e-5 of rounding (seen: 4e-7)."""
     rng = np.random.default_rng(3)
     model = small(model_class).fit(images, LABELS)
     tree = model.activations(images)
+    by_layer = {}
     for node in tree.leaves:
+        by_layer.setdefault(node.path.split("/")[1], []).append(node)
+    for node in [node for bands in by_layer.values() for node in bands[:: max(1, len(bands) // 3)]]:
         maps = model.geometry(images[0].shape, (node.path.split("/")[1],))[node.path.split("/")[1]]
         field = next(m for m in maps if m.band == "/".join(node.path.split("/")[2:])).field
         if field.status == "whole image":

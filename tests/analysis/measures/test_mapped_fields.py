@@ -19,7 +19,9 @@ def test_effective_and_mapped_fields_lie_in_the_theoretical(name):
     5e-6 of the layer's: rounding of float32."""
     model, side, size = MODELS[name]
     images = np.random.default_rng(0).integers(0, 256, (1, side, side)).astype(np.float32)
-    units = choose_units(model, (side, side), None, 2, random_state=1)
+    # One unit in each layer of a network of many.
+    n_units = 1 if len(model.layer_names) > 20 else 2
+    units = choose_units(model, (side, side), None, n_units, random_state=1)
     assert set(units) == set(model.layer_names)
     effective = effective_fields(model, images, units, resampling=NONE)
     mapped = mapped_fields(model, (side, side), units, size=size)
