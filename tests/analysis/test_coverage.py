@@ -35,7 +35,7 @@ def coverage():
 )
 def test_nominal_coverage(coverage, name, n_images, before):
     """Of 60 simulated studies at least 52 hold the truth (25 of 30, of what is slow): fewer than 1
-    in 250 such runs would have less at 0.95 (`before`: what an earlier version's bootstrap held)."""
+    in 250 such runs would have less at 0.95 (`before`: what a bootstrap held)."""
     population = coverage.CASES[name][1][-1 if "brain" in name else 0]
     n_studies, least = (30, 25) if "brain" in name else (60, 52)
     found = coverage.covered(name, population, n_images, n_studies)
