@@ -356,6 +356,26 @@ def accuracy_over_folds(population: Population, n: int, seed: int) -> Bounds:
     yield found["layer_low"].item(), found["layer_high"].item(), true
 
 
+@case(GAUSSIAN)
+def accuracy_over_folds_of_objects(population: Population, n: int, seed: int) -> Bounds:
+    """Ten views of each object: n images of n / 10 objects would be too few, so 2 n."""
+
+    def of(seed: int) -> xr.Dataset:
+        objects = labelled(population, max(8, n // 5), seed)
+        noise = np.random.default_rng([11, seed]).normal(0, 10, (10, *objects.source.shape))
+        views = Dataset(
+            np.concatenate(objects.source + noise).astype(np.float32),
+            [f"{view}_{name}" for view in range(10) for name in objects.names],
+            np.tile(objects.labels, 10),
+        ).grouped(np.tile(objects.names, 10))
+        model = Pixels(grid=(4, 5), progress=False)
+        return classification(model, views, readout="nearest", n_folds=4, progress=False)
+
+    found = of(seed)
+    true = expected(f"objects {n}", population, lambda one: of(one)["layer_value"].item(), 150)
+    yield found["layer_low"].item(), found["layer_high"].item(), true
+
+
 def curve_of(population: Population, n: int, seed: int, share: float) -> Bounds:
     """A learning curve at some share of each class, the others tested, five times."""
 
@@ -455,13 +475,13 @@ def brain_case(population: Population, n: int, seed: int, n_subjects: int) -> Bo
     yield found["layer_low"].item(), found["layer_high"].item(), _KNOWN[key]["value"].item()
 
 
-def textured(population: Population, n: int, seed: int) -> xr.DataArray:
+def textured(population: Population, n: int, seed: int, of_texture: float) -> xr.DataArray:
     """Responses to n shapes, each with its own texture and with those of six others."""
     rng = np.random.default_rng([10, seed])
     of_shapes, of_textures = rng.standard_normal((2, n, population.n_units))
     shape = np.repeat(np.arange(n), 8)
     texture = (shape + np.tile([0, 0, 1, 2, 3, 4, 5, 6], n)) % n
-    values = 0.6 * of_shapes[shape] + 0.5 * of_textures[texture]
+    values = 0.6 * of_shapes[shape] + of_texture * of_textures[texture]
     values += 0.7 * rng.standard_normal(values.shape)
     coords = {
         "layer": ("unit", ["all"] * population.n_units),
@@ -471,14 +491,16 @@ def textured(population: Population, n: int, seed: int) -> xr.DataArray:
     return xr.DataArray(values, coords, ("image", "unit"))
 
 
-def shape_case(population: Population, n: int, seed: int, by: str) -> Bounds:
+def shape_case(
+    population: Population, n: int, seed: int, by: str, of_texture: float = 0.5
+) -> Bounds:
     def of(seed: int, resampling: Resampling = SOME) -> xr.Dataset:
-        shown = textured(population, n, seed)
+        shown = textured(population, n, seed, of_texture)
         return shape_bias(shown, by, readout="nearest", resampling=resampling, progress=False)
 
     found = of(seed)
     true = expected(
-        f"shape bias {by} {n}",
+        f"shape bias {by} {of_texture} {n}",
         population,
         lambda one: of(one, Resampling(0))["layer_value"].item(),
     )
@@ -493,6 +515,16 @@ def shape_bias_of_decisions(population: Population, n: int, seed: int) -> Bounds
 @case(GAUSSIAN)
 def shape_bias_of_neighbours(population: Population, n: int, seed: int) -> Bounds:
     yield from shape_case(population, n, seed, "neighbours")
+
+
+@case(GAUSSIAN)
+def shape_bias_of_decisions_near_1(population: Population, n: int, seed: int) -> Bounds:
+    yield from shape_case(population, n, seed, "decisions", 0.2)
+
+
+@case(GAUSSIAN)
+def shape_bias_of_neighbours_near_1(population: Population, n: int, seed: int) -> Bounds:
+    yield from shape_case(population, n, seed, "neighbours", 0.2)
 
 
 @case(GAUSSIAN, RECTIFIED)
