@@ -16,7 +16,7 @@ from ..contract import figure
 from .checks import checked, distinct, one_panel
 from .marks import band, is_narrow, legend_below
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of, sheet
+from .style import PALETTE, colours_of, markers_of, sheet, wrapped
 
 _CROWDED = 8  # curves in a panel
 
@@ -84,7 +84,8 @@ def invariance(
             if chance is not None:
                 axes.axhline(chance, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
             if not by_model or axes in panels[0]:
-                axes.set_title(f"{change}, {images}" if several else change)
+                title = f"{change}, {images}" if several else change
+                axes.set_title(wrapped(title, figure.get_figwidth() / (panels.shape[1] + 1), 8))
         _limits(panels[0, 0], table[value].to_numpy(float), chance)
         if by_model:
             _rows(figure, panels, list(dict.fromkeys(table["model"])), name)

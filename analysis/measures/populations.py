@@ -93,7 +93,8 @@ def population_similarity(
     same, different = (np.stack([whole[i] for whole, _ in rows]) for i in (0, 1))
     value = _index(same, different)
     bounds = [
-        _bounds(row, left, resampling.level) for row, (_, left) in zip(value, rows, strict=True)
+        _bounds(row, left, reference, resampling.level)
+        for row, (_, left) in zip(value, rows, strict=True)
     ]
     low, high = (np.stack([pair[end] for pair in bounds]) for end in (0, 1))
     definition = Definition(
@@ -169,7 +170,7 @@ def _unit_vectors(grid: np.ndarray, similarity: str) -> np.ndarray:
 
 
 def _bounds(
-    value: np.ndarray, left: Sequence[np.ndarray], level: float
+    value: np.ndarray, left: Sequence[np.ndarray], reference: int, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """An interval below 1, from what the index is with images, and with units, left out."""
     there, back = LINKS["below 1"]
@@ -178,8 +179,10 @@ def _bounds(
         variances = [jackknife_variance(parts) for parts in found]
         degrees = degrees_of(variances, [len(parts) - 1 for parts in found])
         ends = t_interval(there(value), np.sqrt(sum(variances)), degrees, level)
-        # The reference is like itself whatever is left out.
-        bounds = [np.where(value >= 1 - FLAT, value, back(end)) for end in ends]
+        # The reference is like itself whatever is left out: what it lacks to 1 is rounding, of
+        # which the logarithm makes an interval.
+        itself = (np.arange(len(value)) == reference) | (value >= 1 - FLAT)
+        bounds = [np.where(itself, value, back(end)) for end in ends]
     known = np.isfinite(sum(variances))
     high, low = (np.where(known, end, np.nan) for end in bounds)
     return low, high

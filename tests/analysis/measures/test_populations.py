@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from synthetic import layers
+from synthetic import grid, layers
 
 from hmax_cnn.analysis.measures.populations import population_similarity
 from hmax_cnn.analysis.results import Resampling
@@ -61,3 +61,15 @@ def test_population_similarity_by_hand():
     assert found["same"].values[0, 1] == pytest.approx(same)
     assert found["different"].values[0, 1] == pytest.approx(different)
     assert found["value"].values[0, 1] == pytest.approx((same - different) / (1 - different))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_reference_is_itself_whatever_rounding_says(seed):
+    """Responses that hardly differ between images leave little room below 1, in which rounding of
+    float32 is large, to either side: the interval at the reference has no width all the same."""
+    rng = np.random.default_rng(seed)
+    shared, own = rng.standard_normal((1, 1, 60)), rng.standard_normal((12, 1, 60))
+    values = shared + 0.005 * (own + rng.standard_normal((12, 9, 60)))
+    found = population_similarity(grid(values.astype(np.float32)), resampling=FEW).sel(shift=0)
+    assert found["value"].item() != 1  # by rounding
+    assert found["low"].item() == found["value"].item() == found["high"].item()
