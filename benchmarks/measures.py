@@ -51,7 +51,9 @@ LAYERS = ["s1", "c1", "c2"]
 
 
 def model() -> HMAX:
-    return HMAX(prototypes="photographs", n_prototypes=50, bands=4, progress=False)
+    return HMAX(
+        prototypes="photographs", tuning="gaussian", n_prototypes=50, bands=4, progress=False
+    )
 
 
 def images_of(n_objects: int) -> Stimuli:
