@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import stats
 from scipy.spatial.distance import squareform
@@ -48,12 +50,11 @@ def agreement_p(
         pairs = zip(rows, rests, strict=True)
         return float(np.mean([alike(row, rest) for row, rest in pairs]))
 
+    def drawn() -> float:
+        return agreement([rng.permutation(n_images) for _ in subjects])
+
     seen = agreement([np.arange(n_images)] * len(subjects))
-    count = 1  # the real order is one of the permutations
-    for _ in range(n_permutations):
-        drawn = [rng.permutation(n_images) for _ in subjects]
-        count += int(agreement(drawn) >= seen - 1e-12)
-    return count / (n_permutations + 1)
+    return _share_at_least(seen, drawn, n_permutations)
 
 
 def permuted_p(
@@ -89,35 +90,31 @@ def permuted_p(
     upper = np.triu_indices(n_images, 1)
     pairs = mine[upper]
     complete = np.isfinite(pairs).all() and all(np.isfinite(brain[upper]).all() for brain in theirs)
+
+    def one_by_one() -> float:
+        order = rng.permutation(n_images)
+        part = mine[np.ix_(order, order)][upper]
+        return float(np.mean([compare_rdms(part, brain[upper], comparison) for brain in theirs]))
+
     if comparison == "kendall" or not complete:
-        return _slowly_permuted(mine, theirs, seen, comparison, n_permutations, rng)
+        return _share_at_least(seen, one_by_one, n_permutations)
     # A permutation of images moves entries of the RDM and changes none: ranks, means and lengths
     # are taken once, and each permutation costs one product with the mean over subjects.
     targets = np.mean([_direction(brain[upper], comparison) for brain in theirs], axis=0)
     ordered = squareform(_direction(pairs, comparison), checks=False)
-    count = 1  # the real order is one of the permutations
-    for _ in range(n_permutations):
+
+    def at_once() -> float:
         order = rng.permutation(n_images)
-        # Less a rounding error, so that the real order counts where it is drawn.
-        count += ordered[np.ix_(order, order)][upper] @ targets >= seen - 1e-12
-    return count / (n_permutations + 1)
+        return float(ordered[np.ix_(order, order)][upper] @ targets)
+
+    return _share_at_least(seen, at_once, n_permutations)
 
 
-def _slowly_permuted(
-    mine: np.ndarray,
-    theirs: list[np.ndarray],
-    seen: float,
-    comparison: str,
-    n: int,
-    rng: np.random.Generator,
-) -> float:
-    upper, count = np.triu_indices(len(mine), 1), 1
-    for _ in range(n):
-        order = rng.permutation(len(mine))
-        part = mine[np.ix_(order, order)][upper]
-        found = np.mean([compare_rdms(part, brain[upper], comparison) for brain in theirs])
-        count += int(found >= seen - 1e-12)
-    return count / (n + 1)
+def _share_at_least(seen: float, drawn: Callable[[], float], n_permutations: int) -> float:
+    """The share of permutations, the real order among them, that are at least as similar."""
+    # Less a rounding error, so that the real order counts where it is drawn.
+    count = sum(drawn() >= seen - 1e-12 for _ in range(n_permutations))
+    return (count + 1) / (n_permutations + 1)
 
 
 def _direction(rdm: np.ndarray, comparison: str) -> np.ndarray:
