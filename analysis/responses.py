@@ -268,7 +268,7 @@ def labelled(
         dims: tuple[str, ...] = ("image", images.name, "unit")
     else:
         coords, grid, dims = {"image": names}, values, ("image", "unit")
-    coords |= _of_images(images)
+    coords |= image_coords(images)
     seen = seen_before(model, images).reshape(len(names), -1).any(axis=1)
     if seen.any():
         coords[SEEN] = ("image", seen)
@@ -279,8 +279,17 @@ def labelled(
     return xr.DataArray(grid, dims=dims, coords=coords | units, name="response", attrs=attributes)
 
 
-def _of_images(images: Any) -> dict[str, Any]:
-    """Coordinates of images: groups, labels, parameters of stimuli, columns of an index."""
+def image_coords(images: Any) -> dict[str, Any]:
+    """Coordinates of images: groups, labels, parameters of stimuli, columns of an index.
+
+    Parameters
+    ----------
+    images : array or sequence
+
+    Returns
+    -------
+    dict from str to (dim, values, ...)
+    """
     coords: dict[str, Any] = {}
     for name, known in (("group", "groups"), ("label", "labels")):
         column = getattr(images, known, None)

@@ -17,6 +17,7 @@ from hmax_cnn.extraction.gradients import has_gradients
 
 from ..contract import MeasureContract
 from ..naming import nearest
+from ..responses import image_coords
 from . import schema
 from .bench import Work, to_learn
 from .building import Places, build_images, build_model, build_transformed, must_learn
@@ -213,6 +214,7 @@ class Check:
         if "labels" in contract.needs and images.labels is None:
             text = f"{table.measure} needs labels, and images {shown!r} have none. Name others in"
             self._say(("measures", name, "images"), f"{text} `images`.")
+        self._columns(name, table, shown, images)
         if "refit" in contract.given:
             self._unseen(table, shown, images)
         for change in table.transformations or ():
@@ -220,6 +222,19 @@ class Check:
                 made = self.study.transformations[change]
                 path = ("transformations", change)
                 self._built(path, "transformation", build_transformed, made, images, self.places)
+
+    def _columns(self, name: str, table: schema.Measure, shown: str, images: Any) -> None:
+        """Whether the images have the columns that parameters name, such as 'stimulus_shape'."""
+        known = image_coords(images)
+        taken = inspect.signature(load_measure(table.measure)[0]).parameters
+        asked = {key: taken[key].default for key in taken} | table.parameters
+        for key, column in asked.items():
+            named = isinstance(column, str) and column.startswith("stimulus_")
+            if named and column not in known:
+                columns = [text for text in known if text.startswith("stimulus_")]
+                meant = nearest(column, columns) or f" They have: {', '.join(columns) or 'none'}."
+                text = f"`{key}` of {table.measure} is {column!r}, which images {shown!r} lack."
+                self._say(("measures", name, "images"), text + meant)
 
     def _strengths(self, name: str, table: schema.Measure) -> None:
         """Whether no layer answers with distances, for a measure where larger must be stronger."""

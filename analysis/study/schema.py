@@ -60,7 +60,16 @@ class Model(_Table):
     learns_from: str | None = None
     parameters: dict[str, Any] = {}
     resize: str | None = None
-    requires: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.-]*$")]] = []
+    requires: list[str] = []
+
+    @field_validator("requires")
+    @classmethod
+    def _are_packages(cls, requires: list[str]) -> list[str]:
+        for package in requires:
+            if not re.fullmatch(r"[A-Za-z_][\w.-]*", package):
+                msg = f"`requires` must be names of modules or packages, got {package!r}"
+                raise ValueError(msg)
+        return requires
 
 
 class Images(_Table):

@@ -162,3 +162,27 @@ def test_effective_fields_of_a_model_without_gradients(tmp_path, measure, parame
         assert "needs gradients with respect to the image, and 'squares' has none" in said
         assert remedy in said
         assert path.read_text().splitlines()[line - 1] == "[measures.fields]"
+
+
+def test_columns_that_images_lack_are_known_before(tmp_path):
+    """Fourier shapes have a shape, and no texture; textured shapes have both."""
+    bias = """[measures.bias]
+measure = "analysis.measures.shape_bias:shape_bias"
+images = ["shapes"]
+models = ["pixels"]
+
+[measures.alignment]"""
+    path = written(tmp_path, ("[measures.alignment]", bias))
+    ((_, said),) = problems(path)
+    assert "`texture` of analysis.measures.shape_bias:shape_bias is 'stimulus_texture'" in said
+    assert "which images 'shapes' lack" in said
+    both = (
+        'source = "data.stimuli:fourier_shapes"\n'
+        "parameters = { screen = [32, 32], n_shapes = 6, sizes = [16] }"
+    )
+    textured = (
+        'source = "data.stimuli:textured_shapes"\n'
+        "parameters = { screen = [32, 32], n_classes = 3, size = 16 }"
+    )
+    path = written(tmp_path, ("[measures.alignment]", bias), (both, textured))
+    assert "bias" in read_study(path).measures

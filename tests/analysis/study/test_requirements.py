@@ -5,7 +5,7 @@ import warnings
 import pytest
 from small_study import written
 
-from hmax_cnn.analysis.study import read_study
+from hmax_cnn.analysis.study import StudyError, read_study
 from hmax_cnn.analysis.study.requirements import LeftOutWarning
 from hmax_cnn.analysis.study.running import run_study
 
@@ -84,3 +84,9 @@ def test_nothing_is_left(tmp_path):
         pytest.raises(ValueError, match="Nothing is left to be measured"),
     ):
         read_study(path)
+
+
+@pytest.mark.parametrize("package", ["", ".x", "a b"])
+def test_what_is_no_package(tmp_path, package):
+    with pytest.raises(StudyError, match="`requires` must be names of modules or packages, got"):
+        read_study(requiring(tmp_path, "filters", package))
