@@ -110,8 +110,8 @@ def splits(dataset: Dataset, n_folds: int, seed: int) -> Iterator[Fold]:
     if len(classes) < 2:
         msg = f"The dataset has only one class, {classes[0]!r}: there is nothing to tell apart."
         raise ValueError(msg)
-    if dataset.split is not None and set(dataset.split) == {"train", "test"}:
-        train, test = (np.flatnonzero(dataset.split == side) for side in ("train", "test"))
+    if dataset.given_split is not None:
+        train, test = dataset.given_split
         _warn_of_both_sides(dataset, train, test)
         yield train, test
         return

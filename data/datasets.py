@@ -15,12 +15,18 @@ from hmax_cnn.extraction.digests import digest, picture_digests
 from hmax_cnn.extraction.progress import progress_bar
 
 from .images import AS_IT_IS, Framing, ImageError, read_image
+from .splits import PARTS
 
-SPLITS = ("train", "test")
+
+_NAMED = 3  # names for each reason in a warning
 
 
 class SkippedImagesWarning(UserWarning):
-    """Pictures that cannot be read were left out, as asked."""
+    """Pictures were left out: they cannot be read, or are none."""
+
+
+class DatasetWarning(UserWarning):
+    """A set is likely not what it should be: its labels, or its split."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,7 @@ class Dataset:
     names : sequence of str
         One per image, unique: the path within the set.
     labels : array of str of shape (n,), or None
-    split : array of 'train' or 'test' of shape (n,), or None
+    split : array of 'train', 'validation' or 'test' of shape (n,), or None
     framing : Framing
         How pictures are resized.
     background : str or None
@@ -77,8 +83,9 @@ class Dataset:
         if self.labels is not None:
             parts.append(f"{len(np.unique(self.labels))} classes")
         if self.split is not None:
-            n_train, n_test = ((self.split == part).sum() for part in SPLITS)
-            parts.append(f"{n_train} to train and {n_test} to test")
+            counts = {part: (self.split == part).sum() for part in PARTS}
+            told = [f"{count} for {part}" for part, count in counts.items() if count]
+            parts.append(", ".join(told))
         return f"Dataset({', '.join(parts)})"
 
     def __getitem__(self, index: Any) -> Any:
@@ -110,6 +117,20 @@ class Dataset:
         if self.known is not None:
             return int(self.known[number])
         return digest(self.source[number])
+
+    @property
+    def given_split(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Numbers of training and of held-out images, where the set has both; else None.
+
+        Held out are those of the test part, or where there is none, those for validation.
+        """
+        if self.split is None:
+            return None
+        train, validation, test = (np.flatnonzero(self.split == part) for part in PARTS)
+        held_out = test if len(test) else validation
+        if not len(train) or not len(held_out):
+            return None
+        return train, held_out
 
     @property
     def groups(self) -> np.ndarray | None:
@@ -243,6 +264,7 @@ class Dataset:
             twenty.
         """
         if isinstance(self.source, np.ndarray):
+            self.warn_of_shared_pictures()
             return self
         good, bad = [], []
         numbers = range(len(self))
@@ -254,6 +276,7 @@ class Dataset:
             except ImageError as error:
                 bad.append(str(error))
         if not bad:
+            self.warn_of_shared_pictures()
             return self
         listed = "\n  ".join(bad[:20])
         if len(bad) > 20:
@@ -269,4 +292,58 @@ class Dataset:
             SkippedImagesWarning,
             stacklevel=2,
         )
-        return replace(self.subset(good), skipped=tuple(bad))
+        kept = replace(self.subset(good), skipped=(*self.skipped, *bad))
+        kept.warn_of_shared_pictures()
+        return kept
+
+    def warn_of_shared_pictures(self) -> None:
+        """Warn of pictures with the same content in training and in what is held out.
+
+        Every file is read; files that are one and the same are told when a set is opened.
+
+        Warns
+        -----
+        DatasetWarning
+            With their number and one pair of names.
+        """
+        if self.given_split is None:
+            return
+        train, held_out = self.given_split
+        known = dict(zip(picture_digests(self, train).tolist(), train, strict=True))
+        pairs = [
+            (known[digest], number)
+            for digest, number in zip(
+                picture_digests(self, held_out).tolist(), held_out, strict=True
+            )
+            if digest in known and not _is_same_file(self.source, known[digest], number)
+        ]
+        if pairs:
+            first, second = (self.names[number] for number in pairs[0])
+            warnings.warn(
+                f"{len(pairs)} of {len(held_out)} held-out pictures have the same content as "
+                f"training pictures, such as {second} and {first}: results on them say nothing of "
+                "new pictures.",
+                DatasetWarning,
+                stacklevel=3,
+            )
+
+
+def _is_same_file(source: Any, first: int, second: int) -> bool:
+    return isinstance(source[first], Path) and source[first].samefile(source[second])
+
+
+def tell_of_passed_over(dataset: Dataset, where: str) -> Dataset:
+    """The set; with a warning of what was left out where it was opened, by reason and number."""
+    reasons: dict[str, list[str]] = {}
+    for entry in dataset.skipped:
+        name, _, why = entry.rpartition(": ")
+        reasons.setdefault(why, []).append(name)
+    lines = [
+        f"{len(names)} x {why}: {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}"
+        for why, names in reasons.items()
+    ]
+    if lines:
+        warnings.warn(
+            f"{where}: passed over " + "; ".join(lines) + ".", SkippedImagesWarning, stacklevel=3
+        )
+    return dataset

@@ -1,30 +1,44 @@
-"""Sets of images in a folder, with a subfolder for each class, or named by a CSV index."""
+"""Sets of images in a folder, with a subfolder for each class."""
 
 from __future__ import annotations
 
-import csv
 import os
-import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .datasets import SPLITS, Dataset
-from .images import SUFFIXES
+from hmax_cnn.extraction.plain_text import plain
 
-_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)([.][0-9]+)?")
+from .datasets import Dataset, tell_of_passed_over
+from .images import SUFFIXES
+from .labels import checked_labels, warn_of_shared_files
+from .signatures import PICTURE, kind_of
+from .splits import SPELLED, part_named
+
+# What cameras, archives and file managers leave behind.
+_SYSTEM = ("thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "lost+found")
+# Notes and annotations lie beside pictures in many sets: they are not pictures that went missing.
+_NOTES = ("", ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".html")
+_DEEPEST = 16  # folders within folders
+_VISITS = 8  # of one folder, by different links
+_SHOWN = 8  # names in a message
 
 
 def read_folder(path: str | os.PathLike[str]) -> Dataset:
     """Pictures in a folder.
 
-    Each subfolder is a class, below `train` and `test` or without them; or all pictures lie in one
-    folder, without classes.
+    Each subfolder is a class, or all pictures lie in one folder, without classes. Above the classes
+    there may be folders for training, validation and test, under any of their usual names; and one
+    folder around all of it, as archives have.
 
     Parameters
     ----------
     path : path
-        Files whose names do not end like a picture's, and hidden ones, are passed over.
+        Links are followed. Pictures without a known ending are found by their content; what cannot
+        be read is named in a warning and in `skipped`; hidden and system files are passed over.
 
     Returns
     -------
@@ -33,167 +47,223 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        If there is no such folder, no picture in it, something beside train and test, or a picture
-        outside the folders of the classes.
+    FileNotFoundError, PermissionError, ValueError
+        If there is no such folder, it is closed to reading, no picture lies in it, or pictures lie
+        neither in classes nor in parts with classes; the text says what was seen.
+
+    Warns
+    -----
+    SkippedImagesWarning
+        If pictures, links or empty folders were passed over.
+    DatasetWarning
+        If the same file is in training and test, or two classes differ in capitals only.
 
     Examples
     --------
     >>> import tempfile
     >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     (Path(folder) / "cats").mkdir()
-    ...     Image.new("L", (4, 3)).save(Path(folder) / "cats" / "tom.png")
+    ...     for part in ("train", "val"):
+    ...         (Path(folder) / part / "cats").mkdir(parents=True)
+    ...         Image.new("L", (4, 3)).save(Path(folder) / part / "cats" / "tom.png")
     ...     found = read_folder(folder)
-    >>> found.names, found.labels.tolist()
-    (['cats/tom.png'], ['cats'])
+    >>> found.names, found.labels.tolist(), found.split.tolist()
+    (['train/cats/tom.png', 'val/cats/tom.png'], ['cats', 'cats'], ['train', 'validation'])
     """
     root = Path(path)
     if not root.is_dir():
         msg = f"There is no folder {root}. Check the name."
         raise FileNotFoundError(msg)
-    files = _pictures_in(root)
-    # Folders called train and test are a split only where nothing lies beside them.
-    has_split = all(file.parts[0] in SPLITS for file in files)
-    if not has_split and (root / "train").is_dir() and (root / "test").is_dir():
-        stray = next(file for file in files if file.parts[0] not in SPLITS)
+    found = _Found()
+    for file in _files_below(root, found):
+        _sort_in(root, file, found)
+    if not found.pictures:
         msg = (
-            f"{root} has train and test, but also {stray}. Move it away, or say what is what in "
-            "a CSV index."
+            f"The folder {root} holds no pictures ({', '.join(SUFFIXES)}). "
+            f"{found.in_words() or 'It is empty.'}"
         )
         raise ValueError(msg)
-    split = np.array([file.parts[0] for file in files]) if has_split else None
-    classes = [file.parts[1:-1] if has_split else file.parts[:-1] for file in files]
-    if any(classes) and not all(classes):
-        stray = files[classes.index(())]
-        msg = (
-            f"{root} has a folder per class, but {stray} lies in none. Move it, or say what is "
-            "what in a CSV index."
+    files = sorted(found.pictures)
+    found.note_empty_folders(files)
+    split, classes = _layout(root, files)
+    names = ["/".join(map(plain, file.parts)) for file in files]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        msg = f"{root} has two files {twice!r} whose names differ in their encoding. Rename one."
+        raise ValueError(msg)
+    labels = None
+    if any(classes):
+        labels = checked_labels(["/".join(map(plain, parts)) for parts in classes], str(root))
+    dataset = Dataset(
+        [root / file for file in files], names, labels, split, skipped=found.passed_over()
+    )
+    warn_of_shared_files(dataset)
+    return tell_of_passed_over(dataset, str(root))
+
+
+@dataclass
+class _Found:
+    """What lies below a folder, by paths relative to it."""
+
+    pictures: list[Path] = field(default_factory=list)
+    passed: dict[str, list[Path]] = field(default_factory=dict)
+    folders: list[Path] = field(default_factory=list)
+
+    def pass_over(self, why: str, path: Path) -> None:
+        self.passed.setdefault(why, []).append(path)
+
+    def note_empty_folders(self, files: Sequence[Path]) -> None:
+        """Folders that hold no picture, also further down, the outermost of each."""
+        filled = {parent for file in files for parent in file.parents}
+        for folder in self.folders:
+            if folder not in filled and folder.parent in filled:
+                self.pass_over("folder without pictures", folder)
+
+    def passed_over(self) -> tuple[str, ...]:
+        return tuple(
+            f"{plain(path.as_posix())}: {why}"
+            for why, paths in self.passed.items()
+            for path in sorted(paths)
         )
-        raise ValueError(msg)
-    # Deeper folders are classes by their whole path.
-    labels = np.array(["/".join(parts) for parts in classes]) if all(classes) else None
-    names = [file.as_posix() for file in files]
-    return Dataset([root / file for file in files], names, labels, split)
 
-
-def _pictures_in(root: Path) -> list[Path]:
-    """Pictures below a folder, in order of name, hidden ones and those in hidden folders not."""
-    files = []
-    for file in root.rglob("*"):
-        within = file.relative_to(root)
-        is_hidden = any(part.startswith(".") for part in within.parts)
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not is_hidden:
-            files.append(within)
-    if not files:
-        msg = f"The folder {root} holds no pictures ({', '.join(SUFFIXES)})."
-        raise ValueError(msg)
-    return sorted(files)
-
-
-def read_index(path: str | os.PathLike[str]) -> Dataset:
-    r"""Read the index of a set: a CSV file that names pictures.
-
-    Its columns are `path` or `file` (relative to it), and where known `label`, `split` and others.
-
-    Parameters
-    ----------
-    path : path
-        A .csv file.
-
-    Returns
-    -------
-    Dataset
-        In the order of its rows.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the file is missing or no CSV in UTF-8, has no such column or one twice, names no picture
-        or one twice, leaves a label or split empty, or has a split that is not 'train' or 'test'.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     index = Path(folder) / "index.csv"
-    ...     _ = index.write_text("path,label,angle\nduck.png,duck,30\n")
-    ...     found = read_index(index)
-    >>> found.labels.tolist(), found.columns["angle"].tolist()
-    (['duck'], [30.0])
-    """
-    file = Path(path)
-    columns, rows = _rows_of(file)
-    named = next((column for column in ("path", "file") if column in columns), None)
-    if named is None or not rows:
-        msg = (
-            f"{file} must have a header with the column `path` (or `file`) and at least one row, "
-            f"got columns {list(columns)} and {len(rows)} rows."
+    def in_words(self) -> str:
+        """What was seen instead of pictures."""
+        return "; ".join(
+            f"{len(paths)} x {why}, such as {plain(paths[0].as_posix())}"
+            for why, paths in self.passed.items()
         )
-        raise ValueError(msg)
-    names = [row[named] for row in rows]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        msg = f"{file} names {twice} twice. Keep one row for each picture."
-        raise ValueError(msg)
-    for column in (named, "label", "split"):
-        if column in columns:
-            _check_filled(file, column, rows)
-    known: dict[str, np.ndarray | None] = {"label": None, "split": None}
-    others = {}
-    for column in columns:
-        values = [row[column] for row in rows]
-        if column in known:
-            known[column] = np.array(values)
-        elif column and column != named:
-            others[column] = _numbers(values)
-    split = known["split"]
-    if split is not None and not set(split) <= set(SPLITS):
-        value = str(next(value for value in split if value not in SPLITS))
-        msg = f"{file}: `split` must be 'train' or 'test', got {value!r}."
-        raise ValueError(msg)
-    return Dataset(
-        [file.parent / name for name in names], names, known["label"], split, columns=others
+
+
+def _files_below(root: Path, found: _Found) -> Iterator[Path]:
+    """Files below a folder, links followed, those that lead back into themselves not."""
+    visits: Counter[tuple[int, int]] = Counter()
+    # Each folder with all folders that it lies in: a link to one of them would never end.
+    pending = [(Path(), (_identity(root),))]
+    while pending:
+        folder, around = pending.pop()
+        for entry in _entries(root / folder):
+            inside = folder / entry.name
+            if entry.name.startswith(".") or entry.name.casefold() in _SYSTEM:
+                continue
+            if entry.is_dir():
+                one = _identity(entry)
+                visits[one] += 1
+                if one in around:
+                    found.pass_over("link that leads back to a folder it lies in", inside)
+                    continue
+                if visits[one] > _VISITS or len(around) > _DEEPEST:
+                    msg = (
+                        f"{root / inside} is the {_VISITS + 1}th way to one folder, or lies more "
+                        f"than {_DEEPEST} folders deep. Remove links, or name pictures in a CSV "
+                        "index."
+                    )
+                    raise ValueError(msg)
+                found.folders.append(inside)
+                pending.append((inside, (*around, one)))
+            elif entry.is_file():
+                yield inside
+            elif entry.is_symlink():
+                found.pass_over("broken link", inside)
+            else:
+                found.pass_over("no regular file (a pipe, socket or device)", inside)
+
+
+def _identity(path: Path | os.DirEntry[str]) -> tuple[int, int]:
+    state = os.stat(path)  # noqa: PTH116 - of an entry too
+    return state.st_dev, state.st_ino
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except PermissionError as error:
+        msg = f"The folder {folder} is closed to reading. Change its permissions, or move it away."
+        raise PermissionError(msg) from error
+
+
+def _sort_in(root: Path, file: Path, found: _Found) -> None:
+    """A file as a picture, or as passed over with the reason."""
+    ending = file.suffix.lower()
+    if ending in SUFFIXES:
+        found.pictures.append(file)
+        return
+    try:
+        kind = kind_of(root / file)
+    except OSError:
+        found.pass_over("file that is closed to reading", file)
+        return
+    if kind == PICTURE:
+        found.pictures.append(file)
+    elif kind is not None:
+        found.pass_over(f"format that cannot be read ({kind})", file)
+    elif ending not in _NOTES:
+        found.pass_over(f"file that is no picture ({ending})", file)
+
+
+def _layout(root: Path, files: Sequence[Path]) -> tuple[np.ndarray | None, list[tuple[str, ...]]]:
+    """The part of each picture, where there are parts, and the folders that make its class."""
+    folders = [file.parts[:-1] for file in files]
+    while _is_wrapped(folders):
+        folders = [parts[1:] for parts in folders]
+    parts = {one[0]: part_named(one[0]) for one in folders if one}
+    named = [part for part in parts.values() if part is not None]
+    split = None
+    if all(folders) and len(named) == len(parts):
+        if len(set(named)) < len(named):
+            _refuse(root, files, "two folders are the same part of a split")
+        split = np.array([parts[one[0]] for one in folders])
+        folders = [one[1:] for one in folders]
+    elif len(set(named)) > 1:
+        stray = next(
+            file for file, one in zip(files, folders, strict=True) if not (one and parts[one[0]])
+        )
+        first, second = [folder for folder, part in parts.items() if part][:2]
+        _refuse(root, files, f"has {first} and {second}, but also {_shown(stray)}")
+    _check_classes(root, files, folders)
+    return split, folders
+
+
+def _is_wrapped(folders: Sequence[tuple[str, ...]]) -> bool:
+    """Whether one folder lies around all of the set, as archives have it."""
+    first = folders[0][:1]
+    return (
+        bool(first)
+        and part_named(first[0]) is None
+        and all(one[:1] == first and len(one) > 1 for one in folders)
     )
 
 
-def _rows_of(file: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Columns of a CSV file, and its rows by column; blank lines are left out."""
-    if not file.is_file():
-        msg = f"There is no file {file}. Check the name."
-        raise FileNotFoundError(msg)
-    try:
-        # utf-8-sig: spreadsheets put a mark in front of the first column's name.
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            header, *cells = [*csv.reader(lines)] or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        msg = f"{file} cannot be read as CSV in UTF-8 ({error}). Save it so."
-        raise ValueError(msg) from error
-    columns = [name.strip() for name in header]
-    doubled = next((name for name in columns if name and columns.count(name) > 1), None)
-    if doubled is not None:
-        msg = f"{file} has the column {doubled!r} twice. Rename one."
-        raise ValueError(msg)
-    rows = []
-    for line in cells:
-        if line:  # a short line has empty cells at its end
-            rows.append(dict(zip(columns, [*line, *[""] * len(columns)], strict=False)))
-    return columns, rows
+def _check_classes(
+    root: Path, files: Sequence[Path], classes: Sequence[tuple[str, ...]]
+) -> None:
+    """All pictures must lie equally deep, and no parts of a split below the classes."""
+    if any(classes) and not all(classes):
+        stray = files[list(classes).index(())]
+        _refuse(root, files, f"has a folder per class, but {_shown(stray)} lies in none")
+    if len({len(one) for one in classes}) > 1:
+        by_depth = sorted(zip(map(len, classes), files, strict=True))
+        what = f"has classes at several depths: {_shown(by_depth[0][1])}"
+        _refuse(root, files, f"{what} and {_shown(by_depth[-1][1])}")
+    for level in range(len(classes[0])):
+        below = {one[level] for one in classes}
+        if len({part_named(name) for name in below} - {None}) > 1:
+            _refuse(root, files, "has folders such as train and test below other folders")
 
 
-def _check_filled(file: Path, column: str, rows: list[dict[str, str]]) -> None:
-    for number, row in enumerate(rows, start=2):  # the header is line 1
-        if not row[column]:
-            msg = (
-                f"{file}, line {number}: `{column}` is empty. Fill it in, or leave the column out."
-            )
-            raise ValueError(msg)
+def _shown(file: Path) -> str:
+    return plain(file.as_posix())
 
 
-def _numbers(texts: list[str]) -> np.ndarray:
-    """Numbers where all are written as such (001 is a name), empty ones NaN; else text."""
-    # Plain numbers only: float() takes 'nan', '1_000' and 'infinity', which are names of objects.
-    stripped = [text.strip() for text in texts]
-    if any(stripped) and all(not text or _NUMBER.fullmatch(text) for text in stripped):
-        return np.array([float(text) if text else np.nan for text in stripped])
-    return np.array(texts)
+def _refuse(root: Path, files: Sequence[Path], what: str) -> None:
+    """An error with what was seen."""
+    tops = Counter(file.parts[0] + ("/" if len(file.parts) > 1 else "") for file in files)
+    seen = [f"{plain(top)} ({count})" for top, count in sorted(tops.items())[:_SHOWN]]
+    if len(tops) > _SHOWN:
+        seen.append(f"and {len(tops) - _SHOWN} more")
+    msg = (
+        f"{root} {what}. Seen, with numbers of pictures: {', '.join(seen)}. A set has a folder for "
+        f"each class, or parts ({SPELLED}) with a folder for each class in them. Move what is "
+        "astray, or say what is what in a CSV index."
+    )
+    raise ValueError(msg)

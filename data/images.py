@@ -6,12 +6,18 @@ Decoded right, bounded before they are decoded, or refused with their name and t
 from __future__ import annotations
 
 import os
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from hmax_cnn.extraction.pictures import DEEP, PictureError, plain_picture
+
+from .signatures import PICTURE, kind_of
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "PPM", "WEBP")
 SUFFIXES = (
@@ -29,6 +35,20 @@ SUFFIXES = (
     ".webp",
 )
 LARGEST = 64 * 10**6  # pixels
+# Tags of TIFF, and what they may say.
+_BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 258, 259, 262, 274
+_READ_BY_TIFFFILE = (1, 8, 32773, 32946)  # none, deflate, packbits: without further packages
+_PLANES = 2
+_WHITE = np.uint16(65535)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 _RULES = {
     "none": "the size they have",
@@ -41,7 +61,7 @@ _RULES = {
 }
 
 
-class ImageError(ValueError):
+class ImageError(PictureError):
     """A picture cannot be read; the text names it and the reason."""
 
 
@@ -189,9 +209,10 @@ def read_image(
     Returns
     -------
     array of shape (height, width) or (height, width, 3)
-        uint8; of 16-bit pictures float32 in 0..255. Palettes and CMYK become red, green and blue
-        (Pillow's formula); EXIF rotation is carried out; an alpha channel that is opaque everywhere
-        is dropped.
+        uint8; of 16-bit grey pictures, and of 16-bit colour in TIFF (uncompressed, deflate,
+        packbits), float32 in 0..255; of other 16-bit colour the eight high bits. Palettes and CMYK
+        become red, green and blue (Pillow's formula); EXIF rotation is carried out; an alpha
+        channel that is opaque everywhere is dropped.
 
     Raises
     ------
@@ -211,27 +232,36 @@ def read_image(
         framing = Framing(framing)
     path = Path(path)
     try:
-        with warnings.catch_warnings():
+        if not stat.S_ISREG(path.stat().st_mode):
+            msg = "is no regular file: a folder, a pipe, a socket or a device"
+            raise ImageError(msg)
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # of harmless faults, such as in EXIF data
             # Pillow only warns at first: here it is an error.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
+            # An open file: of a path Pillow maps grey TIFFs into memory, and turns them wrongly.
+            with Image.open(file, formats=FORMATS) as picture:
                 _check(picture)
-                picture.load()
-                return _as_array(
-                    framing.apply(_plain(ImageOps.exif_transpose(picture), background))
-                )
-    except ImageError as error:
+                return _decoded(picture, file, framing, background)
+    except PictureError as error:
         msg = f"{path}: {error}"
     except FileNotFoundError:
         msg = f"{path}: there is no such file"
     except UnidentifiedImageError:
-        msg = f"{path}: is empty or not a picture of a known format ({', '.join(FORMATS)})"
+        msg = f"{path}: {_unknown(path)}"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         msg = f"{path}: has more than {LARGEST // 10**6} million pixels; make it smaller first"
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         msg = f"{path}: is corrupt or cannot be decoded ({error})"
     raise ImageError(msg)
+
+
+def _unknown(path: Path) -> str:
+    """What a file is that Pillow does not know."""
+    kind = kind_of(path)
+    if kind not in (None, PICTURE):
+        return f"is a picture in a format that cannot be read ({kind}); convert it to PNG"
+    return f"is empty or not a picture of a known format ({', '.join(FORMATS)})"
 
 
 def _check(picture: Image.Image) -> None:
@@ -247,36 +277,51 @@ def _check(picture: Image.Image) -> None:
     if n_frames > 1 and picture.format != "MPO":  # a photograph with a preview
         msg = f"is animated or has several pages ({n_frames}); save the one that is meant"
         raise ImageError(msg)
-    if picture.mode in ("I", "F", "LAB", "HSV") and (picture.mode, picture.format) != ("I", "PPM"):
-        msg = (
-            f"has pixels of mode {picture.mode}, which has no standard range; save it with 8 or "
-            "16 bits, or hand an array to Python"
-        )
+
+
+def _decoded(
+    picture: Image.Image, file: BinaryIO, framing: Framing, background: str | None
+) -> np.ndarray:
+    """The picture upright, plain and resized."""
+    tags = getattr(picture, "tag_v2", {})
+    bits = tags.get(_BITS, (8,))
+    if bits[:3] == (16, 16, 16) and tags.get(_COMPRESSION, 1) in _READ_BY_TIFFFILE:
+        return _deep_colour(picture, file, bits, framing)
+    picture.load()
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode == "I" and picture.format == "PPM":  # 16 bits, as older versions read them
+        upright = Image.fromarray(np.asarray(upright).astype(np.uint16))
+    if upright.mode.startswith("I;16") and tags.get(_PHOTOMETRIC) == 0:
+        # White is zero: Pillow turns 8 bits round and leaves 16 as they are.
+        upright = Image.fromarray(_WHITE - np.asarray(upright).astype(np.uint16))
+    values = np.asarray(framing.apply(plain_picture(upright, background)))
+    return np.clip(values, 0, 255) if values.dtype == np.float32 else values
+
+
+def _deep_colour(
+    picture: Image.Image, file: BinaryIO, bits: tuple[int, ...], framing: Framing
+) -> np.ndarray:
+    """A TIFF of 16-bit colour: Pillow keeps 8 bits of it, and confuses planes."""
+    import tifffile
+
+    if len(bits) > 3:
+        msg = "has 16-bit colour with an alpha channel; save it without, or with 8 bits"
         raise ImageError(msg)
-
-
-def _plain(picture: Image.Image, background: str | None) -> Image.Image:
-    """Grey, 16-bit grey or red-green-blue, without alpha."""
-    if picture.mode.startswith("I"):  # 16 bits; PGM is read as mode I
-        return Image.fromarray(np.asarray(picture).astype(np.float32) / 257)
-    if picture.has_transparency_data:
-        layers = picture.convert("RGBA")
-        # An alpha channel that is opaque everywhere says nothing.
-        if layers.getchannel("A").getextrema()[0] == 255:
-            return layers.convert("L" if picture.mode in ("LA", "La") else "RGB")
-        if background is None:
-            msg = (
-                "has transparent pixels, whose colour is not defined; give a `background`, such "
-                "as 'white'"
-            )
-            raise ImageError(msg)
-        under = Image.new("RGBA", picture.size, background)
-        return Image.alpha_composite(under, layers).convert("RGB")
-    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
-
-
-def _as_array(picture: Image.Image) -> np.ndarray:
-    values = np.asarray(picture)
-    if values.dtype == np.float32:
-        return np.clip(values, 0, 255)
-    return values
+    file.seek(0)
+    try:
+        with tifffile.TiffFile(file) as opened:
+            page = opened.pages[0]
+            stored = page.asarray()
+            if page.planarconfig == _PLANES:
+                stored = np.moveaxis(stored, 0, -1)
+    except Exception as error:  # tifffile raises errors of many kinds for damaged files
+        msg = f"is corrupt or cannot be decoded ({error})"
+        raise ImageError(msg) from error
+    turned = picture.getexif().get(_ORIENTATION, 1)
+    channels = []
+    for channel in np.moveaxis(stored, -1, 0):
+        one = Image.fromarray(channel.astype(np.float32) / DEEP)
+        if turned in _TURNS:
+            one = one.transpose(_TURNS[turned])
+        channels.append(np.asarray(framing.apply(one)))
+    return np.clip(np.stack(channels, axis=-1), 0, 255)

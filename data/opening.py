@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits, load_sample_images
 
+from hmax_cnn.extraction.plain_text import plain
+
 from .datasets import Dataset
-from .folders import read_folder, read_index
+from .folders import read_folder
 from .idx import read_idx
 from .images import SUFFIXES
+from .indices import ENDINGS, read_index
+from .signatures import PICTURE, kind_of
 
 
 def digits() -> Dataset:
@@ -56,7 +60,7 @@ NAMED = {"digits": digits, "photographs": photographs}
 
 
 def open_dataset(where: str | os.PathLike[str]) -> Dataset:
-    """Images from a folder, a .csv index, an idx file (with its labels beside it) or a name.
+    """Images from a folder, an index (.csv, .tsv), an idx file (with its labels beside it) or a name.
 
     The names are 'digits' and 'photographs'.
 
@@ -91,10 +95,17 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
             f"{', '.join(NAMED)}."
         )
         raise FileNotFoundError(msg)
-    if path.suffix == ".csv":
+    if not path.is_file():
+        msg = f"{path} is a pipe, a socket or a device. Give a folder or a regular file."
+        raise ValueError(msg)
+    if path.suffix.lower() in ENDINGS:
         return read_index(path)
-    if path.suffix.lower() in SUFFIXES:
-        return Dataset([path], [path.name])
+    kind = PICTURE if path.suffix.lower() in SUFFIXES else kind_of(path)
+    if kind == PICTURE:
+        return Dataset([path], [plain(path.name)])
+    if kind is not None:
+        msg = f"{path} is a picture in a format that cannot be read ({kind}). Convert it to PNG."
+        raise ValueError(msg)
     # MNIST's own names, with a hyphen or, as some archives unpack them, a dot.
     beside = path.with_name(
         path.name.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")

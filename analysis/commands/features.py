@@ -196,9 +196,7 @@ def _to_learn(
         return training, f"{len(training)} training images"
     if others is not None:
         return others, f"{len(others)} other images"
-    if dataset.split is not None:  # none of them is for training
-        dataset = dataset.subset(np.flatnonzero(dataset.split != "test"))
-    if not len(dataset) or model.__sklearn_tags__().target_tags.required:
+    if dataset.split is not None or model.__sklearn_tags__().target_tags.required:
         msg = (
             f"{type(model).__name__} learns classes, and these images have no training part: it "
             "would learn the images that its features are tested on. Give a split (folders train/ "

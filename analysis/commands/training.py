@@ -125,12 +125,10 @@ def _tested(model: FeatureExtractor, test: Dataset) -> dict[str, float]:
 
 def _split(dataset: Dataset, test: Dataset | None) -> tuple[Dataset, Dataset | None]:
     """Images to train on, and images to test on where there are any."""
-    if dataset.split is None or set(dataset.split) != {"train", "test"}:
+    if dataset.given_split is None:
         return dataset, test
-    training = dataset.subset(np.flatnonzero(dataset.split == "train"))
-    if test is None:
-        test = dataset.subset(np.flatnonzero(dataset.split == "test"))
-    return training, test
+    train, held_out = dataset.given_split
+    return dataset.subset(train), dataset.subset(held_out) if test is None else test
 
 
 def _augmented(dataset: Dataset, augmentation: Augmentation, stem: Path) -> list[Path]:

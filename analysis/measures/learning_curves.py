@@ -176,9 +176,9 @@ def _check_numbers(n_repeats: int, n_features: Sequence[int | None]) -> None:
 
 def _tested(images: Dataset, pool: np.ndarray) -> np.ndarray:
     """Every image that may be tested."""
-    if images.split is None:
+    if images.given_split is None:
         return pool
-    return np.flatnonzero(images.split == "test")
+    return images.given_split[1]
 
 
 def _pool(images: Dataset, n_train: Sequence[int]) -> np.ndarray:
@@ -198,7 +198,7 @@ def _pool(images: Dataset, n_train: Sequence[int]) -> np.ndarray:
             f"on, got {list(n_train)}."
         )
         raise ValueError(msg)
-    if images.split is not None and not (images.split == "test").any():
+    if images.split is not None and images.given_split is None:
         msg = (
             "`images` has a split without a test image. Name some in its index, or leave the "
             "split out."
@@ -213,8 +213,8 @@ def _limits(n_features: Sequence[int | None]) -> list[int]:
 
 def _held_out(images: Dataset, pool: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Images to test on: the given ones, or all that are not trained on, nor of their groups."""
-    if images.split is not None:
-        return np.flatnonzero(images.split == "test")
+    if images.given_split is not None:
+        return images.given_split[1]
     others = np.setdiff1d(pool, train)
     if images.groups is not None:
         others = others[~np.isin(images.groups[others], images.groups[train])]

@@ -164,7 +164,7 @@ class Check:
             text = f"has no labels, and {table.model} learns classes."
             self._say(path, f"`learns_from` {table.learns_from!r} {text}")
         elif not len(to_learn(teacher)):
-            text = "has no training images: its `split` is 'test'. Name others."
+            text = "has no training images: none is in the training part of its split. Name others."
             self._say(path, f"`learns_from` {table.learns_from!r} {text}")
 
     def _shown_to(self, model: str) -> list[str]:
@@ -288,8 +288,8 @@ class Check:
     def _unseen(self, table: schema.Measure, shown: str, images: Any) -> None:
         """Whether weights or prototypes in a file were learned from images they are tested on."""
         tested = np.arange(len(images))
-        if getattr(images, "split", None) is not None and {*images.split} == {"train", "test"}:
-            tested = np.flatnonzero(images.split == "test")
+        if getattr(images, "given_split", None) is not None:
+            tested = images.given_split[1]
         for model in table.models or self.study.models:
             if model in self.study.models:
                 made = self._quietly_built(model)

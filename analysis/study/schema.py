@@ -85,7 +85,7 @@ class Images(_Table):
     label : str or None
     resize, background
         Of datasets, as on the command line.
-    split : {'train', 'test'} or None
+    split : {'train', 'validation', 'test'} or None
         Only images of this side of a given split.
     skip, first, per_class : int or None
         Leave out the first so many; of the rest take the first so many, or so many of each class.
@@ -99,7 +99,7 @@ class Images(_Table):
     label: Label | None = None
     resize: str = "none"
     background: str | None = None
-    split: Literal["train", "test"] | None = None
+    split: Literal["train", "validation", "test"] | None = None
     skip: Annotated[int, Field(ge=0)] = 0
     first: Annotated[int, Field(ge=1)] | None = None
     per_class: Annotated[int, Field(ge=1)] | None = None

@@ -1,0 +1,64 @@
+"""Names and labels as plain text: one form of each word, and nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Controls of the terminal (C0, DEL, C1) and of the direction of writing, and halves of a code
+# point, by which Python stands for bytes that are no UTF-8.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_HALVES = re.compile("[\ud800-\udfff]")
+
+
+def plain(text: str) -> str:
+    r"""A name or label in one form.
+
+    Normalised to Unicode's form C, so that a word is one word however its accents are stored;
+    without blanks around it; control characters and bytes that are no UTF-8 written out.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> plain(" cafe\u0301 ") == "caf\u00e9", plain("a\x1b[31m"), plain("caf\udce9")
+    (True, 'a\\x1b[31m', 'caf\\xe9')
+    """
+    if text.isascii() and text.isprintable():  # nearly all are
+        return text.strip()
+    return printable(unicodedata.normalize("NFC", text).strip())
+
+
+def printable(text: str, kept: str = "") -> str:
+    r"""A text with control characters, and bytes that are no UTF-8, written out.
+
+    Parameters
+    ----------
+    text : str
+    kept : str
+        Control characters that stay, such as '\n'.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> printable("one\ntwo\x07", kept="\n")
+    'one\ntwo\\x07'
+    """
+    found = _UNSAFE.sub(lambda one: one[0] if one[0] in kept else _written_out(one[0]), text)
+    return _HALVES.sub(lambda one: _written_out(one[0]), found)
+
+
+def _written_out(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a file name that is no UTF-8
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
