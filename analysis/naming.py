@@ -6,23 +6,12 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-
-def importable(*folders: Path) -> None:
-    """Let modules in these folders, and in the working folder, be imported.
-
-    What is installed comes first.
-    """
-    for folder in (*folders, Path.cwd()):
-        if str(folder) not in sys.path:
-            # At the end: a user's module never hides one that is installed.
-            sys.path.append(str(folder))
-
+from hmax_cnn.extraction.own_modules import import_named, name_module
 
 # Our packages by their short names: 'hmax:HMAX' is short for 'hmax_cnn.hmax:HMAX'.
 OURS = ("extraction", "hmax", "cnn", "data", "analysis")
@@ -49,7 +38,7 @@ def full_path(path: str) -> str:
     if is_there(ours) and hasattr(importlib.import_module(ours), name):
         return f"{ours}:{name}"
     # Not ours: the user's, if there is such a module beside our packages.
-    importable()
+    name_module(module)
     found = importlib.util.find_spec(module.partition(".")[0])
     if found is None or found.origin is None or is_ours(Path(found.origin)):
         return f"{ours}:{name}"
@@ -114,10 +103,9 @@ def load(path: str, what: str = "object") -> Any:
     if not colon or not module_name or not name:
         msg = f"`{what}` must be a path such as 'package.module:name', got {path!r}."
         raise ValueError(msg)
-    importable()
     full = full_path(path).partition(":")[0]
     try:
-        module = importlib.import_module(full)
+        module = import_named(full)
     except ModuleNotFoundError as error:
         # The module is there, and one that it imports is not.
         if error.name is None or not f"{full}.".startswith(f"{error.name}."):

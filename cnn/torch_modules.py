@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from hmax_cnn.extraction.fields import Field
+from hmax_cnn.extraction.own_modules import import_named
+from hmax_cnn.extraction.promises import check_promise
 
 from .torch_fields import followed_class, known_field, load_torch
 from .weights import read_tensors
@@ -32,13 +33,14 @@ def made_module(where: str, weights: tuple[str, int] | None, seed: int) -> Any:
     """A module from the function that makes it, with these weights."""
     package, _, name = where.partition(":")
     try:
-        function = getattr(importlib.import_module(package), name)
+        function = getattr(import_named(package), name)
     except (ImportError, AttributeError, ValueError) as error:
         msg = (
             "`module` must be 'package.module:function', such as 'torchvision.models:resnet18', "
             f"got {where!r} ({error})."
         )
         raise ValueError(msg) from error
+    check_promise(function, (load_torch().nn.Module,), "module", where)
     return _made(function, where, weights, seed)
 
 

@@ -17,7 +17,6 @@ from hmax_cnn.extraction.progress import progress_bar
 from .images import AS_IT_IS, Framing, ImageError, read_image
 from .splits import PARTS
 
-
 _NAMED = 3  # names for each reason in a warning
 
 

@@ -16,7 +16,7 @@ from .datasets import Dataset, tell_of_passed_over
 from .images import SUFFIXES
 from .labels import checked_labels, warn_of_shared_files
 from .signatures import PICTURE, kind_of
-from .splits import SPELLED, part_named
+from .splits import PARTS, SPELLED, part_named
 
 # What cameras, archives and file managers leave behind.
 _SYSTEM = ("thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "lost+found")
@@ -218,7 +218,7 @@ def _layout(root: Path, files: Sequence[Path]) -> tuple[np.ndarray | None, list[
         stray = next(
             file for file, one in zip(files, folders, strict=True) if not (one and parts[one[0]])
         )
-        first, second = [folder for folder, part in parts.items() if part][:2]
+        first, second = sorted(named, key=PARTS.index)[:2]
         _refuse(root, files, f"has {first} and {second}, but also {_shown(stray)}")
     _check_classes(root, files, folders)
     return split, folders
@@ -234,9 +234,7 @@ def _is_wrapped(folders: Sequence[tuple[str, ...]]) -> bool:
     )
 
 
-def _check_classes(
-    root: Path, files: Sequence[Path], classes: Sequence[tuple[str, ...]]
-) -> None:
+def _check_classes(root: Path, files: Sequence[Path], classes: Sequence[tuple[str, ...]]) -> None:
     """All pictures must lie equally deep, and no parts of a split below the classes."""
     if any(classes) and not all(classes):
         stray = files[list(classes).index(())]

@@ -37,7 +37,7 @@ SUFFIXES = (
 LARGEST = 64 * 10**6  # pixels
 # Tags of TIFF, and what they may say.
 _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 258, 259, 262, 274
-_READ_BY_TIFFFILE = (1, 8, 32773, 32946)  # none, deflate, packbits: without further packages
+_READ_BY_TIFFFILE = (1, 8, 32946)  # none and deflate: without further packages
 _PLANES = 2
 _WHITE = np.uint16(65535)
 _TURNS = {
@@ -209,8 +209,8 @@ def read_image(
     Returns
     -------
     array of shape (height, width) or (height, width, 3)
-        uint8; of 16-bit grey pictures, and of 16-bit colour in TIFF (uncompressed, deflate,
-        packbits), float32 in 0..255; of other 16-bit colour the eight high bits. Palettes and CMYK
+        uint8; of 16-bit grey pictures, and of 16-bit colour in TIFF (uncompressed or
+        deflate), float32 in 0..255; of other 16-bit colour the eight high bits. Palettes and CMYK
         become red, green and blue (Pillow's formula); EXIF rotation is carried out; an alpha
         channel that is opaque everywhere is dropped.
 

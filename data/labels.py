@@ -1,4 +1,4 @@
-"""Labels of a set as they are read: none empty, none twice in other capitals, no file on two sides."""
+"""Labels and files of a set, checked as they are read."""
 
 from __future__ import annotations
 

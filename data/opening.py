@@ -60,7 +60,7 @@ NAMED = {"digits": digits, "photographs": photographs}
 
 
 def open_dataset(where: str | os.PathLike[str]) -> Dataset:
-    """Images from a folder, an index (.csv, .tsv), an idx file (with its labels beside it) or a name.
+    """Images from a folder, an index (.csv, .tsv), an idx file (and its labels) or a name.
 
     The names are 'digits' and 'photographs'.
 

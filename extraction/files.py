@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,35 +33,80 @@ def writable(path: str | os.PathLike[str]) -> Path:
     if target.is_dir():
         msg = f"Cannot write {target}: it is a folder. Give a file name."
         raise IsADirectoryError(msg)
-    if not os.access(target.parent, os.W_OK):
-        msg = (
-            f"Cannot write {target}: the folder {target.parent} is closed to writing. Choose "
-            "another."
-        )
-        raise PermissionError(msg)
+    # Tried, not asked for: a name may be too long, a disk read-only or full.
+    with written_whole(target, keep_old=True) as temporary:
+        temporary.write_bytes(b" ")
+    return target
+
+
+def check_other_file(output: str | os.PathLike[str], inputs: Iterable[Any]) -> None:
+    """Refuse an output that is one of the files that it is made from.
+
+    Parameters
+    ----------
+    output : path
+    inputs : iterable of path or object
+        What is no path, or not there, is passed over.
+
+    Raises
+    ------
+    ValueError
+        If it is one of them, also under another name.
+    """
+    target = Path(output)
+    if not target.exists():
+        return
+    for one in inputs:
+        if isinstance(one, str | os.PathLike) and Path(one).exists() and target.samefile(one):
+            msg = f"--output {target} is an input of this command. Give another name."
+            raise ValueError(msg)
+
+
+def _placed(path: str | os.PathLike[str]) -> Path:
+    """The path, if it lies in a folder and is none."""
+    target = Path(path)
+    try:
+        if not target.parent.is_dir():
+            msg = f"Cannot write {target}: there is no folder {target.parent}. Create it first."
+            raise FileNotFoundError(msg)
+        if target.is_dir():
+            msg = f"Cannot write {target}: it is a folder. Give a file name."
+            raise IsADirectoryError(msg)
+    except ValueError as error:  # a null character
+        msg = f"Cannot write {str(target)!r}: {error}. Give another name."
+        raise ValueError(msg) from error
     return target
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+def written_whole(path: str | os.PathLike[str], *, keep_old: bool = False) -> Iterator[Path]:
     """A temporary name beside `path`, which takes its place when the block ends well.
 
-    It is removed when the block does not.
+    It is removed when the block does not, or by the next writer of `path` where the process was
+    killed.
+
+    Parameters
+    ----------
+    path : path
+    keep_old : bool
+        Only try: what is written is removed, and `path` stays as it is.
+
+    Yields
+    ------
+    Path
 
     Raises
     ------
     OSError
         If the folder is not there, or the disk is full; `path` is then as it was.
     """
-    target = writable(path)
-    # In the same folder: a rename within one file system is all or nothing.
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    target = _placed(path)
+    temporary = _begun(target)
     try:
         yield temporary
+        if keep_old:
+            temporary.unlink()
+            return
         # mkstemp makes files that others cannot read; a result should be as any other file.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
@@ -75,6 +123,68 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+# Unfinished files: their target, the machine and process that writes them, and a random end.
+_UNFINISHED = re.compile(r"\.(?P<stem>.*)\.writing-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-\w{8}(\..*)?")
+_LONGEST_STEM = 100  # a name of 255 bytes must hold the rest, too
+
+
+def _begun(target: Path) -> Path:
+    """A new unfinished file beside a target, those of processes that were killed removed."""
+    stem = target.stem[:_LONGEST_STEM]
+    suffix = target.suffix[:_LONGEST_STEM]
+    prefix = f".{stem}.writing-"
+    try:
+        # In the same folder: a rename within one file system is all or nothing.
+        handle, name = tempfile.mkstemp(
+            prefix=f"{prefix}{_host()}-{os.getpid()}-", suffix=suffix, dir=target.parent
+        )
+    except OSError as error:
+        msg = (
+            f"Cannot write {target}: {error.strerror or error}. Choose another name or another "
+            "folder."
+        )
+        raise type(error)(error.errno, msg) from error
+    os.close(handle)
+    for name_there in os.listdir(target.parent):  # noqa: PTH208 - the fastest way to all names
+        if name_there.startswith(prefix) and _is_abandoned(name_there):
+            (target.parent / name_there).unlink(missing_ok=True)
+    return Path(name)
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what killed processes had under way in a folder, at any depth, and nothing else.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    for path in folder.rglob(".*.writing-*"):
+        if path.is_file() and _is_abandoned(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _is_abandoned(name: str) -> bool:
+    """Whether a name is that of an unfinished file whose process ended, on this machine."""
+    found = _UNFINISHED.fullmatch(name)
+    return found is not None and found["host"] == _host() and not _is_running(int(found["pid"]))
+
+
+def _is_running(pid: int) -> bool:
+    if os.name == "nt":  # where a signal of 0 is Ctrl-C
+        return True
+    try:
+        os.kill(pid, 0)
+    except PermissionError:  # someone else's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def _host() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
 def _umask() -> int:

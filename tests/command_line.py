@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from hmax_cnn.analysis.commands.main import main
 
-HMAX_CNN = [sys.executable, "-m", "hmax_cnn.analysis.commands.main"]
+HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
 
 
 def run(*arguments, cwd=None, **options):

@@ -151,7 +151,7 @@ def test_notebook(installed, tmp_path):
 def test_command_line(installed):
     """Ours by the short name, and the user's own class in a cnn.py."""
     python, work = installed
-    main = ("-m", "hmax_cnn.analysis.commands.main")
+    main = ("-m", "hmax_cnn")
     for model, n_units in (("hmax:HMAX", 800), ("cnn:Mine", 64)):
         if n_units == 800:
             settings = ("--set", "prototypes=photographs")
@@ -180,7 +180,7 @@ def test_study(installed):
         ('measure = "analysis.measures.alignment:cka"', 'measure = "analysis:largest"'),
     )
     shutil.rmtree(work / "out", ignore_errors=True)
-    main = ("-m", "hmax_cnn.analysis.commands.main")
+    main = ("-m", "hmax_cnn")
     run(python, work, *main, "study", "run", str(study), "--output", "out", "--quiet")
     table = pd.read_csv(work / "out" / "tables" / "alignment.csv")
     assert table["layer"].tolist() == ["pixels", "mine"]

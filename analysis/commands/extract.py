@@ -6,18 +6,22 @@ from pathlib import Path
 
 import click
 
-from hmax_cnn.extraction.files import writable
+from hmax_cnn.extraction.files import check_other_file, writable
 
-from .features import ending, extract, partial_of, write
+from .feature_files import ending, write
+from .features import extract, partial_of
+from .kept_rows import KeptRows
 from .options import (
     background_option,
     built_model,
     layer_option,
     model_option,
     opened_dataset,
+    parse_settings,
     plainly,
     quiet_option,
     resize_option,
+    say,
     settings_option,
     skip_bad_option,
 )
@@ -62,29 +66,29 @@ def extract_command(
     IMAGES is a folder, a .csv index, an idx file, 'digits' or 'photographs'.
 
     A folder per class gives labels. A model that learns does so from the training part only
-    (train/, or a column `split`), or from the images of --learn-from. Interrupted with Ctrl-C,
-    what is done is kept, and the same command goes on from there.
+    (train/, or a column `split`), or from the images of --learn-from. What is done is kept
+    however the command ends, and the same command goes on from there.
     """
     ending(output)
+    check_other_file(output, [images, teacher, *parse_settings(settings).values()])
     writable(output)
     model = built_model(name, settings, layer, quiet)
     dataset = opened_dataset(images, resize, background, skip_bad, quiet)
     others = None
     if teacher is not None:
         others = opened_dataset(teacher, resize, background, skip_bad, quiet)
-    features = extract(model, dataset, output, False if quiet else None, others)
-    if "warning" in features.attributes:
-        click.echo(f"Warning: {features.attributes['warning']}", err=True)
-    written = write(features, output)
-    partial_of(output).unlink(missing_ok=True)
+    progress = False if quiet else None
+    with KeptRows(partial_of(output)) as kept:
+        features = extract(model, dataset, output, kept, progress, others)
+        n_images, n_units = kept.shape
+        if "warning" in features.attributes:
+            say(f"Warning: {features.attributes['warning']}")
+        written = write(features, output, progress)
+        kept.remove()
     if not quiet:
-        n_images, n_units = features.values.shape
         if "learned_from" in features.attributes:
-            click.echo(f"Learned from {features.attributes['learned_from']}.", err=True)
-        click.echo(
-            (
-                f"{n_images} images x {n_units} units of {'+'.join(model.wanted_layers())!r} in "
-                f"{', '.join(map(str, written))}"
-            ),
-            err=True,
+            say(f"Learned from {features.attributes['learned_from']}.")
+        say(
+            f"{n_images} images x {n_units} units of {'+'.join(model.wanted_layers())!r} in "
+            f"{', '.join(map(str, written))}"
         )

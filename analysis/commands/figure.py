@@ -39,6 +39,11 @@ from .options import json_option, plainly, show
     type=click.Path(path_type=Path),
     help="Name of the files, without ending; NAME in the working folder if not given.",
 )
+@click.option(
+    "--trust-code",
+    is_flag=True,
+    help="Run modules in the folder's code/: only of folders whose makers you trust.",
+)
 @json_option
 @plainly
 def figure(
@@ -49,6 +54,7 @@ def figure(
     width: str | None,
     forms: tuple[str, ...],
     output: Path | None,
+    trust_code: bool,
     as_json: bool,
 ) -> None:
     """Draw the figure NAME from RESULTS: a study's folder, a table (.csv) or a result (.nc).
@@ -63,7 +69,8 @@ def figure(
     if name is None or results is None:
         msg = "NAME and RESULTS are needed; `hmax-cnn figure --list` has the names."
         raise click.UsageError(msg)
-    written = draw(name, results, measure, width, forms or ("pdf", "svg", "png"), output)
+    forms = forms or ("pdf", "svg", "png")
+    written = draw(name, results, measure, width, forms, output, trust_code)
     click.echo(
         json.dumps({"files": list(map(str, written))}) if as_json else "\n".join(map(str, written))
     )

@@ -114,6 +114,3 @@ def completion(shell: str) -> None:
 
 for command in (extract_command, classify, train, study, report, figure):
     main.add_command(command)
-
-if __name__ == "__main__":
-    main(prog_name="hmax-cnn")

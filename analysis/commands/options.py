@@ -7,6 +7,7 @@ import functools
 import sys
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -16,49 +17,56 @@ from sklearn.exceptions import NotFittedError
 from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.arrays import device_namespace
+from hmax_cnn.extraction.plain_text import printable
 
-from ..interrupted import Interrupted
+from ..csv_tables import without_formulas
+from ..interrupted import Interrupted, exit_status, heeding_signals
 from ..models import load_model
 
 _EXPECTED = (ValueError, TypeError, OSError, RuntimeError, NotFittedError, MemoryError)
 
 
-_INTERRUPTED = 130
-
-
 def plainly(command: Callable[..., None]) -> Callable[..., None]:
-    """Errors and warnings as one line of text, not as a traceback; Ctrl-C ends with status 130."""
+    """Errors and warnings as one line of text, not as a traceback.
+
+    Ctrl-C ends with status 130, SIGTERM with 143 and a closed terminal with 129.
+    """
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         # One line, without the place in our code, which says nothing to a user.
-        warnings.showwarning = lambda message, *_, **__: click.echo(f"Warning: {message}", err=True)
+        warnings.showwarning = lambda message, *_, **__: say(f"Warning: {message}")
         try:
-            command(*arguments, **options)
-        except Interrupted as event:
-            click.echo(str(event), err=True)
-            sys.exit(_INTERRUPTED)
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            sys.exit(_INTERRUPTED)
+            with heeding_signals():
+                command(*arguments, **options)
+        except (Interrupted, KeyboardInterrupt) as event:
+            say(str(event) or "Interrupted.")
+            sys.exit(exit_status())
         # `| head` has seen enough.
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(0)
         except _EXPECTED as error:
-            raise click.ClickException(str(error) or type(error).__name__) from error
+            text = "\n".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
+            raise click.ClickException(printable(text, kept="\n\t")) from error
 
     return run
+
+
+def say(text: str) -> None:
+    """A line for whoever looks on; without what a terminal would obey, such as a name's colours."""
+    with suppress(OSError):  # the terminal may be closed
+        click.echo(printable(text, kept="\n\t"), err=True)
 
 
 def show(rows: pd.DataFrame, form: str) -> None:
     """Print a table as text, CSV or JSON."""
     if form == "csv":
-        click.echo(rows.to_csv(index=False), nl=False)
+        click.echo(printable(without_formulas(rows).to_csv(index=False), kept="\n"), nl=False)
     elif form == "json":
         click.echo(rows.to_json(orient="records", indent=1))
     else:
-        click.echo(rows.to_string(index=False))
+        click.echo(printable(rows.to_string(index=False), kept="\n"))
 
 
 settings_option = click.option(

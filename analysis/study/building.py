@@ -20,9 +20,11 @@ from hmax_cnn.data.stimuli import Screen, Stimuli
 from hmax_cnn.data.transformed import Transformation, Transformed, transformed
 from hmax_cnn.data.views import views
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.own_modules import look_in
+from hmax_cnn.extraction.promises import check_promise
 
 from ..models import load_model
-from ..naming import importable, load, nearest, unknown_parameters
+from ..naming import load, nearest, unknown_parameters
 
 ROOT = "HMAX_CNN_DATA"
 _LONGEST_PATH = 255
@@ -44,7 +46,7 @@ class Places:
 
     def modules(self) -> None:
         """Let the study's own modules be imported."""
-        importable(self.beside, self.beside / "code")
+        look_in(self.beside, self.beside / "code")
 
     def forget_modules(self) -> None:
         """Let modules beside the study be imported anew: they may have been edited since."""
@@ -215,6 +217,7 @@ def _stimuli(table: schema.Images, places: Places) -> Stimuli:
         )
         raise ValueError(msg)
     function = load(table.source, "source")
+    check_promise(function, (Stimuli, Dataset), "source", table.source)
     if wrong := unknown_parameters(function, table.parameters):
         raise ValueError(" ".join(wrong))
     # A screen in TOML is a table.
@@ -277,6 +280,7 @@ def build_transformed(
         return _views(table.views, images)
     places.modules()
     function = load(str(table.transformation), "transformation")
+    check_promise(function, (Transformation,), "transformation", str(table.transformation))
     if wrong := unknown_parameters(function, table.parameters):
         raise ValueError(" ".join(wrong))
     made = function(**places.parameters(table.parameters))

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from hmax_cnn.extraction.files import writable
+from hmax_cnn.extraction.files import check_other_file, writable
+from hmax_cnn.extraction.own_modules import look_in
 
 from ..contract import FigureContract
 from ..figures import figure_names
 from ..figures.style import save, width_in_mm
 from ..figures.tables import joined, read_table, study_columns
-from ..naming import importable, nearest
+from ..naming import nearest
 from .cells import cells_of
 from .contract import called, load_figure
 from .folder import Folder, read_result, write_text
 from .outputs import RESULTS, drawn, is_chosen
-from .schema import Figure, Study
+from .schema import Figure
+from .toml_reading import read_kept_study
 from .wording import Made, caption, first_sentence
 
 
@@ -46,6 +47,7 @@ def draw(
     width: str | None = None,
     formats: Sequence[str] = ("pdf", "svg", "png"),
     output: Path | None = None,
+    trust_code: bool = False,
 ) -> list[Path]:
     """Draw a figure into files, with the table behind it.
 
@@ -62,6 +64,8 @@ def draw(
     formats : sequence of {'pdf', 'svg', 'png'}
     output : Path or None
         Name of the files, without ending; the figure's name, in the working folder, where None.
+    trust_code : bool
+        Whether modules in the folder's `code` may be imported, which runs them.
 
     Returns
     -------
@@ -76,8 +80,9 @@ def draw(
         width_in_mm(width)
     stem = output or Path(name.rpartition(":")[2])
     writable(stem.with_name(stem.name + ".csv"))
-    # Figures of the user's own, as they were when the study ran.
-    importable(results / "code", results if results.is_dir() else results.parent)
+    check_other_file(stem.with_name(stem.name + ".csv"), [results])
+    if trust_code:  # figures and measures of the user's own, as they were when the study ran
+        look_in(results / "code")
     if not results.is_dir():
         made, found = _of_file(name, results, width)
         return save(made, stem, next(iter(found.values())), formats)
@@ -91,7 +96,7 @@ def draw(
 def _of_folder(
     name: str, root: Path, measure: str | None, width: str | None
 ) -> tuple[Any, dict[str, pd.DataFrame], str]:
-    study = _study(root)
+    study = read_kept_study(root)
     if measure is not None and measure not in study.measures:
         msg = (
             f"--measure must be one of {', '.join(study.measures)}, got "
@@ -114,18 +119,6 @@ def _of_folder(
     cells = [cell for cell in cells_of(study) if is_chosen(cell, table)]
     made = [Made(cell, read_result(Folder(root).results / cell.path)) for cell in cells]
     return *drawn(chosen, name, made, width), caption(chosen, name, table, made)
-
-
-def _study(root: Path) -> Study:
-    """The study of a folder as it was run; the files that it names need not be there any more."""
-    path = Folder(root).study
-    if not path.is_file():
-        msg = (
-            f"{root} holds no study: there is no study.toml in it. Give the folder that "
-            "`hmax-cnn study run` wrote."
-        )
-        raise FileNotFoundError(msg)
-    return Study.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, pd.DataFrame]]:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from hmax_cnn.extraction.own_modules import name_module
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..naming import full_path
@@ -224,6 +225,7 @@ def own_code(path: str, places: Places) -> list[Path]:
     if top == "hmax_cnn" or top in sys.stdlib_module_names:
         return []
     try:
+        name_module(module)
         spec = find_spec(module)  # a submodule's package is imported
     except ImportError:
         return []

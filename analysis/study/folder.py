@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from hmax_cnn.extraction.files import written_whole
+from hmax_cnn.extraction.files import clear_unfinished, written_whole
 
-_HALF = re.compile(
-    r"\..+-[a-z0-9_]{8}\.(nc|toml|csv|txt|bib|json|html|pdf|svg|png|npz|safetensors|py)"
-)
+# What a study itself leaves in `responses` and `models` on its way; all else there is the user's.
+_RESPONSES = re.compile(r".+\.seed\d+\.nc")
+_CHECKPOINT = re.compile(r"\..+\.seed\d+\.[0-9a-f]{16}\.checkpoint")
 KEY = "made_from"  # attribute of a result: what it was made from, as a digest
 
 
@@ -55,8 +55,25 @@ class Folder:
 
         Every file is written under a hidden name first, that `written_whole` gives it.
         """
-        for path in self.root.rglob(".*"):
-            if path.is_file() and _HALF.fullmatch(path.name):
+        clear_unfinished(self.root)
+
+    def clear_responses(self) -> None:
+        """Remove the responses that were kept for measures; a user's own file stays."""
+        for path in self.responses.glob("*/*/*"):
+            if _RESPONSES.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+        for folder in (
+            *self.responses.glob("*/*"),
+            *self.responses.glob("*"),
+            self.responses,
+        ):
+            with suppress(OSError):  # not empty, or not there
+                folder.rmdir()
+
+    def clear_checkpoints(self) -> None:
+        """Remove how far trainings were, when they are done."""
+        for path in self.models.glob(".*"):
+            if _CHECKPOINT.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
     def written(self) -> set[Path]:

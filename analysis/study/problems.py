@@ -67,8 +67,8 @@ class Lines:
         self.known: dict[tuple[str, ...], int] = {(): 1}
         table: tuple[str, ...] = ()
         for number, line in enumerate(text.splitlines(), start=1):
-            if header := re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$", line):
-                table = _dotted(header[1])
+            if line.lstrip().startswith("["):
+                table = _dotted(line.strip().lstrip("[").partition("]")[0])
                 self._note(table, number)
             elif key := re.match(
                 r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""",

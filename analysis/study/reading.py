@@ -13,8 +13,7 @@ from .building import Places
 from .checking import Check
 from .problems import Lines, Problem, StudyError, of_schema
 from .requirements import with_what_is_there
-
-_LARGEST = 2**20  # bytes
+from .toml_reading import study_text
 
 
 def read_study(path: Path) -> schema.Study:
@@ -39,10 +38,13 @@ def read_study(path: Path) -> schema.Study:
     ValueError
         If every model needs what is not installed.
     """
-    text = _text(path)
+    text = study_text(path)
     lines = Lines(text)
     try:
         content = tomllib.loads(text)
+    except RecursionError as error:
+        msg = f"{path} has brackets within brackets, too deep for any study."
+        raise ValueError(msg) from error
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"line (\d+)", str(error))
         if found:
@@ -62,17 +64,3 @@ def read_study(path: Path) -> schema.Study:
     if problems:
         raise StudyError(path, problems)
     return study
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        msg = f"There is no file {path}. `hmax-cnn study new {path.name}` writes one to start from."
-        raise FileNotFoundError(msg)
-    if path.stat().st_size > _LARGEST:
-        msg = f"{path} has {path.stat().st_size / 2**20:.1f} MiB: no study is longer than 1 MiB."
-        raise ValueError(msg)
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        msg = f"{path} is not in UTF-8 ({error}). Save it so."
-        raise ValueError(msg) from error

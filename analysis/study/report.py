@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from hmax_cnn.extraction.files import written_whole
 
 from ..figures.tables import read_table
+from .toml_reading import read_kept_study
 
 _LONGEST = 400  # rows of a table on the page; the file has all
 _RAW = 5000  # a table of more rows is named only: pixels, weights
@@ -75,16 +75,10 @@ def write_report(root: str | os.PathLike[str]) -> Path:
         If there is no study in it.
     """
     folder = Path(root)
-    if not (folder / "study.toml").is_file():
-        msg = (
-            f"{folder} holds no study: there is no study.toml in it. Give the folder that "
-            "`hmax-cnn study run` wrote."
-        )
-        raise FileNotFoundError(msg)
-    study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+    study = read_kept_study(folder).model_dump()
     labels = {}
     for kind in ("models", "images", "transformations", "measures"):
-        labels[kind] = [table.get("label", name) for name, table in study.get(kind, {}).items()]
+        labels[kind] = [table.get("label") or name for name, table in study.get(kind, {}).items()]
     figures, tables = [], []
     for name in study.get("figures", {}):
         if (folder / "figures" / f"{name}.svg").is_file():
@@ -92,7 +86,7 @@ def write_report(root: str | os.PathLike[str]) -> Path:
     for name, table in study["measures"].items():
         path = folder / "tables" / f"{name}.csv"
         if path.is_file():
-            tables.append(_sheet(folder, path, table.get("label", name)))
+            tables.append(_sheet(folder, path, table.get("label") or name))
     reservations = folder / "tables" / RESERVATIONS
     missing = folder / "tables" / MISSING
     page = _template().render(

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
 from time import perf_counter
 from typing import Any
 
@@ -126,9 +125,9 @@ def run_study(
         work.path(cell).unlink(missing_ok=True)  # of an earlier state of the study
     failures = _run(work, todo, jobs, len(done), progress)
     if not study.keep_responses and not failures:
-        rmtree(folder.responses, ignore_errors=True)
-    for checkpoint in folder.models.glob(".*.checkpoint*") if not failures else ():
-        checkpoint.unlink()
+        folder.clear_responses()
+    if not failures:
+        folder.clear_checkpoints()
     for path in _no_longer_asked(folder, study, cells):
         path.unlink()
     warnings = _finished(work, failures, len(cells), output, progress)

@@ -12,6 +12,9 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hmax_cnn.extraction.own_modules import import_named
+from hmax_cnn.extraction.promises import check_promise
+
 from ..graph import Graph
 
 __all__ = ["build", "names"]
@@ -99,10 +102,12 @@ def _named(architecture: str) -> Callable[..., Graph]:
     module, colon, name = architecture.partition(":")
     if colon:
         try:
-            return getattr(importlib.import_module(module), name)
+            function = getattr(import_named(module), name)
         except (ImportError, AttributeError) as error:
             msg = f"There is no architecture {architecture!r} ({error})."
             raise ValueError(msg) from error
+        check_promise(function, (Graph,), "architecture", architecture)
+        return function
     known = names()
     if architecture not in known:
         msg = (

@@ -19,5 +19,9 @@ def folder(tmp_path):
     ):
         path = tmp_path / "set" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((10, 12 + index), 40 * index, np.uint8)).save(path, format="PNG")
+        if path.suffix == ".txt":
+            path.write_text("notes")
+        else:
+            grey = np.full((10, 12 + index), 40 * index, np.uint8)
+            Image.fromarray(grey).save(path, format="PNG")
     return tmp_path / "set"

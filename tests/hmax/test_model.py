@@ -79,7 +79,7 @@ def test_the_reference_through_the_command_line(camera, reference, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "hmax_cnn.analysis.commands.main",
+        "hmax_cnn",
         "extract",
         str(tmp_path / "camera.png"),
         "--model",

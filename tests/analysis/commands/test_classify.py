@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from command_line import run
 
-HMAX_CNN = [sys.executable, "-m", "hmax_cnn.analysis.commands.main"]
+HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
 
 
 SMALL = ["--set", "prototypes=photographs", "--set", "bands=2", "--set", "n_prototypes=4"]

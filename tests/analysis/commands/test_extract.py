@@ -17,7 +17,7 @@ from command_line import invoke, run
 from PIL import Image
 from sklearn.datasets import load_svmlight_file
 
-HMAX_CNN = [sys.executable, "-m", "hmax_cnn.analysis.commands.main"]
+HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
 
 
 SMALL = ["--set", "prototypes=photographs", "--set", "bands=2", "--set", "n_prototypes=4"]

@@ -11,7 +11,7 @@ from command_line import invoke, run
 
 from hmax_cnn.cnn.architectures import build
 
-HMAX_CNN = [sys.executable, "-m", "hmax_cnn.analysis.commands.main"]
+HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
 
 
 def test_fields_summary_and_models():

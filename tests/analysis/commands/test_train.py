@@ -14,7 +14,7 @@ from command_line import invoke, run
 
 from hmax_cnn.analysis.commands.main import main
 
-HMAX_CNN = [sys.executable, "-m", "hmax_cnn.analysis.commands.main"]
+HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
 
 
 def test_train_writes_weights_that_all_commands_take(pictures, tmp_path):

@@ -34,7 +34,7 @@ def slow(responses, seconds=0.2, random_state=0):
 
 def running(path, output, *options):
     """The command that runs a study in a process of its own."""
-    module = "hmax_cnn.analysis.commands.main"
+    module = "hmax_cnn"
     command = [sys.executable, "-m", module, "study", "run", str(path), "--output", str(output)]
     return [*command, *options]
 

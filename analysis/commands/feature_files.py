@@ -1,0 +1,289 @@
+"""Features in files for the programs that read them: .npz, .csv, .nc and .svmlight.
+
+Written block by block, so that memory does not grow with the number of images.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5netcdf
+import numpy as np
+import pandas as pd
+import xarray as xr
+from sklearn.datasets import dump_svmlight_file
+
+from hmax_cnn.extraction.files import written_whole
+from hmax_cnn.extraction.progress import progress_bar
+
+from ..csv_tables import without_formulas
+
+CLASSES = "svmlight-classes.txt"
+_TAKEN = ("image", "images", "labels", "features", "units", "attributes", "path")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
+_LONGEST_LIST = 2**24  # bytes of a list of classes
+
+
+class Rows(Protocol):
+    """Rows that are read block by block."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of images and of units."""
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Blocks of float32 rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features with everything that is known of their rows and columns.
+
+    Attributes
+    ----------
+    rows : Rows
+        Of shape (n_images, n_units).
+    images : sequence of str
+        Name of each image.
+    labels : array of str of shape (n_images,), or None
+    split : array of str of shape (n_images,), or None
+    units : pandas.DataFrame
+        One row per unit: `unit` (its name), layer, band, feature, y, x, field_size and labels.
+    attributes : dict
+        Model, parameters, how images were resized, what was learned from, versions.
+    seen : array of bool of shape (n_images,), or None
+        Images that the model has learned from, where there are such.
+    columns : mapping from str to array of shape (n_images,)
+        What else the index says of each image.
+    """
+
+    rows: Rows
+    images: Sequence[str]
+    labels: np.ndarray | None
+    split: np.ndarray | None
+    units: pd.DataFrame
+    attributes: dict[str, str]
+    seen: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def of_images(self) -> dict[str, np.ndarray]:
+        """What is known of each image, by name."""
+        known = {"label": self.labels, "split": self.split, "learned_from": self.seen}
+        given = {name: column for name, column in known.items() if column is not None}
+        # A column of the index that is called as something else here is told apart.
+        taken = {*given, *_TAKEN, *map(str, self.units)}
+        return given | {
+            f"image_{name}" if name in taken else name: column
+            for name, column in self.columns.items()
+        }
+
+    def table(self) -> pd.DataFrame:
+        """What is known of each image, a row each."""
+        return without_formulas(pd.DataFrame({"image": self.images} | self.of_images()))
+
+
+def write(features: Features, output: Path, progress: bool | None = None) -> list[Path]:
+    """Write features by the ending of the name; returns what was written.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the ending is not one of these, or a file cannot be written; nothing half-written is
+        left.
+    """
+    form = ending(output)
+    written = [output]
+    with ExitStack() as files:
+        # All files are whole before the first of them takes its place.
+        temporary = files.enter_context(written_whole(output))
+        if form == ".svmlight":
+            beside = output.with_name(f"{output.name}.csv")
+            features.table().to_csv(files.enter_context(written_whole(beside)), index=False)
+            written.append(beside)
+            codes, classes = _codes(features, output)
+            written += classes
+            _write_svmlight(features, temporary, codes, progress)
+        else:
+            WRITERS[form](features, temporary, progress)
+    return written
+
+
+def ending(output: Path) -> str:
+    """The ending of a name, if features can be written under it."""
+    if output.suffix not in _BYTES:
+        msg = f"--output must end in one of {', '.join(_BYTES)}, got {output.name!r}."
+        raise ValueError(msg)
+    return output.suffix
+
+
+def bytes_needed(output: Path, n_images: int, n_units: int) -> int:
+    """About how many bytes a file of so many features takes, with the rows that it is made of."""
+    return n_images * n_units * (4 + _BYTES[ending(output)])
+
+
+# Of each number: compressed little, or written with nine digits and, for svmlight, its column.
+_BYTES = {".npz": 4, ".csv": 12, ".nc": 4, ".svmlight": 18}
+
+
+def _blocks(features: Features, progress: bool | None) -> Iterator[tuple[slice, np.ndarray]]:
+    """Rows with their place, and a bar for the writing."""
+    with progress_bar(
+        total=len(features.images), name="Writing", unit="image", progress=progress
+    ) as bar:
+        first = 0
+        for block in features.rows:
+            yield slice(first, first + len(block)), block
+            first += len(block)
+            bar.update(len(block))
+
+
+def _write_npz(features: Features, path: Path, progress: bool | None) -> None:
+    arrays: dict[str, Any] = {
+        "attributes": np.array(json.dumps(features.attributes)),
+        "images": np.array(features.images),
+        "units": features.units["unit"].to_numpy(str),
+    }
+    arrays |= {
+        {"label": "labels"}.get(name, name): column for name, column in features.of_images().items()
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("features.npy", "w", force_zip64=True) as entry:
+            header = {"descr": "<f4", "fortran_order": False, "shape": features.rows.shape}
+            np.lib.format.write_array_header_1_0(entry, header)
+            for _, block in _blocks(features, progress):
+                entry.write(block.tobytes())
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
+
+
+def _write_csv(features: Features, path: Path, progress: bool | None) -> None:
+    table, names = features.table(), features.units["unit"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for place, block in _blocks(features, progress):
+            rows = pd.DataFrame(block, columns=names, index=table.index[place])
+            # Nine digits bring back every float32 exactly.
+            pd.concat([table[place], rows], axis=1).to_csv(
+                file, header=not place.start, index=False, float_format="%.9g"
+            )
+
+
+def _write_nc(features: Features, path: Path, progress: bool | None) -> None:
+    # Names and labels as xarray writes them, made in memory: HDF5 cannot report a full disk.
+    path.write_bytes(_coordinates(features).to_netcdf(engine="h5netcdf"))
+    with h5netcdf.File(path, "a") as file:
+        response = file.create_variable("response", ("image", "unit"), np.dtype("<f4"))
+        for name, value in features.attributes.items():
+            response.attrs[name] = value
+        others = [name for name in _coordinates(features).coords if name not in ("image", "unit")]
+        response.attrs["coordinates"] = " ".join(map(str, others))
+        response[0, 0] = 0  # HDF5 gives the variable its place in the file: one piece, in C order
+        start = file._h5file["response"].id.get_offset()  # noqa: SLF001 - h5netcdf hides it
+    # The numbers themselves go there as plain bytes, since that reports a full disk.
+    with path.open("r+b") as numbers:
+        numbers.seek(start)
+        for _, block in _blocks(features, progress):
+            numbers.write(block.tobytes())
+
+
+def _coordinates(features: Features) -> xr.Dataset:
+    """Names of images and units, and what is known of them, as one-dimensional coordinates."""
+    coords: dict[str, Any] = {"image": list(features.images)}
+    coords |= {name: ("image", column) for name, column in features.of_images().items()}
+    for name in features.units:
+        column = features.units[name]
+        values = column.to_numpy(str if column.dtype.kind not in "iufb" else None)
+        coords[str(name)] = ("unit", values)
+    return xr.Dataset(coords=coords)
+
+
+def _write_svmlight(
+    features: Features, path: Path, codes: np.ndarray, progress: bool | None
+) -> None:
+    known = {}
+    if features.labels is not None:
+        pairs = zip(codes.tolist(), features.labels.tolist(), strict=True)
+        known = dict(sorted(dict.fromkeys(pairs)))
+    comment = f"labels: {json.dumps(known)}\nunits: {' '.join(features.units['unit'])}"
+    with path.open("wb") as file:
+        for place, block in _blocks(features, progress):
+            dump_svmlight_file(block, codes[place], file, comment=None if place.start else comment)
+
+
+def _codes(features: Features, output: Path) -> tuple[np.ndarray, list[Path]]:
+    """A number for each image's class, and the file that fixes these numbers where there is one.
+
+    Labels that are integers are their own numbers. Others are numbered by a list beside the file,
+    a line for each class from 0, which the next file in the folder goes on with: a test set without
+    some of the classes has the numbers of its training set.
+    """
+    if features.labels is None:  # the format needs a number for each image
+        return np.zeros(len(features.images), int), []
+    labels = features.labels.tolist()
+    distinct = list(dict.fromkeys(labels))
+    numbers = {label: int(label) for label in distinct if _INTEGER.fullmatch(label)}
+    if len(set(numbers.values())) == len(distinct):
+        return np.array([numbers[label] for label in labels]), []
+    path = output.with_name(CLASSES)
+    numbers = numbered(path, sorted(distinct))
+    return np.array([numbers[label] for label in labels]), [path]
+
+
+def numbered(path: Path, labels: Iterable[str]) -> dict[str, int]:
+    """Numbers of classes from a list in a file, to which those that it lacks are added.
+
+    Parameters
+    ----------
+    path : Path
+        A text file in UTF-8 with a line for each class; made where it is not there.
+    labels : iterable of str
+
+    Returns
+    -------
+    dict from str to int
+        The number of the line, from 0, on which a class stands first.
+
+    Raises
+    ------
+    ValueError
+        If the file is no such list.
+    """
+    added = [label for label in labels if label not in _listed(path)]
+    if added:
+        cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
+        text = "\n" * cut_off + "".join(f"{label}\n" for label in added)
+        # Only ever added to, in one write: runs side by side agree on the first line of each class.
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(text)
+    return _listed(path)
+
+
+def _listed(path: Path) -> dict[str, int]:
+    if not path.is_file():
+        return {}
+    if path.stat().st_size > _LONGEST_LIST:
+        msg = f"{path} has more than {_LONGEST_LIST // 2**20} MiB: it is no list of classes."
+        raise ValueError(msg)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        msg = f"{path} is no list of classes in UTF-8 ({error}). Remove it, or mend it."
+        raise ValueError(msg) from error
+    numbers: dict[str, int] = {}
+    for number, label in enumerate(lines):
+        numbers.setdefault(label, number)
+    return numbers
+
+
+WRITERS: dict[str, Callable[[Features, Path, bool | None], None]] = {
+    ".npz": _write_npz,
+    ".csv": _write_csv,
+    ".nc": _write_nc,
+}
