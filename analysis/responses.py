@@ -5,10 +5,11 @@ What every measure takes.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import xarray as xr
@@ -210,7 +211,21 @@ def _room(n_images: int, n_units: int, memory: int) -> np.ndarray:
     if 4 * n_images * n_units <= memory * 2**20:
         return np.empty((n_images, n_units), np.float32)
     with tempfile.TemporaryFile(prefix="hmax-cnn-") as file:  # the mapping keeps the file
+        _reserve(file, 4 * n_images * n_units)
         return np.memmap(file, np.float32, "w+", shape=(n_images, n_units))
+
+
+def _reserve(file: IO[bytes], n_bytes: int) -> None:
+    """Take the room on the disk now: a mapped file that finds none ends the process, wordless."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        msg = (
+            f"The responses take {n_bytes / 2**30:.2g} GiB, which {tempfile.gettempdir()} has not "
+            f"({error.strerror}). Set TMPDIR to a folder with more room, or measure fewer units."
+        )
+        raise OSError(error.errno, msg) from error
 
 
 def labelled(

@@ -44,6 +44,9 @@ class Definition:
         }
 
 
+MOST_RESAMPLES = 100_000  # each takes as long as the measure itself
+
+
 @dataclass(frozen=True)
 class Resampling:
     """How intervals are made: the value plus and minus its standard error times Student's t.
@@ -71,10 +74,10 @@ class Resampling:
 
     def __post_init__(self) -> None:
         check_choice("over", self.over, RESAMPLED)
-        if self.n_resamples < 0 or not 0 < self.level < 1:
+        if not 0 <= self.n_resamples <= MOST_RESAMPLES or not 0 < self.level < 1:
             msg = (
-                "`n_resamples` must not be negative and `level` lie between 0 and 1, got "
-                f"{self.n_resamples} and {self.level}."
+                f"`n_resamples` must lie between 0 and {MOST_RESAMPLES}, and `level` between 0 and "
+                f"1, got {self.n_resamples} and {self.level}."
             )
             raise ValueError(msg)
 

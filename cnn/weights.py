@@ -7,6 +7,7 @@ understood.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -138,6 +139,9 @@ def stamp(path: Any) -> tuple[str, int]:
 
 def _opened(path: str | os.PathLike[str]) -> Any:
     """An open safetensors file, of bounded size."""
+    if not isinstance(path, str | os.PathLike):
+        msg = f"`weights` must be the name of a file, 'untrained' or None, got {path!r}."
+        raise TypeError(msg)
     file = Path(path)
     if not file.is_file():
         msg = f"There is no file of weights {file}. Check the name and the folder."
@@ -191,10 +195,11 @@ def read_about(path: str | os.PathLike[str]) -> dict[str, Any]:
         isinstance(about["architecture"], str)
         and isinstance(about.get("options"), dict)
         and all(
-            isinstance(n, int | float)
+            isinstance(n, int | float) and math.isfinite(n)
             for name in ("mean", "deviation")
             for n in about.get(name) or [None]
         )
+        and min(about["deviation"]) > 0
         and (about.get("classes") is None or isinstance(about["classes"], list))
     ):
         msg = (

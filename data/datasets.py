@@ -78,6 +78,8 @@ class Dataset:
         return len(self.names)
 
     def __repr__(self) -> str:
+        if not len(self):
+            return "Dataset(no images)"
         parts = [f"{len(self)} images from {self.names[0]!r} to {self.names[-1]!r}"]
         if self.labels is not None:
             parts.append(f"{len(np.unique(self.labels))} classes")

@@ -55,6 +55,9 @@ def read_idx(
             "of images and labels swapped?"
         )
         raise ValueError(msg)
+    if not pixels.size:
+        msg = f"{images} holds no images: its shape is {pixels.shape}."
+        raise ValueError(msg)
     classes = None if labels is None else _read_idx(Path(labels))
     if classes is not None and classes.shape != pixels.shape[:1]:
         msg = (

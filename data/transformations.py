@@ -25,6 +25,8 @@ BORDERS = {
     "wrap": "grid-wrap",
 }  # scipy.ndimage's names
 
+_WIDEST = 1000  # pixels, of a Gaussian
+
 
 def shift(
     direction: float = 0.0, border: str = "constant", fill: float | None = None
@@ -231,7 +233,7 @@ def blur() -> Transformation:
             picture, (value, value, *[0] * (picture.ndim - 2)), mode="nearest"
         )
 
-    return Transformation("blur", "pixels", 0.0, change, border="edge", low=0)
+    return Transformation("blur", "pixels", 0.0, change, border="edge", low=0, high=_WIDEST)
 
 
 def noise() -> Transformation:

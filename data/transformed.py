@@ -13,6 +13,8 @@ from hmax_cnn.extraction.digests import digest, picture_digests
 
 from .seeds import generator
 
+MOST_VALUES = 1000  # of a transformation
+
 
 @dataclass(frozen=True)
 class Transformation:
@@ -294,6 +296,12 @@ def transformed(
 def _with_identity(values: Sequence[float], transformation: Transformation) -> np.ndarray:
     """The values, with the identity among them as exactly itself."""
     points = np.atleast_1d(np.asarray(values, dtype=float))
+    if points.size > MOST_VALUES:
+        msg = (
+            f"`values` must be at most {MOST_VALUES}, got {points.size}: every image is made and "
+            "answered at each of them."
+        )
+        raise ValueError(msg)
     # np.arange(-0.3, 0.4, 0.1) holds 5.6e-17 where 0 is meant.
     near = np.isclose(points, transformation.identity, rtol=0, atol=1e-9)
     points = np.where(near, transformation.identity, points)

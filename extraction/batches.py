@@ -108,12 +108,30 @@ class _BatchSizes:
             # memory.
             kept = 4 * sum(int(np.prod(maps.shape)) for maps in bands)
             working = self.model.working_bytes(*shape[:2])
+            _check_affordable(self.model, shape, kept + working)
             limit = LARGEST_BATCH["cuda"]
             if self.on_processor:
                 limit = max(LARGEST_BATCH["cpu"], _CACHED_BATCH // working)
             affordable = self.model.batch_memory * 2**20 // self.n_threads // (kept + working)
             self.known[shape] = max(1, min(limit, self.fair, affordable))
         return self.known[shape]
+
+
+# An image may take eight times the default of `batch_memory`, and no more unless that is raised.
+_MOST_MEMORY = 2048
+
+
+def _check_affordable(model: LayeredModel, shape: tuple[int, ...], n_bytes: int) -> None:
+    """Refuse an image that alone would take more memory than anyone expects."""
+    needed, most = n_bytes / 2**20, max(_MOST_MEMORY, model.batch_memory)
+    if needed > most:
+        sides = " x ".join(map(str, shape[:2]))
+        msg = (
+            f"An image of {sides} pixels takes about {needed / 1024:.1f} GiB in "
+            f"{type(model).__name__}, more than {most / 1024:.1f} GiB. Resize it, or go on all the "
+            f"same with batch_memory={int(needed) + 1}."
+        )
+        raise ValueError(msg)
 
 
 def threads_for(model: LayeredModel, source: Images) -> int:

@@ -3,7 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
+
+_LISTED, _NEAREST = 16, 5  # choices in a message: all, or those that are most like the value
+
+
+def check_count(name: str, value: Any, most: int, cost: str) -> None:
+    """Refuse a number of things that is beyond reason, with what it would cost.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : object
+    most : int
+        What is still within reason.
+    cost : str
+        A sentence: what more would take, and the remedy.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number from 1 to the most.
+
+    Examples
+    --------
+    >>> check_count("n_objects", 12, 1000, "")
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        msg = f"`{name}` must be a whole number of at least 1, got {value!r}."
+        raise ValueError(msg)
+    if value > most:
+        msg = f"`{name}` must be at most {most}, got {value}. {cost}".rstrip()
+        raise ValueError(msg)
+
+
+def check_random_state(random_state: Any) -> None:
+    """Refuse what is no seed of NumPy's random numbers.
+
+    Parameters
+    ----------
+    random_state : int, Generator or None
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or negative.
+    """
+    if random_state is None or isinstance(random_state, np.random.Generator):
+        return
+    if not isinstance(random_state, Integral) or random_state < 0:
+        msg = f"`random_state` must be a whole number of at least 0, got {random_state!r}."
+        raise ValueError(msg)
+
+
+def check_memory(batch_memory: Any) -> None:
+    """Refuse what is no amount of memory.
+
+    Parameters
+    ----------
+    batch_memory : object
+        In MiB.
+
+    Raises
+    ------
+    ValueError
+        If it is no positive number.
+    """
+    if not isinstance(batch_memory, Real) or not 0 < batch_memory < float("inf"):
+        msg = f"`batch_memory` must be a positive number of MiB, got {batch_memory!r}."
+        raise ValueError(msg)
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any], remedy: str = "") -> None:
@@ -29,6 +102,9 @@ def check_choice(name: str, value: Any, choices: Iterable[Any], remedy: str = ""
     """
     known = list(choices)
     if value not in known:
-        listed = ", ".join(map(repr, known))
-        msg = f"`{name}` must be one of {listed}, got {value!r}."
+        listed = "one of " + ", ".join(map(repr, known))
+        if len(known) > _LISTED:
+            nearest = get_close_matches(str(value), map(str, known), _NEAREST, 0)
+            listed = f"one of {len(known)}, such as {', '.join(map(repr, nearest))}"
+        msg = f"`{name}` must be {listed}, got {value!r}."
         raise ValueError(f"{msg} {remedy}".rstrip())

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from . import batches
 from .arrays import Array
-from .choices import check_choice
+from .choices import check_choice, check_memory, check_random_state
 from .digests import NOTHING, picture_digests
 from .images import Images, are_images
 from .maps import Maps
@@ -215,6 +215,8 @@ class LayeredModel(BaseEstimator, ABC):
         ValueError
             If there is no such layer, or none is named.
         """
+        check_random_state(getattr(self, "random_state", None))
+        check_memory(self.batch_memory)
         if layers is None:
             asked = self.layer
         else:

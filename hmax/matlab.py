@@ -9,13 +9,13 @@ import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from scipy.io import loadmat, savemat
 from scipy.io.matlab import MatReadError
 
-_LARGEST = 2**30  # bytes, unpacked
+_LARGEST = 2**28  # bytes, unpacked: eight sizes of 15,000 patches
 _HEADER, _COMPRESSED = 128, 15
 
 
@@ -25,7 +25,7 @@ def read_cells(path: str | os.PathLike[str]) -> dict[int, np.ndarray]:
     Raises
     ------
     ValueError
-        If the file is no MATLAB file of version 5 to 7, unpacks to more than 1 GiB, or is not of
+        If the file is no MATLAB file of version 5 to 7, unpacks to more than 256 MiB, or is not of
         this layout.
     """
     _check_length(Path(path))
@@ -53,9 +53,13 @@ def read_cells(path: str | os.PathLike[str]) -> dict[int, np.ndarray]:
             f"{len(cells)} and {len(shapes)}."
         )
         raise ValueError(msg)
+    sizes = [int(shape[0]) for shape in shapes]
+    if len(set(sizes)) < len(sizes):
+        msg = f"{path}: `patchSizes` must name a size once, got {sizes}. Put its patches together."
+        raise ValueError(msg)
     return {
-        int(shape[0]): _unfolded(path, cell, shape)
-        for cell, shape in zip(cells, shapes, strict=True)
+        size: _unfolded(path, cell, shape)
+        for size, cell, shape in zip(sizes, cells, shapes, strict=True)
     }
 
 
@@ -92,6 +96,9 @@ def _check_length(path: Path) -> None:
     Nothing that is unpacked is kept.
     """
     total = 0
+    if path.stat().st_size > _LARGEST:
+        msg = f"{path} has more than {_LARGEST // 2**20} MiB. It is not a set of prototypes."
+        raise ValueError(msg)
     with path.open("rb") as file:
         # The header ends in the file's byte order: 'IM' where it is little-endian.
         order: Literal["little", "big"] = "big"
@@ -101,11 +108,13 @@ def _check_length(path: Path) -> None:
             kind, n_bytes = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))
             # What is not compressed is as long as it says; what is, is unpacked and counted, not
             # kept.
+            if not n_bytes:  # a hole in the file, or its end: the reader will say what is wrong
+                return
             if kind != _COMPRESSED:
                 total += n_bytes
                 file.seek(n_bytes, os.SEEK_CUR)
             else:
-                total += _unpacked(file.read(n_bytes), _LARGEST - total)
+                total += _unpacked(file, n_bytes, _LARGEST - total)
             if total > _LARGEST:
                 msg = (
                     f"{path} would unpack to more than {_LARGEST // 2**20} MiB. It is not a set "
@@ -114,14 +123,20 @@ def _check_length(path: Path) -> None:
                 raise ValueError(msg)
 
 
-def _unpacked(content: bytes, limit: int) -> int:
-    """Length of compressed bytes when unpacked; stops past the limit."""
+def _unpacked(file: BinaryIO, n_bytes: int, limit: int) -> int:
+    """Length of an element of so many compressed bytes when unpacked; stops past the limit."""
     stream, total = zlib.decompressobj(), 0
     try:
-        # A megabyte at a time: a bomb is told before it is in memory.
-        while content and total <= limit:
-            total += len(stream.decompress(content, 2**20))
-            content = stream.unconsumed_tail
+        # A megabyte at a time, in and out: a bomb is told before it is in memory.
+        while n_bytes > 0 and total <= limit:
+            content = file.read(min(n_bytes, 2**20))
+            if not content:
+                break
+            n_bytes -= len(content)
+            while content and total <= limit:
+                total += len(stream.decompress(content, 2**20))
+                content = stream.unconsumed_tail
     except zlib.error:
+        file.seek(n_bytes, os.SEEK_CUR)
         return total  # the reader will say what is wrong
     return total

@@ -237,9 +237,29 @@ def _check(anatomy: Anatomy) -> None:
     if not isinstance(count, Integral) or int(count) < 1:
         msg = f"`n_prototypes` must be a whole number of at least 1 per size, got {count!r}."
         raise ValueError(msg)
+    _check_size(anatomy)
     if not anatomy.sharpness > 0:
         msg = f"`sharpness` must be positive, got {anatomy.sharpness!r}."
         raise ValueError(msg)
+
+
+_MOST_VALUES = 2**28  # numbers in filters or prototypes: 1 GiB in single precision
+
+
+def _check_size(anatomy: Anatomy) -> None:
+    """Refuse filters or prototypes that would fill memory, before they are made."""
+    n_filters = len(anatomy.orientations) * len(anatomy.phases)
+    areas = sum(int(size) ** 2 for band in anatomy.filter_sizes for size in band)
+    patches = sum(int(size) ** 2 for size in anatomy.prototype_sizes)
+    in_filters = n_filters * areas
+    in_prototypes = n_filters * patches * int(anatomy.n_prototypes)
+    for what, count in (("orientations", in_filters), ("n_prototypes", in_prototypes)):
+        if count > _MOST_VALUES:
+            msg = (
+                f"`{what}` ask for {count:.2g} numbers, {count / 2**28:.3g} GiB, of which at most "
+                f"{_MOST_VALUES // 2**28} GiB is taken. Use fewer orientations, prototypes or sizes."
+            )
+            raise ValueError(msg)
 
 
 def _check_whole_numbers(name: str, values: Sequence[Any]) -> None:

@@ -25,6 +25,7 @@ BELOW = {
 # Inside the analysis: each room or module may import those named before it in the same list.
 GROUND = [
     "interrupted",
+    "csv_tables",
     "naming",
     "literature",
     "pairing",

@@ -12,6 +12,7 @@ import pandas as pd
 from hmax_cnn.extraction import FeatureExtractor, Pixels
 from hmax_cnn.extraction.files import writable, written_whole
 
+from ..csv_tables import write_csv
 from ..interrupted import Interrupted
 from .features import describe
 from .options import (
@@ -24,6 +25,7 @@ from .options import (
     plainly,
     quiet_option,
     resize_option,
+    say,
     settings_option,
     show,
     skip_bad_option,
@@ -66,6 +68,7 @@ from .options import (
     show_default=True,
     help="Folder for results.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace results of an earlier run in --output.")
 @form_option
 @quiet_option
 @plainly
@@ -82,6 +85,7 @@ def classify(
     seed: int,
     baseline: bool,
     output: Path,
+    overwrite: bool,
     form: str,
     quiet: bool,
 ) -> None:
@@ -95,6 +99,8 @@ def classify(
     from ..readout import classify as run
 
     model = built_model(name, settings, layer, quiet)
+    if not overwrite:
+        _check_new(output)
     writable(output / "accuracy.csv" if output.is_dir() else output)
     images = opened_dataset(dataset, resize, background, skip_bad, quiet)
     if groups is not None:
@@ -127,12 +133,19 @@ def classify(
 
 
 def _tell(written: list[Path], output: Path) -> None:
-    click.echo(
-        "Accuracy with Wilson's 95 % interval; linear SVM, C chosen inside the training images.",
-        err=True,
-    )
-    names = ", ".join(path.name for path in written)
-    click.echo(f"{len(written)} files in {output}: {names}", err=True)
+    say("Accuracy with Wilson's 95 % interval; linear SVM, C chosen inside the training images.")
+    say(f"{len(written)} files in {output}: {', '.join(path.name for path in written)}")
+
+
+def _check_new(output: Path) -> None:
+    """Refuse to replace results that took hours, perhaps, without a word."""
+    run = output / "run.json"
+    if run.exists():
+        msg = (
+            f"{output} holds the results of an earlier run. Give another --output, or replace them "
+            "with --overwrite."
+        )
+        raise FileExistsError(msg)
 
 
 def _save_readouts(
@@ -143,19 +156,8 @@ def _save_readouts(
     from ..figures.style import save
 
     output.mkdir(exist_ok=True)
-    tables = {
-        "accuracy.csv": pd.DataFrame([result.row() for result in done]),
-        "predictions.csv": pd.concat(
-            [result.table.assign(features=result.name) for result in done]
-        ),
-    }
-    written = []
-    for name, rows in tables.items():
-        with written_whole(output / name) as temporary:
-            rows.to_csv(temporary, index=False)
-        written.append(output / name)
-    with written_whole(output / "run.json") as temporary:
-        temporary.write_text(json.dumps(attributes | {"complete": complete}, indent=1))
+    accuracy = pd.DataFrame([result.row() for result in done])
+    predictions = pd.concat([result.table.assign(features=result.name) for result in done])
     last = done[-1]
     counts = (
         last.confusion()
@@ -163,8 +165,12 @@ def _save_readouts(
         .melt("label", var_name="predicted", value_name="n_pictures")
         .assign(model=last.name)
     )
-    return [
-        *written,
-        output / "run.json",
+    written = [
+        write_csv(accuracy, output / "accuracy.csv"),
+        write_csv(predictions, output / "predictions.csv"),
         *save(confusion(counts, width="single"), output / "confusion", counts),
     ]
+    # Last: it says that all the others are there.
+    with written_whole(output / "run.json") as temporary:
+        temporary.write_text(json.dumps(attributes | {"complete": complete}, indent=1))
+    return [*written, output / "run.json"]

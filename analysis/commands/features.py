@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import pickle
@@ -65,6 +66,8 @@ def extract(
     except Exception as error:
         if kept.shape[0]:
             error.add_note(f"Until then {_told(kept, dataset)}")
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            error.add_note(f"Cannot write {output}: free some space, or choose another place.")
         raise
     if told:
         attributes["learned_from"] = told

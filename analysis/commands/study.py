@@ -10,7 +10,7 @@ import click
 
 from hmax_cnn.extraction.files import written_whole
 
-from .options import json_option, plainly, quiet_option, show
+from .options import json_option, plainly, quiet_option, say, show
 
 
 @click.group()
@@ -40,12 +40,9 @@ def new(file: Path) -> None:
             .replace("FILE", str(file)),
             encoding="utf-8",
         )
-    click.echo(
-        (
-            f"A study to start from is in {file}. Look at it, then: hmax-cnn study run {file} "
-            f"--output {file.stem}"
-        ),
-        err=True,
+    say(
+        f"A study to start from is in {file}. Look at it, then: hmax-cnn study run {file} "
+        f"--output {file.stem}"
     )
 
 
@@ -151,7 +148,7 @@ def run_command(
     # JSON on standard output must stay JSON: no bar beside it.
     done = run_study(file, output, resume, jobs, progress=False if quiet or as_json else None)
     for warning in done.warnings if not quiet else ():
-        click.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}")
     if as_json:
         facts = {
             "output": str(output),
@@ -198,11 +195,11 @@ def _show_plan(file: Path, jobs: int | None, as_json: bool) -> None:
 
 def _tell(output: Path, files: list[Path], first: str) -> None:
     """What was made, and where."""
-    click.echo(f"{first}. In {output}:", err=True)
+    say(f"{first}. In {output}:")
     for kind in ("results", "tables", "figures"):
         n_files = sum(path.relative_to(output).parts[0] == kind for path in files)
-        click.echo(f"  {kind}/ ({n_files} files)", err=True)
-    click.echo(f"  {', '.join(path.name for path in files if path.parent == output)}", err=True)
+        say(f"  {kind}/ ({n_files} files)")
+    say(f"  {', '.join(path.name for path in files if path.parent == output)}")
 
 
 @click.command()

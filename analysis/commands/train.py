@@ -15,6 +15,7 @@ from .options import (
     plainly,
     quiet_option,
     resize_option,
+    say,
     settings_option,
     show,
     skip_bad_option,
@@ -76,4 +77,4 @@ def train(
     done = run(model, images, others, output)
     show(done.table, "text")
     if not quiet:
-        click.echo(f"{len(done.written)} files: {', '.join(map(str, done.written))}", err=True)
+        say(f"{len(done.written)} files: {', '.join(map(str, done.written))}")

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
 from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
 
 import matplotlib as mpl
+import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,6 +23,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hmax_cnn.extraction.files import written_whole
+from hmax_cnn.extraction.plain_text import printable
+
+from ..csv_tables import without_formulas
 
 WIDTHS = {"single": 85 / 25.4, "middle": 114 / 25.4, "double": 174 / 25.4}  # inches
 PALETTE = {
@@ -33,6 +38,7 @@ PALETTE = {
     "grey": "#666666",
 }
 MARKERS = "os^DvP<X>*"
+_SCREEN = 150  # dots per inch in a notebook
 FORMATS = ("pdf", "svg", "png")
 _RC: dict[Any, Any] = {
     "font.size": 7.5,
@@ -72,7 +78,8 @@ def style() -> Iterator[None]:
     ------
     None
     """
-    with mpl.rc_context(_RC):
+    # Matplotlib's own defaults below it: a user's margins, TeX or sizes would make another figure.
+    with mpl.style.context(["default", _RC]):
         yield
 
 
@@ -118,6 +125,16 @@ def width_in_mm(width: str | float) -> float:
     return value
 
 
+class _Shown(Figure):
+    """A figure that a notebook shows when it is the last line of a cell."""
+
+    def _repr_png_(self) -> bytes:
+        content = BytesIO()
+        with style():
+            self.savefig(content, format="png", dpi=_SCREEN)
+        return content.getvalue()
+
+
 @contextmanager
 def sheet(
     width: str | float,
@@ -148,7 +165,7 @@ def sheet(
         if ax is not None:
             yield cast("Figure", ax.get_figure(root=True)), np.array([[ax]])
         else:
-            figure = Figure(figsize=(width_in_mm(width) / 25.4, height), layout="constrained")
+            figure = _Shown(figsize=(width_in_mm(width) / 25.4, height), layout="constrained")
             yield figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
@@ -287,13 +304,21 @@ def save(
         If a file cannot be written.
     """
     written = []
-    with style():
+    with style(), ExitStack() as files:
+        # All of them are whole before the first takes its place.
         for form in formats:
             path = stem.with_name(f"{stem.name}.{form}")
-            with written_whole(path) as temporary:
-                figure.savefig(temporary, format=form, metadata=_WITHOUT_DATE[form])
+            temporary = files.enter_context(written_whole(path))
+            figure.savefig(temporary, format=form, metadata=_WITHOUT_DATE[form])
+            if form == "svg":
+                _without_controls(temporary)
             written.append(path)
-    path = stem.with_name(stem.name + ".csv")
-    with written_whole(path) as temporary:
-        table.to_csv(temporary, index=False)
+        path = stem.with_name(stem.name + ".csv")
+        without_formulas(table).to_csv(files.enter_context(written_whole(path)), index=False)
     return [*written, path]
+
+
+def _without_controls(path: Path) -> None:
+    """Control characters of labels taken out: XML has no way to write them."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(printable(text, kept="\n\t\r"), encoding="utf-8", newline="\n")

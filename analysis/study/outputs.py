@@ -13,9 +13,9 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure as FigureOf
 
-from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
+from ..csv_tables import write_csv
 from ..figures.style import colours_of, save
 from ..figures.tables import FIRST, LONGEST, MAIN, corrected_together, joined
 from .bench import Work
@@ -63,7 +63,7 @@ def finish(
     written = _tables(folder, study, made)
     if missing:
         table = pd.DataFrame({"cell": map(str, missing), "why": missing.values()})
-        written.append(_csv(table, folder.tables / MISSING))
+        written.append(write_csv(table, folder.tables / MISSING))
     images = {name: work.images(name) for name in study.images}
     drawn_files, failed = _figures(folder, study, made, list(missing), progress)
     written += drawn_files
@@ -141,7 +141,7 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
                 stem = measure
             else:
                 stem = f"{measure}.{name.removesuffix('_table')}"
-            written.append(_csv(table, folder.tables / f"{stem}.csv"))
+            written.append(write_csv(table, folder.tables / f"{stem}.csv"))
             if name == MAIN:
                 reserved.append(with_reservations(table))
     columns = [*FIRST, "why", "value", "low", "high"]
@@ -151,16 +151,10 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
         found = pd.DataFrame(columns=["measure", "model", "why"])
     return [
         *written,
-        _csv(
+        write_csv(
             found[[column for column in columns if column in found]], folder.tables / RESERVATIONS
         ),
     ]
-
-
-def _csv(table: pd.DataFrame, path: Path) -> Path:
-    with written_whole(path) as temporary:
-        table.to_csv(temporary, index=False)
-    return path
 
 
 def tables_of(
@@ -200,7 +194,7 @@ def _figures(
             files = save(figure, folder.figures / name, table_behind)
             for key, other in others:
                 path = folder.figures / f"{name}.{key.removesuffix('_table')}.csv"
-                files.append(_csv(other, path))
+                files.append(write_csv(other, path))
             text = caption(study, name, table, mine, lacking)
             files.append(write_text(folder.figures / f"{name}.txt", text))
         # One figure that fails does not cost the others.

@@ -16,6 +16,10 @@ from pydantic import (
     model_validator,
 )
 
+from hmax_cnn.data.transformed import MOST_VALUES
+
+from ..results import MOST_RESAMPLES
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]*")
 Name = Annotated[str, StringConstraints(min_length=1)]
 Label = Annotated[
@@ -152,7 +156,7 @@ class Transformation(_Table):
 
     transformation: str | None = None
     views: Views | None = None
-    values: Annotated[list[float], Field(min_length=1)] | None = None
+    values: Annotated[list[float], Field(min_length=1, max_length=MOST_VALUES)] | None = None
     unit: str | None = None
     parameters: dict[str, Any] = {}
     label: Label | None = None
@@ -264,9 +268,9 @@ class Study(_Table):
 
     title: Name
     about: str = ""
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = [0]
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**32)]], Field(min_length=1)] = [0]
     units: Annotated[int, Field(ge=1)] = 200
-    resamples: Annotated[int, Field(ge=0)] = 200
+    resamples: Annotated[int, Field(ge=0, le=MOST_RESAMPLES)] = 200
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     pixels_per_degree: Annotated[float, Field(gt=0)] | None = None
     keep_responses: bool = False

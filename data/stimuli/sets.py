@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hmax_cnn.extraction.choices import check_count
+
 
 @dataclass(frozen=True)
 class Screen:
@@ -338,17 +340,18 @@ def crossed(**lists: Any) -> pd.DataFrame:
     return table.astype(dict.fromkeys(measured, float))
 
 
+_MOST = 100_000  # things of a kind
+
+
 def numbered(name: str, count: int) -> range:
     """Numbers of so many things.
 
     Raises
     ------
     ValueError
-        If it is no whole number of at least 1.
+        If it is no whole number of at least 1, or more than anyone could show.
     """
-    if not isinstance(count, int | np.integer) or count < 1:
-        msg = f"`{name}` must be a whole number of at least 1, got {count!r}."
-        raise ValueError(msg)
+    check_count(name, count, _MOST, "No experiment shows more; each takes milliseconds to draw.")
     return range(int(count))
 
 

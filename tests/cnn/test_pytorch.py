@@ -239,7 +239,7 @@ def test_a_module_by_name(tmp_path, monkeypatch):
     from safetensors.torch import save_file
 
     (tmp_path / "my_networks.py").write_text(
-        "import torch\n\ndef small():\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5))\n"
+        "import torch\n\ndef small() -> torch.nn.Module:\n    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 5))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     one, other = (
@@ -269,7 +269,11 @@ def test_a_module_by_name(tmp_path, monkeypatch):
             ValueError,
             "`module` must be 'package.module:function'.*got 'nowhere:net'",
         ),
-        ({"module": "builtins:list"}, TypeError, "must make a torch.nn.Module, got list"),
+        (
+            {"module": "builtins:list"},
+            TypeError,
+            "does not say that it makes a Module, so it was not",
+        ),
         (
             {"module": nn.Identity(), "weights": "file"},
             ValueError,

@@ -141,7 +141,7 @@ from own_helper import N
 from hmax_cnn.cnn import Graph
 from hmax_cnn.cnn.layers import Conv, Dense
 
-def net(image_shape=(16, 16), n_classes=2, **others):
+def net(image_shape=(16, 16), n_classes=2, **others) -> Graph:
     graph = Graph(1, (16, 16))
     graph.add("conv", Conv(N, 3))
     graph.outputs[graph.add("scores", Dense(2))] = 1.0
@@ -163,8 +163,9 @@ class Scaled(Pixels):
 """,
     "own_transformation.py": """
 from hmax_cnn.data.transformations import contrast
+from hmax_cnn.data.transformed import Transformation
 
-def darker():
+def darker() -> Transformation:
     return contrast()
 """,
     "own_measures.py": """
@@ -274,7 +275,7 @@ def test_a_version_is_in_every_key(library, tmp_path, monkeypatch):
 MADE = """
 import torch
 
-def made():
+def made() -> torch.nn.Module:
     return torch.nn.Sequential(torch.nn.Conv2d(3, {n}, 3), torch.nn.ReLU())
 """
 
