@@ -187,8 +187,8 @@ def linear_svm(
 
     Classes are told apart pair by pair, by libsvm, which converges fast for any C: 0.03 s for 400
     images at C = 1, where liblinear took 36 s. It ends after 50,000 steps for a pair of classes,
-    and where it does so, larger C are not tried. Where there are more features than samples they are
-    rotated onto the samples' own axes first, which changes no linear SVM and makes it faster.
+    and where it does so, larger C are not tried. Where there are more features than samples they
+    are rotated onto the samples' own axes first, which changes no linear SVM and makes it faster.
     """
     if n_features > n_samples:
         rotation = [("rotate", PCA(svd_solver="full"))]

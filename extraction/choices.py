@@ -72,10 +72,10 @@ def check_memory(batch_memory: Any) -> None:
     Raises
     ------
     ValueError
-        If it is no positive number.
+        If it is no number, or negative; with 0 a batch is one image.
     """
-    if not isinstance(batch_memory, Real) or not 0 < batch_memory < float("inf"):
-        msg = f"`batch_memory` must be a positive number of MiB, got {batch_memory!r}."
+    if not isinstance(batch_memory, Real) or not 0 <= batch_memory < float("inf"):
+        msg = f"`batch_memory` must be a number of MiB of at least 0, got {batch_memory!r}."
         raise ValueError(msg)
 
 

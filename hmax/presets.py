@@ -256,8 +256,8 @@ def _check_size(anatomy: Anatomy) -> None:
     for what, count in (("orientations", in_filters), ("n_prototypes", in_prototypes)):
         if count > _MOST_VALUES:
             msg = (
-                f"`{what}` ask for {count:.2g} numbers, {count / 2**28:.3g} GiB, of which at most "
-                f"{_MOST_VALUES // 2**28} GiB is taken. Use fewer orientations, prototypes or sizes."
+                f"`{what}` ask for {count / 2**28:.3g} GiB of filters or prototypes, more than "
+                f"{_MOST_VALUES // 2**28}. Use fewer orientations, prototypes or sizes."
             )
             raise ValueError(msg)
 

@@ -13,6 +13,8 @@ def main() -> None:
     """Run the command line; Ctrl-C ends it plainly, from the first import to the last line."""
     # Figures are written into files, whatever window or notebook the shell's settings name.
     os.environ["MPLBACKEND"] = "Agg"
+    # The worker processes of a study: no file of the working folder hides a module.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         # The import takes seconds, and happens here so that Ctrl-C in it is heard.
         from hmax_cnn.analysis.commands.main import main as commands

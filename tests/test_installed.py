@@ -22,9 +22,9 @@ from small_study import written
 ROOT = Path(__file__).parents[1]
 OWN = {
     "data.py": '''
-from hmax_cnn.data.stimuli import fourier_shapes
+from hmax_cnn.data.stimuli import Stimuli, fourier_shapes
 
-def my_shapes():
+def my_shapes() -> Stimuli:
     """Three shapes."""
     return fourier_shapes((32, 32), n_shapes=3, sizes=(16,))
 ''',

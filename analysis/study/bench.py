@@ -5,6 +5,7 @@ Fitting a model, collecting its responses once, and taking every measure of it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Work:
         The folder that results are written into.
     fingerprints : dict from str to Fingerprint
         Of the images, by name.
+    process : int
+        Of the study: its workers end with it.
     built : dict
         Images that were built, by name, transformation and resizing.
     states : dict
@@ -57,6 +60,7 @@ class Work:
     places: Places
     root: Path
     fingerprints: dict[str, Fingerprint]
+    process: int = field(default_factory=os.getpid)
     built: dict[tuple[str, str | None, str | None], Any] = field(default_factory=dict, repr=False)
     states: dict[tuple[str, int], str] = field(default_factory=dict)
 

@@ -25,6 +25,7 @@ from .bench import Bench, Wanted, Work
 from .cells import Cell
 from .contract import called, load_measure
 from .folder import KEY, write_result
+from .workers import end_with_parent
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def run_cells(
 
     `collect` are responses that pairs want later.
     """
+    end_with_parent(work.process)
     work.places.modules()
     benches: dict[str, Bench] = {}
     failures = []

@@ -239,7 +239,7 @@ BAD = {
     "axis": (lambda: t.reflection("z"), "`axis` must be 'x' or 'y'"),
     "blur": (
         lambda: t.blur()(SMOOTH, -1),
-        "`value` of blur must be a finite number of at least 0, in pixels, got -1",
+        "`value` of blur must be a finite number from 0 to 1000, in pixels, got -1",
     ),
     "covered": (
         lambda: t.occlusion()(SMOOTH, 2),

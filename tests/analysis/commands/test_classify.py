@@ -138,6 +138,10 @@ def test_classify_with_groups(tmp_path):
     )
     assert (table.groupby("object")["fold"].nunique() == 1).all()
     assert json.loads((tmp_path / "out" / "run.json").read_text())["groups"] == "object"
+    again = run(*command, "--quiet")
+    assert again.returncode == 1
+    assert "holds the results of an earlier run" in again.stderr
+    command.append("--overwrite")
     torn = run(*command, "--quiet")
     assert "Warning: The images have a column 'object'" in torn.stderr
     wrong = run(*command, "--groups", "subject")

@@ -278,7 +278,7 @@ def test_a_network_is_not_classified_on_what_it_was_trained_on(shuffled, tmp_pat
     assert kept.exit_code == 0, kept.output
     rows = shuffled.read_text().splitlines()
     shuffled.write_text("\n".join(row.rpartition(",")[0] for row in rows) + "\n")
-    refused = invoke("classify", shuffled, *command)
+    refused = invoke("classify", shuffled, *command, "--overwrite")
     assert refused.exit_code == 1
     assert "has learned from 30 of the 60 images that it would be tested on" in refused.output
     again = invoke("train", shuffled, *small, "--test", shuffled, "--output", weights)
