@@ -14,6 +14,7 @@ from PIL import Image, ImageColor
 from hmax_cnn.extraction.digests import digest, picture_digests
 from hmax_cnn.extraction.progress import progress_bar
 
+from .files import Files
 from .images import AS_IT_IS, Framing, ImageError, read_image
 from .splits import PARTS
 
@@ -184,6 +185,8 @@ class Dataset:
         chosen = np.arange(len(self))[indices]
         if isinstance(self.source, np.ndarray):
             source = self.source[chosen]
+        elif isinstance(self.source, Files):
+            source = self.source.chosen(chosen)
         else:
             source = [self.source[i] for i in chosen]
         labels, split = (

@@ -6,13 +6,14 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from hmax_cnn.extraction.plain_text import plain
 
 from .datasets import Dataset, tell_of_passed_over
+from .files import Files
 from .images import SUFFIXES
 from .labels import checked_labels, warn_of_shared_files
 from .signatures import PICTURE, kind_of
@@ -83,10 +84,11 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
             f"{found.in_words() or 'It is empty.'}"
         )
         raise ValueError(msg)
-    files = sorted(found.pictures)
-    found.note_empty_folders(files)
+    # In order of their folders first, as paths are.
+    files = sorted(found.pictures, key=lambda file: file.split("/"))
+    found.note_empty_folders()
     split, classes = _layout(root, files)
-    names = ["/".join(map(plain, file.parts)) for file in files]
+    names = [_named(file) for file in files]
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         msg = f"{root} has two files {twice!r} whose names differ in their encoding. Rename one."
@@ -94,9 +96,7 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
     labels = None
     if any(classes):
         labels = checked_labels(["/".join(map(plain, parts)) for parts in classes], str(root))
-    dataset = Dataset(
-        [root / file for file in files], names, labels, split, skipped=found.passed_over()
-    )
+    dataset = Dataset(Files(root, files), names, labels, split, skipped=found.passed_over())
     warn_of_shared_files(dataset)
     return tell_of_passed_over(dataset, str(root))
 
@@ -105,44 +105,46 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
 class _Found:
     """What lies below a folder, by paths relative to it."""
 
-    pictures: list[Path] = field(default_factory=list)
-    passed: dict[str, list[Path]] = field(default_factory=dict)
-    folders: list[Path] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+    passed: dict[str, list[str]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
 
-    def pass_over(self, why: str, path: Path) -> None:
+    def pass_over(self, why: str, path: str) -> None:
         self.passed.setdefault(why, []).append(path)
 
-    def note_empty_folders(self, files: Sequence[Path]) -> None:
+    def note_empty_folders(self) -> None:
         """Folders that hold no picture, also further down, the outermost of each."""
-        filled = {parent for file in files for parent in file.parents}
+        filled = {""}
+        for folder in {file.rpartition("/")[0] for file in self.pictures}:
+            filled |= {folder, *(parent.as_posix() for parent in PurePosixPath(folder).parents)}
         for folder in self.folders:
-            if folder not in filled and folder.parent in filled:
+            if folder not in filled and folder.rpartition("/")[0] in filled:
                 self.pass_over("folder without pictures", folder)
 
     def passed_over(self) -> tuple[str, ...]:
         return tuple(
-            f"{plain(path.as_posix())}: {why}"
-            for why, paths in self.passed.items()
-            for path in sorted(paths)
+            f"{plain(path)}: {why}" for why, paths in self.passed.items() for path in sorted(paths)
         )
 
     def in_words(self) -> str:
         """What was seen instead of pictures."""
         return "; ".join(
-            f"{len(paths)} x {why}, such as {plain(paths[0].as_posix())}"
-            for why, paths in self.passed.items()
+            f"{len(paths)} x {why}, such as {plain(paths[0])}" for why, paths in self.passed.items()
         )
 
 
-def _files_below(root: Path, found: _Found) -> Iterator[Path]:
+def _files_below(root: Path, found: _Found) -> Iterator[str]:
     """Files below a folder, links followed, those that lead back into themselves not."""
     visits: Counter[tuple[int, int]] = Counter()
     # Each folder with all folders that it lies in: a link to one of them would never end.
-    pending = [(Path(), (_identity(root),))]
+    pending = [("", (_identity(root),))]
     while pending:
         folder, around = pending.pop()
         for entry in _entries(root / folder):
-            inside = folder / entry.name
+            inside = f"{folder}/{entry.name}" if folder else entry.name
+            if not (root / inside).exists():  # also a link to itself
+                found.pass_over("broken link", inside)
+                continue
             if entry.name.startswith(".") or entry.name.casefold() in _SYSTEM:
                 continue
             if entry.is_dir():
@@ -162,8 +164,6 @@ def _files_below(root: Path, found: _Found) -> Iterator[Path]:
                 pending.append((inside, (*around, one)))
             elif entry.is_file():
                 yield inside
-            elif entry.is_symlink():
-                found.pass_over("broken link", inside)
             else:
                 found.pass_over("no regular file (a pipe, socket or device)", inside)
 
@@ -182,9 +182,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise PermissionError(msg) from error
 
 
-def _sort_in(root: Path, file: Path, found: _Found) -> None:
+def _sort_in(root: Path, file: str, found: _Found) -> None:
     """A file as a picture, or as passed over with the reason."""
-    ending = file.suffix.lower()
+    ending = PurePosixPath(file).suffix.lower()
     if ending in SUFFIXES:
         found.pictures.append(file)
         return
@@ -201,9 +201,9 @@ def _sort_in(root: Path, file: Path, found: _Found) -> None:
         found.pass_over(f"file that is no picture ({ending})", file)
 
 
-def _layout(root: Path, files: Sequence[Path]) -> tuple[np.ndarray | None, list[tuple[str, ...]]]:
+def _layout(root: Path, files: Sequence[str]) -> tuple[np.ndarray | None, list[tuple[str, ...]]]:
     """The part of each picture, where there are parts, and the folders that make its class."""
-    folders = [file.parts[:-1] for file in files]
+    folders = [tuple(file.split("/")[:-1]) for file in files]
     while _is_wrapped(folders):
         folders = [parts[1:] for parts in folders]
     parts = {one[0]: part_named(one[0]) for one in folders if one}
@@ -219,7 +219,7 @@ def _layout(root: Path, files: Sequence[Path]) -> tuple[np.ndarray | None, list[
             file for file, one in zip(files, folders, strict=True) if not (one and parts[one[0]])
         )
         first, second = sorted(named, key=PARTS.index)[:2]
-        _refuse(root, files, f"has {first} and {second}, but also {_shown(stray)}")
+        _refuse(root, files, f"has {first} and {second}, but also {_named(stray)}")
     _check_classes(root, files, folders)
     return split, folders
 
@@ -234,28 +234,29 @@ def _is_wrapped(folders: Sequence[tuple[str, ...]]) -> bool:
     )
 
 
-def _check_classes(root: Path, files: Sequence[Path], classes: Sequence[tuple[str, ...]]) -> None:
+def _check_classes(root: Path, files: Sequence[str], classes: Sequence[tuple[str, ...]]) -> None:
     """All pictures must lie equally deep, and no parts of a split below the classes."""
     if any(classes) and not all(classes):
         stray = files[list(classes).index(())]
-        _refuse(root, files, f"has a folder per class, but {_shown(stray)} lies in none")
+        _refuse(root, files, f"has a folder per class, but {_named(stray)} lies in none")
     if len({len(one) for one in classes}) > 1:
         by_depth = sorted(zip(map(len, classes), files, strict=True))
-        what = f"has classes at several depths: {_shown(by_depth[0][1])}"
-        _refuse(root, files, f"{what} and {_shown(by_depth[-1][1])}")
+        what = f"has classes at several depths: {_named(by_depth[0][1])}"
+        _refuse(root, files, f"{what} and {_named(by_depth[-1][1])}")
     for level in range(len(classes[0])):
         below = {one[level] for one in classes}
         if len({part_named(name) for name in below} - {None}) > 1:
             _refuse(root, files, "has folders such as train and test below other folders")
 
 
-def _shown(file: Path) -> str:
-    return plain(file.as_posix())
+def _named(file: str) -> str:
+    """A file's name in the set."""
+    return "/".join(map(plain, file.split("/"))) if plain(file) != file else file
 
 
-def _refuse(root: Path, files: Sequence[Path], what: str) -> None:
+def _refuse(root: Path, files: Sequence[str], what: str) -> None:
     """An error with what was seen."""
-    tops = Counter(file.parts[0] + ("/" if len(file.parts) > 1 else "") for file in files)
+    tops = Counter("".join(file.partition("/")[:2]) for file in files)
     seen = [f"{plain(top)} ({count})" for top, count in sorted(tops.items())[:_SHOWN]]
     if len(tops) > _SHOWN:
         seen.append(f"and {len(tops) - _SHOWN} more")

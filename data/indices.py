@@ -15,6 +15,7 @@ import numpy as np
 from hmax_cnn.extraction.plain_text import plain
 
 from .datasets import Dataset
+from .files import Files
 from .labels import checked_labels, warn_of_shared_files
 from .splits import SPELLED, part_named
 
@@ -91,9 +92,7 @@ def read_index(path: str | os.PathLike[str]) -> Dataset:
         for column in table.columns
         if column and column not in (named, "label", "split")
     }
-    dataset = Dataset(
-        [file.parent / source for source in sources], names, labels, split, columns=others
-    )
+    dataset = Dataset(Files(file.parent, sources), names, labels, split, columns=others)
     warn_of_shared_files(dataset)
     return dataset
 

@@ -108,7 +108,7 @@ class _BatchSizes:
             # memory.
             kept = 4 * sum(int(np.prod(maps.shape)) for maps in bands)
             working = self.model.working_bytes(*shape[:2])
-            _check_affordable(self.model, shape, kept + working)
+            check_affordable(self.model, shape, kept)
             limit = LARGEST_BATCH["cuda"]
             if self.on_processor:
                 limit = max(LARGEST_BATCH["cpu"], _CACHED_BATCH // working)
@@ -121,8 +121,23 @@ class _BatchSizes:
 _MOST_MEMORY = 2048
 
 
-def _check_affordable(model: LayeredModel, shape: tuple[int, ...], n_bytes: int) -> None:
-    """Refuse an image that alone would take more memory than anyone expects."""
+def check_affordable(model: LayeredModel, shape: Sequence[int], kept: int = 0) -> None:
+    """Refuse an image that alone would take more memory than anyone expects.
+
+    Parameters
+    ----------
+    model : LayeredModel
+    shape : (int, int)
+        Of the image.
+    kept : int
+        Bytes of the layers that are kept.
+
+    Raises
+    ------
+    ValueError
+        With what it would take.
+    """
+    n_bytes = kept + model.working_bytes(int(shape[0]), int(shape[1]))
     needed, most = n_bytes / 2**20, max(_MOST_MEMORY, model.batch_memory)
     if needed > most:
         sides = " x ".join(map(str, shape[:2]))

@@ -131,12 +131,15 @@ class Images:
                 yield first, _finite(self.whole[first : first + step], first)
             return
         run: list[Array] = []
+        most = 0
         for index in range(len(self)):
             image = self[index]
             # Images of one size that follow each other make a batch.
-            if run and (image.shape != run[0].shape or len(run) >= size_for(image.shape)):
+            if run and (image.shape != run[0].shape or len(run) >= most):
                 yield index - len(run), self._stacked(run, index - len(run))
                 run = []
+            if not run:
+                most = size_for(image.shape)
             run.append(image)
         yield len(self) - len(run), self._stacked(run, len(self) - len(run))
 

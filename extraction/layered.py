@@ -258,6 +258,7 @@ class LayeredModel(BaseEstimator, ABC):
             msg = f"`image_shape` must be (height, width) in pixels, got {image_shape!r}."
             raise ValueError(msg)
         height, width = image_shape[:2]
+        batches.check_affordable(self, image_shape)
         # A pass without images costs no time, and knows every shape and field.
         empty = Maps(np.empty((0, self.n_channels, height, width), np.float32))
         return batches.walked(self, empty, layers)

@@ -127,7 +127,9 @@ def resolve(preset: str, given: dict[str, Any]) -> Anatomy:
     if isinstance(given.get("orientations"), Integral):
         given["orientations"] = _evenly(given["orientations"])
     if isinstance(given.get("bands"), Integral):
-        given["bands"] = tuple(range(1, given["bands"] + 1))
+        n_bands = len(given.get("filter_sizes", table.filter_sizes))
+        # One more than there are is refused below; a billion is not counted out.
+        given["bands"] = tuple(range(1, min(given["bands"], n_bands + 1) + 1))
     anatomy = replace(table, **given)
     _check(anatomy)
     return anatomy
@@ -217,9 +219,15 @@ def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
     return derived | given
 
 
+_MOST_ORIENTATIONS = 1000
+
+
 def _evenly(n_orientations: int) -> tuple[float, ...]:
-    if n_orientations < 1:
-        msg = f"`orientations` must be at least 1, or a sequence of degrees, got {n_orientations}."
+    if not 1 <= n_orientations <= _MOST_ORIENTATIONS:
+        msg = (
+            f"`orientations` must lie between 1 and {_MOST_ORIENTATIONS}, or be a sequence of "
+            f"degrees, got {n_orientations}."
+        )
         raise ValueError(msg)
     return tuple(180 * index / n_orientations for index in range(n_orientations))
 

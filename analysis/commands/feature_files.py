@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import h5netcdf
+import h5py
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -28,6 +29,7 @@ from ..csv_tables import without_formulas
 CLASSES = "svmlight-classes.txt"
 _TAKEN = ("image", "images", "labels", "features", "units", "attributes", "path")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
+_ROWS = 1024  # of a column, at a time
 _LONGEST_LIST = 2**24  # bytes of a list of classes
 
 
@@ -176,14 +178,20 @@ def _write_csv(features: Features, path: Path, progress: bool | None) -> None:
 
 
 def _write_nc(features: Features, path: Path, progress: bool | None) -> None:
-    # Names and labels as xarray writes them, made in memory: HDF5 cannot report a full disk.
-    path.write_bytes(_coordinates(features).to_netcdf(engine="h5netcdf"))
+    # What is known of units as xarray writes it, made in memory: HDF5 cannot report a full disk.
+    units = xr.Dataset(coords=_of_units(features))
+    path.write_bytes(units.to_netcdf(engine="h5netcdf"))
+    of_images = {"image": features.images} | features.of_images()
     with h5netcdf.File(path, "a") as file:
+        file.dimensions["image"] = len(features.images)
+        for name, column in of_images.items():
+            _write_column(file, name, column)
         response = file.create_variable("response", ("image", "unit"), np.dtype("<f4"))
         for name, value in features.attributes.items():
             response.attrs[name] = value
-        others = [name for name in _coordinates(features).coords if name not in ("image", "unit")]
-        response.attrs["coordinates"] = " ".join(map(str, others))
+        others = [*of_images, *map(str, units.coords)]
+        others = [name for name in others if name not in ("image", "unit")]
+        response.attrs["coordinates"] = " ".join(others)
         response[0, 0] = 0  # HDF5 gives the variable its place in the file: one piece, in C order
         start = file._h5file["response"].id.get_offset()  # noqa: SLF001 - h5netcdf hides it
     # The numbers themselves go there as plain bytes, since that reports a full disk.
@@ -193,15 +201,27 @@ def _write_nc(features: Features, path: Path, progress: bool | None) -> None:
             numbers.write(block.tobytes())
 
 
-def _coordinates(features: Features) -> xr.Dataset:
-    """Names of images and units, and what is known of them, as one-dimensional coordinates."""
-    coords: dict[str, Any] = {"image": list(features.images)}
-    coords |= {name: ("image", column) for name, column in features.of_images().items()}
+def _of_units(features: Features) -> dict[str, Any]:
+    """What is known of units, as coordinates."""
+    coords = {}
     for name in features.units:
         column = features.units[name]
         values = column.to_numpy(str if column.dtype.kind not in "iufb" else None)
         coords[str(name)] = ("unit", values)
-    return xr.Dataset(coords=coords)
+    return coords
+
+
+def _write_column(file: h5netcdf.File, name: str, column: Sequence[Any] | np.ndarray) -> None:
+    """What is known of images, some at a time: text takes much more memory than in the file."""
+    kind = np.asarray(column[:1]).dtype
+    if kind.kind in "OU":
+        kind = h5py.string_dtype()
+    elif kind.kind == "b":
+        kind = np.dtype("i1")
+    variable = file.create_variable(name, ("image",), kind)
+    for first in range(0, len(column), _ROWS):
+        some = column[first : first + _ROWS]
+        variable[first : first + len(some)] = np.asarray(some, object if kind.kind == "O" else kind)
 
 
 def _write_svmlight(

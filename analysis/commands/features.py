@@ -198,8 +198,9 @@ def _made_by(model: FeatureExtractor, dataset: Dataset, learns_from: Dataset) ->
         sorted({**found.libraries, **versions_of(model.libraries)}.items()),
     ]
     digest = hashlib.sha256(repr(known).encode())
-    for file in (*found.code, *found.data):
-        digest.update(file.read_bytes())
+    for path in (*found.code, *found.data):
+        with path.open("rb") as file:  # weights may be larger than memory
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     if model.__sklearn_tags__().requires_fit:
         labels = learns_from.labels
         digest.update(repr(None if labels is None else labels.tolist()).encode())

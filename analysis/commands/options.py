@@ -26,6 +26,9 @@ from ..models import load_model
 _EXPECTED = (ValueError, TypeError, OSError, RuntimeError, NotFittedError, MemoryError)
 
 
+_LONGEST = 1000  # letters of a line of a message
+
+
 def plainly(command: Callable[..., None]) -> Callable[..., None]:
     """Errors and warnings as one line of text, not as a traceback.
 
@@ -48,9 +51,15 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             sys.exit(0)
         except _EXPECTED as error:
             text = "\n".join([str(error) or type(error).__name__, *getattr(error, "__notes__", ())])
-            raise click.ClickException(printable(text, kept="\n\t")) from error
+            raise click.ClickException(_told(text)) from error
 
     return run
+
+
+def _told(text: str) -> str:
+    """A message, each line of it of a length that can be read."""
+    lines = printable(text, kept="\n\t").split("\n")
+    return "\n".join(line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..." for line in lines)
 
 
 def say(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ..naming import nearest
 from . import schema
 
+_LISTED = 30  # problems in a message
 SECTIONS = ("models", "images", "transformations", "measures", "figures")
 
 
@@ -48,6 +49,8 @@ class StudyError(ValueError):
             f"{path}:{found.line}: {f'[{found.place}] ' if found.place else ''}{found.text}"
             for found in problems
         ]
+        if len(lines) > _LISTED:
+            lines = [*lines[:_LISTED], f"and {len(lines) - _LISTED} more problems."]
         super().__init__("\n".join(lines))
         self.problems = list(problems)
 

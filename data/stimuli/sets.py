@@ -13,6 +13,8 @@ import xarray as xr
 
 from hmax_cnn.extraction.choices import check_count
 
+_LARGEST = 16 * 10**6  # pixels of a screen
+
 
 @dataclass(frozen=True)
 class Screen:
@@ -49,6 +51,12 @@ class Screen:
             if not isinstance(value, int | np.integer) or value < 1:
                 msg = f"`{name}` must be a whole number of pixels, at least 1, got {value!r}."
                 raise ValueError(msg)
+        if self.height * self.width > _LARGEST:
+            msg = (
+                f"`height` and `width` make {self.height} x {self.width} pixels, more than "
+                f"{_LARGEST // 10**6} million. Use a smaller screen."
+            )
+            raise ValueError(msg)
         if self.pixels_per_degree is not None and not 0 < self.pixels_per_degree < np.inf:
             msg = (
                 "`pixels_per_degree` must be positive, or None for lengths in pixels, got "
