@@ -133,15 +133,15 @@ def per_channel(standard: Any, n_channels: int) -> tuple[tuple[float, ...], tupl
 
 def stamp(path: Any) -> tuple[str, int]:
     """A path, and when it was last written: what is kept of a file is read anew when it changes."""
+    if not isinstance(path, str | os.PathLike):
+        msg = f"`weights` must be the name of a file, 'untrained' or None, got {path!r}."
+        raise TypeError(msg)
     file = Path(path)
     return str(file), file.stat().st_mtime_ns if file.is_file() else 0
 
 
 def _opened(path: str | os.PathLike[str]) -> Any:
     """An open safetensors file, of bounded size."""
-    if not isinstance(path, str | os.PathLike):
-        msg = f"`weights` must be the name of a file, 'untrained' or None, got {path!r}."
-        raise TypeError(msg)
     file = Path(path)
     if not file.is_file():
         msg = f"There is no file of weights {file}. Check the name and the folder."

@@ -137,7 +137,7 @@ def _files_below(root: Path, found: _Found) -> Iterator[str]:
     """Files below a folder, links followed, those that lead back into themselves not."""
     visits: Counter[tuple[int, int]] = Counter()
     # Each folder with all folders that it lies in: a link to one of them would never end.
-    pending = [("", (_identity(root),))]
+    pending: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", (_identity(root),))]
     while pending:
         folder, around = pending.pop()
         for entry in _entries(root / folder):

@@ -34,7 +34,7 @@ def check_count(name: str, value: Any, most: int, cost: str) -> None:
     --------
     >>> check_count("n_objects", 12, 1000, "")
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < 1:
         msg = f"`{name}` must be a whole number of at least 1, got {value!r}."
         raise ValueError(msg)
     if value > most:
@@ -56,7 +56,7 @@ def check_random_state(random_state: Any) -> None:
     """
     if random_state is None or isinstance(random_state, np.random.Generator):
         return
-    if not isinstance(random_state, Integral) or random_state < 0:
+    if not isinstance(random_state, Integral) or int(random_state) < 0:
         msg = f"`random_state` must be a whole number of at least 0, got {random_state!r}."
         raise ValueError(msg)
 
@@ -74,7 +74,7 @@ def check_memory(batch_memory: Any) -> None:
     ValueError
         If it is no number, or negative; with 0 a batch is one image.
     """
-    if not isinstance(batch_memory, Real) or not 0 <= batch_memory < float("inf"):
+    if not isinstance(batch_memory, Real) or not 0 <= float(batch_memory) < float("inf"):
         msg = f"`batch_memory` must be a number of MiB of at least 0, got {batch_memory!r}."
         raise ValueError(msg)
 

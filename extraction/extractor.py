@@ -39,7 +39,8 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
     device : {'cpu', 'cuda', 'auto'}
         Where to compute; 'auto' takes the GPU where there is one.
     batch_memory : int
-        What the activations of one batch may take, in MiB. Results do not depend on it.
+        What the activations of one batch may take, in MiB; an image that takes more, and more than
+        2,048, is refused. Results depend on it in their last bits at most.
     n_threads : int or None
         Processor cores to use; None is all of them (OMP_NUM_THREADS lowers it).
     progress : bool or None

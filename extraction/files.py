@@ -26,13 +26,7 @@ def writable(path: str | os.PathLike[str]) -> Path:
     OSError
         If the folder is missing or closed to writing, or the path is a folder itself.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        msg = f"Cannot write {target}: there is no folder {target.parent}. Create it first."
-        raise FileNotFoundError(msg)
-    if target.is_dir():
-        msg = f"Cannot write {target}: it is a folder. Give a file name."
-        raise IsADirectoryError(msg)
+    target = _placed(path)
     # Tried, not asked for: a name may be too long, a disk read-only or full.
     with written_whole(target, keep_old=True) as temporary:
         temporary.write_bytes(b" ")
@@ -66,16 +60,21 @@ def _placed(path: str | os.PathLike[str]) -> Path:
     """The path, if it lies in a folder and is none."""
     target = Path(path)
     try:
-        if not target.parent.is_dir():
-            msg = f"Cannot write {target}: there is no folder {target.parent}. Create it first."
-            raise FileNotFoundError(msg)
-        if target.is_dir():
-            msg = f"Cannot write {target}: it is a folder. Give a file name."
-            raise IsADirectoryError(msg)
-    except ValueError as error:  # a null character
-        msg = f"Cannot write {str(target)!r}: {error}. Give another name."
-        raise ValueError(msg) from error
+        has_folder, is_folder = target.parent.is_dir(), target.is_dir()
+    except (OSError, ValueError) as error:  # too long, or with a null character
+        msg = f"Cannot write {str(target)[:200]!r}: {_reason(error)}. Choose another name."
+        raise type(error)(msg) from error
+    if not has_folder:
+        msg = f"Cannot write {target}: there is no folder {target.parent}. Create it first."
+        raise FileNotFoundError(msg)
+    if is_folder:
+        msg = f"Cannot write {target}: it is a folder. Give a file name."
+        raise IsADirectoryError(msg)
     return target
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 @contextmanager
@@ -127,13 +126,15 @@ def written_whole(path: str | os.PathLike[str], *, keep_old: bool = False) -> It
 
 # Unfinished files: their target, the machine and process that writes them, and a random end.
 _UNFINISHED = re.compile(r"\.(?P<stem>.*)\.writing-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)-\w{8}(\..*)?")
-_LONGEST_STEM = 100  # a name of 255 bytes must hold the rest, too
+_LONGEST_STEM = 100  # bytes: a name of 255 must hold the rest, too
 
 
 def _begun(target: Path) -> Path:
     """A new unfinished file beside a target, those of processes that were killed removed."""
-    stem = target.stem[:_LONGEST_STEM]
-    suffix = target.suffix[:_LONGEST_STEM]
+    stem, suffix = (
+        os.fsencode(part)[:_LONGEST_STEM].decode(errors="ignore")
+        for part in (target.stem, target.suffix)
+    )
     prefix = f".{stem}.writing-"
     try:
         # In the same folder: a rename within one file system is all or nothing.
@@ -141,10 +142,7 @@ def _begun(target: Path) -> Path:
             prefix=f"{prefix}{_host()}-{os.getpid()}-", suffix=suffix, dir=target.parent
         )
     except OSError as error:
-        msg = (
-            f"Cannot write {target}: {error.strerror or error}. Choose another name or another "
-            "folder."
-        )
+        msg = f"Cannot write {target}: {_reason(error)}. Choose another name or another folder."
         raise type(error)(error.errno, msg) from error
     os.close(handle)
     for name_there in os.listdir(target.parent):  # noqa: PTH208 - the fastest way to all names

@@ -46,18 +46,7 @@ class Images:
     """
 
     def __init__(self, images: Any, folded: bool = False, is_part: bool = False) -> None:
-        if hasattr(images, "iloc"):  # pandas: a column of images, or flat rows
-            images = images.to_numpy() if images.ndim > 1 else list(images)
-        if (
-            isinstance(images, str | bytes | Mapping)
-            or not hasattr(images, "__len__")
-            or not hasattr(images, "__getitem__")
-        ):
-            msg = (
-                f"`images` must be {_FORMS}, got {type(images).__name__}. Read files with "
-                "`hmax_cnn.data.read_folder` first, and put a single picture into a list."
-            )
-            raise TypeError(msg)
+        images = _as_sequence(images)
         is_array = hasattr(images, "ndim") and hasattr(images, "dtype")
         if is_array:
             if on_gpu(images):
@@ -170,6 +159,23 @@ def are_images(images: Any) -> bool:
     if isinstance(images, Mapping) or not hasattr(images, "__getitem__") or not len(images):
         return False
     return is_picture(images[0]) or np.ndim(images[0]) > 1
+
+
+def _as_sequence(images: Any) -> Any:
+    """What a user handed in, if images can be read from it one by one."""
+    if hasattr(images, "iloc"):  # pandas: a column of images, or flat rows
+        images = images.to_numpy() if images.ndim > 1 else list(images)
+    if (
+        isinstance(images, str | bytes | Mapping)
+        or not hasattr(images, "__len__")
+        or not hasattr(images, "__getitem__")
+    ):
+        msg = (
+            f"`images` must be {_FORMS}, got {type(images).__name__}. Read files with "
+            "`hmax_cnn.data.read_folder` first, and put a single picture into a list."
+        )
+        raise TypeError(msg)
+    return images
 
 
 def _as_array(image: Any, what: str) -> np.ndarray:

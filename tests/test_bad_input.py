@@ -169,7 +169,7 @@ KINDS = {
     "no orientations": (
         lambda: c1(orientations=0),
         ValueError,
-        "`orientations` must be at least 1",
+        "`orientations` must lie between 1 and 1000",
     ),
     "unknown response": (
         lambda: c1(s1_response="squared"),

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from .style import PALETTE, WIDTHS, style
+from .style import PALETTE, WIDTHS, blank, style
 
 
 def curves(history: pd.DataFrame, title: str = "") -> Figure:
@@ -25,7 +25,7 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
     matplotlib.figure.Figure
     """
     with style():
-        figure = Figure(figsize=(WIDTHS["middle"], 2.2), layout="constrained")
+        figure = blank((WIDTHS["middle"], 2.2))
         for axes, name, factor in zip(
             figure.subplots(1, 2), ("loss", "accuracy"), (1, 100), strict=True
         ):

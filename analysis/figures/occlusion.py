@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from .style import WIDTHS, style
+from .style import WIDTHS, blank, style
 
 
 def occlusion(image: np.ndarray, drop: xr.DataArray, title: str = "") -> Figure:
@@ -33,10 +33,7 @@ def occlusion(image: np.ndarray, drop: xr.DataArray, title: str = "") -> Figure:
     extent = (x[0] - half_x, x[-1] + half_x, y[-1] + half_y, y[0] - half_y)
     reach = max(float(np.abs(drop).max()), 1e-12)
     with style():
-        figure = Figure(
-            figsize=(WIDTHS["middle"], 0.5 * WIDTHS["middle"] * height / width + 0.35),
-            layout="constrained",
-        )
+        figure = blank((WIDTHS["middle"], 0.5 * WIDTHS["middle"] * height / width + 0.35))
         plain, covered = figure.subplots(1, 2)
         for axes in (plain, covered):
             axes.imshow(image, cmap="gray", extent=(-0.5, width - 0.5, height - 0.5, -0.5))

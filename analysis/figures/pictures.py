@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import WIDTHS, spaced, style
+from .style import WIDTHS, blank, spaced, style
 
 SCALES = ("each", "row", "signed")
 
@@ -59,7 +59,7 @@ def pictures(
     above = 0.3 if title else 0.05
     with style():
         size = (inches, side * len(rows) * height / width_of_picture + above)
-        figure = Figure(figsize=size, layout="constrained")
+        figure = blank(size)
         spaced(figure, w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
         panels = figure.subplots(len(rows), n_columns, squeeze=False)
         for number, row in enumerate(rows):

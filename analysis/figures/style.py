@@ -125,9 +125,22 @@ def width_in_mm(width: str | float) -> float:
     return value
 
 
-class _Shown(Figure):
-    """A figure that a notebook shows when it is the last line of a cell."""
+def blank(inches: tuple[float, float]) -> Figure:
+    """An empty figure, which a notebook shows where it is the last line of a cell.
 
+    Parameters
+    ----------
+    inches : (float, float)
+        Width and height.
+
+    Returns
+    -------
+    Figure
+    """
+    return _Shown(figsize=inches, layout="constrained")
+
+
+class _Shown(Figure):
     def _repr_png_(self) -> bytes:
         content = BytesIO()
         with style():
@@ -165,7 +178,7 @@ def sheet(
         if ax is not None:
             yield cast("Figure", ax.get_figure(root=True)), np.array([[ax]])
         else:
-            figure = _Shown(figsize=(width_in_mm(width) / 25.4, height), layout="constrained")
+            figure = blank((width_in_mm(width) / 25.4, height))
             yield figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 

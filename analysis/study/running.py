@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any
 
 import joblib
+from filelock import FileLock, Timeout
 from joblib.externals.loky import get_reusable_executor
 
 from hmax_cnn.extraction.files import written_whole
@@ -106,6 +107,38 @@ def run_study(
     places.forget_modules()  # they may have been edited since another run in this process
     study = read_study(path)
     folder = _opened(output, resume)
+    with _alone(folder):
+        return _run_in(folder, study, places, jobs, progress, started)
+
+
+@contextmanager
+def _alone(folder: Folder) -> Iterator[None]:
+    """Refuse a second run in the same folder: each would remove what the other makes."""
+    lock = FileLock(folder.root / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        msg = (
+            f"Another run is writing into {folder.root}. Wait for its end, or give another folder."
+        )
+        raise RuntimeError(msg) from error
+    try:
+        yield
+    finally:
+        (folder.root / ".lock").unlink(missing_ok=True)
+        lock.release()
+
+
+def _run_in(
+    folder: Folder,
+    study: Study,
+    places: Places,
+    jobs: int | None,
+    progress: bool | None,
+    started: float,
+) -> Ran:
+    """Make what is not there, and finish the folder."""
+    output = folder.root
     jobs = jobs or joblib.cpu_count()
     work = Work(study, places, folder.root.resolve(), {})
     try:

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..seeds import check_seed, generator
 from ..spectra import random_phases, with_spectrum
-from .sets import Screen, Stimuli, crossed, numbered, positive, within
+from .counts import numbered
+from .sets import Screen, Stimuli, crossed, positive, within
 
 
 def sparse_noise(

@@ -10,7 +10,8 @@ import numpy as np
 from hmax_cnn.extraction.choices import check_choice
 
 from ..seeds import check_seed, generator
-from .sets import Screen, Stimuli, crossed, numbered, placed, positive, within
+from .counts import numbered
+from .sets import Screen, Stimuli, crossed, placed, positive, within
 
 AXES = ("y", "x", "z")
 _FINER = 2  # drawn so many times larger, then averaged

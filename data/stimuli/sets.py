@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hmax_cnn.extraction.choices import check_count
-
 _LARGEST = 16 * 10**6  # pixels of a screen
 
 
@@ -346,21 +344,6 @@ def crossed(**lists: Any) -> pd.DataFrame:
         if not isinstance(values, range) and pd.api.types.is_integer_dtype(table[name])
     ]
     return table.astype(dict.fromkeys(measured, float))
-
-
-_MOST = 100_000  # things of a kind
-
-
-def numbered(name: str, count: int) -> range:
-    """Numbers of so many things.
-
-    Raises
-    ------
-    ValueError
-        If it is no whole number of at least 1, or more than anyone could show.
-    """
-    check_count(name, count, _MOST, "No experiment shows more; each takes milliseconds to draw.")
-    return range(int(count))
 
 
 def placed(

@@ -17,7 +17,8 @@ from sklearn.datasets import load_digits
 from hmax_cnn.extraction.choices import check_choice
 
 from ..seeds import check_seed, generator
-from .sets import Screen, Stimuli, crossed, numbered, placed, positive, within
+from .counts import numbered
+from .sets import Screen, Stimuli, crossed, placed, positive, within
 
 STYLES = ("filled", "outline")
 _FINER = 8  # shapes are drawn so many times larger, then averaged

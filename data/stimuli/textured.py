@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..seeds import check_seed, generator
-from .sets import Screen, Stimuli, crossed, numbered, positive, within
+from .counts import numbered
+from .sets import Screen, Stimuli, crossed, positive, within
 from .shapes import fourier_shapes
 
 _OCTAVES = 0.4  # standard deviation of a texture's spatial frequency

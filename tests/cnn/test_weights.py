@@ -1,5 +1,7 @@
 """Weights in files: names of others, misfits, files that cannot be trusted."""
 
+import json
+import math
 import pickle
 
 import numpy as np
@@ -222,3 +224,28 @@ def test_the_head_of_nin_is_a_convolution(tmp_path):
         "nin_cifar10", weights=path, epochs=1, replace_head=True, learning_rate=1e-3, progress=False
     ).fit(IMAGES, [0, 1, 2])
     assert model.scores(IMAGES).shape == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"deviation": [0.0]}, ValueError),
+        ({"deviation": [-2.0]}, ValueError),
+        ({"mean": [math.nan]}, ValueError),
+        ({"mean": [math.inf]}, ValueError),
+        ({"architecture": "os:abort"}, ValueError),
+    ],
+)
+def test_a_header_that_gives_nonsense_or_calls_something(tmp_path, changed, error):
+    """A deviation of 0 gave NaN features and an answer; an architecture is not just any name."""
+    about = {"architecture": "lenet5", "options": {}, "mean": [0.0], "deviation": [1.0]}
+    file = tmp_path / "weights.safetensors"
+    save_file(GOOD, file, {"hmax-cnn 1": json.dumps(about | changed)})
+    with pytest.raises(error, match=r"damaged header|code from outside"):
+        CNN(weights=file).transform(IMAGES)
+
+
+@pytest.mark.parametrize("weights", [True, 3, ["a"]])
+def test_weights_are_the_name_of_a_file(weights):
+    with pytest.raises(TypeError, match="`weights` must be the name of a file"):
+        CNN("lenet5", weights=weights).transform(IMAGES)

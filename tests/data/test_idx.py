@@ -65,3 +65,9 @@ def test_mnist(shared):
         (28, 28),
         ["7", "2", "1", "0", "4"],
     )
+
+
+def test_a_file_without_images(tmp_path):
+    (tmp_path / "none.idx3-ubyte").write_bytes(bytes([0, 0, 8, 3]) + bytes(12))
+    with pytest.raises(ValueError, match=r"holds no images: its shape is \(0, 0, 0\)"):
+        read_idx(tmp_path / "none.idx3-ubyte")

@@ -24,3 +24,43 @@ def test_unexpected_range_is_warned_of(images, change, text):
 def test_expected_range_is_not(images, images_like):
     HMAX(layer="c1").transform(images.astype(images_like))
     HMAX(layer="c1").transform(np.zeros((1, 64, 64), images_like))
+
+
+@pytest.mark.parametrize("memory", [-5, float("nan"), float("inf"), "a", None])
+def test_what_is_no_amount_of_memory(memory):
+    with pytest.raises(ValueError, match="`batch_memory` must be a number of MiB of at least 0"):
+        HMAX(batch_memory=memory).wanted_layers()
+
+
+@pytest.mark.parametrize("seed", ["a", -1, 1.5])
+def test_what_is_no_seed(seed):
+    with pytest.raises(ValueError, match="`random_state` must be a whole number of at least 0"):
+        HMAX(random_state=seed).wanted_layers()
+
+
+def test_an_image_that_would_fill_memory_is_refused_before_it_does():
+    with pytest.raises(ValueError, match=r"8000 x 8000 pixels takes about 11\.4 GiB in HMAX"):
+        HMAX(prototypes="photographs").geometry((8000, 8000), ("c2",))
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"n_prototypes": 10**7}, "`n_prototypes` ask for"),
+        ({"orientations": 100_000}, "`orientations` must lie between 1 and 1000"),
+        ({"orientations": tuple(range(100_000))}, "`orientations` ask for"),
+        ({"bands": 10**9}, "`bands` must lie between 1 and 8"),
+    ],
+)
+def test_models_that_would_fill_memory(settings, text):
+    with pytest.raises(ValueError, match=text):
+        HMAX(**settings).geometry((64, 64), ("c1",))
+
+
+def test_a_wrong_layer_of_many_is_answered_with_the_nearest():
+    from hmax_cnn.cnn import CNN
+
+    with pytest.raises(ValueError, match="`layer` must be one of") as caught:
+        CNN("resnet50", layer="layer3.relu").wanted_layers()
+    assert len(str(caught.value)) < 300
+    assert "'layer3.1.relu" in str(caught.value)

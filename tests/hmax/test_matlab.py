@@ -7,6 +7,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from hmax_cnn.hmax import Prototypes, read_prototypes, write_prototypes
+from hmax_cnn.hmax.matlab import read_cells
 
 pytestmark = pytest.mark.quick
 
@@ -59,3 +60,18 @@ def test_a_compressed_bomb_is_refused(tmp_path):
     assert (tmp_path / "bomb.mat").stat().st_size < 2**21
     with pytest.raises(ValueError, match="would unpack to more than 256 MiB"):
         read_prototypes(tmp_path / "bomb.mat")
+
+
+def test_a_hole_and_a_size_twice_are_refused(tmp_path):
+    with (tmp_path / "hole.mat").open("wb") as file:
+        file.write(b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM")
+        file.truncate(2**27)
+    with pytest.raises(ValueError, match="is not a MATLAB file with `patches`"):
+        read_cells(tmp_path / "hole.mat")
+    cells = np.empty((1, 2), object)
+    cells[0, 0] = cells[0, 1] = np.zeros((4 * 4 * 4, 3))
+    savemat(
+        tmp_path / "twice.mat", {"patches": cells, "patchSizes": np.array([[4, 4, 4, 3]] * 2).T}
+    )
+    with pytest.raises(ValueError, match=r"must name a size once, got \[4, 4\]"):
+        read_cells(tmp_path / "twice.mat")

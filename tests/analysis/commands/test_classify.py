@@ -1,6 +1,7 @@
 """hmax-cnn classify: accuracy of a readout, by whole processes."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 
@@ -147,3 +148,22 @@ def test_classify_with_groups(tmp_path):
     wrong = run(*command, "--groups", "subject")
     assert wrong.returncode == 1
     assert "`groups` must be a column of the index, 'object', got 'subject'" in wrong.stderr
+
+
+def test_the_backend_of_a_notebook_costs_no_folds(pictures, tmp_path):
+    """MPLBACKEND of a notebook's shell: figures are drawn into files all the same."""
+    environment = os.environ | {"MPLBACKEND": "module://nowhere.backend_inline"}
+    done = run(
+        "classify",
+        pictures,
+        "--model",
+        "extraction:Pixels",
+        "--no-baseline",
+        "--folds",
+        "2",
+        "--output",
+        tmp_path / "out",
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "confusion.pdf").is_file()

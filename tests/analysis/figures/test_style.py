@@ -1,12 +1,16 @@
 """The house style: colours, widths, files."""
 
 import itertools
+import warnings
+from xml.etree import ElementTree
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from drawing import drawn
 from matplotlib.colors import to_rgb
+from PIL import Image
 
 from hmax_cnn.analysis.figures.style import PALETTE, colours_of, save, sheet, width_in_mm
 from hmax_cnn.analysis.results import Resampling
@@ -102,3 +106,46 @@ def test_widths(width, mm):
 def test_wrong_widths(width):
     with pytest.raises(ValueError, match="`width` must be 'single'"):
         width_in_mm(width)
+
+
+def test_the_users_matplotlib_settings_change_no_figure(tmp_path):
+    """85 mm stay 85 mm, TeX is not called for, and sizes are the house's own."""
+    table = pd.DataFrame({"x": [1, 2]})
+    plain, odd = tmp_path / "plain", tmp_path / "odd"
+    with sheet("single", 2.0) as (figure, panels):
+        panels[0, 0].plot([1, 2])
+    save(figure, plain, table)
+    users = {
+        "savefig.bbox": "tight",
+        "text.usetex": True,
+        "font.size": 20,
+        "figure.dpi": 40,
+        "savefig.transparent": True,
+        "axes.grid": True,
+        "lines.linestyle": ":",
+        "svg.fonttype": "path",
+    }
+    with mpl.rc_context(users):
+        with sheet("single", 2.0) as (figure, panels):
+            panels[0, 0].plot([1, 2])
+        save(figure, odd, table)
+    for ending in ("pdf", "svg", "png"):
+        written = (path.with_suffix(f".{ending}").read_bytes() for path in (plain, odd))
+        assert len(set(written)) == 1, ending
+    with Image.open(odd.with_suffix(".png")) as picture:
+        assert picture.size[0] == pytest.approx(85 / 25.4 * 300, abs=1)
+
+
+def test_a_notebook_shows_a_figure_as_a_picture():
+    with sheet("single", 2.0) as (figure, panels):
+        panels[0, 0].plot([1, 2])
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_control_characters_leave_a_readable_svg(tmp_path):
+    with sheet("single", 2.0) as (figure, panels):
+        panels[0, 0].set_title("a\x1b[31m\x07b")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no font has such a sign
+        save(figure, tmp_path / "f", pd.DataFrame({"x": ["\x1b"]}), ["svg"])
+    ElementTree.parse(tmp_path / "f.svg")  # noqa: S314 - our own

@@ -2,15 +2,19 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from filelock import FileLock
 from small_study import contents, written
 
 from hmax_cnn.analysis.figures.seeds import over_seeds
@@ -462,3 +466,58 @@ def test_images_that_a_model_has_learned_from(tmp_path):
         "'alignment' shows 'linear, learned' images of 'again' that it has learned from" in warning
         for warning in done.warnings
     )
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    """SIGKILL of the process that the user sees: its workers are gone within five seconds."""
+    (tmp_path / "slow_measure.py").write_text(SLOW.replace("seconds=0.2", "seconds=20"))
+    slow = """[measures.slow]
+measure = "slow_measure:slow"
+images = ["shapes"]
+
+[measures.alignment]"""
+    path = written(tmp_path, ("[measures.alignment]", slow))
+    command = running(path, tmp_path / "killed", "--quiet", "--jobs", "2")
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+
+    def living():
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if fields[3] == str(process.pid) and fields[0] != "Z":
+                    found.append(stat)
+        return found
+
+    deadline = time.monotonic() + 60
+    while len(living()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 5
+    while living() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not living()
+
+
+def test_files_of_the_user_stay(ran, tmp_path):
+    """Whatever the user keeps in a study's folder, going on removes only what a study made."""
+    path, out, _ = ran
+    shutil.copytree(out, tmp_path / "out")
+    mine = [".notes-20240101.txt", "responses/mine.txt", "models/.mine.checkpoint"]
+    for name in mine:
+        (tmp_path / "out" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "out" / name).write_text("mine")
+    run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False)
+    assert all((tmp_path / "out" / name).read_text() == "mine" for name in mine)
+
+
+def test_one_run_at_a_time_in_a_folder(ran, tmp_path):
+    path, _, _ = ran
+    (tmp_path / "out").mkdir()
+    with (
+        FileLock(tmp_path / "out" / ".lock"),
+        pytest.raises(RuntimeError, match="Another run is writing into"),
+    ):
+        run_study(path, tmp_path / "out", jobs=1, progress=False)

@@ -1,0 +1,79 @@
+"""Files of features: numbers of classes, text that spreadsheets would run, sets of files."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+from command_line import invoke
+from PIL import Image
+from sklearn.datasets import load_svmlight_file
+
+from hmax_cnn.analysis.commands.feature_files import numbered
+
+PIXELS = ["--model", "extraction:Pixels", "--set", "grid=(2, 2)", "--quiet"]
+
+
+def folder(root, *classes):
+    for number, name in enumerate(classes):
+        (root / name).mkdir(parents=True)
+        Image.fromarray(np.full((4, 4), 20 * number, np.uint8)).save(root / name / "one.png")
+    return root
+
+
+def codes(images, output):
+    done = invoke("extract", images, *PIXELS, "--output", output)
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(f"{output}.csv", dtype=str)
+    return dict(zip(table["label"], load_svmlight_file(str(output))[1].astype(int), strict=True))
+
+
+def test_labels_that_are_integers_are_their_own_numbers(tmp_path):
+    images = folder(tmp_path / "set", *map(str, range(1, 12)))
+    assert codes(images, tmp_path / "f.svmlight") == {str(n): n for n in range(1, 12)}
+    assert not (tmp_path / "svmlight-classes.txt").exists()
+
+
+def test_other_labels_keep_their_numbers_from_file_to_file(tmp_path):
+    training = codes(folder(tmp_path / "train", "cat", "dog", "emu"), tmp_path / "train.svmlight")
+    assert training == {"cat": 0, "dog": 1, "emu": 2}
+    testing = codes(folder(tmp_path / "test", "ant", "emu"), tmp_path / "test.svmlight")
+    assert testing == {"emu": 2, "ant": 3}
+    assert (tmp_path / "svmlight-classes.txt").read_text() == "cat\ndog\nemu\nant\n"
+
+
+def test_two_forms_of_one_integer_are_two_classes(tmp_path):
+    found = codes(folder(tmp_path / "set", "1", "01"), tmp_path / "f.svmlight")
+    assert sorted(found.values()) == [0, 1]
+
+
+def test_a_list_of_classes_that_was_cut_off_or_written_twice(tmp_path):
+    listed = tmp_path / "svmlight-classes.txt"
+    listed.write_text("cat\ndog\ncat\nem")
+    assert numbered(listed, ["cat", "emu"]) == {"cat": 0, "dog": 1, "em": 3, "emu": 4}
+    listed.write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match="no list of classes in UTF-8"):
+        numbered(listed, ["cat"])
+
+
+def test_text_that_a_spreadsheet_would_run(tmp_path):
+    images = folder(tmp_path / "set", "=cmd|'calc'!A0", "-30 degrees", "@SUM(1+1)", "+1")
+    done = invoke("extract", images, *PIXELS, "--output", tmp_path / "f.csv")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "f.csv").open(newline="") as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
+    assert sorted(labels) == ["'=cmd|'calc'!A0", "'@SUM(1+1)", "+1", "-30 degrees"]
+
+
+def test_a_set_of_files_is_there_as_a_whole_or_not_at_all(tmp_path):
+    images = folder(tmp_path / "set", "cat", "dog")
+    (tmp_path / "f.svmlight.csv").mkdir()  # in the way of the second file
+    done = invoke("extract", images, *PIXELS, "--output", tmp_path / "f.svmlight")
+    assert done.exit_code == 1
+    assert "it is a folder" in done.output
+    assert not (tmp_path / "f.svmlight").exists()
+    # What was done is kept: the same command goes on when the way is free.
+    (tmp_path / "f.svmlight.csv").rmdir()
+    again = invoke("extract", images, *PIXELS, "--output", tmp_path / "f.svmlight")
+    assert again.exit_code == 0
+    assert not list(tmp_path.glob(".*"))
