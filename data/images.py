@@ -310,7 +310,7 @@ def _deep_colour(
     file.seek(0)
     try:
         with tifffile.TiffFile(file) as opened:
-            page = opened.pages[0]
+            page = opened.pages.first
             stored = page.asarray()
             if page.planarconfig == _PLANES:
                 stored = np.moveaxis(stored, 0, -1)

@@ -37,7 +37,7 @@ def check_count(name: str, value: Any, most: int, cost: str) -> None:
     if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < 1:
         msg = f"`{name}` must be a whole number of at least 1, got {value!r}."
         raise ValueError(msg)
-    if value > most:
+    if int(value) > most:
         msg = f"`{name}` must be at most {most}, got {value}. {cost}".rstrip()
         raise ValueError(msg)
 

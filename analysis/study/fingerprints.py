@@ -39,11 +39,14 @@ class Fingerprint:
     every, taught : frozenset of str
         Digest of each image, and of those that a model learns from: the training images, where
         there is a split.
+    n_shared : int
+        Held-out images that are training images too.
     """
 
     whole: str
     every: frozenset[str]
     taught: frozenset[str]
+    n_shared: int = 0
 
 
 def fingerprint(images: Any, name: str, progress: bool | None = None) -> Fingerprint:
@@ -64,10 +67,12 @@ def fingerprint(images: Any, name: str, progress: bool | None = None) -> Fingerp
         found.update(repr(part).encode())
     split = getattr(images, "split", None)
     # Without a split a model learns from all.
-    taught = every
+    taught, n_shared = frozenset(every), 0
     if split is not None:
-        taught = [one for one, side in zip(every, split, strict=True) if side == "train"]
-    return Fingerprint(found.hexdigest(), frozenset(every), frozenset(taught))
+        sides = list(zip(every, split, strict=True))
+        taught = frozenset(one for one, side in sides if side == "train")
+        n_shared = sum(side != "train" and one in taught for one, side in sides)
+    return Fingerprint(found.hexdigest(), frozenset(every), taught, n_shared)
 
 
 def _described(images: Any) -> Iterator[Any]:

@@ -85,12 +85,26 @@ def finish(
 
 def _warnings(work: Work) -> list[str]:
     """What was said while cells were made, and what the design of the study calls for."""
-    found = set(_seen_before(work))
+    found = {*_seen_before(work), *_doubtful(work)}
     for entry in last_entries(work):
         found |= set(entry.get("warnings", ()))
     if len(work.study.seeds) == 2:
         found.add("Two seeds give no interval: take at least three.")
     return sorted(found)
+
+
+def _doubtful(work: Work) -> Iterator[str]:
+    """Images in training and held out alike, and what was passed over when a set was opened."""
+    for name, known in work.fingerprints.items():
+        images = f"Images {work.study.label('images', name)!r}"
+        if known.n_shared:
+            yield (
+                f"{images}: {known.n_shared} held-out images are training images too, which says "
+                "nothing of new ones."
+            )
+        left_out = getattr(work.images(name), "skipped", ())
+        if left_out:
+            yield f"{images}: {len(left_out)} files were passed over, such as {left_out[0]}."
 
 
 def _keep_code(folder: Folder, work: Work) -> None:

@@ -271,3 +271,14 @@ def test_what_is_no_set_is_refused_for_what_it_is(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(ValueError, match=r"pipe\.png: is no regular file"):
         open_dataset(tmp_path / "i.csv").checked()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_folder_that_is_closed_to_reading_does_not_vanish(tmp_path):
+    root = grown(tmp_path / "set", "ant/a.png bee/b.png")
+    (root / "bee").chmod(0)
+    try:
+        with pytest.raises(PermissionError, match="bee is closed to reading"):
+            open_dataset(root)
+    finally:
+        (root / "bee").chmod(0o755)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from filelock import FileLock
+from PIL import Image
 from small_study import contents, written
 
 from hmax_cnn.analysis.figures.seeds import over_seeds
@@ -22,6 +24,7 @@ from hmax_cnn.analysis.figures.tables import tables
 from hmax_cnn.analysis.interrupted import Interrupted
 from hmax_cnn.analysis.study import open_results, run_study
 from hmax_cnn.analysis.study.running import FailedCellsError
+from hmax_cnn.data import SkippedImagesWarning
 
 SLOW = '''
 import time
@@ -521,3 +524,32 @@ def test_one_run_at_a_time_in_a_folder(ran, tmp_path):
         pytest.raises(RuntimeError, match="Another run is writing into"),
     ):
         run_study(path, tmp_path / "out", jobs=1, progress=False)
+
+
+def test_what_is_doubtful_of_images_is_told(tmp_path):
+    """A picture in training and test, and a file that cannot be read, stand in the warnings."""
+    rng = np.random.default_rng(0)
+    for part, one, number in product(("train", "val"), "ab", range(2)):
+        place = tmp_path / "set" / part / one / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        picture = rng.integers(0, 256, (32, 32), dtype=np.uint8)
+        Image.fromarray(picture).save(place)
+    root = tmp_path / "set"
+    shutil.copy(root / "train" / "a" / "0.png", root / "val" / "a" / "2.png")
+    (root / "val" / "b" / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(16))
+    study = """title = "Doubtful"
+resamples = 4
+[models.pixels]
+model = "extraction:Pixels"
+parameters = { grid = [4, 4] }
+[images.set]
+source = "set"
+[measures.accuracy]
+measure = "analysis.measures.classification:classification"
+"""
+    (tmp_path / "study.toml").write_text(study)
+    with pytest.warns(SkippedImagesWarning, match=r"HEIC\): val/b/phone\.heic"):
+        done = run_study(tmp_path / "study.toml", tmp_path / "out", jobs=1, progress=False)
+    told = "\n".join(done.warnings)
+    assert "Images 'set': 1 held-out images are training images too" in told
+    assert "Images 'set': 1 files were passed over, such as val/b/phone.heic" in told
