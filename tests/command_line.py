@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 from click.testing import CliRunner
 
@@ -24,3 +25,9 @@ def run(*arguments, cwd=None, **options):
 def invoke(*arguments):
     """The same command in this process: quicker to start."""
     return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+def inside(*arguments):
+    """The same command in this process, with what `run` returns."""
+    done = invoke(*arguments)
+    return SimpleNamespace(returncode=done.exit_code, stdout=done.stdout, stderr=done.stderr)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from command_line import run
+from command_line import inside, run
 
 HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
 
@@ -56,7 +56,7 @@ def test_classify_by_the_given_split(pictures, tmp_path):
         for i in range(12)
     ]
     (pictures / "index.csv").write_text("\n".join(["path,label,split", *rows]))
-    done = run(
+    done = inside(
         "classify",
         pictures / "index.csv",
         *SMALL,
@@ -96,7 +96,7 @@ def test_nothing_of_the_test_images_is_learned(pictures):
 
 
 def test_classify_with_a_network_learned_in_each_fold(tmp_path):
-    done = run(
+    done = inside(
         "classify",
         "digits",
         "--resize",
@@ -132,20 +132,20 @@ def test_classify_with_groups(tmp_path):
     (tmp_path / "index.csv").write_text("\n".join(rows) + "\n")
     command = ["classify", tmp_path / "index.csv", "--model", "extraction:Pixels", "--no-baseline"]
     command += ["--set", "grid=(16, 16)", "--output", tmp_path / "out"]
-    done = run(*command, "--groups", "object", "--quiet")
+    done = inside(*command, "--groups", "object", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     table = pd.read_csv(tmp_path / "out" / "predictions.csv").merge(
         pd.read_csv(tmp_path / "index.csv"), left_on="image", right_on="path"
     )
     assert (table.groupby("object")["fold"].nunique() == 1).all()
     assert json.loads((tmp_path / "out" / "run.json").read_text())["groups"] == "object"
-    again = run(*command, "--quiet")
+    again = inside(*command, "--quiet")
     assert again.returncode == 1
     assert "holds the results of an earlier run" in again.stderr
     command.append("--overwrite")
     torn = run(*command, "--quiet")
     assert "Warning: The images have a column 'object'" in torn.stderr
-    wrong = run(*command, "--groups", "subject")
+    wrong = inside(*command, "--groups", "subject")
     assert wrong.returncode == 1
     assert "`groups` must be a column of the index, 'object', got 'subject'" in wrong.stderr
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from command_line import invoke, run
+from command_line import inside, invoke, run
 from PIL import Image
 from sklearn.datasets import load_svmlight_file
 
@@ -26,7 +26,8 @@ SMALL = ["--set", "prototypes=photographs", "--set", "bands=2", "--set", "n_prot
 
 @pytest.mark.parametrize("ending", ["npz", "csv", "nc", "svmlight"])
 def test_extract(pictures, tmp_path, ending):
-    done = run(
+    command = run if ending == "npz" else inside
+    done = command(
         "extract", pictures, *SMALL, "--layer", "c2", "--output", tmp_path / f"features.{ending}"
     )
     assert done.returncode == 0, done.stderr
@@ -86,7 +87,7 @@ def test_extract(pictures, tmp_path, ending):
 
 @pytest.mark.parametrize("layers", [("s1,c1",), ("s1", "--layer", "c1")])
 def test_extract_several_layers_with_resizing(pictures, tmp_path, layers):
-    done = run(
+    done = inside(
         "extract",
         pictures / "level",
         "--set",
@@ -206,7 +207,7 @@ def test_bad_pictures_are_reported_and_on_request_skipped(pictures, tmp_path):
     shutil.copytree(pictures / "level", tmp_path / "level")
     (tmp_path / "level" / "99.png").write_text("broken")
     command = ["extract", tmp_path / "level", *SMALL, "--output", tmp_path / "f.npz"]
-    done = run(*command)
+    done = inside(*command)
     assert (done.returncode, "99.png: is empty or not a picture" in done.stderr) == (1, True)
     assert not (tmp_path / "f.npz").exists()
     done = run(*command, "--skip-bad")
