@@ -270,22 +270,21 @@ class Dataset:
         if isinstance(self.source, np.ndarray):
             self.warn_of_shared_pictures()
             return self
-        good, bad = [], []
+        bad: dict[int, str] = {}
         numbers = range(len(self))
         for index in progress_bar(numbers, name="Checking", unit="image", progress=progress):
             try:
                 # Decoding is the only way to know that a picture is whole.
                 self[index]
-                good.append(index)
             except ImageError as error:
-                bad.append(str(error))
+                bad[index] = str(error)
         if not bad:
             self.warn_of_shared_pictures()
             return self
-        listed = "\n  ".join(bad[:20])
+        listed = "\n  ".join([*bad.values()][:20])
         if len(bad) > 20:
             listed += f"\n  and {len(bad) - 20} more"
-        if not skip_bad or not good:
+        if not skip_bad or len(bad) == len(self):
             msg = (
                 f"{len(bad)} of {len(self)} pictures cannot be read:\n  {listed}\nMend or remove "
                 "them, or leave them out with skip_bad (--skip-bad)."
@@ -296,7 +295,8 @@ class Dataset:
             SkippedImagesWarning,
             stacklevel=2,
         )
-        kept = replace(self.subset(good), skipped=(*self.skipped, *bad))
+        good = np.setdiff1d(np.arange(len(self)), list(bad))
+        kept = replace(self.subset(good), skipped=(*self.skipped, *bad.values()))
         kept.warn_of_shared_pictures()
         return kept
 

@@ -85,17 +85,18 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
         )
         raise ValueError(msg)
     # In order of their folders first, as paths are.
-    files = sorted(found.pictures, key=lambda file: file.split("/"))
+    files = sorted(found.pictures, key=lambda file: file.replace("/", "\0"))
     found.note_empty_folders()
     split, classes = _layout(root, files)
     names = [_named(file) for file in files]
-    twice = next((name for name, count in Counter(names).items() if count > 1), None)
-    if twice is not None:
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
         msg = f"{root} has two files {twice!r} whose names differ in their encoding. Rename one."
         raise ValueError(msg)
     labels = None
     if any(classes):
-        labels = checked_labels(["/".join(map(plain, parts)) for parts in classes], str(root))
+        known = {parts: "/".join(map(plain, parts)) for parts in set(classes)}
+        labels = checked_labels([known[parts] for parts in classes], str(root))
     dataset = Dataset(Files(root, files), names, labels, split, skipped=found.passed_over())
     warn_of_shared_files(dataset)
     return tell_of_passed_over(dataset, str(root))
@@ -115,7 +116,7 @@ class _Found:
     def note_empty_folders(self) -> None:
         """Folders that hold no picture, also further down, the outermost of each."""
         filled = {""}
-        for folder in {file.rpartition("/")[0] for file in self.pictures}:
+        for folder in _folders_of(self.pictures):
             filled |= {folder, *(parent.as_posix() for parent in PurePosixPath(folder).parents)}
         for folder in self.folders:
             if folder not in filled and folder.rpartition("/")[0] in filled:
@@ -173,10 +174,10 @@ def _identity(path: Path | os.DirEntry[str]) -> tuple[int, int]:
     return state.st_dev, state.st_ino
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return list(entries)
+            yield from entries
     except PermissionError as error:
         msg = f"The folder {folder} is closed to reading. Change its permissions, or move it away."
         raise PermissionError(msg) from error
@@ -203,9 +204,14 @@ def _sort_in(root: Path, file: str, found: _Found) -> None:
 
 def _layout(root: Path, files: Sequence[str]) -> tuple[np.ndarray | None, list[tuple[str, ...]]]:
     """The part of each picture, where there are parts, and the folders that make its class."""
-    folders = [tuple(file.split("/")[:-1]) for file in files]
-    while _is_wrapped(folders):
-        folders = [parts[1:] for parts in folders]
+    # One tuple for each folder, however many files it has: sets may have millions.
+    known = {folder: tuple(folder.split("/")) if folder else () for folder in _folders_of(files)}
+    folders: list[tuple[str, ...]] = [known[file.rpartition("/")[0]] for file in files]
+    n_around = 0
+    while _is_wrapped([parts[n_around:] for parts in known.values()]):
+        n_around += 1
+    if n_around:
+        folders = _without_first(folders, n_around)
     parts = {one[0]: part_named(one[0]) for one in folders if one}
     named = [part for part in parts.values() if part is not None]
     split = None
@@ -213,7 +219,7 @@ def _layout(root: Path, files: Sequence[str]) -> tuple[np.ndarray | None, list[t
         if len(set(named)) < len(named):
             _refuse(root, files, "two folders are the same part of a split")
         split = np.array([parts[one[0]] for one in folders])
-        folders = [one[1:] for one in folders]
+        folders = _without_first(folders, 1)
     elif len(set(named)) > 1:
         stray = next(
             file for file, one in zip(files, folders, strict=True) if not (one and parts[one[0]])
@@ -222,6 +228,16 @@ def _layout(root: Path, files: Sequence[str]) -> tuple[np.ndarray | None, list[t
         _refuse(root, files, f"has {first} and {second}, but also {_named(stray)}")
     _check_classes(root, files, folders)
     return split, folders
+
+
+def _folders_of(files: Sequence[str]) -> set[str]:
+    return {file.rpartition("/")[0] for file in files}
+
+
+def _without_first(folders: Sequence[tuple[str, ...]], count: int) -> list[tuple[str, ...]]:
+    """Paths of folders from some depth on; equal ones as one object."""
+    inner = {parts: parts[count:] for parts in set(folders)}
+    return [inner[parts] for parts in folders]
 
 
 def _is_wrapped(folders: Sequence[tuple[str, ...]]) -> bool:

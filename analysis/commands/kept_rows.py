@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -29,6 +29,10 @@ class _Block:
         return 4 * self.n_rows * self.n_units
 
 
+def _line(block: _Block) -> str:
+    return json.dumps(asdict(block)) + "\n"
+
+
 class KeptRows:
     """Blocks of rows in a folder, in order; a context in which no other process has them.
 
@@ -46,6 +50,7 @@ class KeptRows:
         self._data, self._lines = folder / "rows.float32", folder / "blocks.jsonl"
         self._lock = FileLock(folder / "lock", timeout=0)
         self._blocks: list[_Block] = []
+        self._n_lines = -1
 
     def __enter__(self) -> Self:
         self.folder.mkdir(exist_ok=True)
@@ -58,6 +63,7 @@ class KeptRows:
             )
             raise RuntimeError(msg) from error
         self._blocks = list(self._found())
+        self._n_lines = -1  # not known: there may be more lines than blocks
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,17 +124,13 @@ class KeptRows:
             data.write(content)
             data.flush()
             os.fsync(data.fileno())
-        lines = [json.dumps(asdict(one)) + "\n" for one in (*self._blocks, block)]
-        if len(lines) > 1 and self._is_next(lines[:-1]):
-            with self._lines.open("a") as file:
-                file.write(lines[-1])
-        else:
-            self._lines.write_text("".join(lines))
         self._blocks.append(block)
-
-    def _is_next(self, lines: list[str]) -> bool:
-        """Whether the file holds these lines and no others: one more is then added to it."""
-        return self._lines.is_file() and self._lines.stat().st_size == sum(map(len, lines))
+        if self._n_lines == len(self._blocks) - 1:
+            with self._lines.open("a") as file:
+                file.write(_line(block))
+        else:  # lines of other blocks, or a line that was cut off
+            self._lines.write_text("".join(map(_line, self._blocks)))
+        self._n_lines = len(self._blocks)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """The blocks, read one after the other."""
@@ -138,7 +140,10 @@ class KeptRows:
                 yield rows.reshape(block.n_rows, block.n_units)
 
     def remove(self) -> None:
-        """Remove the folder, when its rows are written elsewhere."""
+        """Remove the rows when they are written elsewhere, and the folder if it holds no more."""
         self._lock.release()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for file in (self._data, self._lines, Path(self._lock.lock_file)):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):  # something of the user's lies in it
+            self.folder.rmdir()
         self._blocks = []
