@@ -380,6 +380,8 @@ def test_the_end_of_a_job_or_terminal_is_as_ctrl_c(tmp_path, end, status):
             [*HMAX_CNN, "extract", "digits", *words, "--output", str(tmp_path / "f.npz")],
             stderr=subprocess.PIPE,
             text=True,
+            # After nohup it would rightly ignore the end of the terminal.
+            preexec_fn=lambda: signal.signal(end, signal.SIG_DFL),
         )
         time.sleep(wait)
         process.send_signal(end)
