@@ -140,7 +140,8 @@ def _tell(written: list[Path], output: Path) -> None:
 def _check_new(output: Path) -> None:
     """Refuse to replace results that took hours, perhaps, without a word."""
     run = output / "run.json"
-    if run.exists():
+    # What was interrupted is made again.
+    if run.exists() and '"complete": false' not in run.read_text(errors="replace"):
         msg = (
             f"{output} holds the results of an earlier run. Give another --output, or replace them "
             "with --overwrite."

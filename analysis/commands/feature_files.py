@@ -275,7 +275,8 @@ def numbered(path: Path, labels: Iterable[str]) -> dict[str, int]:
     ValueError
         If the file is no such list.
     """
-    added = [label for label in labels if label not in _listed(path)]
+    listed = _listed(path)
+    added = [label for label in labels if label not in listed]
     if added:
         cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
         text = "\n" * cut_off + "".join(f"{label}\n" for label in added)

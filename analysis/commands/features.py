@@ -95,6 +95,7 @@ def _fill(
                     _check_space(output, len(dataset), rows.shape[1])
                 kept.add(number, made_of, rows)
             bar.update(len(some))
+    kept.keep_first(number + 1)
 
 
 def _told(kept: KeptRows, dataset: Dataset) -> str:

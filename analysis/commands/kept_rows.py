@@ -132,6 +132,10 @@ class KeptRows:
             self._lines.write_text("".join(map(_line, self._blocks)))
         self._n_lines = len(self._blocks)
 
+    def keep_first(self, count: int) -> None:
+        """Forget the blocks behind the first so many: they were of a larger set."""
+        self._blocks = self._blocks[:count]
+
     def __iter__(self) -> Iterator[np.ndarray]:
         """The blocks, read one after the other."""
         with self._data.open("rb") as data:

@@ -345,6 +345,11 @@ def test_what_is_done_is_kept_when_a_picture_goes(tmp_path):
         extract(model, dataset, tmp_path / "f.npz", kept)
         np.testing.assert_array_equal(np.concatenate([*kept]), model.transform(dataset))
     assert (tmp_path / ".k" / "blocks.jsonl").read_text().startswith(before)
+    # A set that has become smaller has no rows of what it no longer has.
+    with KeptRows(tmp_path / ".k") as kept:
+        extract(model, dataset[:64], tmp_path / "f.npz", kept)
+        assert kept.shape == (64, 9)
+        np.testing.assert_array_equal(np.concatenate([*kept]), model.transform(dataset[:64]))
 
 
 def test_what_the_disk_cannot_hold_is_refused_after_the_first_block(
