@@ -142,6 +142,10 @@ def test_classify_with_groups(tmp_path):
     again = inside(*command, "--quiet")
     assert again.returncode == 1
     assert "holds the results of an earlier run" in again.stderr
+    run_file = tmp_path / "out" / "run.json"
+    run_file.write_text(run_file.read_text().replace('"complete": true', '"complete": false'))
+    interrupted = run(*command, "--groups", "object", "--quiet")
+    assert interrupted.returncode == 0, interrupted.stderr
     command.append("--overwrite")
     torn = run(*command, "--quiet")
     assert "Warning: The images have a column 'object'" in torn.stderr
