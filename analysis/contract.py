@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,8 @@ class FigureContract:
     seeds: str
     given: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    scales: tuple[str, ...] = ("x", "y")
+    values: str | None = "y"
 
 
 def measure(
@@ -149,8 +152,14 @@ def figure(
     draws: str | Sequence[str],
     seeds: Literal["mean", "first", "sum"],
     given: Sequence[str] = ("colours", "width"),
-) -> Callable[[Function], Function]:
-    """Mark a function as a figure, so that a study can draw it.
+    scales: Sequence[str] = ("x", "y"),
+    values: Literal["x", "y"] | None = "y",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark a function as a figure: a study can draw it, and it takes a `look`.
+
+    The marked function has one more parameter, `look`: a `hmax_cnn.analysis.figures.look.Look` or a
+    mapping of its fields. Models and layers are chosen, put in order and named by it before the
+    function sees its tables, and scales, limits, references and the legend are set afterwards.
 
     Parameters
     ----------
@@ -165,11 +174,15 @@ def figure(
     given : sequence of {'colours', 'width', 'level'}
         Parameters that the study fills in: a colour for each model, the width, and the level of
         intervals over seeds.
+    scales : sequence of {'x', 'y'}
+        The axes whose scale and limits can be set; none for pictures.
+    values : {'x', 'y', None}
+        The axis of values, on which references are drawn.
 
     Returns
     -------
     callable
-        A decorator that returns the function as it is, with its `contract`.
+        A decorator that returns the function with its `contract`.
 
     Raises
     ------
@@ -192,8 +205,10 @@ def figure(
     check_choice("seeds", seeds, SEEDS)
     for name in given:
         check_choice("given", name, FOR_FIGURES)
+    for axis in (*scales, *([] if values is None else [values])):
+        check_choice("scales", axis, ("x", "y"))
 
-    def mark(function: Function) -> Function:
+    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         _check_parameters(function, given, len(tables))
         first = list(inspect.signature(function).parameters.values())[: len(tables)]
         optional = [
@@ -201,9 +216,25 @@ def figure(
             for table, parameter in zip(tables, first, strict=True)
             if parameter.default is not parameter.empty
         ]
-        contract = FigureContract(tables, seeds, tuple(given), tuple(optional))
-        function.contract = contract  # type: ignore[attr-defined]
-        return function
+        contract = FigureContract(
+            tables, seeds, tuple(given), tuple(optional), tuple(scales), values
+        )
+
+        @functools.wraps(function)
+        def drawn(*arguments: Any, look: Any = None, **options: Any) -> Any:
+            from .figures.look import drawn_in  # matplotlib is loaded where something is drawn
+
+            return drawn_in(look, function, contract, arguments, options)
+
+        signature = inspect.signature(function)
+        keyword = inspect.Parameter("look", inspect.Parameter.KEYWORD_ONLY, default=None)
+        parameters = list(signature.parameters.values())
+        # Before a parameter that takes whatever else there is.
+        is_last = parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD
+        parameters.insert(len(parameters) if is_last else -1, keyword)
+        drawn.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        drawn.contract = contract  # type: ignore[attr-defined]
+        return drawn
 
     return mark
 

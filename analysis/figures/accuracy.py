@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,13 +14,14 @@ from ..contract import figure
 from .checks import checked, distinct, without_curves
 from .marks import bar_between, chance_of, distinguishing
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of, sheet
+from .style import PALETTE, colours_of, markers_of, points, sheet
 
 
-@figure(draws="table", seeds="mean", given=("colours", "width", "level"))
+@figure(draws="table", seeds="mean", given=("colours", "width", "level"), scales=("x",), values="x")
 def accuracy(
     table: pd.DataFrame,
     chance: float | None = None,
+    bands: str = "interval",
     level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "single",
@@ -27,7 +29,7 @@ def accuracy(
 ) -> Figure:
     """Accuracy of a readout of each layer on held-out images.
 
-    Bars are intervals; a dotted line is chance, where the axis reaches it.
+    Bars are intervals; the dotted line is chance, where the axis reaches it.
 
     Parameters
     ----------
@@ -35,6 +37,8 @@ def accuracy(
         Columns model, layer, value, low, high; images, seed and chance where there are any.
     chance : float or None
         Accuracy of guessing; None takes the table's own.
+    bands : {'interval', 'sem', 'range', 'none'}
+        As in `hmax_cnn.analysis.figures.seeds.over_seeds`.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None
@@ -50,7 +54,7 @@ def accuracy(
     ValueError
         If a column is missing.
     """
-    table = _prepared(table, level)
+    table = _prepared(table, level, bands)
     names = _names(table)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     guess, left = chance_of(table, chance), _left_limit(table["low"])
@@ -74,10 +78,10 @@ def accuracy(
     return figure
 
 
-def _prepared(table: pd.DataFrame, level: float) -> pd.DataFrame:
+def _prepared(table: pd.DataFrame, level: float, bands: str) -> pd.DataFrame:
     """The table checked, and its mean over seeds."""
     checked(without_curves(table), "model", "layer", "value", "low", "high")
-    return over_seeds(distinct(table, "model", "layer", "images"), level=level)
+    return over_seeds(distinct(table, "model", "layer", "images"), level=level, bands=bands)
 
 
 def _names(table: pd.DataFrame) -> list[str]:
@@ -105,7 +109,8 @@ def _point(axes: Axes, place: int, row: Any, colour: str, marker: str) -> None:
     bar_between(axes, (low, high), place, colour, 1.2)
     axes.plot(100 * row.value, place, marker, color=colour, markersize=4.5)
     beside: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center"}
-    axes.annotate(f"{100 * row.value:.1f}", (high, place), fontsize=6.5, **beside)
+    end = np.nanmax([high, 100 * row.value])
+    axes.annotate(f"{100 * row.value:.1f}", (end, place), fontsize=points(6.5), **beside)
 
 
 def _chance_line(axes: Axes, level: float) -> None:
@@ -118,5 +123,5 @@ def _chance_line(axes: Axes, level: float) -> None:
         textcoords="offset points",
         va="center",
         color=PALETTE["grey"],
-        fontsize=6.5,
+        fontsize=points(6.5),
     )

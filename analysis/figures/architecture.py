@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..contract import figure
-from .checks import checked, of_first
-from .style import PALETTE, colours_of, in_width, sheet, wrapped
+from .checks import checked, of_first, one_panel
+from .style import PALETTE, colours_of, in_width, points, sheet, wrapped
 
-_MOST = 8  # layers of a model in a row
+_MOST = 24  # layers of a model
 _COLUMNS = (
     "model",
     "layer",
@@ -28,17 +28,18 @@ _COLUMNS = (
 )
 
 
-@figure(draws="table", seeds="first")
+@figure(draws="table", seeds="first", scales=(), values=None)
 def architecture(
     table: pd.DataFrame,
     n_layers: int = _MOST,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
+    ax: Axes | None = None,
 ) -> Figure:
-    """Architectures from the image (left) upward.
+    """Architectures from the image upward, left to right.
 
-    Each frame is the image; in it, to scale, are the receptive fields of a layer's units, one for
-    each size.
+    Each frame is the image. In it, to scale, are the receptive fields of a layer's units, one for
+    each size; below it are their sides, the number of features and the side of the map.
 
     Parameters
     ----------
@@ -46,9 +47,12 @@ def architecture(
         Of `hmax_cnn.analysis.measures.architecture.architecture`: columns model, layer, band,
         features, height, width, value (the field's side), image_height, image_width.
     n_layers : int
-        At most so many layers of each model, evenly from all; five in one column of a page.
+        At most so many layers of each model, evenly from all; the figure says where some are not
+        shown.
     colours : mapping from model to colour, or None
     width : str or float
+    ax : matplotlib Axes or None
+        For one layer.
 
     Returns
     -------
@@ -57,42 +61,55 @@ def architecture(
     Raises
     ------
     ValueError
-        If a column is missing.
+        If a column is missing, or there are several layers for `ax`.
     """
     table = of_first(checked(table, *_COLUMNS), "seed", "images")
     look = colours_of(table["model"], colours)
-    narrow = bool(in_width(width, 0, 1))
-    most = min(n_layers, 5) if narrow else n_layers
-    kept = {
-        model: _chosen(list(dict.fromkeys(part["layer"])), most)
+    every = {
+        str(model): list(dict.fromkeys(part["layer"]))
         for model, part in table.groupby("model", sort=False)
     }
-    n_columns = max(max(map(len, kept.values())), 4)
-    small = narrow or n_columns > 6
-    with sheet(width, 0.1, len(kept), n_columns) as (figure, panels):
+    kept = {model: _chosen(layers, n_layers) for model, layers in every.items()}
+    one_panel(ax, sum(map(len, kept.values())))
+    # As many as fit side by side; the others stand below them.
+    n_columns = 1 if ax else min(in_width(width, 8, 5), max(4, *map(len, kept.values())))
+    rows = [
+        (model, layers[start : start + n_columns], start == 0)
+        for model, layers in kept.items()
+        for start in range(0, len(layers), n_columns)
+    ]
+    size = points(6) if in_width(width, 0, 1) or n_columns > 6 else points(7)
+    with sheet(width, 0.1, len(rows), n_columns, ax) as (figure, panels):
         side = figure.get_figwidth() / n_columns
-        # A frame, the title above it and two lines of text below it.
-        figure.set_figheight(len(kept) * (0.85 * side + 0.62))
-        for row, (model, layers) in zip(panels, kept.items(), strict=True):
+        if ax is None:
+            # A frame, the title above it and two lines of text below it.
+            figure.set_figheight(len(rows) * (0.85 * side + 0.62))
+        for row, (model, layers, is_first) in zip(panels, rows, strict=True):
             for axes, layer in zip(row, layers, strict=False):
                 bands = table[(table["model"] == model) & (table["layer"] == layer)]
-                _frame(axes, bands, look[model], 5.0 if small else 6.5)
-            _titles(row, model, layers, side, 6 if narrow else 7)
+                _frame(axes, bands, look[model], 0.85 * size)
+            name = ""
+            if is_first:
+                name = model
+                if len(kept[model]) < len(every[model]):
+                    name += f" ({len(kept[model])} of {len(every[model])} layers)"
+            _titles(row, name, layers, side, size)
     return figure
 
 
-def _titles(row: np.ndarray, model: str, layers: list[str], side: float, size: int) -> None:
+def _titles(row: np.ndarray, name: str, layers: list[str], side: float, size: float) -> None:
     """A model's name above its row, its layers' above their frames; no frame without a layer."""
     for axes, layer in zip(row, layers, strict=False):
         axes.set_title(wrapped(layer, side, size), fontsize=size, loc="left")
-    row[0].annotate(
-        model,
-        (0, 1),
-        (0, 15),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=size + 1,
-    )
+    if name:
+        row[0].annotate(
+            name,
+            (0, 1),
+            (0, 2.2 * size),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=1.15 * size,
+        )
     for axes in row[len(layers) :]:
         axes.axis("off")
 

@@ -17,15 +17,15 @@ from .panels import panel_grid
 from .style import PALETTE, colours_of
 
 NAMES = {
-    "bandwidth_half": ("Orientation bandwidth at half height, degrees", (0.0, 180.0)),
-    "bandwidth_071": ("Orientation bandwidth at 0.71 of the height, degrees", (0.0, 180.0)),
-    "bandwidth_octaves": ("Spatial-frequency bandwidth, octaves", (0.0, 5.0)),
+    "bandwidth_half": ("Orientation bandwidth at half height (degrees)", (0.0, 180.0)),
+    "bandwidth_071": ("Orientation bandwidth at 0.71 of the height (degrees)", (0.0, 180.0)),
+    "bandwidth_octaves": ("Spatial-frequency bandwidth (octaves)", (0.0, 5.0)),
     "circular_variance": ("Circular variance", (0.0, 1.0)),
     "f1_over_f0": ("F1/F0", (0.0, 2.0)),
 }
 
 
-@figure(draws="unit_table", seeds="first")
+@figure(draws="unit_table", seeds="first", values="x")
 def bandwidths(
     unit_table: pd.DataFrame,
     value: str = "bandwidth_half",
@@ -84,5 +84,5 @@ def bandwidths(
         for column in range(n_columns):
             lowest = grid.panels[(n_groups - 1 - column) // n_columns, column]
             lowest.tick_params(labelbottom=True)
-        grid.label(label, "Units, %")
+        grid.label(label, "Units (%)")
     return grid.figure

@@ -14,13 +14,19 @@ from .checks import checked, distinct, without_curves
 from .marks import bar_between, legend_below, places_of, row_names
 from .panels import Grid, panel_grid
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, wrapped
+from .style import PALETTE, colours_of, points, wrapped
 
 _COLUMNS = ("model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high")
 _BY_SUBJECT = ("measure", "model", "layer", "subject", "value")
 
 
-@figure(draws=("table", "layer_subject_table"), seeds="mean", given=("colours", "width", "level"))
+@figure(
+    draws=("table", "layer_subject_table"),
+    seeds="mean",
+    given=("colours", "width", "level"),
+    scales=("x",),
+    values="x",
+)
 def brain(
     table: pd.DataFrame,
     subjects: pd.DataFrame | None = None,
@@ -85,9 +91,9 @@ def brain(
                 _marker(axes, row.value, place, colour, filled=row.p_corrected < 0.05)
                 _subjects(axes, alone, (row.model, row.layer), place, colour)
             axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
-            axes.set_xlabel(wrapped(label, 0.6 * grid.panel_width, 7.5))
+            axes.set_xlabel(wrapped(label, 0.6 * grid.panel_width, points(7.5)))
             if several:
-                axes.set_title(wrapped(str(measure), 0.9 * grid.panel_width, 7.5))
+                axes.set_title(wrapped(str(measure), 0.9 * grid.panel_width, points(7.5)))
         first = grid.panels[0, 0]
         bottom, top = len(places) - 0.4, -0.6
         first.set(yticks=range(len(places)), yticklabels=row_names(places), ylim=(bottom, top))

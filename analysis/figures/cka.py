@@ -11,10 +11,10 @@ from ..contract import figure
 from .checks import checked, distinct
 from .marks import places_of
 from .seeds import over_seeds
-from .style import sheet
+from .style import points, sheet
 
 
-@figure(draws="table", seeds="mean", given=("width",))
+@figure(draws="table", seeds="mean", given=("width",), scales=(), values=None)
 def cka(
     table: pd.DataFrame,
     label: str | None = None,
@@ -84,7 +84,7 @@ def _ticks(axes: Axes, places: list[tuple[str, str]], width: float) -> None:
     """Names of layers at both sides, and white lines between models."""
     names = [layer if layer == model else f"{model}, {layer}" for model, layer in places]
     # The matrix takes about 330/7 points of each inch of width; a line needs 1.6 times its size.
-    size = min(7.0, 330 * width / 7 / len(places) / 1.6)
+    size = min(points(7), 330 * width / 7 / len(places) / 1.6)
     axes.set_xticks(range(len(places)), names, rotation=90, fontsize=size)
     axes.set_yticks(range(len(places)), names, fontsize=size)
     axes.tick_params(length=0)

@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from ..contract import figure
 from .checks import checked, one_panel
 from .marks import distinguishing
-from .style import sheet, titled, wrapped
+from .style import points, sheet, titled, wrapped
 
 
-@figure(draws="layer_label_predicted_table", seeds="sum", given=("width",))
+@figure(draws="layer_label_predicted_table", seeds="sum", given=("width",), scales=(), values=None)
 def confusion(
     layer_label_predicted_table: pd.DataFrame, width: str | float = "double", ax: Axes | None = None
 ) -> Figure:
@@ -63,7 +63,7 @@ def confusion(
             axes.set(
                 xlabel="Predicted class",
                 ylabel="True class" if axes is panels.flat[0] or n_columns > 1 else "",
-                title=wrapped(titled(*key), 0.8 * side, 8),
+                title=wrapped(titled(*key), 0.8 * side, points(8)),
             )
             _ticks(axes, classes, room)
         for axes in panels.flat[len(groups) :]:
@@ -106,7 +106,7 @@ def _matrix(axes: Axes, percent: pd.DataFrame, room: float, with_bar: bool) -> N
         square=True,
         linewidths=0.3 if room > 0.1 else 0,
         linecolor="white",
-        annot_kws={"size": min(6, 26 * room)},
+        annot_kws={"size": min(points(6), 26 * room)},
         cbar=with_bar,
         cbar_kws={"label": "Predicted, % of true class", "shrink": 0.7},
     )
@@ -121,7 +121,7 @@ def _ticks(axes: Axes, classes: list[str], room: float) -> None:
         kept + 0.5,
         [classes[i] for i in kept],
         rotation=90 if longest * 0.05 > room * every else 0,
-        fontsize=6,
+        fontsize=points(6),
     )
-    axes.set_yticks(kept + 0.5, [classes[i] for i in kept], rotation=0, fontsize=6)
+    axes.set_yticks(kept + 0.5, [classes[i] for i in kept], rotation=0, fontsize=points(6))
     axes.tick_params(length=0)

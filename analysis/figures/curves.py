@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from .style import PALETTE, WIDTHS, blank, style
+from .style import PALETTE, WIDTHS, blank, points, style
 
 
 def curves(history: pd.DataFrame, title: str = "") -> Figure:
@@ -43,7 +43,7 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
                         marker=".",
                         markersize=4,
                     )
-            axes.set(xlabel="Epoch", ylabel="Loss" if factor == 1 else "Accuracy, %")
+            axes.set(xlabel="Epoch", ylabel="Loss" if factor == 1 else "Accuracy (%)")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if factor == 1:
                 axes.set_yscale("log")
@@ -58,5 +58,5 @@ def curves(history: pd.DataFrame, title: str = "") -> Figure:
                 frameon=False,
                 handlelength=2.5,
             )
-        figure.suptitle(title, fontsize=8)
+        figure.suptitle(title, fontsize=points(8))
     return figure

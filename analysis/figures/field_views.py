@@ -12,24 +12,30 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from ..contract import figure
-from .checks import checked_results
-from .marks import is_narrow
-from .style import PALETTE, in_width, sheet, spaced, wrapped
+from .checks import checked_results, one_panel
+from .marks import legend_below
+from .style import PALETTE, in_width, points, sheet, spaced, wrapped
 
 _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
 
 
-@figure(draws="results", seeds="first", given=("width",))
-def field_views(results: Mapping[str, xr.Dataset], width: str | float = "double") -> Figure:
-    """Receptive fields of one unit of each layer.
+@figure(draws="results", seeds="first", given=("width",), scales=(), values=None)
+def field_views(
+    results: Mapping[str, xr.Dataset],
+    width: str | float = "double",
+    ax: Axes | None = None,
+) -> Figure:
+    """Receptive fields of one unit of each layer over the picture.
 
-    Theoretical (box), effective (colour) and mapped (outline).
+    The theoretical field is a box, the effective one a colour and the mapped one an outline.
 
     Parameters
     ----------
     results : mapping from str to xarray.Dataset
         By model: of `hmax_cnn.analysis.measures.field_views.field_views`.
     width : str or float
+    ax : matplotlib Axes or None
+        For one model and layer.
 
     Returns
     -------
@@ -38,30 +44,36 @@ def field_views(results: Mapping[str, xr.Dataset], width: str | float = "double"
     Raises
     ------
     ValueError
-        If a result has no such fields.
+        If a result has no such fields, or there are several layers for `ax`.
     """
     checked_results(results, "weight", "luminance", "top", "left", "bottom", "right")
-    most = max(found.sizes["layer"] for found in results.values())
-    n_columns = min(most, in_width(width, 6, 4))
-    n_rows = sum(-(-found.sizes["layer"] // n_columns) for found in results.values())
+    counts = [found.sizes["layer"] for found in results.values()]
+    one_panel(ax, sum(counts))
+    n_columns = min(max(counts), in_width(width, 6, 4))
+    n_rows = sum(-(-count // n_columns) for count in counts)
     height, across = next(iter(results.values()))["luminance"].shape
-    with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
+    with sheet(width, 0.1, n_rows, n_columns, ax) as (figure, panels):
         side = figure.get_figwidth() / n_columns
-        figure.set_figheight(n_rows * (side * height / across + 0.28) + 0.3)
-        spaced(figure, h_pad=0.06)
+        if ax is None:
+            figure.set_figheight(n_rows * (side * height / across + 0.28) + 0.3)
+            spaced(figure, h_pad=0.06)
         row = 0
         for model, found in results.items():
             for index, layer in enumerate(found["layer"].values):
                 axes = panels[row + index // n_columns, index % n_columns]
                 _draw(axes, found.sel(layer=layer))
-                axes.set_title(wrapped(str(layer), side, 7), fontsize=7, loc="left")
-            above = {"xycoords": "axes fraction", "textcoords": "offset points", "fontsize": 7.5}
-            panels[row, 0].annotate(model, (0, 1), (0, 14), **above)
+                size = points(7)
+                axes.set_title(wrapped(str(layer), side, size), fontsize=size, loc="left")
+            above = {"xycoords": "axes fraction", "textcoords": "offset points"}
+            height_of_title = points(14)
+            panels[row, 0].annotate(
+                model, (0, 1), (0, height_of_title), fontsize=points(7.5), **above
+            )
             row += -(-found.sizes["layer"] // n_columns)
         for axes in panels.flat:
             axes.axis("off")
-        n_legend = 1 if is_narrow(figure) else 3
-        figure.legend(handles=_legend(), loc="outside lower center", ncols=n_legend, frameon=False)
+        if ax is None:
+            legend_below(figure, _legend(), most=(3, 1))
     return figure
 
 

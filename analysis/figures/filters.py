@@ -6,17 +6,22 @@ from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
-from .checks import checked_results
-from .style import in_width, sheet
+from .checks import checked_results, one_panel
+from .style import in_width, points, sheet, wrapped
 
 _MOST = 48  # filters of a model
 
 
-@figure(draws="results", seeds="first", given=("width",))
-def filters(results: Mapping[str, xr.Dataset], width: str | float = "double") -> Figure:
+@figure(draws="results", seeds="first", given=("width",), scales=(), values=None)
+def filters(
+    results: Mapping[str, xr.Dataset],
+    width: str | float = "double",
+    ax: Axes | None = None,
+) -> Figure:
     """The filters of each model's first layer, each on its own scale, zero in middle grey.
 
     Parameters
@@ -24,6 +29,8 @@ def filters(results: Mapping[str, xr.Dataset], width: str | float = "double") ->
     results : mapping from str to xarray.Dataset
         By model: of `hmax_cnn.analysis.measures.first_filters.first_filters`.
     width : str or float
+    ax : matplotlib Axes or None
+        For one model.
 
     Returns
     -------
@@ -32,21 +39,27 @@ def filters(results: Mapping[str, xr.Dataset], width: str | float = "double") ->
     Raises
     ------
     ValueError
-        If there are no weights in a result.
+        If there are no weights in a result, or several models for `ax`.
     """
     checked_results(results, "weight", "group")
-    models = list(results)
-    n_columns = min(len(models), in_width(width, 4, 2))
-    n_rows = -(-len(models) // n_columns)
-    with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
-        figure.set_figheight(n_rows * (figure.get_figwidth() / n_columns + 0.3))
+    one_panel(ax, len(results))
+    n_columns = min(len(results), in_width(width, 4, 2))
+    n_rows = -(-len(results) // n_columns)
+    with sheet(width, 0.1, n_rows, n_columns, ax) as (figure, panels):
+        side = figure.get_figwidth() / n_columns
+        if ax is None:
+            figure.set_figheight(n_rows * (side + 0.3))
         for axes, (model, found) in zip(panels.flat, results.items(), strict=False):
             mosaic, sides = _mosaic(found)
             axes.imshow(mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             span = f"{min(sides)}"
             if len(set(sides)) > 1:
                 span += f" to {max(sides)}"
-            axes.set_title(f"{model}\n{len(sides)} filters, {span} pixels", fontsize=7)
+            shown = f"{len(sides)} filters, {span} pixels"
+            if len(sides) < found.sizes["filter"]:
+                shown = f"{len(sides)} of {found.sizes['filter']} filters, {span} pixels"
+            title = wrapped(f"{model}\n{shown}", 0.95 * side, points(7))
+            axes.set_title(title, fontsize=points(7))
         for axes in panels.flat:
             axes.axis("off")
             axes.set_anchor("N")

@@ -16,13 +16,15 @@ from ..literature.cortex import field_sizes_at
 from .checks import checked
 from .marks import band, keys_of_models, legend_below
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, sheet
+from .style import PALETTE, colours_of, points, sheet
 
 UNITS = {
-    "pixels": "Receptive field, pixels",
-    "fraction": "Receptive field, share of the image",
-    "degrees": "Receptive field, degrees",
+    "pixels": "Receptive field (pixels)",
+    "fraction": "Receptive field (share of the image)",
+    "degrees": "Receptive field (degrees)",
 }
+_SMALLEST = 1.0  # pixels: no receptive field is smaller
+_APART = 0.008  # of the axis, from model to model
 _LINES: dict[str, tuple[Any, str]] = {
     "theoretical": ("-", "o"),
     "effective": ("--", "s"),
@@ -35,6 +37,8 @@ def growth(
     table: pd.DataFrame,
     units: str = "pixels",
     eccentricity: float | None = None,
+    recalled: bool = False,
+    bands: str = "interval",
     level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
@@ -42,7 +46,9 @@ def growth(
 ) -> Figure:
     """Size of receptive fields over depth.
 
-    Each model has a colour and each way of measuring a line; bands are intervals over units.
+    Each point is a layer, between the model's lowest and highest; each model has a colour and each
+    way of measuring a line. Bands are intervals over units, cut off at one pixel, below which there
+    is no receptive field; models are set apart a little, so that none hides another.
 
     Parameters
     ----------
@@ -55,6 +61,10 @@ def growth(
         With degrees: where cortical areas are read off, in degrees; None draws none. The table
         `hmax_cnn.analysis.literature.cortex.field_sizes_at` of this eccentricity has each area's
         definition, citation and confidence, which differ: sizes are not the same thing everywhere.
+    recalled : bool
+        Whether sizes are drawn, in pale, that were not read again in their paper.
+    bands : {'interval', 'sem', 'range', 'none'}
+        As in `hmax_cnn.analysis.figures.seeds.over_seeds`.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None
@@ -75,27 +85,35 @@ def growth(
     _check_units(table, units, eccentricity, ax)
     # Intervals are in pixels; other units are pixels times a factor, the same in all rows.
     factor = float((table[units] / table["pixels"]).dropna().iloc[0])
-    table = over_seeds(table, "pixels", level=level)
+    table = over_seeds(table, "pixels", level, bands)
     look, with_cortex = colours_of(table["model"], colours), eccentricity is not None
     ratios = {"width_ratios": [3, 1]} if with_cortex else {}
     height = 2.9 + 0.15 * (table["model"].nunique() // 3) + 0.5 * with_cortex
     with sheet(width, height, 1, 1 + with_cortex, ax, sharey=True, **ratios) as (figure, panels):
         axes = panels[0, 0]
         for (model, way), line in table.groupby(["model", "way"], sort=False):
-            _line(axes, line.sort_values("depth"), str(way), look[str(model)], factor)
+            place = list(dict.fromkeys(table["model"])).index(model)
+            line = line.assign(depth=line["depth"] + _APART * place).sort_values("depth")
+            _line(axes, line, str(way), look[str(model)], factor, 2.5 - 0.01 * place)
+        _limits(axes, factor * table["pixels"], factor * _SMALLEST)
         # Fields grow by factors from layer to layer.
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-        axes.set(xlabel="Depth: lowest layer 0, highest 1", ylabel=UNITS[units], xlim=(-0.03, 1.03))
+        axes.set(
+            xlabel="Depth (lowest layer 0, highest 1)", ylabel=UNITS[units], xlim=(-0.03, 1.06)
+        )
         if eccentricity is not None:
-            _cortex(panels[0, 1], field_sizes_at(float(eccentricity)), float(eccentricity))
+            areas = field_sizes_at(float(eccentricity))
+            if not recalled:
+                areas = areas[~areas["confidence"].str.contains("recalled")]
+            _cortex(panels[0, 1], areas, float(eccentricity))
         handles = [*keys_of_models(look, linewidth=2), *_keys_of_ways(table["way"])]
         if ax is None:
             legend_below(figure, handles, most=(4, 2), handlelength=2.8)
         else:
-            axes.legend(handles=handles, frameon=False, fontsize=6)
+            axes.legend(handles=handles, frameon=False, fontsize=points(6))
     return figure
 
 
@@ -113,7 +131,9 @@ def _check_units(
         raise ValueError(msg)
 
 
-def _line(axes: Axes, line: pd.DataFrame, way: str, colour: str, factor: float) -> None:
+def _line(
+    axes: Axes, line: pd.DataFrame, way: str, colour: str, factor: float, zorder: float
+) -> None:
     """Sizes of a model over its layers, measured in one way, with their band."""
     dashes, marker = _LINES[way]
     axes.plot(
@@ -123,8 +143,18 @@ def _line(axes: Axes, line: pd.DataFrame, way: str, colour: str, factor: float) 
         color=colour,
         marker=marker,
         markersize=3,
+        zorder=zorder,
     )
-    band(axes, line, "depth", colour, factor, alpha=0.15)
+    # Nothing is below one pixel, where a logarithmic axis would never end.
+    positive = line.assign(low=line["low"].clip(lower=_SMALLEST))
+    band(axes, positive, "depth", colour, factor, alpha=0.12)
+
+
+def _limits(axes: Axes, sizes: pd.Series, smallest: float) -> None:
+    """A little beyond the sizes: a wide band does not squeeze them."""
+    known = sizes[sizes > 0]
+    if len(known):
+        axes.set_ylim(max(smallest / 1.1, known.min() / 1.8), known.max() * 1.8)
 
 
 def _keys_of_ways(ways: Iterable[str]) -> list[Line2D]:
@@ -163,11 +193,12 @@ def _cortex(axes: Axes, areas: pd.DataFrame, eccentricity: float) -> None:
         else:
             axes.plot([number, number], [area.low, 4 * area.low], color=colour, linewidth=1.5)
             axes.plot(number, 4 * area.low, "^", color=colour, markersize=4)
-    axes.set_xlabel("pale: recalled")
+    if any("recalled" in str(confidence) for confidence in areas["confidence"]):
+        axes.set_xlabel("pale: recalled")
     axes.set_xticks(
         range(len(areas)),
         [str(area).replace(", ", ",\n") for area in areas["area"]],
         rotation=90,
-        fontsize=6,
+        fontsize=points(6),
     )
     axes.set(title=f"Macaque, {eccentricity:g}°", xlim=(-0.7, len(areas) - 0.3))

@@ -12,13 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from hmax_cnn.extraction.choices import check_choice
+
 from ..contract import figure
 from .checks import checked, distinct, one_panel
 from .marks import band, is_narrow, legend_below
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of, sheet, wrapped
+from .style import PALETTE, colours_of, markers_of, points, shades_of, sheet, wrapped
 
 _CROWDED = 8  # curves in a panel
+_NAMES = {"view": "viewing angle"}
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))
@@ -28,12 +31,16 @@ def invariance(
     label: str | None = None,
     chance: float | None = 0.0,
     rows: str | None = None,
+    bands: str = "interval",
     level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """A measure over a transformation: one curve with its band for each layer of each model.
+    """A measure over values of a transformation.
+
+    Each curve is a layer: colours are models, and shades run from a model's lowest layer (light) to
+    its highest (dark).
 
     Parameters
     ----------
@@ -47,9 +54,11 @@ def invariance(
         What the vertical axis says; the measure where None.
     chance : float or None
         Where a line is drawn that says what no tolerance would give.
-    rows : {'model', 'images', None}
-        What each row of panels is for; None puts all curves together where they are at most eight,
-        and gives each model its row otherwise.
+    rows : {'model', 'together', None}
+        Whether each model has its row of panels, or all curves are together; None puts together at
+        most eight.
+    bands : {'interval', 'sem', 'range', 'none'}
+        As in `hmax_cnn.analysis.figures.seeds.over_seeds`.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None
@@ -66,7 +75,9 @@ def invariance(
     ValueError
         If a column is missing, or there is more than one panel for `ax`.
     """
-    table = _prepared(table, value, level)
+    if rows is not None:
+        check_choice("rows", rows, ("model", "together"))
+    table = _prepared(table, value, level, bands)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     # Many curves are told apart only where each model has its row.
     by_model = rows == "model" or (rows is None and ax is None and _n_curves(table) > _CROWDED)
@@ -75,18 +86,19 @@ def invariance(
     with _grid(table, by_model, width, ax) as (figure, panels, places):
         for axes, (change, images, model) in zip(panels.flat, places, strict=False):
             part = table[(table["transformation"] == change) & (table["images"] == images)]
-            unit = str(part["unit_of_amount"].iloc[0])
             if model is not None:
                 part = part[part["model"] == model]
             _curves(axes, part, value, look, markers)
             axes.set_xlim(*_around(part["amount"]))
-            _axis(axes, unit, labelled=not by_model or axes in panels[-1])
+            _axis(axes, part, labelled=not by_model or axes in panels[-1])
             if chance is not None:
                 axes.axhline(chance, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
             if not by_model or axes in panels[0]:
                 title = f"{change}, {images}" if several else change
-                axes.set_title(wrapped(title, figure.get_figwidth() / (panels.shape[1] + 1), 8))
-        _limits(panels[0, 0], table[value].to_numpy(float), chance)
+                axes.set_title(
+                    wrapped(title, figure.get_figwidth() / (panels.shape[1] + 1), points(8))
+                )
+        _limits(panels[0, 0], table[[value, "low", "high"]].to_numpy(float), chance)
         if by_model:
             _rows(figure, panels, list(dict.fromkeys(table["model"])), name)
         else:
@@ -119,15 +131,15 @@ def _grid(
         yield figure, panels, places
 
 
-def _prepared(table: pd.DataFrame, value: str, level: float) -> pd.DataFrame:
+def _prepared(table: pd.DataFrame, value: str, level: float, bands: str) -> pd.DataFrame:
     """The table checked, its mean over seeds, and with every column that is drawn by."""
     bounds = {f"{value}_low": "low", f"{value}_high": "high"}
     if value == "value":
         bounds = {"low": "low", "high": "high"}
     checked(table, "model", "layer", "amount", value, *bounds)
     distinct(table, "model", "layer", "transformation", "images", "amount")
-    table = over_seeds(table.rename(columns=bounds), value, level=level)
-    optional = ("transformation", "images", "measure", "unit_of_amount")
+    table = over_seeds(table.rename(columns=bounds), value, level, bands)
+    optional = ("transformation", "images", "measure", "amount_of", "unit_of_amount")
     return table.assign(**{name: table.get(name, "") for name in optional})
 
 
@@ -144,7 +156,7 @@ def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) ->
             handles[text] = handle
     artists, names = list(handles.values()), list(handles)
     if ax is not None:
-        ax.legend(artists, names, frameon=False, fontsize=6)
+        ax.legend(artists, names, frameon=False, fontsize=points(6))
     elif n_free:
         panels.flat[-1].legend(artists, names, loc="center", frameon=False, handlelength=2.5)
     else:
@@ -152,39 +164,30 @@ def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) ->
 
 
 def _rows(figure: Figure, panels: np.ndarray, models: list[str], name: str) -> None:
-    """The model beside its row, and its layers in a legend behind it."""
-    narrow = is_narrow(figure)
+    """The model beside its row, and its layers in a legend behind it, or below where it is narrow."""
+    narrow, below = is_narrow(figure), []
     for row, model in zip(panels, models, strict=True):
         handles, names = row[0].get_legend_handles_labels()
-        if len(names) > 1:
-            layers = [text.removeprefix(f"{model}, ") for text in names]
-        else:
-            layers = [""]
-        if narrow and len(names) > 1:
-            row[0].legend(
-                handles,
-                layers,
-                frameon=False,
-                fontsize=5,
-                handlelength=1.2,
-                loc="upper left",
-                bbox_to_anchor=(0, 1.05),
-                labelspacing=0.15,
-            )
-        elif not narrow:
-            row[-1].legend(
-                handles,
-                layers,
-                title=model,
-                title_fontsize=7,
-                alignment="left",
-                frameon=False,
-                handlelength=2.2,
-                loc="center left",
-                bbox_to_anchor=(1, 0.5),
-            )
-        row[0].set_ylabel(model if narrow else "", fontsize=6.5)
-    figure.supylabel(name, fontsize=7.5)
+        if narrow:
+            row[0].set_ylabel(wrapped(model, 1.0, points(6.5)), fontsize=points(6.5))
+            # A curve alone in its row needs no key.
+            below += handles if len(names) > 1 else []
+            continue
+        layers = [text.removeprefix(f"{model}, ") for text in names] if len(names) > 1 else [""]
+        row[-1].legend(
+            handles,
+            layers,
+            title=wrapped(model, 1.0, points(7)),
+            title_fontsize=points(7),
+            alignment="left",
+            frameon=False,
+            handlelength=2.2,
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+        )
+    if below:
+        legend_below(figure, below, fontsize=points(6), columnspacing=1.2)
+    figure.supylabel(name, fontsize=points(7.5))
 
 
 def _curves(
@@ -194,26 +197,30 @@ def _curves(
     colours: Mapping[str, str],
     markers: Mapping[str, str],
 ) -> None:
+    models = list(dict.fromkeys(part["model"]))
     for (model, layer), line in part.groupby(["model", "layer"], sort=False):
         line = line.sort_values("amount")
         layers = list(dict.fromkeys(part.loc[part["model"] == model, "layer"]))
-        name = str(model) if len(layers) == 1 else f"{model}, {layer}"
-        # Curves of a model have one colour: dashes tell its layers apart in print.
-        dashes = ("-", "--", "-.", ":")[layers.index(layer) % 4]
-        band(axes, line, "amount", colours[str(model)])
+        place = layers.index(layer)
+        # Curves of a model share a hue: shade, dashes and marker tell its layers apart in print.
+        colour = shades_of(colours[str(model)], len(layers))[place]
+        over = 2.5 - 0.01 * models.index(model)  # the first model is drawn over the others
+        band(axes, line, "amount", colour)
         axes.plot(
             line["amount"],
             line[value],
-            dashes,
-            color=colours[str(model)],
-            label=name,
+            ("-", "--", "-.", ":")[place % 4],
+            color=colour,
+            label=str(model) if len(layers) == 1 else f"{model}, {layer}",
             marker=markers[str(layer)],
             markersize=2.8,
             linewidth=1,
+            zorder=over,
         )
 
 
-def _axis(axes: Axes, unit: str, labelled: bool) -> None:
+def _axis(axes: Axes, part: pd.DataFrame, labelled: bool) -> None:
+    unit = str(part["unit_of_amount"].iloc[0])
     if unit == "times":
         # Scales are ratios: half is as far from 1 as twice.
         axes.set_xscale("log", base=2)
@@ -223,7 +230,34 @@ def _axis(axes: Axes, unit: str, labelled: bool) -> None:
         axes.xaxis.set_major_locator(
             MaxNLocator(5, steps=[1, 3, 6, 9, 10] if unit == "degrees" else [1, 2, 5, 10])
         )
-    axes.set_xlabel(unit.capitalize() if labelled else "")
+    axes.set_xlabel(amount_label(str(part["amount_of"].iloc[0]), unit) if labelled else "")
+
+
+def amount_label(name: str, unit: str) -> str:
+    """What an axis of values of a transformation says.
+
+    Parameters
+    ----------
+    name : str
+        Of the transformation; may be empty.
+    unit : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> amount_label("shift", "pixels"), amount_label("scale", "times"), amount_label("", "degrees")
+    ('Shift (pixels)', 'Scale factor', 'Degrees')
+    """
+    named = _NAMES.get(name, name.replace("_", " "))
+    named = f"{named[:1].upper()}{named[1:]}"
+    if not named:
+        return unit.capitalize()
+    if unit == "times":
+        return f"{named} factor"
+    return f"{named} ({unit})" if unit else named
 
 
 def _around(amount: pd.Series) -> tuple[float, float]:
@@ -236,6 +270,7 @@ def _around(amount: pd.Series) -> tuple[float, float]:
 
 
 def _limits(axes: Axes, values: np.ndarray, chance: float | None) -> None:
+    # Bands are shown whole, so that none is cut off unseen.
     shown = np.append(values[np.isfinite(values)], [] if chance is None else [chance])
     if not len(shown):
         axes.set_ylim(0, 1)

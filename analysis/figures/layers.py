@@ -5,7 +5,7 @@ Tolerance ranges, sparseness, bandwidths, any measure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,30 +18,32 @@ from .checks import checked, distinct, without_curves
 from .marks import bar_between, places_of, row_names
 from .panels import panel_grid
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of
+from .style import PALETTE, colours_of, markers_of, points, wrapped
 
 
-@figure(draws="table", seeds="mean", given=("colours", "width", "level"))
+@figure(draws="table", seeds="mean", given=("colours", "width", "level"), scales=("x",), values="x")
 def layers(
     table: pd.DataFrame,
     value: str = "value",
     label: str | None = None,
     zero: bool = True,
-    references: Mapping[str, float | Sequence[float]] | None = None,
+    bands: str = "interval",
     level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
     ax: Axes | None = None,
 ) -> Figure:
-    """A value with its interval for each layer of each model, from the image upward.
+    """A measure for each layer of each model, from the image upward.
 
-    A cross marks the value of the control, where there is one.
+    Bars are intervals, and a cross marks the value of the control, where there is one. A triangle
+    marks a range that the values shown cut off: it is a lower bound.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns model, layer, `value`, low, high; control, transformation, images and seed where
-        there are any.
+        Columns model, layer, `value`, low, high; control, transformation, images, seed and
+        cut_off (the share of units whose range reaches the end of what was shown) where there are
+        any.
     value : str
         The column that is drawn, such as 'bandwidth_half' (its interval is then
         `bandwidth_half_low` to `bandwidth_half_high`).
@@ -49,8 +51,8 @@ def layers(
         What the axis says; the measure where None.
     zero : bool
         Whether the axis starts at 0.
-    references : mapping from str to float or (float, float), or None
-        What others have, or chance: a dotted line or a grey band each, with its name.
+    bands : {'interval', 'sem', 'range', 'none'}
+        As in `hmax_cnn.analysis.figures.seeds.over_seeds`.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None
@@ -65,10 +67,9 @@ def layers(
     Raises
     ------
     ValueError
-        If a column is missing, a reference is no number or pair, or there is more than one panel
-        for `ax`.
+        If a column is missing, or there is more than one panel for `ax`.
     """
-    table, known = _prepared(table, value, level), _checked_references(references)
+    table = _prepared(table, value, level, bands)
     places = places_of(table)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     several = table["images"].nunique() > 1
@@ -83,12 +84,17 @@ def layers(
                 bar_between(axes, (found.low, found.high), row, colour)
                 axes.plot(getattr(found, value), row, marker, color=colour, markersize=4)
                 _control(axes, getattr(found, "control", np.nan), row)
+                if getattr(found, "cut_off", 0) > 0:
+                    end = np.nanmax([found.high, getattr(found, value)])
+                    axes.plot(end, row, ">", color=colour, markersize=3, clip_on=False)
             title = ", ".join(filter(None, [change, images if several else ""]))
-            axes.set_title(title, pad=12 if known else None)
-            axes.set_xlabel(label or str(table["measure"].iloc[0]).capitalize(), wrap=True)
+            axes.set_title(wrapped(title, 0.9 * grid.panel_width, points(8)))
+            said = label or _label(table)
+            # Beside the names of rows the panel is narrower than its part of the figure.
+            room = (0.6 if grid.panels.size == 1 else 0.8) * grid.panel_width
+            axes.set_xlabel(wrapped(said, room, points(7.5)))
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.5)
             axes.set_axisbelow(True)
-            _draw_references(axes, known)
         first = grid.panels[0, 0]
         # The first row is on top, as in the table.
         bottom, top = len(places) - 0.4, -0.6
@@ -98,7 +104,15 @@ def layers(
     return grid.figure
 
 
-def _prepared(table: pd.DataFrame, value: str, level: float) -> pd.DataFrame:
+def _label(table: pd.DataFrame) -> str:
+    """The measure, with its unit where it has one."""
+    name = str(table["measure"].iloc[0])
+    unit = str(table["unit_of_value"].iloc[0]) if "unit_of_value" in table else "nan"
+    named = f"{name[:1].upper()}{name[1:]}"
+    return named if unit == "nan" else f"{named} ({unit})"
+
+
+def _prepared(table: pd.DataFrame, value: str, level: float, bands: str) -> pd.DataFrame:
     """The table checked, its mean over seeds, and with every column that panels are made of."""
     bounds = {"low": "low", "high": "high"}
     if value != "value":
@@ -108,7 +122,7 @@ def _prepared(table: pd.DataFrame, value: str, level: float) -> pd.DataFrame:
     if value != "value":
         # The columns `low` and `high` of the table, if it has any, are of its `value`.
         table = table.drop(columns=["low", "high"], errors="ignore")
-    table = over_seeds(table.rename(columns=bounds), value, level=level)
+    table = over_seeds(table.rename(columns=bounds), value, level, bands)
     optional = ("transformation", "images", "measure")
     for name in optional:
         table[name] = table[name].fillna("") if name in table else ""
@@ -119,56 +133,6 @@ def _control(axes: Axes, control: float, row: int) -> None:
     """A cross at the value of a layer's control, where it has one."""
     if pd.notna(control):
         axes.plot(control, row, "x", color=PALETTE["grey"], markersize=3.5, markeredgewidth=0.9)
-
-
-def _checked_references(given: Mapping[str, Any] | None) -> dict[str, np.ndarray]:
-    """Values and ranges by name.
-
-    Raises
-    ------
-    ValueError
-        If one is neither.
-    """
-    found = {}
-    for name, reached in (given or {}).items():
-        try:
-            ends = np.sort(np.atleast_1d(np.asarray(reached, dtype=float)))
-        except (TypeError, ValueError):
-            ends = np.empty(0)
-        if ends.ndim != 1 or len(ends) not in (1, 2) or not np.isfinite(ends).all():
-            msg = (
-                "`references` must be numbers, or pairs of a lower and an upper one, got "
-                f"{reached!r} for {name!r}."
-            )
-            raise ValueError(msg)
-        found[str(name)] = ends
-    return found
-
-
-def _draw_references(axes: Axes, references: Mapping[str, np.ndarray]) -> None:
-    """A dotted line or a band each, with its name above the panel; close ones one above another."""
-    low, high = axes.get_xlim()
-    heights: dict[float, float] = {}
-    for name, ends in sorted(references.items(), key=lambda item: item[1].mean()):
-        if len(ends) == 1:
-            axes.axvline(ends[0], color=PALETTE["grey"], linewidth=0.8, linestyle=":")
-        else:
-            axes.axvspan(*ends, color=PALETTE["grey"], alpha=0.15, linewidth=0)
-        middle = float(ends.mean())
-        # A line higher for each name that lies closer than a sixth of the axis.
-        near = [at for place, at in heights.items() if abs(middle - place) < (high - low) / 6]
-        heights[middle] = max(near, default=-8.0) + 8.0
-        axes.annotate(
-            name,
-            (middle, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 1 + heights[middle]),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=6.5,
-            color=PALETTE["grey"],
-        )
 
 
 def _from_zero(axes: Axes, lower: pd.DataFrame, upper: pd.DataFrame) -> None:

@@ -13,13 +13,14 @@ from ..contract import figure
 from .checks import checked
 from .marks import band, chance_of, legend_below
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of, sheet
+from .style import PALETTE, colours_of, markers_of, points, sheet
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))
 def learning(
     table: pd.DataFrame,
     chance: float | None = None,
+    bands: str = "interval",
     level: float = 0.95,
     colours: Mapping[str, str] | None = None,
     width: str | float = "middle",
@@ -36,6 +37,8 @@ def learning(
         n_train, n_features, value, low, high.
     chance : float or None
         Accuracy of guessing; None takes the table's own.
+    bands : {'interval', 'sem', 'range', 'none'}
+        As in `hmax_cnn.analysis.figures.seeds.over_seeds`.
     level : float
         Of intervals over seeds.
     colours : mapping from model to colour, or None
@@ -52,7 +55,7 @@ def learning(
         If a column is missing.
     """
     columns = ("model", "layer", "n_train", "n_features", "value", "low", "high")
-    table = over_seeds(checked(table, *columns), level=level)
+    table = over_seeds(checked(table, *columns), level=level, bands=bands)
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     guess = chance_of(table, chance)
     with sheet(width, 2.7, ax=ax) as (figure, panels):
@@ -69,11 +72,11 @@ def learning(
         counts = sorted(set(table["n_train"]))
         axes.set_xticks(counts, [f"{count:g}" for count in counts])
         axes.minorticks_off()
-        axes.set(xlabel="Training images of each class", ylabel="Accuracy, %", ylim=(0, 102))
+        axes.set(xlabel="Training images of each class", ylabel="Accuracy (%)", ylim=(0, 102))
         if ax is None:
             legend_below(figure, axes.get_legend_handles_labels()[0])
         else:
-            axes.legend(frameon=False, fontsize=6)
+            axes.legend(frameon=False, fontsize=points(6))
     return figure
 
 

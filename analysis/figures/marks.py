@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from .style import PALETTE, points
 
 _ONE_COLUMN = 4.0  # inches: a narrower figure is for one column of a page
 
@@ -195,3 +198,73 @@ def distinguishing(table: pd.DataFrame) -> list[str]:
         for name in ("model", "layer", "images")
         if name in table and (table[name].nunique() > 1 or name == "model")
     ]
+
+
+def checked_references(given: Mapping[str, Any] | None) -> dict[str, np.ndarray]:
+    """Values and ranges by name.
+
+    Parameters
+    ----------
+    given : mapping from str to float or (float, float), or None
+
+    Returns
+    -------
+    dict from str to array of shape (1,) or (2,)
+
+    Raises
+    ------
+    ValueError
+        If one is neither.
+    """
+    found = {}
+    for name, reached in (given or {}).items():
+        try:
+            ends = np.sort(np.atleast_1d(np.asarray(reached, dtype=float)))
+        except (TypeError, ValueError):
+            ends = np.empty(0)
+        if ends.ndim != 1 or len(ends) not in (1, 2) or not np.isfinite(ends).all():
+            msg = (
+                "`references` must be numbers, or pairs of a lower and an upper one, got "
+                f"{reached!r} for {name!r}."
+            )
+            raise ValueError(msg)
+        found[str(name)] = ends
+    return found
+
+
+def draw_references(axes: Axes, references: Mapping[str, np.ndarray], values: str) -> None:
+    """A dotted line or a grey band for each reference, with its name.
+
+    Names stand above the panel where values run across, and at its right end where they run up;
+    those of close references one above another.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    references : mapping from str to array
+        Of `checked_references`.
+    values : {'x', 'y'}
+        The axis of values.
+    """
+    line, span = {"x": (axes.axvline, axes.axvspan), "y": (axes.axhline, axes.axhspan)}[values]
+    low, high = axes.get_xlim() if values == "x" else axes.get_ylim()
+    heights: dict[float, float] = {}
+    for name, ends in sorted(references.items(), key=lambda item: item[1].mean()):
+        if len(ends) == 1:
+            line(ends[0], color=PALETTE["grey"], linewidth=0.8, linestyle=":")
+        else:
+            span(*ends, color=PALETTE["grey"], alpha=0.15, linewidth=0)
+        middle = float(ends.mean())
+        text: dict[str, Any] = {"fontsize": points(6.5), "color": PALETTE["grey"]}
+        if values == "x":
+            # A line higher for each name that lies closer than a sixth of the axis.
+            near = [at for place, at in heights.items() if abs(middle - place) < (high - low) / 6]
+            heights[middle] = max(near, default=-8.0) + 8.0
+            place, coordinates = (middle, 1.0), ("data", "axes fraction")
+            text |= {"xytext": (0, 1 + heights[middle]), "ha": "center"}
+        else:
+            place, coordinates = (1.0, middle), ("axes fraction", "data")
+            text |= {"xytext": (0, 1), "ha": "right"}
+        axes.annotate(
+            name, place, xycoords=coordinates, textcoords="offset points", va="bottom", **text
+        )

@@ -16,7 +16,7 @@ from .panels import panel_grid
 from .style import PALETTE, colours_of
 
 
-@figure(draws="unit_table", seeds="first")
+@figure(draws="unit_table", seeds="first", values="x")
 def modulation(
     unit_table: pd.DataFrame,
     colours: Mapping[str, str] | None = None,
@@ -67,5 +67,5 @@ def modulation(
             axes.tick_params(labelbottom=True)
         grid.panels[0, 0].set(xlim=(0, 2), xticks=[0, 1, 2])
         above = " (2 and above in the last bin)" if ax is None else ""
-        grid.label(f"F1/F0{above}", "Units, %")
+        grid.label(f"F1/F0{above}", "Units (%)")
     return grid.figure

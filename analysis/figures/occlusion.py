@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from .style import WIDTHS, blank, style
+from .style import WIDTHS, blank, points, style
 
 
 def occlusion(image: np.ndarray, drop: xr.DataArray, title: str = "") -> Figure:
@@ -38,8 +38,8 @@ def occlusion(image: np.ndarray, drop: xr.DataArray, title: str = "") -> Figure:
         for axes in (plain, covered):
             axes.imshow(image, cmap="gray", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
             axes.set(
-                xlabel="x, pixels",
-                ylabel="y, pixels",
+                xlabel="x (pixels)",
+                ylabel="y (pixels)",
                 xlim=(-0.5, width - 0.5),
                 ylim=(height - 0.5, -0.5),
             )
@@ -54,5 +54,5 @@ def occlusion(image: np.ndarray, drop: xr.DataArray, title: str = "") -> Figure:
         )
         covered.set(ylabel="", yticklabels=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         figure.colorbar(shown, ax=covered, label="Response lost", shrink=0.8)
-        figure.suptitle(title, fontsize=8)
+        figure.suptitle(title, fontsize=points(8))
     return figure

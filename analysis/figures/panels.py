@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .checks import one_panel
-from .style import in_width, sheet, titled, wrapped
+from .style import in_width, points, sheet, titled, wrapped
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Grid:
         """Of one panel, in inches."""
         return self.figure.get_figwidth() / self.panels.shape[1]
 
-    def title(self, axes: Axes, key: Sequence[Any], below: str, size: float = 7) -> None:
+    def title(self, axes: Axes, key: Sequence[Any], below: str) -> None:
         """What a panel is of, wrapped to its width, and a line below it."""
+        size = points(7)
         text = f"{titled(*key)}\n{below}" if below else titled(*key)
         axes.set_title(wrapped(text, 0.9 * self.panel_width, size), fontsize=size)
 
@@ -55,7 +56,7 @@ class Grid:
             for axes in self.panels[:, 0]:
                 axes.set_ylabel(y)
         if self.ax is None:
-            self.figure.supxlabel(x, fontsize=7.5)
+            self.figure.supxlabel(x, fontsize=points(7.5))
         else:
             self.ax.set_xlabel(x)
 

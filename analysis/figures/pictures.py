@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import WIDTHS, blank, spaced, style
+from .style import WIDTHS, blank, points, spaced, style
 
 SCALES = ("each", "row", "signed")
 
@@ -65,9 +65,9 @@ def pictures(
         for number, row in enumerate(rows):
             _row(panels[number], row, scale)
             if number < len(labels):
-                text = {"rotation": 0, "ha": "right", "va": "center", "fontsize": 6.5}
+                text = {"rotation": 0, "ha": "right", "va": "center", "fontsize": points(6.5)}
                 panels[number, 0].set_ylabel(labels[number], **text)
-        figure.suptitle(title, fontsize=8)
+        figure.suptitle(title, fontsize=points(8))
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..contract import figure
@@ -16,12 +17,13 @@ from .style import colours_of
 from .tuning_curves import relative
 
 
-@figure(draws="curve_table", seeds="first")
+@figure(draws="curve_table", seeds="first", scales=(), values=None)
 def polar(
     curve_table: pd.DataFrame,
     n_units: int = 8,
     colours: Mapping[str, str] | None = None,
     width: str | float = "double",
+    ax: Axes | None = None,
 ) -> Figure:
     """Orientation tuning as polar plots.
 
@@ -36,6 +38,8 @@ def polar(
         At most so many units of each layer, evenly from all.
     colours : mapping from model to colour, or None
     width : str or float
+    ax : matplotlib Axes or None
+        For one layer; polar, as `plt.subplot(projection='polar')` makes them.
 
     Returns
     -------
@@ -44,7 +48,8 @@ def polar(
     Raises
     ------
     ValueError
-        If a column is missing, or curves are not over orientation.
+        If a column is missing, curves are not over orientation, or `ax` is not polar or for
+        several layers.
     """
     table = of_first(checked(curve_table, "model", "layer", "unit", "stimulus", "amount", "curve"))
     if set(table["stimulus"]) != {"orientation"}:
@@ -52,9 +57,16 @@ def polar(
         msg = f"`curve_table` must be over orientation, got {shown}."
         raise ValueError(msg)
     look = colours_of(table["model"], colours)
+    if ax is not None and ax.name != "polar":
+        msg = (
+            "`ax` must be polar, as plt.subplot(projection='polar') makes it, got axes that are "
+            f"{ax.name}."
+        )
+        raise ValueError(msg)
     projection: dict[str, Any] = {"subplot_kw": {"projection": "polar"}}
-    with panel_grid(table, ("model", "layer"), width, **projection) as grid:
-        grid.figure.set_figheight(len(grid.panels) * (grid.panel_width + 0.25))
+    with panel_grid(table, ("model", "layer"), width, ax=ax, **projection) as grid:
+        if ax is None:
+            grid.figure.set_figheight(len(grid.panels) * (grid.panel_width + 0.25))
         for axes, (model, layer), part in grid:
             points, curves, n_defined = relative(part)
             # Orientations go half way round: the other half repeats them.
@@ -68,6 +80,6 @@ def polar(
             axes.set(yticks=[0.5, 1], yticklabels=["", "1"], ylim=(0, 1.02))
             ticks = np.radians([0, 45, 90, 135, 180, 225, 270, 315])
             axes.set_xticks(ticks, ["0°", "", "90°", "", "", "", "", ""])
-            axes.tick_params(labelsize=6, pad=-2)
+            axes.tick_params(labelsize=points(6), pad=-2)
             axes.grid(linewidth=0.4)
     return grid.figure

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from ..contract import figure
 from .checks import checked, of_first
 from .panels import panel_grid
-from .style import titled, wrapped
+from .style import points, titled, wrapped
 
 
-@figure(draws="layer_pair_table", seeds="first", given=("width",))
+@figure(draws="layer_pair_table", seeds="first", given=("width",), scales=(), values=None)
 def rdms(
-    layer_pair_table: pd.DataFrame, ranks: bool = True, width: str | float = "double"
+    layer_pair_table: pd.DataFrame,
+    ranks: bool = True,
+    width: str | float = "double",
+    ax: Axes | None = None,
 ) -> Figure:
     """Representational dissimilarity matrices.
 
@@ -29,6 +33,8 @@ def rdms(
     ranks : bool
         Whether each matrix is drawn in ranks, from 0 to 1: what Spearman's correlation compares.
     width : str or float
+    ax : matplotlib Axes or None
+        For one model and layer.
 
     Returns
     -------
@@ -37,13 +43,14 @@ def rdms(
     Raises
     ------
     ValueError
-        If a column is missing.
+        If a column is missing, or there is more than one layer for `ax`.
     """
     table = checked(layer_pair_table, "model", "layer", "first", "second", "rdm")
     table = of_first(table, "seed", "images")
     highest = 1.0 if ranks else float(table["rdm"].max())
-    with panel_grid(table, ("model", "layer"), width, most=(5, 3)) as grid:
-        grid.figure.set_figheight(len(grid.panels) * (0.88 * grid.panel_width + 0.25))
+    with panel_grid(table, ("model", "layer"), width, ax=ax, most=(5, 3)) as grid:
+        if ax is None:
+            grid.figure.set_figheight(len(grid.panels) * (0.88 * grid.panel_width + 0.25))
         for axes, (model, layer), part in grid:
             matrix = _matrix(part, ranks=ranks)
             shown = axes.imshow(
@@ -51,7 +58,8 @@ def rdms(
             )
             axes.set(xticks=[], yticks=[])
             text = titled(model, layer).replace(", ", "\n")
-            axes.set_title(wrapped(text, 0.85 * grid.panel_width, 6.5), fontsize=6.5)
+            size = points(6.5)
+            axes.set_title(wrapped(text, 0.85 * grid.panel_width, size), fontsize=size)
         label = "Dissimilarity, rank" if ranks else "Dissimilarity"
         grid.figure.colorbar(shown, ax=grid.panels, shrink=0.6, aspect=25, label=label)
     return grid.figure

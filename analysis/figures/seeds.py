@@ -8,12 +8,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
+from hmax_cnn.extraction.choices import check_choice
+
 from .tables import FIRST
 
 _ROUNDING = 1e-6  # of float32
+BANDS = ("interval", "sem", "range", "none")
 
 
-def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -> pd.DataFrame:
+def over_seeds(
+    table: pd.DataFrame, value: str = "value", level: float = 0.95, bands: str = "interval"
+) -> pd.DataFrame:
     """The mean over seeds, row by row, with its interval.
 
     The interval is Student's t over at least three seeds. What does not depend on the seed, and
@@ -28,6 +33,9 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     value : str
         The column that is averaged.
     level : float
+    bands : {'interval', 'sem', 'range', 'none'}
+        What becomes of `low` and `high`: the interval, the mean less and plus its standard error
+        over seeds, the least and the largest value of all seeds, or nothing.
 
     Returns
     -------
@@ -37,10 +45,17 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
     Raises
     ------
     ValueError
-        If rows of one seed cannot be told apart.
+        If rows of one seed cannot be told apart, or there is one seed and the bands are over seeds.
     """
+    check_choice("bands", bands, BANDS)
     if "seed" not in table or table["seed"].nunique() < 2:
-        return table.drop(columns="seed", errors="ignore").assign(n_seeds=1)
+        if bands in ("sem", "range"):
+            msg = (
+                f"`bands` {bands!r} need a table of several seeds, got one. A measure's own interval "
+                "is one standard error wide on either side with level = 0.683."
+            )
+            raise ValueError(msg)
+        return _without_bands(table.drop(columns="seed", errors="ignore").assign(n_seeds=1), bands)
     others = [
         str(column) for column in table if column not in ("seed", "file", value, "low", "high")
     ]
@@ -71,7 +86,19 @@ def over_seeds(table: pd.DataFrame, value: str = "value", level: float = 0.95) -
         .reset_index()
     )
     spread, count = grouped[value].std().to_numpy(), grouped[value].count().to_numpy()
-    return result.assign(n_seeds=count, **_bounds(result, value, spread, count, level))
+    bounds = _bounds(result, value, spread, count, level)
+    if bands == "sem":
+        error = spread / np.sqrt(np.maximum(1, count))
+        bounds = {"low": result[value] - error, "high": result[value] + error}
+    elif bands == "range":
+        bounds = {"low": grouped[value].min().to_numpy(), "high": grouped[value].max().to_numpy()}
+    return _without_bands(result.assign(n_seeds=count, **bounds), bands)
+
+
+def _without_bands(table: pd.DataFrame, bands: str) -> pd.DataFrame:
+    if bands == "none":
+        return table.assign(low=np.nan, high=np.nan)
+    return table
 
 
 def _bounds(

@@ -19,6 +19,7 @@ import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -40,7 +41,9 @@ PALETTE = {
 MARKERS = "os^DvP<X>*"
 _SCREEN = 150  # dots per inch in a notebook
 FORMATS = ("pdf", "svg", "png")
-_RC: dict[Any, Any] = {
+_POINTS = 7.5  # of labels
+# Points of other type, where labels have `_POINTS`.
+_SIZES = {
     "font.size": 7.5,
     "axes.titlesize": 8,
     "axes.labelsize": 7.5,
@@ -48,6 +51,11 @@ _RC: dict[Any, Any] = {
     "ytick.labelsize": 7,
     "legend.fontsize": 7,
     "figure.titlesize": 8,
+}
+# Settings of matplotlib that are the user's to choose, and never make a figure of ours unreadable.
+_FONTS = ("font.family", "font.sans-serif", "font.serif")
+_OWN = (*_FONTS, *_SIZES, "lines.linewidth", "axes.linewidth")
+_RC: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
@@ -71,16 +79,45 @@ _WITHOUT_DATE: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def style() -> Iterator[None]:
-    """Draw in the house style.
+def style(over: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Draw in the house style, with the fonts and sizes that the user has set in matplotlib.
+
+    Parameters
+    ----------
+    over : mapping from str to object, or None
+        Settings of matplotlib that go before both.
 
     Yields
     ------
     None
     """
-    # Matplotlib's own defaults below it: a user's margins, TeX or sizes would make another figure.
-    with mpl.style.context(["default", _RC]):
+    own = {name: mpl.rcParams[name] for name in _OWN if _is_changed(name)} | dict(over or {})
+    if over and "font.size" in over:  # what was set for another size no longer fits
+        own = {name: value for name, value in own.items() if name not in _SIZES} | dict(over)
+    scale = float(own.get("font.size", _POINTS)) / _POINTS
+    sizes = {name: scale * size for name, size in _SIZES.items()}
+    # Matplotlib's own defaults below it: a user's margins or TeX would make another figure.
+    with mpl.style.context(["default", {**_RC, **sizes, **own}]):
         yield
+
+
+def _is_changed(name: str) -> bool:
+    return bool(mpl.rcParams[name] != mpl.rcParamsDefault[name])
+
+
+def points(size: float) -> float:
+    """A size of type in points, for labels of the house's size, as labels have it now.
+
+    Parameters
+    ----------
+    size : float
+        Such as 6.5 for small type beside labels of 7.5.
+
+    Returns
+    -------
+    float
+    """
+    return size * float(mpl.rcParams["font.size"]) / _POINTS
 
 
 def width_in_mm(width: str | float) -> float:
@@ -141,10 +178,19 @@ def blank(inches: tuple[float, float]) -> Figure:
 
 
 class _Shown(Figure):
+    """A figure that is saved as it was drawn: in its fonts, and with text that stays text."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._fonts = {name: mpl.rcParams[name] for name in _FONTS}
+
+    def savefig(self, *arguments: Any, **options: Any) -> None:
+        with style(self._fonts):
+            super().savefig(*arguments, **options)
+
     def _repr_png_(self) -> bytes:
         content = BytesIO()
-        with style():
-            self.savefig(content, format="png", dpi=_SCREEN)
+        self.savefig(content, format="png", dpi=_SCREEN)
         return content.getvalue()
 
 
@@ -274,6 +320,29 @@ def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) ->
         or PALETTE.values()
     )
     return {model: (given or {}).get(model) or next(free) for model in dict.fromkeys(models)}
+
+
+def shades_of(colour: str, n: int) -> list[str]:
+    """Shades of a colour for the layers of a model, from light (the lowest layer) to dark.
+
+    Parameters
+    ----------
+    colour : str
+        Of the model.
+    n : int
+        How many layers.
+
+    Returns
+    -------
+    list of str
+        Of one layer the colour itself.
+    """
+    base = np.array(to_rgb(colour))
+    shades = []
+    for share in np.linspace(-0.45, 0.4, n) if n > 1 else [0.0]:
+        target = 1.0 if share < 0 else 0.0  # towards white, towards black
+        shades.append(to_hex(base + abs(share) * (target - base)))
+    return shades
 
 
 def markers_of(layers: Iterable[str]) -> dict[str, str]:

@@ -42,6 +42,7 @@ FIRST = (
     "layer_a",
     "layer_b",
     "amount",
+    "amount_of",
     "unit_of_amount",
 )
 
@@ -82,6 +83,7 @@ def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
         # A tuning curve of each unit has a table of its own.
         is_curve = dims == ("unit", "amount")
         if "amount" in dims:
+            part["amount_of"] = over.removeprefix("stimulus_")
             part["unit_of_amount"] = unit
             if "identity" in result.attrs:
                 # Whether a value of the transformation changes anything: overviews leave out what
@@ -97,7 +99,11 @@ def tidy(result: xr.Dataset) -> dict[str, pd.DataFrame]:
         elif is_curve:
             name = "curve_table"
         tables[name] = part
-    return _with_scalars(_with_layers(tables), scalars)
+    found = _with_scalars(_with_layers(tables), scalars)
+    unit_of_value = str(result.attrs.get("units", "1"))
+    if MAIN in found and "value" in found[MAIN] and unit_of_value != "1":
+        found[MAIN]["unit_of_value"] = unit_of_value
+    return found
 
 
 def _with_amount(result: xr.Dataset) -> tuple[xr.Dataset, str, str]:

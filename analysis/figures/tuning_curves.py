@@ -66,7 +66,7 @@ def tuning_curves(
             axes.set_ylim(lowest, 1.05)
             _scale(axes, part, aligned=aligned)
             grid.title(axes, (model, layer), f"n = {n_defined}")
-        grid.label(_label(table, aligned=aligned), "Response, share of largest")
+        grid.label(_label(table, aligned=aligned), "Response (share of largest)")
     return grid.figure
 
 
@@ -96,7 +96,7 @@ def _label(table: pd.DataFrame, *, aligned: bool) -> str:
     if _is_circular(table) and aligned:
         name = "Orientation relative to the preferred one"
     unit = str(table["unit_of_amount"].iloc[-1]) if "unit_of_amount" in table else ""
-    return f"{name}, {unit}" if unit else name
+    return f"{name} ({unit})" if unit else name
 
 
 def relative(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:

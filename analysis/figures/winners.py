@@ -10,21 +10,29 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..contract import figure
-from .checks import checked_results
-from .style import PALETTE, in_width, sheet
+from .checks import checked_results, one_panel
+from .style import PALETTE, in_width, points, sheet, wrapped
 
 _COLOURS = ("orange", "sky", "yellow", "green", "pink")
 
 
-@figure(draws="results", seeds="first", given=("width",))
-def winners(results: Mapping[str, xr.Dataset], width: str | float = "double") -> Figure:
-    """The patches of pictures that match prototypes of C2 best, one of each size, boxed and named.
+@figure(draws="results", seeds="first", given=("width",), scales=(), values=None)
+def winners(
+    results: Mapping[str, xr.Dataset],
+    width: str | float = "double",
+    ax: Axes | None = None,
+) -> Figure:
+    """The patches of pictures that match prototypes of C2 best.
+
+    One prototype of each size is shown: its box, and its name in the same colour.
 
     Parameters
     ----------
     results : mapping from str to xarray.Dataset
         By model: of `hmax_cnn.analysis.measures.best_matches.best_matches`.
     width : str or float
+    ax : matplotlib Axes or None
+        For one model and picture.
 
     Returns
     -------
@@ -33,7 +41,7 @@ def winners(results: Mapping[str, xr.Dataset], width: str | float = "double") ->
     Raises
     ------
     ValueError
-        If a result has no best matches.
+        If a result has no best matches, or there are several pictures for `ax`.
     """
     checked_results(results, "unit", "top", "left", "bottom", "right", "luminance")
     panels_of = [
@@ -41,16 +49,18 @@ def winners(results: Mapping[str, xr.Dataset], width: str | float = "double") ->
         for model, found in results.items()
         for number in range(found.sizes["picture"])
     ]
+    one_panel(ax, len(panels_of))
     n_columns = min(in_width(width, 3, 2), len(panels_of))
     n_rows = -(-len(panels_of) // n_columns)
     height, across = panels_of[0][1]["luminance"].shape
-    with sheet(width, 0.1, n_rows, n_columns) as (figure, panels):
+    with sheet(width, 0.1, n_rows, n_columns, ax) as (figure, panels):
         side = figure.get_figwidth() / n_columns
-        figure.set_figheight(n_rows * (side * height / across + 0.2))
+        if ax is None:
+            figure.set_figheight(n_rows * (side * height / across + 0.2))
         for axes, (title, found) in zip(panels.flat, panels_of, strict=False):
             axes.imshow(found["luminance"].values, cmap="gray", interpolation="antialiased")
             _boxes(axes, found)
-            axes.set_title(title, fontsize=7)
+            axes.set_title(wrapped(title, 0.95 * side, points(7)), fontsize=points(7))
         for axes in panels.flat:
             axes.axis("off")
     return figure
@@ -71,4 +81,6 @@ def _boxes(axes: Axes, found: xr.Dataset) -> None:
         shade = {"facecolor": "black", "alpha": 0.65, "pad": 0.8, "linewidth": 0}
         name = str(one["unit"].values).removeprefix("c2_")
         place = (0.02, 0.03 + 0.09 * rank)
-        axes.text(*place, name, color=colour, fontsize=6, bbox=shade, transform=axes.transAxes)
+        axes.text(
+            *place, name, color=colour, fontsize=points(6), bbox=shade, transform=axes.transAxes
+        )

@@ -170,7 +170,7 @@ def _row(sizes: np.ndarray, resampling: Resampling) -> dict[str, Any]:
     low, high = t_interval(mean_defined(sizes), error, len(defined) - 1, resampling.level)
     return {
         "pixels": float(mean_defined(sizes)),
-        "low": float(low),
+        "low": float(np.fmax(low, 0.0)) if np.isfinite(low) else np.nan,  # no size is negative
         "high": float(high),
         "smallest": float(defined.min()) if len(defined) else np.nan,
         "largest": float(defined.max()) if len(defined) else np.nan,

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from inspect import getfile, signature
+from inspect import getfile, signature, unwrap
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def unrehearsed(work: Work) -> Iterator[tuple[str, Exception]]:
     for name, table in work.study.figures.items():
         paths = [work.study.measures[measure].measure for measure in table.measures]
         asked = [load_measure(path)[0] for path in paths] + [load_figure(table.figure)[0]]
-        if not all(is_ours(Path(getfile(function))) for function in asked):
+        if not all(is_ours(Path(getfile(unwrap(function)))) for function in asked):
             continue
         mine = [cell for cell in cells if is_chosen(cell, table)]
         for cell in map(_shape_of, mine):

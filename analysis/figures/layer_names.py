@@ -1,0 +1,46 @@
+"""Names of layers as papers have them: S1, C1 and conv2_1 for s1, c1_active and layer1.0.relu."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# HMAX (Riesenhuber & Poggio 1999), LeNet-5 (LeCun et al. 1998), ResNet (He et al. 2016, Table 1).
+_STAGE = re.compile(r"([scf])(\d)([ab]?)(_active)?")
+_HIDDEN = re.compile(r"hidden(\d+)(_active)?")
+_BLOCK = re.compile(r"layer(\d)\.(\d+)\.relu")
+
+
+def in_print(layers: Iterable[str]) -> dict[str, str]:
+    """The layers of one model, and what a paper calls each.
+
+    A name that two layers would share is given to neither.
+
+    Parameters
+    ----------
+    layers : iterable of str
+
+    Returns
+    -------
+    dict from str to str
+
+    Examples
+    --------
+    >>> in_print(["s1", "c2", "hidden1_active", "layer1.0.relu", "pool1"])
+    {'s1': 'S1', 'c2': 'C2', 'hidden1_active': 'hidden 1', 'layer1.0.relu': 'conv2_1', 'pool1': 'pool1'}
+    >>> in_print(["c1", "c1_active"])
+    {'c1': 'c1', 'c1_active': 'c1_active'}
+    """
+    names = {layer: _printed(layer) for layer in dict.fromkeys(layers)}
+    taken = list(names.values())
+    return {layer: name if taken.count(name) == 1 else layer for layer, name in names.items()}
+
+
+def _printed(layer: str) -> str:
+    if stage := _STAGE.fullmatch(layer):
+        return f"{stage[1].upper()}{stage[2]}{stage[3]}"
+    if hidden := _HIDDEN.fullmatch(layer):
+        return f"hidden {hidden[1]}"
+    if block := _BLOCK.fullmatch(layer):
+        return f"conv{int(block[1]) + 1}_{int(block[2]) + 1}"
+    return layer

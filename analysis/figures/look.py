@@ -1,0 +1,477 @@
+"""How a figure is drawn, whatever it shows: order, names, scales, limits, references, type."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
+from matplotlib.legend import Legend
+
+from hmax_cnn.extraction.choices import check_choice
+
+from ..contract import FigureContract
+from ..naming import nearest
+from .layer_names import in_print
+from .marks import checked_references, draw_references
+from .style import style
+
+SCALES: dict[str, dict[str, Any]] = {
+    "linear": {"value": "linear"},
+    "log2": {"value": "log", "base": 2},
+    "log10": {"value": "log", "base": 10},
+}
+HIGHEST = "highest"
+_NAMES = ("paper", "technical")
+# Legends beside the panels: of a figure, and of the caller's axes.
+_BESIDE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "below": (
+        {"loc": "outside lower center"},
+        {"loc": "upper center", "bbox_to_anchor": (0.5, -0.25)},
+    ),
+    "right": (
+        {"loc": "outside right upper"},
+        {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)},
+    ),
+}
+_LEGENDS = ("below", "right", "none", *Legend.codes)
+# Columns of layers, with that of their model.
+_LAYERS = {"layer": "model", "layer_a": "model", "layer_b": "model_b"}
+_LABELLED = ("model", "model_b", *_LAYERS, "images", "transformation", "measure")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How figures are drawn: one for all figures of a paper, handed to each as `look`.
+
+    Attributes
+    ----------
+    models : sequence of str or None
+        Only these, in this order, by their labels.
+    layers : sequence of str, 'highest' or None
+        Only these, in this order, by the names that models have for them; 'highest' keeps the
+        highest layer of each model, so that models stand side by side in one panel.
+    labels : mapping from str to str, or None
+        What is written in place of the label of a model, layer, measure, set of images or
+        transformation.
+    layer_names : {'paper', 'technical'}
+        S1, C1 and conv2_1 as in papers, or s1, c1 and layer1.0.relu as in the models.
+    colours : mapping from model to colour, or None
+    x_scale, y_scale : {'linear', 'log2', 'log10'} or None
+        None leaves what the figure chooses.
+    x_limits, y_limits : (float, float) or None
+    references : mapping from str to float or (float, float), or None
+        What others have, or chance: a dotted line or a grey band on the axis of values, with its
+        name.
+    legend : {'below', 'right', 'none'}, a place of matplotlib, or None
+        Places such as 'upper left' are for axes of the caller.
+    font : str, sequence of str or None
+        A family of type, or several, of which the first that is installed is taken.
+    font_size : float or None
+        Of labels, in points; titles and ticks follow. Where it is None, that of matplotlib's
+        settings if those were changed, else 7.5.
+    height : float or None
+        Of the figure, in millimetres.
+
+    Examples
+    --------
+    >>> Look(models=["HMAX", "pixels"], y_scale="log2", font_size=7).models
+    ['HMAX', 'pixels']
+    """
+
+    models: Sequence[str] | None = None
+    layers: Sequence[str] | str | None = None
+    labels: Mapping[str, str] | None = None
+    layer_names: str = "paper"
+    colours: Mapping[str, str] | None = None
+    x_scale: str | None = None
+    y_scale: str | None = None
+    x_limits: Sequence[float] | None = None
+    y_limits: Sequence[float] | None = None
+    references: Mapping[str, float | Sequence[float]] | None = None
+    legend: str | None = None
+    font: str | Sequence[str] | None = None
+    font_size: float | None = None
+    height: float | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("layer_names", self.layer_names, _NAMES)
+        _check_names("models", self.models)
+        if self.layers != HIGHEST:
+            _check_names("layers", self.layers)
+        for name in ("x_scale", "y_scale"):
+            if getattr(self, name) is not None:
+                check_choice(name, getattr(self, name), tuple(SCALES))
+        for axis in "xy":
+            _check_limits(axis, getattr(self, f"{axis}_limits"), getattr(self, f"{axis}_scale"))
+        for name in ("labels", "colours"):
+            _check_texts(name, getattr(self, name))
+        if self.legend is not None:
+            check_choice("legend", self.legend, _LEGENDS)
+        _check_number("font_size", self.font_size, 3, 40, "points")
+        _check_number("height", self.height, 15, 500, "mm")
+        checked_references(self.references)
+
+    @classmethod
+    def of(cls, given: Look | Mapping[str, Any] | None) -> Look:
+        """A look from its fields by name.
+
+        Parameters
+        ----------
+        given : Look, mapping or None
+
+        Returns
+        -------
+        Look
+
+        Raises
+        ------
+        TypeError
+            If it is something else.
+        ValueError
+            If there is no such field, or a value is wrong.
+        """
+        if isinstance(given, Look):
+            return given
+        if not isinstance(given, Mapping | None):
+            msg = f"`look` must be a Look or a mapping of its fields, got {type(given).__name__}."
+            raise TypeError(msg)
+        for name in given or ():
+            if name not in FIELDS:
+                msg = (
+                    f"`look` has no {name!r}.{nearest(str(name), FIELDS)} It has: "
+                    f"{', '.join(FIELDS)}."
+                )
+                raise ValueError(msg)
+        return cls(**(given or {}))
+
+    def on(self, found: Any) -> Any:
+        """A table, or results by model, with what is drawn in its order and by its names.
+
+        Parameters
+        ----------
+        found : pandas.DataFrame or mapping from str to xarray.Dataset
+
+        Returns
+        -------
+        pandas.DataFrame or dict
+            Anything else is given back as it is, for the figure to refuse.
+
+        Raises
+        ------
+        ValueError
+            If there is no such model or layer.
+        """
+        if isinstance(found, pd.DataFrame):
+            attributes = dict(found.attrs)
+            found = self._named(self._chosen(found))
+            found.attrs = attributes
+        elif isinstance(found, Mapping):
+            of_datasets = all(isinstance(one, xr.Dataset) for one in found.values())
+            return self._on_results(found) if of_datasets else found
+        return found
+
+    def colours_of(self, given: Mapping[str, str] | None) -> dict[str, str] | None:
+        """Colours by model as it is labelled here: the look's own before those that are given."""
+        known = {**(given or {}), **(self.colours or {})}
+        for old, new in (self.labels or {}).items():
+            if old in known:
+                known.setdefault(new, known[old])
+        return known or None
+
+    @contextmanager
+    def typed(self) -> Iterator[None]:
+        """Draw with the look's type.
+
+        Yields
+        ------
+        None
+        """
+        over: dict[str, Any] = {}
+        if self.font is not None:
+            over["font.family"] = [_installed(self.font)]
+        if self.font_size is not None:
+            over["font.size"] = self.font_size
+        with style(over):
+            yield
+
+    def finish(
+        self, figure: Figure, ax: Axes | None, scales: Sequence[str], values: str | None
+    ) -> None:
+        """Set scales, limits, references and the legend of a figure that is drawn.
+
+        Parameters
+        ----------
+        figure : Figure
+        ax : Axes or None
+            Of the caller, if the figure was drawn there.
+        scales : sequence of {'x', 'y'}
+            The axes of this figure that have a scale.
+        values : {'x', 'y', None}
+            The axis of values.
+
+        Raises
+        ------
+        ValueError
+            If the figure has no such axis.
+        """
+        panels = [ax] if ax is not None else list(filter(_is_plot, figure.axes))
+        for axis in "xy":
+            self._set_axis(panels, axis, has_scale=axis in scales)
+        if self.references:
+            if values is None:
+                msg = "`references` are for figures with an axis of values, which this one has not."
+                raise ValueError(msg)
+            for axes in panels:
+                draw_references(axes, checked_references(self.references), values)
+        if self.height is not None and ax is None:
+            figure.set_figheight(self.height / 25.4)
+        if self.legend is not None:
+            _place_legend(figure, ax, self.legend)
+
+    def _chosen(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the models and layers that are drawn, in their order."""
+        for column in ("model", "model_b"):
+            if self.models is not None and column in table:
+                table = _ordered(table, column, self.models, "models")
+        if self.layers == HIGHEST:
+            return _highest(table)
+        for column in _LAYERS:
+            if self.layers is not None and column in table:
+                table = _ordered(table, column, self.layers, "layers")
+        return table
+
+    def _named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Models, layers and the rest by what is written of them."""
+        new = {column: table[column].astype(str) for column in _LABELLED if column in table}
+        if self.layer_names == "paper":
+            new |= _in_print(table)
+        for column, names in new.items():
+            # By the name that the look writes, or by the one that the table has.
+            known = dict(zip(names, names, strict=True)) | (self.labels or {})
+            old = table[column].map(lambda name: (self.labels or {}).get(str(name)))
+            new[column] = old.fillna(names.map(known)).where(table[column].notna())
+        return table.assign(**new)
+
+    def _on_results(self, results: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
+        labels = self.labels or {}
+        if self.models is not None:
+            _check_known("models", self.models, results)
+            results = {model: results[model] for model in self.models if model in results}
+        found = {}
+        for model, result in results.items():
+            if "layer" in result.dims:
+                names = [str(name) for name in result["layer"].values]
+                if self.layers == HIGHEST:
+                    names = names[-1:]
+                elif self.layers is not None:
+                    names = [str(name) for name in self.layers if name in names]
+                result = result.sel(layer=names)
+                printed = in_print(names) if self.layer_names == "paper" else {}
+                written = [labels.get(name, printed.get(name, name)) for name in names]
+                result = result.assign_coords(layer=written)
+            found[labels.get(model, model)] = result
+        return found
+
+    def _set_axis(self, panels: Sequence[Axes], axis: str, *, has_scale: bool) -> None:
+        scale, limits = getattr(self, f"{axis}_scale"), getattr(self, f"{axis}_limits")
+        for name, wanted in (("scale", scale), ("limits", limits)):
+            if wanted is not None and not (has_scale and panels):
+                msg = f"`{axis}_{name}` is not for this figure, which has no such axis of numbers."
+                raise ValueError(msg)
+        for axes in panels:
+            if scale is not None:
+                _scaled(axes, axis, scale)
+            if limits is not None:
+                axes.set(**{f"{axis}lim": tuple(limits)})
+
+
+def drawn_in(
+    look: Look | Mapping[str, Any] | None,
+    function: Callable[..., Any],
+    contract: FigureContract,
+    arguments: Sequence[Any],
+    options: Mapping[str, Any],
+) -> Any:
+    """A figure, drawn in a look.
+
+    Parameters
+    ----------
+    look : Look, mapping or None
+    function : callable
+        The figure.
+    contract : FigureContract
+        Its contract.
+    arguments : sequence
+    options : mapping from str to object
+        What it is called with.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    chosen, signature = Look.of(look), inspect.signature(function)
+    call = signature.bind(*arguments, **options)
+    for name in list(signature.parameters)[: len(contract.draws)]:
+        if name in call.arguments:
+            call.arguments[name] = chosen.on(call.arguments[name])
+    if "colours" in signature.parameters:
+        call.arguments["colours"] = chosen.colours_of(call.arguments.get("colours"))
+    with chosen.typed():
+        figure = function(*call.args, **call.kwargs)
+        if isinstance(figure, Figure):
+            chosen.finish(figure, call.arguments.get("ax"), contract.scales, contract.values)
+    return figure
+
+
+FIELDS = tuple(field.name for field in fields(Look))
+
+
+def _check_names(name: str, given: Any) -> None:
+    is_list = isinstance(given, Sequence) and not isinstance(given, str)
+    if given is not None and not (is_list and all(isinstance(one, str) for one in given)):
+        msg = f"`{name}` must be a list of names, got {given!r}."
+        raise ValueError(msg)
+
+
+def _check_texts(name: str, given: Any) -> None:
+    texts = isinstance(given, Mapping) and all(isinstance(one, str) for one in given.values())
+    if given is not None and not texts:
+        msg = f"`{name}` must be a mapping from names to texts, got {given!r}."
+        raise ValueError(msg)
+
+
+def _check_number(name: str, given: Any, least: float, most: float, unit: str) -> None:
+    if given is None:
+        return
+    if isinstance(given, bool) or not isinstance(given, int | float) or not least <= given <= most:
+        msg = f"`{name}` must lie between {least} and {most} {unit}, got {given!r}."
+        raise ValueError(msg)
+
+
+def _check_limits(axis: str, given: Any, scale: str | None) -> None:
+    if given is None:
+        return
+    try:
+        low, high = (float(end) for end in given)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not (np.isfinite([low, high]).all() and low != high):
+        msg = f"`{axis}_limits` must be two different numbers, such as [0, 1], got {given!r}."
+        raise ValueError(msg)
+    if scale in ("log2", "log10") and min(low, high) <= 0:
+        msg = f"`{axis}_limits` must be above 0 on a logarithmic scale, got {given!r}."
+        raise ValueError(msg)
+
+
+def _check_known(name: str, wanted: Iterable[str], known: Iterable[Any]) -> None:
+    names = list(dict.fromkeys(map(str, known)))
+    for one in wanted:
+        if one not in names:
+            msg = (
+                f"`{name}` must be some of {', '.join(map(repr, names))}, got {one!r}."
+                f"{nearest(one, names)}"
+            )
+            raise ValueError(msg)
+
+
+def _ordered(table: pd.DataFrame, column: str, wanted: Sequence[str], name: str) -> pd.DataFrame:
+    """The rows that have a wanted name, in the order of the names, and else in their own."""
+    _check_known(name, wanted, table[column].dropna())
+    rank = table[column].map({one: index for index, one in enumerate(wanted)})
+    return table.loc[rank.dropna().sort_values(kind="stable").index]
+
+
+def _highest(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each model's last layer."""
+    if not {"model", "layer"} <= set(table):
+        return table
+    last = table.dropna(subset=["layer"]).groupby("model", sort=False)["layer"].last()
+    return table[table["layer"] == table["model"].map(last)]
+
+
+def _in_print(table: pd.DataFrame) -> dict[str, pd.Series]:
+    """Columns of layers, by the names that papers have."""
+    pairs = [
+        table[[model, column]].set_axis(["model", "layer"], axis=1)
+        for column, model in _LAYERS.items()
+        if column in table and model in table
+    ]
+    if not pairs:
+        return {}
+    every = pd.concat(pairs).dropna().astype(str).drop_duplicates()
+    names = {model: in_print(part) for model, part in every.groupby("model")["layer"]}
+    found = {}
+    for column, model in _LAYERS.items():
+        if column in table and model in table:
+            both = zip(table[model].astype(str), table[column].astype(str), strict=True)
+            written = [names.get(one, {}).get(layer, layer) for one, layer in both]
+            found[column] = pd.Series(written, index=table.index)
+    return found
+
+
+def _installed(font: str | Sequence[str]) -> str:
+    """The first family that is installed.
+
+    Raises
+    ------
+    ValueError
+        If none is.
+    """
+    families = [font] if isinstance(font, str) else list(font)
+    for family in families:
+        try:
+            findfont(family, fallback_to_default=False)
+        except ValueError:
+            continue
+        return family
+    msg = (
+        f"`font` must be installed, got {font!r}. Name several: the first that is installed is "
+        "taken. 'DejaVu Sans' comes with matplotlib."
+    )
+    raise ValueError(msg)
+
+
+def _is_plot(axes: Axes) -> bool:
+    """Whether a panel is a plot: no picture, no polar plot, no colour bar, no empty place."""
+    is_bar = axes.get_label() == "<colorbar>"
+    return bool(axes.axison and axes.name == "rectilinear" and not axes.images and not is_bar)
+
+
+def _scaled(axes: Axes, axis: str, scale: str) -> None:
+    getattr(axes, f"set_{axis}scale")(**SCALES[scale])
+    if scale != "linear":
+        numbers = getattr(axes, f"{axis}axis")
+        numbers.set_major_formatter("{x:g}")
+        numbers.set_minor_formatter("")
+
+
+def _place_legend(figure: Figure, ax: Axes | None, place: str) -> None:
+    """The legend of a figure, or of the caller's axes, moved or taken away."""
+    if ax is not None:
+        own = [legend] if (legend := ax.get_legend()) else []
+    else:
+        inside = [axes.get_legend() for axes in figure.axes]
+        own = [*figure.legends, *filter(None, inside)]
+    entries = {
+        text.get_text(): handle
+        for legend in own
+        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True)
+    }
+    for legend in own:
+        legend.remove()
+    if place == "none" or not entries:
+        return
+    owner: Any = figure if ax is None else ax
+    chosen = dict(_BESIDE[place][ax is not None]) if place in _BESIDE else {"loc": place}
+    if place == "below":
+        chosen["ncols"] = min(len(entries), 4)
+    owner.legend(list(entries.values()), list(entries), frameon=False, **chosen)
