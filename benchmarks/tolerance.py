@@ -156,7 +156,7 @@ def main() -> None:
                         str(layer),
                         *value,
                         span.attrs["units"],
-                        round(float(span["censored"].mean()), 2),
+                        round(float(span["cut_off"].mean()), 2),
                     )
                 )
             print(
@@ -183,7 +183,7 @@ def main() -> None:
         ]
         save(invariance(table[kept], label=label), output / stem, table)
     table = pd.DataFrame(
-        ranges, columns=["set", "model", "layer", "range", "low", "high", "units", "censored"]
+        ranges, columns=["set", "model", "layer", "range", "low", "high", "units", "cut off"]
     )
     table.to_csv(output / "ranges.csv", index=False)
     print(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import json_option, plainly, show
+from .options import json_option, parse_settings, plainly, show
 
 
 @click.command()
@@ -25,6 +25,16 @@ from .options import json_option, plainly, show
     help=(
         "single (85 mm), middle (114), double (174), or such as 120mm; the study's own if not "
         "given."
+    ),
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help=(
+        "A parameter of the figure, or of its look: models, layers, labels, colours, y_scale, "
+        "y_limits, references, legend, font, font_size; may be given several times."
     ),
 )
 @click.option(
@@ -55,6 +65,7 @@ def figure(
     forms: tuple[str, ...],
     output: Path | None,
     trust_code: bool,
+    settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Draw the figure NAME from RESULTS: a study's folder, a table (.csv) or a result (.nc).
@@ -70,7 +81,9 @@ def figure(
         msg = "NAME and RESULTS are needed; `hmax-cnn figure --list` has the names."
         raise click.UsageError(msg)
     forms = forms or ("pdf", "svg", "png")
-    written = draw(name, results, measure, width, forms, output, trust_code)
+    written = draw(
+        name, results, measure, width, forms, output, trust_code, parse_settings(settings)
+    )
     click.echo(
         json.dumps({"files": list(map(str, written))}) if as_json else "\n".join(map(str, written))
     )

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from ..contract import figure
 from .checks import checked, distinct, without_curves
 from .marks import bar_between, chance_of, distinguishing
+from .palette import PALETTE, colours_of, markers_of
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of, points, sheet
+from .style import points, sheet
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"), scales=("x",), values="x")

@@ -12,7 +12,8 @@ from matplotlib.patches import Rectangle
 
 from ..contract import figure
 from .checks import checked, of_first, one_panel
-from .style import PALETTE, colours_of, in_width, points, sheet, wrapped
+from .palette import PALETTE, colours_of
+from .style import in_width, points, sheet, wrapped
 
 _MOST = 24  # layers of a model
 _COLUMNS = (
@@ -72,7 +73,7 @@ def architecture(
     kept = {model: _chosen(layers, n_layers) for model, layers in every.items()}
     one_panel(ax, sum(map(len, kept.values())))
     # As many as fit side by side; the others stand below them.
-    n_columns = 1 if ax else min(in_width(width, 8, 5), max(4, *map(len, kept.values())))
+    n_columns = 1 if ax else min(in_width(width, 9, 6), max(4, *map(len, kept.values())))
     rows = [
         (model, layers[start : start + n_columns], start == 0)
         for model, layers in kept.items()

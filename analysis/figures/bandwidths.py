@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from ..contract import figure
 from ..literature.cortex import V1_BANDWIDTHS
 from .checks import checked, of_first
+from .palette import PALETTE, colours_of
 from .panels import panel_grid
-from .style import PALETTE, colours_of
 
 NAMES = {
     "bandwidth_half": ("Orientation bandwidth at half height (degrees)", (0.0, 180.0)),

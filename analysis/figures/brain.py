@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from ..contract import figure
 from .checks import checked, distinct, without_curves
 from .marks import bar_between, legend_below, places_of, row_names
+from .palette import PALETTE, colours_of
 from .panels import Grid, panel_grid
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, points, wrapped
+from .style import points, wrapped
 
 _COLUMNS = ("model", "layer", "value", "low", "high", "p_corrected", "ceiling_low", "ceiling_high")
 _BY_SUBJECT = ("measure", "model", "layer", "subject", "value")

@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from .style import PALETTE, WIDTHS, blank, points, style
+from .palette import PALETTE
+from .style import WIDTHS, blank, points, style
 
 
 def curves(history: pd.DataFrame, title: str = "") -> Figure:

@@ -14,7 +14,8 @@ from matplotlib.patches import Patch, Rectangle
 from ..contract import figure
 from .checks import checked_results, one_panel
 from .marks import legend_below
-from .style import PALETTE, in_width, points, sheet, spaced, wrapped
+from .palette import PALETTE
+from .style import in_width, points, sheet, spaced, wrapped
 
 _MAPPED = 0.3  # of the largest: where the outline of mapped fields runs
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,9 +15,10 @@ from matplotlib.ticker import LogLocator
 from ..contract import figure
 from ..literature.cortex import field_sizes_at
 from .checks import checked
-from .marks import band, keys_of_models, legend_below
+from .marks import is_narrow, keys_of_models, legend_below
+from .palette import PALETTE, colours_of
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, points, sheet
+from .style import points, sheet
 
 UNITS = {
     "pixels": "Receptive field (pixels)",
@@ -24,7 +26,7 @@ UNITS = {
     "degrees": "Receptive field (degrees)",
 }
 _SMALLEST = 1.0  # pixels: no receptive field is smaller
-_APART = 0.008  # of the axis, from model to model
+_APART = 0.018  # of the axis, from model to model
 _LINES: dict[str, tuple[Any, str]] = {
     "theoretical": ("-", "o"),
     "effective": ("--", "s"),
@@ -47,7 +49,7 @@ def growth(
     """Size of receptive fields over depth.
 
     Each point is a layer, between the model's lowest and highest; each model has a colour and each
-    way of measuring a line. Bands are intervals over units, cut off at one pixel, below which there
+    way of measuring a line. Bars are intervals over units, cut off at one pixel, below which there
     is no receptive field; models are set apart a little, so that none hides another.
 
     Parameters
@@ -95,20 +97,22 @@ def growth(
             place = list(dict.fromkeys(table["model"])).index(model)
             line = line.assign(depth=line["depth"] + _APART * place).sort_values("depth")
             _line(axes, line, str(way), look[str(model)], factor, 2.5 - 0.01 * place)
-        _limits(axes, factor * table["pixels"], factor * _SMALLEST)
+        sizes = factor * table["pixels"]
         # Fields grow by factors from layer to layer.
-        axes.set_yscale("log")
+        axes.set_yscale("log", nonpositive="clip")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-        axes.set(
-            xlabel="Depth (lowest layer 0, highest 1)", ylabel=UNITS[units], xlim=(-0.03, 1.06)
-        )
+        axes.set(xlabel="Depth (lowest layer 0, highest 1)", ylabel=UNITS[units], xlim=(-0.03, 1.1))
         if eccentricity is not None:
             areas = field_sizes_at(float(eccentricity))
             if not recalled:
                 areas = areas[~areas["confidence"].str.contains("recalled")]
             _cortex(panels[0, 1], areas, float(eccentricity))
+            # An area whose least size alone is known has an arrow to four times it.
+            highest = areas["high"].where(np.isfinite(areas["high"]), 4 * areas["low"])
+            sizes = pd.concat([sizes, areas["low"], highest])
+        _limits(axes, sizes, factor * _SMALLEST)
         handles = [*keys_of_models(look, linewidth=2), *_keys_of_ways(table["way"])]
         if ax is None:
             legend_below(figure, handles, most=(4, 2), handlelength=2.8)
@@ -134,25 +138,28 @@ def _check_units(
 def _line(
     axes: Axes, line: pd.DataFrame, way: str, colour: str, factor: float, zorder: float
 ) -> None:
-    """Sizes of a model over its layers, measured in one way, with their band."""
+    """Sizes of a model over its layers, measured in one way, with their intervals."""
     dashes, marker = _LINES[way]
-    axes.plot(
+    sizes = line["pixels"]
+    # Nothing is below one pixel, where a logarithmic axis would never end.
+    reach = [sizes - line["low"].clip(lower=_SMALLEST), line["high"] - sizes]
+    axes.errorbar(
         line["depth"],
-        line["pixels"] * factor,
-        dashes,
+        sizes * factor,
+        yerr=factor * np.maximum(0, np.nan_to_num(reach)),
+        linestyle=dashes,
         color=colour,
         marker=marker,
         markersize=3,
+        linewidth=1.0,
+        elinewidth=0.6,
         zorder=zorder,
     )
-    # Nothing is below one pixel, where a logarithmic axis would never end.
-    positive = line.assign(low=line["low"].clip(lower=_SMALLEST))
-    band(axes, positive, "depth", colour, factor, alpha=0.12)
 
 
 def _limits(axes: Axes, sizes: pd.Series, smallest: float) -> None:
-    """A little beyond the sizes: a wide band does not squeeze them."""
-    known = sizes[sizes > 0]
+    """A little beyond the sizes: a wide interval does not squeeze them."""
+    known = sizes[(sizes > 0) & np.isfinite(sizes)]
     if len(known):
         axes.set_ylim(max(smallest / 1.1, known.min() / 1.8), known.max() * 1.8)
 
@@ -195,9 +202,12 @@ def _cortex(axes: Axes, areas: pd.DataFrame, eccentricity: float) -> None:
             axes.plot(number, 4 * area.low, "^", color=colour, markersize=4)
     if any("recalled" in str(confidence) for confidence in areas["confidence"]):
         axes.set_xlabel("pale: recalled")
+    names = list(map(str, areas["area"]))
+    if not is_narrow(axes.figure):
+        names = [name.replace(", ", ",\n") for name in names]
     axes.set_xticks(
         range(len(areas)),
-        [str(area).replace(", ", ",\n") for area in areas["area"]],
+        names,
         rotation=90,
         fontsize=points(6),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,9 @@ from hmax_cnn.extraction.choices import check_choice
 from ..contract import figure
 from .checks import checked, distinct, one_panel
 from .marks import band, is_narrow, legend_below
+from .palette import PALETTE, colours_of, markers_of, shades_of
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of, points, shades_of, sheet, wrapped
+from .style import points, sheet, wrapped
 
 _CROWDED = 8  # curves in a panel
 _NAMES = {"view": "viewing angle"}
@@ -90,15 +92,15 @@ def invariance(
                 part = part[part["model"] == model]
             _curves(axes, part, value, look, markers)
             axes.set_xlim(*_around(part["amount"]))
-            _axis(axes, part, labelled=not by_model or axes in panels[-1])
+            room = figure.get_figwidth() / (panels.shape[1] + 1)
+            _axis(axes, part, room, labelled=not by_model or axes in panels[-1])
             if chance is not None:
                 axes.axhline(chance, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
             if not by_model or axes in panels[0]:
                 title = f"{change}, {images}" if several else change
-                axes.set_title(
-                    wrapped(title, figure.get_figwidth() / (panels.shape[1] + 1), points(8))
-                )
-        _limits(panels[0, 0], table[[value, "low", "high"]].to_numpy(float), chance)
+                axes.set_title(wrapped(title, room, points(8)))
+        _limits(panels[0, 0], table, value, chance)
+        _cut_off_bands(panels.flat[: len(places)])
         if by_model:
             _rows(figure, panels, list(dict.fromkeys(table["model"])), name)
         else:
@@ -164,8 +166,9 @@ def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) ->
 
 
 def _rows(figure: Figure, panels: np.ndarray, models: list[str], name: str) -> None:
-    """The model beside its row, and its layers in a legend behind it, or below where it is narrow."""
-    narrow, below = is_narrow(figure), []
+    """The model beside its row, and its layers in a legend behind it; below where it is narrow."""
+    narrow = is_narrow(figure)
+    below: list[Artist] = []
     for row, model in zip(panels, models, strict=True):
         handles, names = row[0].get_legend_handles_labels()
         if narrow:
@@ -219,7 +222,8 @@ def _curves(
         )
 
 
-def _axis(axes: Axes, part: pd.DataFrame, labelled: bool) -> None:
+def _axis(axes: Axes, part: pd.DataFrame, room: float, labelled: bool) -> None:
+    """Values of the transformation, with their name in as many lines as fit the panel."""
     unit = str(part["unit_of_amount"].iloc[0])
     if unit == "times":
         # Scales are ratios: half is as far from 1 as twice.
@@ -230,7 +234,8 @@ def _axis(axes: Axes, part: pd.DataFrame, labelled: bool) -> None:
         axes.xaxis.set_major_locator(
             MaxNLocator(5, steps=[1, 3, 6, 9, 10] if unit == "degrees" else [1, 2, 5, 10])
         )
-    axes.set_xlabel(amount_label(str(part["amount_of"].iloc[0]), unit) if labelled else "")
+    said = amount_label(str(part["amount_of"].iloc[0]), unit)
+    axes.set_xlabel(wrapped(said, room, points(7.5)) if labelled else "")
 
 
 def amount_label(name: str, unit: str) -> str:
@@ -269,11 +274,29 @@ def _around(amount: pd.Series) -> tuple[float, float]:
     return low - 0.04 * (high - low or 1), high + 0.04 * (high - low or 1)
 
 
-def _limits(axes: Axes, values: np.ndarray, chance: float | None) -> None:
-    # Bands are shown whole, so that none is cut off unseen.
-    shown = np.append(values[np.isfinite(values)], [] if chance is None else [chance])
-    if not len(shown):
+def _limits(axes: Axes, table: pd.DataFrame, value: str, chance: float | None) -> None:
+    """Around the curves and their bands; a band may be half as high again as the curves."""
+    curves = np.append(table[value].dropna(), [] if chance is None else [chance])
+    if not len(curves):
         axes.set_ylim(0, 1)
         return
-    margin = max(0.08 * (shown.max() - shown.min()), 0.05)
-    axes.set_ylim(shown.min() - margin, shown.max() + margin)
+    span = max(float(curves.max() - curves.min()), 0.5)
+    low = max(np.fmin(curves.min(), table["low"].min()), curves.min() - span / 2)
+    high = min(np.fmax(curves.max(), table["high"].max()), curves.max() + span / 2)
+    margin = max(0.06 * (high - low), 0.03)
+    axes.set_ylim(low - margin, high + margin)
+
+
+def _cut_off_bands(panels: Iterable[Axes]) -> None:
+    """A small arrow where a band goes on beyond the panel."""
+    for axes in panels:
+        low, high = axes.get_ylim()
+        for shown in list(axes.collections):
+            outlines = [path.vertices for path in shown.get_paths()]
+            x, y = np.concatenate([np.full((1, 2), np.nan), *outlines]).T
+            for end, beyond, marker in ((low, y < low, "v"), (high, y > high, "^")):
+                places = np.unique(x[beyond])
+                if len(places):
+                    colour: Any = np.asarray(shown.get_facecolor())[0, :3]
+                    (arrows,) = axes.plot(places, np.full(len(places), end), marker, color=colour)
+                    arrows.set(clip_on=False, markersize=2.2, in_layout=False)

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable
 
 # HMAX (Riesenhuber & Poggio 1999), LeNet-5 (LeCun et al. 1998), ResNet (He et al. 2016, Table 1).
-_STAGE = re.compile(r"([scf])(\d)([ab]?)(_active)?")
-_HIDDEN = re.compile(r"hidden(\d+)(_active)?")
+_STAGE = re.compile(r"([scf])(\d)([ab]?)")
+_HIDDEN = re.compile(r"hidden(\d+)")
 _BLOCK = re.compile(r"layer(\d)\.(\d+)\.relu")
 
 
 def in_print(layers: Iterable[str]) -> dict[str, str]:
     """The layers of one model, and what a paper calls each.
 
-    A name that two layers would share is given to neither.
+    Of a layer before and after its nonlinearity the second is called active.
 
     Parameters
     ----------
@@ -26,12 +26,19 @@ def in_print(layers: Iterable[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> in_print(["s1", "c2", "hidden1_active", "layer1.0.relu", "pool1"])
-    {'s1': 'S1', 'c2': 'C2', 'hidden1_active': 'hidden 1', 'layer1.0.relu': 'conv2_1', 'pool1': 'pool1'}
+    >>> list(in_print(["s1", "c2", "hidden1_active", "layer1.0.relu", "pool1"]).values())
+    ['S1', 'C2', 'hidden 1', 'conv2_1', 'pool1']
     >>> in_print(["c1", "c1_active"])
-    {'c1': 'c1', 'c1_active': 'c1_active'}
+    {'c1': 'C1', 'c1_active': 'C1, active'}
     """
-    names = {layer: _printed(layer) for layer in dict.fromkeys(layers)}
+    layers = list(dict.fromkeys(layers))
+    names = {}
+    for layer in layers:
+        before = layer.removesuffix("_active")
+        names[layer] = _printed(before)
+        if before != layer and before in layers:
+            names[layer] += ", active"
+    # No two layers share a name.
     taken = list(names.values())
     return {layer: name if taken.count(name) == 1 else layer for layer, name in names.items()}
 

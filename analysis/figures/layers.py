@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from ..contract import figure
 from .checks import checked, distinct, without_curves
 from .marks import bar_between, places_of, row_names
+from .palette import PALETTE, colours_of, markers_of
 from .panels import panel_grid
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of, points, wrapped
+from .style import points, wrapped
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"), scales=("x",), values="x")
@@ -89,12 +90,11 @@ def layers(
                     axes.plot(end, row, ">", color=colour, markersize=3, clip_on=False)
             title = ", ".join(filter(None, [change, images if several else ""]))
             axes.set_title(wrapped(title, 0.9 * grid.panel_width, points(8)))
-            said = label or _label(table)
-            # Beside the names of rows the panel is narrower than its part of the figure.
-            room = (0.6 if grid.panels.size == 1 else 0.8) * grid.panel_width
-            axes.set_xlabel(wrapped(said, room, points(7.5)))
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.5)
             axes.set_axisbelow(True)
+        # Beside the names of rows a panel is narrower than the figure.
+        room = (0.6 if grid.panels.size == 1 else 0.9) * grid.figure.get_figwidth()
+        grid.label(wrapped(label or _label(table), room, points(7.5)))
         first = grid.panels[0, 0]
         # The first row is on top, as in the table.
         bottom, top = len(places) - 0.4, -0.6

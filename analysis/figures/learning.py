@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from ..contract import figure
 from .checks import checked
 from .marks import band, chance_of, legend_below
+from .palette import PALETTE, colours_of, markers_of
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, markers_of, points, sheet
+from .style import points, sheet
 
 
 @figure(draws="table", seeds="mean", given=("colours", "width", "level"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
@@ -14,13 +14,14 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
-from matplotlib.legend import Legend
 
 from hmax_cnn.extraction.choices import check_choice
 
 from ..contract import FigureContract
 from ..naming import nearest
+from .choosing import LAYERS, check_known, columns_in_print, highest, ordered
 from .layer_names import in_print
+from .legends import LEGENDS, place_legend
 from .marks import checked_references, draw_references
 from .style import style
 
@@ -31,21 +32,7 @@ SCALES: dict[str, dict[str, Any]] = {
 }
 HIGHEST = "highest"
 _NAMES = ("paper", "technical")
-# Legends beside the panels: of a figure, and of the caller's axes.
-_BESIDE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "below": (
-        {"loc": "outside lower center"},
-        {"loc": "upper center", "bbox_to_anchor": (0.5, -0.25)},
-    ),
-    "right": (
-        {"loc": "outside right upper"},
-        {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)},
-    ),
-}
-_LEGENDS = ("below", "right", "none", *Legend.codes)
-# Columns of layers, with that of their model.
-_LAYERS = {"layer": "model", "layer_a": "model", "layer_b": "model_b"}
-_LABELLED = ("model", "model_b", *_LAYERS, "images", "transformation", "measure")
+_LABELLED = ("model", "model_b", *LAYERS, "images", "transformation", "measure")
 
 
 @dataclass(frozen=True)
@@ -115,7 +102,7 @@ class Look:
         for name in ("labels", "colours"):
             _check_texts(name, getattr(self, name))
         if self.legend is not None:
-            check_choice("legend", self.legend, _LEGENDS)
+            check_choice("legend", self.legend, LEGENDS)
         _check_number("font_size", self.font_size, 3, 40, "points")
         _check_number("height", self.height, 15, 500, "mm")
         checked_references(self.references)
@@ -235,28 +222,28 @@ class Look:
         if self.height is not None and ax is None:
             figure.set_figheight(self.height / 25.4)
         if self.legend is not None:
-            _place_legend(figure, ax, self.legend)
+            place_legend(figure, ax, self.legend)
 
     def _chosen(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rows of the models and layers that are drawn, in their order."""
         for column in ("model", "model_b"):
             if self.models is not None and column in table:
-                table = _ordered(table, column, self.models, "models")
+                table = ordered(table, column, self.models, "models")
         if self.layers == HIGHEST:
-            return _highest(table)
-        for column in _LAYERS:
+            return highest(table)
+        for column in LAYERS:
             if self.layers is not None and column in table:
-                table = _ordered(table, column, self.layers, "layers")
+                table = ordered(table, column, self.layers, "layers")
         return table
 
     def _named(self, table: pd.DataFrame) -> pd.DataFrame:
         """Models, layers and the rest by what is written of them."""
         new = {column: table[column].astype(str) for column in _LABELLED if column in table}
         if self.layer_names == "paper":
-            new |= _in_print(table)
+            new |= columns_in_print(table)
         for column, names in new.items():
             # By the name that the look writes, or by the one that the table has.
-            known = dict(zip(names, names, strict=True)) | (self.labels or {})
+            known = {name: name for name in names} | dict(self.labels or {})
             old = table[column].map(lambda name: (self.labels or {}).get(str(name)))
             new[column] = old.fillna(names.map(known)).where(table[column].notna())
         return table.assign(**new)
@@ -264,7 +251,7 @@ class Look:
     def _on_results(self, results: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
         labels = self.labels or {}
         if self.models is not None:
-            _check_known("models", self.models, results)
+            check_known("models", self.models, results)
             results = {model: results[model] for model in self.models if model in results}
         found = {}
         for model, result in results.items():
@@ -372,52 +359,6 @@ def _check_limits(axis: str, given: Any, scale: str | None) -> None:
         raise ValueError(msg)
 
 
-def _check_known(name: str, wanted: Iterable[str], known: Iterable[Any]) -> None:
-    names = list(dict.fromkeys(map(str, known)))
-    for one in wanted:
-        if one not in names:
-            msg = (
-                f"`{name}` must be some of {', '.join(map(repr, names))}, got {one!r}."
-                f"{nearest(one, names)}"
-            )
-            raise ValueError(msg)
-
-
-def _ordered(table: pd.DataFrame, column: str, wanted: Sequence[str], name: str) -> pd.DataFrame:
-    """The rows that have a wanted name, in the order of the names, and else in their own."""
-    _check_known(name, wanted, table[column].dropna())
-    rank = table[column].map({one: index for index, one in enumerate(wanted)})
-    return table.loc[rank.dropna().sort_values(kind="stable").index]
-
-
-def _highest(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of each model's last layer."""
-    if not {"model", "layer"} <= set(table):
-        return table
-    last = table.dropna(subset=["layer"]).groupby("model", sort=False)["layer"].last()
-    return table[table["layer"] == table["model"].map(last)]
-
-
-def _in_print(table: pd.DataFrame) -> dict[str, pd.Series]:
-    """Columns of layers, by the names that papers have."""
-    pairs = [
-        table[[model, column]].set_axis(["model", "layer"], axis=1)
-        for column, model in _LAYERS.items()
-        if column in table and model in table
-    ]
-    if not pairs:
-        return {}
-    every = pd.concat(pairs).dropna().astype(str).drop_duplicates()
-    names = {model: in_print(part) for model, part in every.groupby("model")["layer"]}
-    found = {}
-    for column, model in _LAYERS.items():
-        if column in table and model in table:
-            both = zip(table[model].astype(str), table[column].astype(str), strict=True)
-            written = [names.get(one, {}).get(layer, layer) for one, layer in both]
-            found[column] = pd.Series(written, index=table.index)
-    return found
-
-
 def _installed(font: str | Sequence[str]) -> str:
     """The first family that is installed.
 
@@ -452,26 +393,3 @@ def _scaled(axes: Axes, axis: str, scale: str) -> None:
         numbers = getattr(axes, f"{axis}axis")
         numbers.set_major_formatter("{x:g}")
         numbers.set_minor_formatter("")
-
-
-def _place_legend(figure: Figure, ax: Axes | None, place: str) -> None:
-    """The legend of a figure, or of the caller's axes, moved or taken away."""
-    if ax is not None:
-        own = [legend] if (legend := ax.get_legend()) else []
-    else:
-        inside = [axes.get_legend() for axes in figure.axes]
-        own = [*figure.legends, *filter(None, inside)]
-    entries = {
-        text.get_text(): handle
-        for legend in own
-        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True)
-    }
-    for legend in own:
-        legend.remove()
-    if place == "none" or not entries:
-        return
-    owner: Any = figure if ax is None else ax
-    chosen = dict(_BESIDE[place][ax is not None]) if place in _BESIDE else {"loc": place}
-    if place == "below":
-        chosen["ncols"] = min(len(entries), 4)
-    owner.legend(list(entries.values()), list(entries), frameon=False, **chosen)

@@ -8,26 +8,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from .style import PALETTE, points
+from .palette import PALETTE
+from .style import points
 
 _ONE_COLUMN = 4.0  # inches: a narrower figure is for one column of a page
 
 
-def is_narrow(figure: Figure) -> bool:
+def is_narrow(figure: Figure | SubFigure) -> bool:
     """Whether a figure is for one column of a page.
 
     Parameters
     ----------
-    figure : matplotlib Figure
+    figure : matplotlib Figure or a part of it
 
     Returns
     -------
     bool
     """
-    return bool(figure.get_figwidth() < _ONE_COLUMN)
+    return bool(figure.bbox.width / figure.get_figure(root=True).dpi < _ONE_COLUMN)
 
 
 def chance_of(table: pd.DataFrame, given: float | None) -> float | None:
@@ -246,7 +247,8 @@ def draw_references(axes: Axes, references: Mapping[str, np.ndarray], values: st
     values : {'x', 'y'}
         The axis of values.
     """
-    line, span = {"x": (axes.axvline, axes.axvspan), "y": (axes.axhline, axes.axhspan)}[values]
+    line: Any = axes.axvline if values == "x" else axes.axhline
+    span: Any = axes.axvspan if values == "x" else axes.axhspan
     low, high = axes.get_xlim() if values == "x" else axes.get_ylim()
     heights: dict[float, float] = {}
     for name, ends in sorted(references.items(), key=lambda item: item[1].mean()):

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, of_first
+from .palette import PALETTE, colours_of
 from .panels import panel_grid
-from .style import PALETTE, colours_of
 
 
 @figure(draws="unit_table", seeds="first", values="x")

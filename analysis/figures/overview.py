@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from ..contract import figure
 from .checks import checked, one_panel
 from .marks import is_narrow, keys_of_models, legend_below
+from .palette import PALETTE, colours_of
 from .seeds import over_seeds
-from .style import PALETTE, colours_of, in_width, points, sheet, wrapped
+from .style import in_width, points, sheet, wrapped
 
 _MOST = 12  # panels
 _BY = ["measure", "images", "transformation", "way"]
@@ -110,7 +111,8 @@ def panels_of(table: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]
         **{name: table[name].fillna("") if name in table else "" for name in _BY[1:]}
     )
     if "amount" in table and "changed" in table:
-        still = table["amount"].notna() & ~table["changed"].fillna(True).astype(bool)
+        # A table from a file has its truths as text, and none where there is no transformation.
+        still = table["changed"].astype(str) == "False"
         table = table[~still]
     numbers = [name for name in ("value", "low", "high", "chance") if name in table]
     found = []

@@ -55,10 +55,10 @@ class Grid:
         if y:
             for axes in self.panels[:, 0]:
                 axes.set_ylabel(y)
-        if self.ax is None:
-            self.figure.supxlabel(x, fontsize=points(7.5))
+        if self.panels.size == 1:
+            self.panels[0, 0].set_xlabel(x)
         else:
-            self.ax.set_xlabel(x)
+            self.figure.supxlabel(x, fontsize=points(7.5))
 
 
 @contextmanager

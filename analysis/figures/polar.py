@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, of_first
+from .palette import colours_of
 from .panels import panel_grid
-from .style import colours_of
+from .style import points
 from .tuning_curves import relative
 
 
@@ -68,14 +69,16 @@ def polar(
         if ax is None:
             grid.figure.set_figheight(len(grid.panels) * (grid.panel_width + 0.25))
         for axes, (model, layer), part in grid:
-            points, curves, n_defined = relative(part)
+            orientations, curves, n_defined = relative(part)
             # Orientations go half way round: the other half repeats them.
-            angles = np.radians(np.concatenate([points, points + 180, points[:1]]))
+            angles = np.radians(
+                np.concatenate([orientations, orientations + 180, orientations[:1]])
+            )
             kept = np.linspace(0, len(curves) - 1, min(n_units, len(curves))).round().astype(int)
             for number, curve in enumerate(curves[kept]):
-                ring = np.maximum(np.concatenate([curve, curve, curve[:1]]), 0)
+                radii = np.maximum(np.concatenate([curve, curve, curve[:1]]), 0)
                 dashes = ("-", "--", "-.", ":")[number % 4]
-                axes.plot(angles, ring, dashes, color=look[model], linewidth=0.8, alpha=0.9)
+                axes.plot(angles, radii, dashes, color=look[model], linewidth=0.8, alpha=0.9)
             grid.title(axes, (model, layer), f"{len(kept)} of {n_defined} units")
             axes.set(yticks=[0.5, 1], yticklabels=["", "1"], ylim=(0, 1.02))
             ticks = np.radians([0, 45, 90, 135, 180, 225, 270, 315])

@@ -51,8 +51,8 @@ def over_seeds(
     if "seed" not in table or table["seed"].nunique() < 2:
         if bands in ("sem", "range"):
             msg = (
-                f"`bands` {bands!r} need a table of several seeds, got one. A measure's own interval "
-                "is one standard error wide on either side with level = 0.683."
+                f"`bands` {bands!r} need a table of several seeds, got one. Take level = 0.683 of "
+                "the measure for one standard error on either side."
             )
             raise ValueError(msg)
         return _without_bands(table.drop(columns="seed", errors="ignore").assign(n_seeds=1), bands)

@@ -12,8 +12,8 @@ from scipy.stats import spearmanr
 
 from ..contract import figure
 from .checks import checked, of_first
+from .palette import colours_of
 from .panels import panel_grid
-from .style import colours_of
 
 
 @figure(draws="unit_table", seeds="first")

@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
-from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +18,6 @@ import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -29,16 +27,6 @@ from hmax_cnn.extraction.plain_text import printable
 from ..csv_tables import without_formulas
 
 WIDTHS = {"single": 85 / 25.4, "middle": 114 / 25.4, "double": 174 / 25.4}  # inches
-PALETTE = {
-    "blue": "#0072B2",
-    "orange": "#D55E00",
-    "green": "#009E73",
-    "pink": "#CC79A7",
-    "yellow": "#E69F00",
-    "sky": "#56B4E9",
-    "grey": "#666666",
-}
-MARKERS = "os^DvP<X>*"
 _SCREEN = 150  # dots per inch in a notebook
 FORMATS = ("pdf", "svg", "png")
 _POINTS = 7.5  # of labels
@@ -91,7 +79,8 @@ def style(over: Mapping[str, Any] | None = None) -> Iterator[None]:
     ------
     None
     """
-    own = {name: mpl.rcParams[name] for name in _OWN if _is_changed(name)} | dict(over or {})
+    now: Mapping[Any, Any] = mpl.rcParams
+    own = {name: now[name] for name in _OWN if _is_changed(name)} | dict(over or {})
     if over and "font.size" in over:  # what was set for another size no longer fits
         own = {name: value for name, value in own.items() if name not in _SIZES} | dict(over)
     scale = float(own.get("font.size", _POINTS)) / _POINTS
@@ -102,7 +91,9 @@ def style(over: Mapping[str, Any] | None = None) -> Iterator[None]:
 
 
 def _is_changed(name: str) -> bool:
-    return bool(mpl.rcParams[name] != mpl.rcParamsDefault[name])
+    now: Mapping[Any, Any] = mpl.rcParams
+    default: Mapping[Any, Any] = mpl.rcParamsDefault
+    return bool(now[name] != default[name])
 
 
 def points(size: float) -> float:
@@ -182,7 +173,8 @@ class _Shown(Figure):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._fonts = {name: mpl.rcParams[name] for name in _FONTS}
+        now: Mapping[Any, Any] = mpl.rcParams
+        self._fonts = {name: now[name] for name in _FONTS}
 
     def savefig(self, *arguments: Any, **options: Any) -> None:
         with style(self._fonts):
@@ -299,65 +291,6 @@ def wrapped(text: str, inches: float, size: float) -> str:
     # About 0.56 of the type size for each letter of the house's font.
     n_letters = max(6, int(inches * 72 / (0.56 * size)))
     return "\n".join(textwrap.fill(line, n_letters) for line in text.split("\n"))
-
-
-def colours_of(models: Iterable[str], given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A colour for each model: those that are given, others of the palette in turn.
-
-    Parameters
-    ----------
-    models : iterable of str
-    given : mapping from model to colour, or None
-
-    Returns
-    -------
-    dict from str to str
-        Colours as hexadecimal numbers, or as they were given.
-    """
-    # Colours that were given are not handed out a second time.
-    free = cycle(
-        [colour for colour in PALETTE.values() if colour not in (given or {}).values()]
-        or PALETTE.values()
-    )
-    return {model: (given or {}).get(model) or next(free) for model in dict.fromkeys(models)}
-
-
-def shades_of(colour: str, n: int) -> list[str]:
-    """Shades of a colour for the layers of a model, from light (the lowest layer) to dark.
-
-    Parameters
-    ----------
-    colour : str
-        Of the model.
-    n : int
-        How many layers.
-
-    Returns
-    -------
-    list of str
-        Of one layer the colour itself.
-    """
-    base = np.array(to_rgb(colour))
-    shades = []
-    for share in np.linspace(-0.45, 0.4, n) if n > 1 else [0.0]:
-        target = 1.0 if share < 0 else 0.0  # towards white, towards black
-        shades.append(to_hex(base + abs(share) * (target - base)))
-    return shades
-
-
-def markers_of(layers: Iterable[str]) -> dict[str, str]:
-    """A marker for each layer, in turn.
-
-    Parameters
-    ----------
-    layers : iterable of str
-
-    Returns
-    -------
-    dict from str to str
-        Matplotlib's markers.
-    """
-    return dict(zip(dict.fromkeys(layers), cycle(MARKERS), strict=False))
 
 
 def save(

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from ..contract import figure
 from .checks import checked, of_first
+from .palette import colours_of
 from .panels import panel_grid
-from .style import colours_of
 
 _MOST = 60  # thin lines in a panel
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -11,7 +12,8 @@ from matplotlib.patches import Rectangle
 
 from ..contract import figure
 from .checks import checked_results, one_panel
-from .style import PALETTE, in_width, points, sheet, wrapped
+from .palette import PALETTE
+from .style import in_width, points, sheet, wrapped
 
 _COLOURS = ("orange", "sky", "yellow", "green", "pink")
 
@@ -81,6 +83,5 @@ def _boxes(axes: Axes, found: xr.Dataset) -> None:
         shade = {"facecolor": "black", "alpha": 0.65, "pad": 0.8, "linewidth": 0}
         name = str(one["unit"].values).removeprefix("c2_")
         place = (0.02, 0.03 + 0.09 * rank)
-        axes.text(
-            *place, name, color=colour, fontsize=points(6), bbox=shade, transform=axes.transAxes
-        )
+        shown: dict[str, Any] = {"fontsize": points(6), "transform": axes.transAxes}
+        axes.text(*place, name, color=colour, bbox=shade, **shown)

@@ -21,7 +21,7 @@ from ..per_unit import (
     per_unit,
     ratio,
 )
-from ..responses import by_layer, check_strengths, strengths
+from ..responses import by_layer, check_strengths, layers_of, strengths
 from ..results import DEFAULT, Definition, Resampling, described, unit_coords
 from .invariance import checked_transformation
 from .selectivity import sparseness
@@ -60,9 +60,10 @@ def tolerance_range(
     -------
     xarray.Dataset
         `value` is the width, in the units of the transformation (in octaves for a scale in times),
-        and beside it `lowest` and `highest` value of the range, and `censored`: whether it reaches
-        the end of what was shown. Undefined where another image does as well at the reference
-        already.
+        and beside it `lowest` and `highest` value of the range, and `cut_off`: whether it reaches
+        the end of what was shown, so that the width is a lower bound. `layer_cut_off` is the share
+        of such units and `layer_range_shown` the widest range that there could be. Undefined where
+        another image does as well at the reference already.
 
     References
     ----------
@@ -122,10 +123,22 @@ def tolerance_range(
         block = cleaned(grid[:, :, part], largest[part])
         first[part], last[part], defined[part] = ends(block, np.arange(len(grid)), part)
     known = defined.astype(bool)
-    return result.assign(
+    cut_off = known & ((first == 0) | (last == len(points) - 1))
+    layers = layers_of(responses)
+    shares = [
+        cut_off[layers == layer].sum() / max(1, known[layers == layer].sum())
+        for layer in result["layer"].values
+    ]
+    # A range is neither negative nor wider than what was shown.
+    shown = float(position[-1] - position[0])
+    ends_of = ("low", "high", "layer_low", "layer_high")
+    bounds = {end: result[end].clip(0.0, shown, keep_attrs=True) for end in ends_of}
+    return result.assign(bounds).assign(
         lowest=("unit", np.where(known, points[first], np.nan), {"units": units}),
         highest=("unit", np.where(known, points[last], np.nan), {"units": units}),
-        censored=("unit", known & ((first == 0) | (last == len(points) - 1))),
+        cut_off=("unit", cut_off),
+        layer_cut_off=("layer", shares),
+        layer_range_shown=("layer", np.full(len(shares), shown), {"units": result.units}),
     )
 
 

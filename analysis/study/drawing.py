@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.files import check_other_file, writable
 from hmax_cnn.extraction.own_modules import look_in
 
 from ..contract import FigureContract
 from ..figures import figure_names
+from ..figures.look import FIELDS, Look
 from ..figures.style import save, width_in_mm
 from ..figures.tables import joined, read_table, study_columns
-from ..naming import nearest
+from ..naming import nearest, unknown_parameters
 from .cells import cells_of
 from .contract import called, load_figure
 from .folder import Folder, read_result, write_text
 from .outputs import RESULTS, drawn, is_chosen
-from .schema import Figure
+from .schema import Figure, Study
 from .toml_reading import read_kept_study
 from .wording import Made, caption, first_sentence
 
@@ -48,6 +50,7 @@ def draw(
     formats: Sequence[str] = ("pdf", "svg", "png"),
     output: Path | None = None,
     trust_code: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Draw a figure into files, with the table behind it.
 
@@ -66,6 +69,9 @@ def draw(
         Name of the files, without ending; the figure's name, in the working folder, where None.
     trust_code : bool
         Whether modules in the folder's `code` may be imported, which runs them.
+    settings : mapping from str to object, or None
+        Parameters of the figure, and fields of `hmax_cnn.analysis.figures.look.Look`, in place of
+        the study's.
 
     Returns
     -------
@@ -83,18 +89,30 @@ def draw(
     check_other_file(stem.with_name(stem.name + ".csv"), [results])
     if trust_code:  # figures and measures of the user's own, as they were when the study ran
         look_in(results / "code")
+    look, parameters = _split(settings or {})
     if not results.is_dir():
-        made, found = _of_file(name, results, width)
+        made, found = _of_file(name, results, width, parameters | {"look": look})
         return save(made, stem, next(iter(found.values())), formats)
-    made, found, text = _of_folder(name, results, measure, width)
+    made, found, text = _of_folder(name, results, measure, width, look, parameters)
     return [
         *save(made, stem, next(iter(found.values())), formats),
         write_text(stem.with_name(stem.name + ".txt"), text),
     ]
 
 
+def _split(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fields of a look, and parameters of a figure."""
+    look = {name: value for name, value in settings.items() if name in FIELDS}
+    return look, {name: value for name, value in settings.items() if name not in look}
+
+
 def _of_folder(
-    name: str, root: Path, measure: str | None, width: str | None
+    name: str,
+    root: Path,
+    measure: str | None,
+    width: str | None,
+    look: Mapping[str, Any],
+    parameters: Mapping[str, Any],
 ) -> tuple[Any, dict[str, pd.DataFrame], str]:
     study = read_kept_study(root)
     if measure is not None and measure not in study.measures:
@@ -114,6 +132,7 @@ def _of_folder(
         table = Figure(figure=name, measures=[measure])
     else:
         table = study.figures[name]
+    table = _changed(study, table, look, parameters)
     # The study as it is, with this figure alone.
     chosen = study.model_copy(update={"figures": {name: table}})
     cells = [cell for cell in cells_of(study) if is_chosen(cell, table)]
@@ -121,9 +140,43 @@ def _of_folder(
     return *drawn(chosen, name, made, width), caption(chosen, name, table, made)
 
 
-def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, pd.DataFrame]]:
+def _changed(
+    study: Study, table: Figure, look: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> Figure:
+    """A figure's table with other settings; models by their names or labels.
+
+    Raises
+    ------
+    ValueError
+        If the figure has no such parameter.
+    """
+    _check_parameters(table.figure, parameters)
+    Look.of(look)
+    chosen = dict(look)
+    new: dict[str, Any] = {"parameters": {**table.parameters, **parameters}}
+    if (models := chosen.pop("models", None)) is not None:
+        names = {study.label("models", name): name for name in study.models}
+        new["models"] = [names.get(model, model) for model in models]
+        for model in new["models"]:
+            check_choice("models", model, tuple(study.models))
+    if (layers := chosen.pop("layers", None)) is not None:
+        new["layers"] = layers
+    return table.model_copy(update=new | {"look": {**table.look, **chosen}})
+
+
+def _check_parameters(figure: str, parameters: Mapping[str, Any]) -> None:
+    problems = unknown_parameters(load_figure(figure)[0], parameters)
+    if problems:
+        msg = f"`figure` {figure!r}: {problems[0]} A look has: {', '.join(FIELDS)}."
+        raise ValueError(msg)
+
+
+def _of_file(
+    name: str, path: Path, width: str | None, settings: Mapping[str, Any]
+) -> tuple[Any, dict[str, pd.DataFrame]]:
     """A figure of a table or a result, and what is written beside it."""
     function, contract = load_figure(name)
+    _check_parameters(name, settings)
     if not path.is_file():
         msg = (
             f"There is no file or folder {path}. Give a study's folder, a table (.csv) or a "
@@ -141,7 +194,7 @@ def _of_file(name: str, path: Path, width: str | None) -> tuple[Any, dict[str, p
         given = {}
     else:
         given = {"width": width}
-    return called(function, first, given, {}), found
+    return called(function, first, given, settings), found
 
 
 def _from_csv(

@@ -126,7 +126,18 @@ def _measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
     else:
         first = [bench.model]
     found = called(function, first, values, work.places.parameters(table.parameters))
+    found = _from_image_upward(as_dataset(found), bench.layers(cell.measure))
     return _labelled(found, work, cell, bench, contract)
+
+
+def _from_image_upward(found: xr.Dataset, layers: Sequence[str]) -> xr.Dataset:
+    """A result with its layers in the model's order: `groupby` sorts them by the alphabet."""
+    for dim in ("layer", "row"):
+        if dim in found.dims and "layer" in found and found["layer"].dims == (dim,):
+            rank = {layer: number for number, layer in enumerate(layers)}
+            places = [rank.get(str(name), len(rank)) for name in found["layer"].values]
+            return found.isel({dim: np.argsort(places, kind="stable")})
+    return found
 
 
 def _filled_in(work: Work, cell: Cell, bench: Bench, contract: MeasureContract) -> dict[str, Any]:
@@ -193,10 +204,9 @@ def _of_frame(frame: pd.DataFrame) -> xr.Dataset:
 
 
 def _labelled(
-    found: Any, work: Work, cell: Cell, bench: Bench, contract: MeasureContract
+    found: xr.Dataset, work: Work, cell: Cell, bench: Bench, contract: MeasureContract
 ) -> xr.Dataset:
     """A result with what it is of; nothing that differs between machines or runs."""
-    found = as_dataset(found)
     about: dict[str, Any] = {
         "study_measure": cell.measure,
         "study_model": cell.models[0],

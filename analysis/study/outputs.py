@@ -5,7 +5,7 @@ Made from the results alone, so it can be done again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from matplotlib.figure import Figure as FigureOf
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..csv_tables import write_csv
-from ..figures.style import colours_of, save
+from ..figures.look import Look
+from ..figures.palette import colours_of
+from ..figures.style import save
 from ..figures.tables import FIRST, LONGEST, MAIN, corrected_together, joined
 from .bench import Work
 from .cells import Cell, cells_of
@@ -250,20 +252,51 @@ def drawn(
     else:
         # Corrected over what is drawn together, no more and no less.
         tables = {
-            key: corrected_together(_of_layers(_table(found, key), table.layers))
+            key: corrected_together(_of_layers(_table(found, key), table))
             for key in contract.draws
             if key in found or key not in contract.optional
         }
         first = [tables.get(key) for key in contract.draws]
+    look = look_of(study, table, tables.values())
     # Over all models of the study: a model has one colour in all its figures.
-    colours = colours_of(study.label("models", model) for model in study.models)
+    labels = [study.label("models", model) for model in study.models]
+    colours = colours_of(labels, look.colours)
     known = {"colours": colours, "width": width or table.width, "level": study.level}
     given = {key: known[key] for key in contract.given}
-    figure = called(function, first, given, table.parameters)
+    figure = called(function, first, given, {**table.parameters, "look": look})
     if not isinstance(figure, FigureOf):
         msg = f"it must return a matplotlib Figure, got {type(figure).__name__}."
         raise TypeError(msg)
     return figure, tables
+
+
+def look_of(study: Study, table: Figure, tables: Iterable[pd.DataFrame]) -> Look:
+    """How a figure of a study is drawn: its models and layers in their order, and its look."""
+    both = {**study.look, **table.look}
+    for name in ("labels", "colours", "references"):
+        # What a figure says of one label does not unsay what the study says of another.
+        if name in study.look and name in table.look:
+            both[name] = {**study.look[name], **table.look[name]}
+    tables = list(tables)
+    if table.models is not None:
+        there = _values_of(tables, ("model", "model_b"))
+        labels = [study.label("models", model) for model in table.models]
+        both["models"] = [label for label in labels if label in there]
+    if isinstance(table.layers, str):
+        both["layers"] = table.layers
+    elif table.layers is not None:
+        there = _values_of(tables, ("layer", "layer_a", "layer_b"))
+        both["layers"] = [layer for layer in table.layers if layer in there] or table.layers
+    return Look.of(both)
+
+
+def _values_of(tables: Iterable[pd.DataFrame], columns: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for table in tables:
+        for column in columns:
+            if column in table:
+                found |= set(table[column].astype(str))
+    return found
 
 
 RESULTS = "results"  # what a figure of pictures draws: labelled datasets, by model
@@ -277,23 +310,19 @@ def _table(found: Mapping[str, pd.DataFrame], key: str) -> pd.DataFrame:
     return found[key]
 
 
-def _of_layers(table: pd.DataFrame, layers: Sequence[str] | None) -> pd.DataFrame:
-    """The rows of these layers."""
-    if layers is None:
-        return table
+def _of_layers(found: pd.DataFrame, table: Figure) -> pd.DataFrame:
+    """The rows of the layers that a figure names."""
+    if table.layers is None or isinstance(table.layers, str):
+        return found
     for column in ("layer", "layer_a", "layer_b"):
-        if column in table:
-            table = table[table[column].isin(layers)]
-    return table
+        if column in found:
+            found = found[found[column].isin(table.layers)]
+    return found
 
 
 def _by_model(study: Study, made: Sequence[Made], table: Figure) -> dict[str, xr.Dataset]:
     """The result of each model by its label: of the first images and the first seed."""
     chosen: dict[str, xr.Dataset] = {}
     for found in made:
-        result = found.result
-        # In the order in which the figure names them.
-        if table.layers is not None and "layer" in result.dims:
-            result = result.sel(layer=[name for name in table.layers if name in result["layer"]])
-        chosen.setdefault(study.label("models", found.cell.models[0]), result)
+        chosen.setdefault(study.label("models", found.cell.models[0]), found.result)
     return chosen

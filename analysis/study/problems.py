@@ -137,7 +137,7 @@ def _sentence(error: Any, keys: list[str], place: str, key: str) -> str:
         return f"`{key if inside else keys[-1]}` is missing. Add it."
     message = error["msg"].removeprefix("Value error, ")
     if message.startswith("`"):  # a sentence of ours, from a validator
-        return f"{message}."
+        return f"{message.rstrip('.')}."
     shown = f", got {_short(error['input'])}"
     if not key:
         if error["type"] == "value_error":  # of the whole table, which would be no help

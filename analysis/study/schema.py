@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -32,6 +33,21 @@ class _Table(BaseModel):
 
     # Strict: '3' is no number and 1 is not true, which TOML can say itself.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _is_look(given: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a look, refused when the study is read."""
+    from ..figures.look import Look
+
+    for name in ("models", "layers"):
+        if name in given:
+            msg = f"`look` does not choose {name}: the key `{name}` of a figure's own table does"
+            raise ValueError(msg)
+    Look.of(given)
+    return given
+
+
+_LookTable = Annotated[dict[str, Any], AfterValidator(_is_look)]
 
 
 class Model(_Table):
@@ -213,11 +229,15 @@ class Figure(_Table):
         A name of ours, or the path of a function from a table to a matplotlib Figure.
     measures : list of str
     models, layers, images, transformations : list of str or None
-        Only these, by name; all where None.
+        Only these, by name, models and layers in this order; all where None. `layers = "highest"`
+        keeps the highest layer of each model.
     width : str or int
         'single' (85 mm), 'middle' (114), 'double' (174), or such as '120 mm'.
     parameters : dict
         Of the function.
+    look : dict
+        Labels, scales, limits, references, legend, type: fields of
+        `hmax_cnn.analysis.figures.look.Look`, before those of the study.
     caption : str or None
         What the caption starts with, in place of the function's own sentence.
     """
@@ -225,11 +245,12 @@ class Figure(_Table):
     figure: Name
     measures: Annotated[list[str], Field(min_length=1)]
     models: list[str] | None = None
-    layers: list[str] | None = None
+    layers: list[str] | Literal["highest"] | None = None
     images: list[str] | None = None
     transformations: list[str] | None = None
     width: str | float = "double"
     parameters: dict[str, Any] = {}
+    look: _LookTable = {}
     caption: str | None = None
 
     @field_validator("width")
@@ -264,6 +285,8 @@ class Study(_Table):
         Handed to measures that ask for it.
     keep_responses : bool
         Whether the responses stay in the folder.
+    look : dict
+        How all figures are drawn: labels, colours, type, as `hmax_cnn.analysis.figures.look.Look`.
     """
 
     title: Name
@@ -274,6 +297,7 @@ class Study(_Table):
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     pixels_per_degree: Annotated[float, Field(gt=0)] | None = None
     keep_responses: bool = False
+    look: _LookTable = {}
     models: Annotated[dict[str, Model], Field(min_length=1)]
     images: Annotated[dict[str, Images], Field(min_length=1)]
     transformations: dict[str, Transformation] = {}

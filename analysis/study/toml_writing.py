@@ -21,7 +21,7 @@ def as_toml(study: Study) -> str:
     document = tomlkit.document()
     document.add(tomlkit.comment("As it was run, with every default filled in."))
     for name, value in top.items():
-        document.add(name, tomlkit.item(value))
+        document.add(name, _inline(value))
     for section in _SECTIONS:
         for name, table in content[section].items():
             written = tomlkit.table()

@@ -179,8 +179,8 @@ def test_values_are_those_of_the_table(made):
     figure = drawn(made, "invariance")
     panels = [axes for axes in figure.axes if axes.get_title()]
     assert [axes.get_title() for axes in panels] == ["Position", "Size"]
-    assert [axes.get_xlabel() for axes in panels] == ["Pixels", "Times"]
-    line = next(line for line in panels[0].lines if line.get_label() == "perceptron, c2")
+    assert [axes.get_xlabel() for axes in panels] == ["Shift (pixels)", "Scale factor"]
+    line = next(line for line in panels[0].lines if line.get_label() == "perceptron, C2")
     rows = table[
         (table["model"] == "perceptron")
         & (table["layer"] == "c2")
@@ -194,7 +194,7 @@ def test_references_are_drawn_and_named(made):
     """A line for a value, a band for a range, each with its name."""
     table = made("layers")["table"]
     given = {"chance": 0.5, "humans": (0.93, 1.0)}
-    figure = load_figure("layers")[0](table, references=given)
+    figure = load_figure("layers")[0](table, look={"references": given})
     axes = figure.axes[0]
     assert {"chance", "humans"} <= {text.get_text() for text in axes.texts}
     dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
@@ -207,7 +207,7 @@ def test_references_are_drawn_and_named(made):
 def test_references_that_are_none(made, reached):
     table = made("layers")["table"]
     with pytest.raises(ValueError, match="`references` must be numbers, or pairs"):
-        load_figure("layers")[0](table, references={"others": reached})
+        load_figure("layers")[0](table, look={"references": {"others": reached}})
 
 
 def test_rows_that_cannot_be_told_apart(made):

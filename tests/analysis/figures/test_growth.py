@@ -13,7 +13,8 @@ FEW = Resampling(10)
 
 
 def test_cortex_beside_growth():
-    """With degrees and an eccentricity there is a panel of areas, the recalled ones pale."""
+    """With degrees and an eccentricity there is a panel of areas, pale those that were only
+    recalled, which are drawn only where that is asked for."""
     found = field_growth(
         Pixels(grid=(4, 4)),
         np.random.default_rng(0).random((1, 32, 32)),
@@ -22,7 +23,9 @@ def test_cortex_beside_growth():
         resampling=FEW,
     )
     table = tables({"pixels": found})["table"]
-    figure = load_figure("growth")[0](table, "degrees", eccentricity=5.0)
+    read = load_figure("growth")[0](table, "degrees", eccentricity=5.0)
+    assert read.axes[1].get_xticklabels()[0].get_text() == "TE"
+    figure = load_figure("growth")[0](table, "degrees", eccentricity=5.0, recalled=True)
     depth, cortex = figure.axes
     assert depth.get_yscale() == "log"
     assert depth.lines[0].get_ydata().tolist() == [2.0]

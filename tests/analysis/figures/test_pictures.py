@@ -20,7 +20,7 @@ def test_figures(images):
     loss, accuracy = figure.axes
     assert (loss.get_yscale(), accuracy.get_ylabel(), loss.get_xlabel()) == (
         "log",
-        "Accuracy, %",
+        "Accuracy (%)",
         "Epoch",
     )
     np.testing.assert_allclose(

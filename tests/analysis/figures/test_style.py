@@ -12,7 +12,8 @@ from drawing import drawn
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from hmax_cnn.analysis.figures.style import PALETTE, colours_of, save, sheet, width_in_mm
+from hmax_cnn.analysis.figures.palette import PALETTE, colours_of
+from hmax_cnn.analysis.figures.style import save, sheet, width_in_mm
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.data.stimuli import fourier_shapes
 
@@ -108,8 +109,9 @@ def test_wrong_widths(width):
         width_in_mm(width)
 
 
-def test_the_users_matplotlib_settings_change_no_figure(tmp_path):
-    """85 mm stay 85 mm, TeX is not called for, and sizes are the house's own."""
+def test_the_users_other_settings_change_no_figure(tmp_path):
+    """85 mm stay 85 mm, TeX is not called for, and text stays text: fonts and sizes alone are the
+    user's to set."""
     table = pd.DataFrame({"x": [1, 2]})
     plain, odd = tmp_path / "plain", tmp_path / "odd"
     with sheet("single", 2.0) as (figure, panels):
@@ -118,7 +120,6 @@ def test_the_users_matplotlib_settings_change_no_figure(tmp_path):
     users = {
         "savefig.bbox": "tight",
         "text.usetex": True,
-        "font.size": 20,
         "figure.dpi": 40,
         "savefig.transparent": True,
         "axes.grid": True,

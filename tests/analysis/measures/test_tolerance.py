@@ -30,16 +30,16 @@ def test_tolerance_range_of_a_gaussian():
     edge = sigma * np.sqrt(2 * np.log(2))
     assert found["lowest"].item() == -np.floor(edge / 0.25) * 0.25
     assert found["value"].item() == pytest.approx(2 * np.floor(edge / 0.25) * 0.25)
-    assert not found["censored"].item()
+    assert not found["cut_off"].item()
     assert np.isnan(found["high"].item())  # of one unit there is no interval
     assert found["value"].attrs["units"] == "pixels"
 
 
-def test_tolerance_range_is_contiguous_and_may_be_censored():
+def test_tolerance_range_is_contiguous_and_may_be_cut_off():
     target = np.array([5, 0, 5, 5, 5, 5, 5, 5, 5.0])
     values = np.stack([target, np.ones(9)])[..., None]
     found = tolerance_range(grid(values), resampling=Resampling(0))
-    assert (found["lowest"].item(), found["highest"].item(), found["censored"].item()) == (
+    assert (found["lowest"].item(), found["highest"].item(), found["cut_off"].item()) == (
         VALUES[2],
         VALUES[-1],
         True,

@@ -1,0 +1,56 @@
+"""Legends moved or taken away, once a figure is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+
+# Legends beside the panels: of a figure, and of the caller's axes.
+_BESIDE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "below": (
+        {"loc": "outside lower center"},
+        {"loc": "upper center", "bbox_to_anchor": (0.5, -0.25)},
+    ),
+    "right": (
+        {"loc": "outside right upper"},
+        {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)},
+    ),
+}
+LEGENDS = ("below", "right", "none", *Legend.codes)
+
+
+def place_legend(figure: Figure, ax: Axes | None, place: str) -> None:
+    """The legend of a figure, or of the caller's axes, moved or taken away.
+
+    Parameters
+    ----------
+    figure : Figure
+    ax : Axes or None
+        Of the caller.
+    place : str
+        One of `LEGENDS`.
+    """
+    if ax is not None:
+        own = [legend] if (legend := ax.get_legend()) else []
+    else:
+        inside = [axes.get_legend() for axes in figure.axes]
+        own = [*figure.legends, *filter(None, inside)]
+    entries = {
+        text.get_text(): handle
+        for legend in own
+        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True)
+    }
+    for legend in own:
+        legend.remove()
+    if place == "none" or not entries:
+        return
+    owner: Any = figure if ax is None else ax
+    chosen: dict[str, Any] = (
+        dict(_BESIDE[place][ax is not None]) if place in _BESIDE else {"loc": place}
+    )
+    if place == "below":
+        chosen["ncols"] = min(len(entries), 4)
+    owner.legend(list(entries.values()), list(entries), frameon=False, **chosen)
