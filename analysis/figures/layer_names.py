@@ -29,7 +29,7 @@ def in_print(layers: Iterable[str]) -> dict[str, str]:
     >>> list(in_print(["s1", "c2", "hidden1_active", "layer1.0.relu", "pool1"]).values())
     ['S1', 'C2', 'hidden 1', 'conv2_1', 'pool1']
     >>> in_print(["c1", "c1_active"])
-    {'c1': 'C1', 'c1_active': 'C1, active'}
+    {'c1': 'C1', 'c1_active': 'C1 (active)'}
     """
     layers = list(dict.fromkeys(layers))
     names = {}
@@ -37,7 +37,7 @@ def in_print(layers: Iterable[str]) -> dict[str, str]:
         before = layer.removesuffix("_active")
         names[layer] = _printed(before)
         if before != layer and before in layers:
-            names[layer] += ", active"
+            names[layer] += " (active)"
     # No two layers share a name.
     taken = list(names.values())
     return {layer: name if taken.count(name) == 1 else layer for layer, name in names.items()}

@@ -22,6 +22,7 @@ NAMES = (
     "model_b",
     "images",
     "transformation",
+    "way",
     "layer",
     "layer_a",
     "layer_b",

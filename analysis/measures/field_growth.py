@@ -125,7 +125,7 @@ def field_growth(
         known |= {"pixels_per_degree": pixels_per_degree}
     definition = Definition(
         "growth of receptive fields with depth",
-        "size by layer",
+        "extent of the theoretical field, square root of the area of effective and mapped ones",
         "Araujo et al., Distill 2019; Luo et al., NeurIPS 2016",
         "pixels",
     )

@@ -18,13 +18,14 @@ from ..figures.look import FIELDS, Look
 from ..figures.style import save, width_in_mm
 from ..figures.tables import joined, read_table, study_columns
 from ..naming import nearest, unknown_parameters
+from .captions import caption
 from .cells import cells_of
 from .contract import called, load_figure
 from .folder import Folder, read_result, write_text
 from .outputs import RESULTS, drawn, is_chosen
 from .schema import Figure, Study
 from .toml_reading import read_kept_study
-from .wording import Made, caption, first_sentence
+from .wording import Made, first_sentence
 
 
 def listing() -> pd.DataFrame:

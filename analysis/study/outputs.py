@@ -21,15 +21,18 @@ from ..figures.palette import colours_of
 from ..figures.style import save
 from ..figures.tables import FIRST, LONGEST, MAIN, corrected_together, joined
 from .bench import Work
+from .captions import caption
 from .cells import Cell, cells_of
 from .contract import called, load_figure, load_measure
 from .folder import Folder, read_result, write_bytes, write_json, write_text
+from .key_results import KEY_RESULTS, key_results
 from .manifest import all_behind, last_entries, manifest
 from .measuring import told
+from .methods import methods
 from .report import MISSING, RESERVATIONS, write_report
 from .reservations import with_reservations
 from .schema import Figure, Study
-from .wording import Made, caption, methods
+from .wording import Made
 
 
 class FigureError(RuntimeError):
@@ -148,9 +151,12 @@ def _seen_before(work: Work) -> Iterator[str]:
 
 def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
     """A CSV for each measure and kind of table, and one of what is not significant or undefined."""
-    written, reserved = [], []
+    written, reserved, main = [], [], {}
     for measure in study.measures:
-        for name, table in tables_of(study, made, [measure]).items():
+        found = tables_of(study, made, [measure])
+        if MAIN in found:
+            main[measure] = found[MAIN]
+        for name, table in found.items():
             if len(table) > LONGEST:
                 continue  # it stays in the results only
             if name == MAIN:
@@ -162,14 +168,14 @@ def _tables(folder: Folder, study: Study, made: Sequence[Made]) -> list[Path]:
                 reserved.append(with_reservations(table))
     columns = [*FIRST, "why", "value", "low", "high"]
     if any(map(len, reserved)):
-        found = pd.concat([table for table in reserved if len(table)], ignore_index=True)
+        held_back = pd.concat([table for table in reserved if len(table)], ignore_index=True)
     else:
-        found = pd.DataFrame(columns=["measure", "model", "why"])
+        held_back = pd.DataFrame(columns=["measure", "model", "why"])
+    held_back = held_back[[column for column in columns if column in held_back]]
     return [
         *written,
-        write_csv(
-            found[[column for column in columns if column in found]], folder.tables / RESERVATIONS
-        ),
+        write_csv(held_back, folder.tables / RESERVATIONS),
+        write_csv(key_results(main, study.level), folder.tables / KEY_RESULTS),
     ]
 
 

@@ -15,6 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from hmax_cnn.extraction.files import written_whole
 
 from ..figures.tables import read_table
+from .captions import in_words
+from .key_results import KEY_RESULTS, in_sentences
 from .toml_reading import read_kept_study
 
 _LONGEST = 400  # rows of a table on the page; the file has all
@@ -27,12 +29,24 @@ RESERVATIONS = "not_significant_or_undefined.csv"
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure as the page has it."""
+    """A figure as the page has it: number, title and rest of the caption, picture."""
 
+    number: int
     name: str
-    source: str
+    title: str
     caption: str
+    source: str
+    alt: str
     links: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class KeyTable:
+    """Key results: a row for each measure and condition, a column for each model."""
+
+    models: list[str]
+    rows: list[tuple[str, list[tuple[str, str, str]]]]
+    sentences: dict[str, tuple[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -80,9 +94,13 @@ def write_report(root: str | os.PathLike[str]) -> Path:
     for kind in ("models", "images", "transformations", "measures"):
         labels[kind] = [table.get("label") or name for name, table in study.get(kind, {}).items()]
     figures, tables = [], []
-    for name in study.get("figures", {}):
+    key = _key_table(folder / "tables" / KEY_RESULTS, study)
+    for name, about in study.get("figures", {}).items():
         if (folder / "figures" / f"{name}.svg").is_file():
-            figures.append(_figure(folder, name))
+            measures = [study["measures"][one].get("label") or one for one in about["measures"]]
+            known = [key.sentences[one] for one in measures if one in key.sentences]
+            said = [" ".join([first, *rest]) for first, rest in known]
+            figures.append(_figure(folder, name, len(figures) + 1, said))
     for name, table in study["measures"].items():
         path = folder / "tables" / f"{name}.csv"
         if path.is_file():
@@ -93,12 +111,13 @@ def write_report(root: str | os.PathLike[str]) -> Path:
         study=study,
         labels=labels,
         figures=figures,
+        key=key,
         tables=tables,
         reservations=_sheet(folder, reservations, "Not significant or undefined")
         if reservations.is_file()
         else None,
         missing=read_table(missing).to_dict("records") if missing.is_file() else [],
-        methods=_text(folder / "methods.txt"),
+        methods=list(filter(None, _text(folder / "methods.txt").split("\n\n"))),
         references=_text(folder / "references.bib"),
         longest=_LONGEST,
     )
@@ -126,7 +145,33 @@ def _text(path: Path) -> str:
     return ""
 
 
-def _figure(folder: Path, name: str) -> Shown:
+def _key_table(path: Path, study: dict[str, Any]) -> KeyTable:
+    """Key results from their file, with a model's highest layer in each cell."""
+    if not path.is_file():
+        return KeyTable([], [], {})
+    table = read_table(path).fillna({"images": "", "transformation": "", "way": ""})
+    labels = [about.get("label") or name for name, about in study["models"].items()]
+    models = [label for label in labels if label in set(table.get("model", ()))]
+    rows = []
+    for key, part in table.groupby(["measure", "images", "transformation", "way"], sort=False):
+        title = ", ".join(filter(None, map(str, key)))
+        cells = {str(row["model"]): _key_cell(row) for _, row in part.iterrows()}
+        rows.append(
+            (title[:1].upper() + title[1:], [cells.get(one, ("", "", "")) for one in models])
+        )
+    return KeyTable(models, rows, in_sentences(table, study["level"]))
+
+
+def _key_cell(row: Any) -> tuple[str, str, str]:
+    """Value, interval and layer."""
+    interval = ""
+    if pd.notna(row["low"]):
+        interval = f"{row['low']:.3g} to {row['high']:.3g}"
+    layer = "" if row["layer"] == row["model"] else str(row["layer"])
+    return f"{row['value']:.3g}", interval, layer
+
+
+def _figure(folder: Path, name: str, number: int, said: list[str]) -> Shown:
     stem = folder / "figures" / name
     svg = stem.with_name(f"{name}.svg")
     if svg.stat().st_size <= _LARGEST_SVG:
@@ -136,7 +181,10 @@ def _figure(folder: Path, name: str) -> Shown:
     source = f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode()}"
     files = [path for ending in _FORMATS if (path := stem.with_name(name + ending)).is_file()]
     links = [(path.suffix[1:].upper(), _link(folder, path)) for path in files]
-    return Shown(name, source, _text(stem.with_name(f"{name}.txt")), links)
+    text = _text(stem.with_name(f"{name}.txt")).strip()
+    title, dot, rest = text.partition(". ")
+    alt = in_words(name, text, said)
+    return Shown(number, name, title + dot.strip(), rest, source, alt, links)
 
 
 def _link(folder: Path, path: Path) -> str:
