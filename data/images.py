@@ -58,6 +58,7 @@ _RULES = {
     "stretch": "stretch:HxW - H by W pixels, shape not kept",
     "cover": "cover:HxW - resized, shape kept, until H by W is covered, then cropped at the centre",
     "crop": "crop:HxW - H by W pixels cut out around the centre",
+    "pad": "pad:HxW - in the middle of H by W pixels of the colour of its border",
 }
 
 
@@ -72,9 +73,10 @@ class Framing:
     Parameters
     ----------
     rule : str
-        'none', 'height:H', 'shorter:N', 'longer:N', 'stretch:HxW', 'cover:HxW' or 'crop:HxW', in
-        pixels; several in turn, with commas between. Resizing is bicubic with antialiasing
-        (Pillow), before colour becomes luminance.
+        'none', 'height:H', 'shorter:N', 'longer:N', 'stretch:HxW', 'cover:HxW', 'crop:HxW' or
+        'pad:HxW', in pixels; several in turn, with commas between. Resizing is bicubic with
+        antialiasing (Pillow), before colour becomes luminance. 'pad' puts a picture into the middle
+        of a larger frame of the median colour of its border.
 
     Raises
     ------
@@ -145,7 +147,7 @@ class Framing:
             if name == "crop":
                 picture = _cut(picture, *sides)
                 continue
-            height, width = _target(name, sides, *picture.size)
+            height, width = sides if name == "pad" else _target(name, sides, *picture.size)
             # An enlargement can be as large a bomb as a file.
             if height * width > LARGEST:
                 msg = (
@@ -153,7 +155,9 @@ class Framing:
                     f"{LARGEST // 10**6} million"
                 )
                 raise ImageError(msg)
-            if (width, height) != picture.size:
+            if name == "pad":
+                picture = _framed(picture, height, width)
+            elif (width, height) != picture.size:
                 # Pillow widens the kernel when it reduces: no aliasing, unlike a bicubic of fixed
                 # width.
                 picture = picture.resize((width, height), Image.Resampling.BICUBIC)
@@ -178,6 +182,24 @@ def _target(name: str, sides: tuple[int, ...], width: int, height: int) -> tuple
         "cover": max(sides[0] / height, sides[-1] / width),
     }[name]
     return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _framed(picture: Image.Image, height: int, width: int) -> Image.Image:
+    """The picture in the middle of a frame of the median colour of its border."""
+    if height < picture.height or width < picture.width:
+        msg = (
+            f"has {picture.height} x {picture.width} pixels, too many for a frame of {height} x "
+            f"{width}: make it smaller first, such as longer:{min(height, width)},pad:{height}x"
+            f"{width}"
+        )
+        raise ImageError(msg)
+    pixels = np.asarray(picture)
+    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    fill = np.median(border, axis=0).astype(pixels.dtype)
+    colour = tuple(fill.tolist()) if fill.ndim else fill.item()
+    framed = Image.new(picture.mode, (width, height), colour)
+    framed.paste(picture, ((width - picture.width) // 2, (height - picture.height) // 2))
+    return framed
 
 
 def _cut(picture: Image.Image, height: int, width: int) -> Image.Image:

@@ -121,8 +121,8 @@ resize_option = click.option(
     show_default=True,
     metavar="RULE",
     help=(
-        "height:H, shorter:N, longer:N, stretch:HxW, cover:HxW or crop:HxW, in pixels; several "
-        "with commas between."
+        "height:H, shorter:N, longer:N, stretch:HxW, cover:HxW, crop:HxW or pad:HxW, in pixels; "
+        "several with commas between."
     ),
 )
 

@@ -13,7 +13,7 @@ from ..contract import figure
 from .checks import checked_results, one_panel
 from .style import in_width, points, sheet, wrapped
 
-_MOST = 48  # filters of a model
+_MOST = 64  # filters of a model
 
 
 @figure(draws="results", seeds="first", given=("width",), scales=(), values=None)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -23,6 +24,7 @@ from .seeds import over_seeds
 from .style import points, sheet, wrapped
 
 _CROWDED = 8  # curves in a panel
+_MOST_BANDS = 4  # of more, bands hide each other: bars
 _NAMES = {"view": "viewing angle"}
 
 
@@ -42,7 +44,7 @@ def invariance(
     """A measure over values of a transformation.
 
     Each curve is a layer: colours are models, and shades run from a model's lowest layer (light) to
-    its highest (dark).
+    its highest (dark). Bands, or bars where there are many curves, are intervals.
 
     Parameters
     ----------
@@ -140,6 +142,9 @@ def _prepared(table: pd.DataFrame, value: str, level: float, bands: str) -> pd.D
         bounds = {"low": "low", "high": "high"}
     checked(table, "model", "layer", "amount", value, *bounds)
     distinct(table, "model", "layer", "transformation", "images", "amount")
+    if value != "value":
+        # The columns `low` and `high` of the table, if it has any, are of its `value`.
+        table = table.drop(columns=["low", "high"], errors="ignore")
     table = over_seeds(table.rename(columns=bounds), value, level, bands)
     optional = ("transformation", "images", "measure", "amount_of", "unit_of_amount")
     return table.assign(**{name: table.get(name, "") for name in optional})
@@ -201,6 +206,7 @@ def _curves(
     markers: Mapping[str, str],
 ) -> None:
     models = list(dict.fromkeys(part["model"]))
+    crowded = len(part.drop_duplicates(["model", "layer"])) > _MOST_BANDS
     for (model, layer), line in part.groupby(["model", "layer"], sort=False):
         line = line.sort_values("amount")
         layers = list(dict.fromkeys(part.loc[part["model"] == model, "layer"]))
@@ -208,7 +214,10 @@ def _curves(
         # Curves of a model share a hue: shade, dashes and marker tell its layers apart in print.
         colour = shades_of(colours[str(model)], len(layers))[place]
         over = 2.5 - 0.01 * models.index(model)  # the first model is drawn over the others
-        band(axes, line, "amount", colour)
+        if crowded:
+            axes.vlines(line["amount"], line["low"], line["high"], color=colour, linewidth=0.5)
+        else:
+            band(axes, line, "amount", colour)
         axes.plot(
             line["amount"],
             line[value],
@@ -292,6 +301,8 @@ def _cut_off_bands(panels: Iterable[Axes]) -> None:
     for axes in panels:
         low, high = axes.get_ylim()
         for shown in list(axes.collections):
+            if not isinstance(shown, PolyCollection):
+                continue
             outlines = [path.vertices for path in shown.get_paths()]
             x, y = np.concatenate([np.full((1, 2), np.nan), *outlines]).T
             for end, beyond, marker in ((low, y < low, "v"), (high, y > high, "^")):

@@ -211,7 +211,10 @@ class Check:
         self, name: str, table: schema.Measure, contract: MeasureContract, shown: str, images: Any
     ) -> None:
         """Whether a set of images suits a measure and its transformations."""
-        if "labels" in contract.needs and images.labels is None:
+        changes = [self.study.transformations.get(one) for one in table.transformations or ()]
+        # Views are labelled by their objects.
+        of_objects = changes and all(change and change.views for change in changes)
+        if "labels" in contract.needs and images.labels is None and not of_objects:
             text = f"{table.measure} needs labels, and images {shown!r} have none. Name others in"
             self._say(("measures", name, "images"), f"{text} `images`.")
         self._columns(name, table, shown, images)
