@@ -143,6 +143,9 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
     kept = _kept(table, images)
     if len(kept) < len(images):
         images = images.subset(kept)
+    if isinstance(images, Dataset):
+        # Of those that are kept: a set in memory is resized at once.
+        images = images.framed(table.resize, table.background)
     if table.groups is None:
         return images
     if not isinstance(images, Dataset):
@@ -152,7 +155,7 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
 
 
 def _pictures(table: schema.Images, places: Places) -> Dataset:
-    """Images of a folder, a file or a set that needs none, all resized alike."""
+    """Images of a folder, a file or a set that needs none."""
     if table.parameters:
         msg = (
             "`parameters` belong to a function of stimuli, but `source` is "
@@ -169,8 +172,7 @@ def _pictures(table: schema.Images, places: Places) -> Dataset:
             f"{', '.join(NAMED)}."
         )
         raise FileNotFoundError(msg)
-    opened = open_dataset(table.source if found is None else found)
-    return opened.framed(table.resize, table.background)
+    return open_dataset(table.source if found is None else found)
 
 
 def _kept(table: schema.Images, images: Dataset | Stimuli) -> np.ndarray:
