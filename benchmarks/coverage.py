@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hmax_cnn.analysis.measures.alignment import cka, procrustes
+from hmax_cnn.analysis.measures.alignment import cka, procrustes, rdm_similarity
 from hmax_cnn.analysis.measures.brain import brain_similarity
 from hmax_cnn.analysis.measures.classification import classification
 from hmax_cnn.analysis.measures.decoding import decoding_generalisation
@@ -295,6 +295,16 @@ def cka_of_unlike_layers(population: Population, n: int, seed: int) -> Bounds:
 @case(GAUSSIAN, RECTIFIED)
 def cka_of_like_layers(population: Population, n: int, seed: int) -> Bounds:
     yield from pair_case(cka, population, n, seed, 0.6)
+
+
+@case(GAUSSIAN, RECTIFIED)
+def rdm_similarity_of_unlike_layers(population: Population, n: int, seed: int) -> Bounds:
+    yield from pair_case(rdm_similarity, population, n, seed, 0.0)
+
+
+@case(GAUSSIAN, RECTIFIED)
+def rdm_similarity_of_like_layers(population: Population, n: int, seed: int) -> Bounds:
+    yield from pair_case(rdm_similarity, population, n, seed, 0.6)
 
 
 @case(GAUSSIAN)

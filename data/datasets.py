@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from hmax_cnn.extraction.digests import digest, picture_digests
+from hmax_cnn.extraction.notebook import pictures_html
 from hmax_cnn.extraction.progress import progress_bar
 
 from .files import Files
@@ -89,6 +90,9 @@ class Dataset:
             told = [f"{count} for {part}" for part, count in counts.items() if count]
             parts.append(", ".join(told))
         return f"Dataset({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        return pictures_html(repr(self), self, self.names)
 
     def __getitem__(self, index: Any) -> Any:
         """One image, of shape (height, width) or (height, width, 3).

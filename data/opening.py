@@ -57,6 +57,26 @@ def photographs() -> Dataset:
 
 
 NAMED = {"digits": digits, "photographs": photographs}
+ROOT = "HMAX_CNN_DATA"  # names a folder with sets of images
+
+
+def in_data_folder(name: str | os.PathLike[str]) -> Path | None:
+    """A file or folder in the folder that HMAX_CNN_DATA names.
+
+    Parameters
+    ----------
+    name : path or str
+        Relative to that folder.
+
+    Returns
+    -------
+    Path or None
+        None where there is none, or the variable is not set.
+    """
+    root = os.environ.get(ROOT)
+    if not root or not (Path(root) / name).exists():
+        return None
+    return Path(root) / name
 
 
 def open_dataset(where: str | os.PathLike[str]) -> Dataset:
@@ -67,8 +87,9 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
     Parameters
     ----------
     where : path or str
-        For an idx file the labels are looked for under the same name, with 'labels-idx1' for
-        'images-idx3'.
+        What is not in the working folder is looked for in the folder that the environment variable
+        HMAX_CNN_DATA names. For an idx file the labels are looked for under the same name, with
+        'labels-idx1' for 'images-idx3'.
 
     Returns
     -------
@@ -85,14 +106,18 @@ def open_dataset(where: str | os.PathLike[str]) -> Dataset:
     (32, 32)
     """
     path, name = Path(where), os.fspath(where)
+    if not path.exists() and name not in NAMED:
+        path = in_data_folder(where) or path
     if path.is_dir():
         return read_folder(path)
     if name in NAMED:
         return NAMED[name]()
     if not path.exists():
+        root = os.environ.get(ROOT)
+        named = f" ({root})" if root else ", which is not set"
         msg = (
-            f"There is no folder or file {path}. Give one, or one of the sets that need no file: "
-            f"{', '.join(NAMED)}."
+            f"There is no folder or file {path}, nor in the folder that {ROOT} names{named}. Give "
+            f"one, or one of the sets that need no file: {', '.join(NAMED)}."
         )
         raise FileNotFoundError(msg)
     if not path.is_file():

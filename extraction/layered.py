@@ -17,6 +17,7 @@ from .choices import check_choice, check_memory, check_random_state
 from .digests import NOTHING, picture_digests
 from .images import Images, are_images
 from .maps import Maps
+from .notebook import model_html
 
 BandsPullback = Callable[[Sequence[Array]], Array]  # gradients of a layer's bands -> of the retina
 LayerBands = dict[str, list[Maps]]
@@ -34,6 +35,13 @@ class LayeredModel(BaseEstimator, ABC):
     batch_memory: int
     n_threads: int | None
     progress: bool | None
+
+    def _repr_html_(self) -> str:
+        return model_html(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        # In place of scikit-learn's diagram, which knows no layers.
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     # What a model says about itself --------------------------------------------------------------
 

@@ -1,4 +1,21 @@
-"""HMAX, perceptrons and convolutional networks behind one interface: the names a script needs."""
+"""HMAX, perceptrons and convolutional networks behind one interface.
+
+Images: `open_dataset` (folders, indices, digits, photographs), `hmax_cnn.data.stimuli` (drawn),
+`transformed` and `views` (the same images moved, scaled, turned).
+
+Models: `Pixels`, `FilterBank`, `HMAX`, `Perceptron`, `MultilayerPerceptron`, `CNN`,
+`TorchExtractor`. Each is a scikit-learn transformer: fit, transform; and activations, fields,
+summary, winners. A model of your own derives from `FeatureExtractor`.
+
+Analysis: `responses` of models to images, measures in `hmax_cnn.analysis.measures`, `tables` of
+results, figures in `hmax_cnn.analysis.figures`, drawn in a `Look`. `to_rsatoolbox` hands over.
+
+Studies: `run_study`, `read_study`, `open_results`; on the command line `hmax-cnn study`.
+
+>>> from hmax_cnn import Pixels, open_dataset
+>>> Pixels(grid=(4, 4)).transform(open_dataset("digits")[:3]).shape
+(3, 16)
+"""
 
 from __future__ import annotations
 
@@ -8,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .analysis.contract import figure, measure
+    from .analysis.exchange import to_rsatoolbox
+    from .analysis.figures.look import Look
     from .analysis.figures.tables import tables
     from .analysis.responses import responses
     from .analysis.study import open_results, read_study, run_study
@@ -29,6 +48,7 @@ _HOMES = {
     "FilterBank": ".extraction",
     "HMAX": ".hmax",
     "LinearClassifier": ".cnn",
+    "Look": ".analysis.figures.look",
     "Maps": ".extraction",
     "MultilayerPerceptron": ".cnn",
     "Perceptron": ".cnn",
@@ -43,9 +63,11 @@ _HOMES = {
     "responses": ".analysis.responses",
     "run_study": ".analysis.study",
     "tables": ".analysis.figures.tables",
+    "to_rsatoolbox": ".analysis.exchange",
     "transformed": ".data.transformed",
     "views": ".data.views",
 }
+_PACKAGES = ("analysis", "cnn", "data", "extraction", "hmax")
 
 __all__ = [
     "CNN",
@@ -53,6 +75,7 @@ __all__ = [
     "FeatureExtractor",
     "FilterBank",
     "LinearClassifier",
+    "Look",
     "Maps",
     "MultilayerPerceptron",
     "Perceptron",
@@ -68,12 +91,15 @@ __all__ = [
     "responses",
     "run_study",
     "tables",
+    "to_rsatoolbox",
     "transformed",
     "views",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f".{name}", __name__)
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
@@ -83,4 +109,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # What a user types, and nothing of how it is made.
+    return sorted([*__all__, *_PACKAGES])

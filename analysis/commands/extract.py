@@ -45,7 +45,7 @@ from .options import (
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="features.npz, .csv, .nc or .svmlight",
+    help="features.npz, .csv, .nc, .parquet, .mat or .svmlight",
 )
 @quiet_option
 @plainly

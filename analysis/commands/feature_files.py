@@ -1,6 +1,7 @@
-"""Features in files for the programs that read them: .npz, .csv, .nc and .svmlight.
+"""Features in files for the programs that read them: .npz, .csv, .nc, .parquet, .mat, .svmlight.
 
-Written block by block, so that memory does not grow with the number of images.
+Written block by block, so that memory does not grow with the number of images; but for .mat, which
+is put together in memory.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.io import savemat
 from sklearn.datasets import dump_svmlight_file
 
 from hmax_cnn.extraction.files import written_whole
@@ -122,6 +124,8 @@ def ending(output: Path) -> str:
     if output.suffix not in _BYTES:
         msg = f"--output must end in one of {', '.join(_BYTES)}, got {output.name!r}."
         raise ValueError(msg)
+    if output.suffix == ".parquet":
+        pyarrow()  # missed before the work, not after it
     return output.suffix
 
 
@@ -130,8 +134,27 @@ def bytes_needed(output: Path, n_images: int, n_units: int) -> int:
     return n_images * n_units * (4 + _BYTES[ending(output)])
 
 
+def check_size(output: Path, n_images: int, n_units: int) -> None:
+    """Refuse what a format cannot hold.
+
+    Raises
+    ------
+    ValueError
+        If it is larger.
+    """
+    n_bytes = 4 * n_images * n_units
+    if output.suffix == ".mat" and n_bytes > _LARGEST_MAT:
+        msg = (
+            f"--output {output.name}: {n_images} images x {n_units} units are "
+            f"{n_bytes / 2**30:.2g} GiB, and a .mat file holds at most 2 GiB in a variable. Write "
+            ".nc, which MATLAB reads with ncread."
+        )
+        raise ValueError(msg)
+
+
 # Of each number: compressed little, or written with nine digits and, for svmlight, its column.
-_BYTES = {".npz": 4, ".csv": 12, ".nc": 4, ".svmlight": 18}
+_BYTES = {".npz": 4, ".csv": 12, ".nc": 4, ".parquet": 4, ".mat": 4, ".svmlight": 18}
+_LARGEST_MAT = 2**31 - 2**20  # bytes: what a variable of MATLAB 5 can hold, and most of its readers
 
 
 def _blocks(features: Features, progress: bool | None) -> Iterator[tuple[slice, np.ndarray]]:
@@ -303,8 +326,71 @@ def _listed(path: Path) -> dict[str, int]:
     return numbers
 
 
+def _write_parquet(features: Features, path: Path, progress: bool | None) -> None:
+    """A column for each unit, a row for each image; a group of rows for each block."""
+    pa, parquet = pyarrow()
+    table = features.table()
+    about = {name: json.dumps(value) for name, value in features.attributes.items()}
+    units = features.units["unit"].tolist()
+    known = pa.Table.from_pandas(table, preserve_index=False)
+    schema = pa.schema([*known.schema, *(pa.field(name, pa.float32()) for name in units)])
+    with parquet.ParquetWriter(path, schema.with_metadata(about)) as file:
+        for place, block in _blocks(features, progress):
+            some = known.slice(place.start, len(block))
+            columns = [*some.columns, *(pa.array(column) for column in block.T)]
+            file.write_table(pa.Table.from_arrays(columns, schema=schema.with_metadata(about)))
+
+
+def _write_mat(features: Features, path: Path, progress: bool | None) -> None:
+    """A variable for everything, texts as cells."""
+    rows = np.empty(features.rows.shape, dtype=np.float32)
+    for place, block in _blocks(features, progress):
+        rows[place] = block
+    units = {
+        name if name == "unit" else f"unit_{name}": features.units[name] for name in features.units
+    }
+    known = {"image": features.images, **features.of_images(), **units}
+    cells = {_for_matlab(name): _cells(column) for name, column in known.items()}
+    about = {_for_matlab(name): text for name, text in features.attributes.items()}
+    with path.open("wb") as file:
+        savemat(file, {"features": rows, **cells, "attributes": about}, long_field_names=True)
+
+
+def _cells(column: Any) -> np.ndarray:
+    """Numbers as a column, texts as cells."""
+    values = np.asarray(column)
+    if values.dtype.kind not in "biuf":
+        values = np.array([str(value) for value in values], dtype=object)
+    return values[:, None]
+
+
+def _for_matlab(name: str) -> str:
+    """A name that MATLAB takes for a variable."""
+    plain = re.sub(r"\W", "_", name)[:31]
+    return plain if re.match(r"[A-Za-z]", plain) else f"x{plain}"[:31]
+
+
+def pyarrow() -> tuple[Any, Any]:
+    """The library for Parquet.
+
+    Raises
+    ------
+    ValueError
+        If it is not installed.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        msg = "--output as .parquet needs pyarrow: pip install 'hmax-cnn[parquet]'."
+        raise ValueError(msg) from error
+    return pa, parquet
+
+
 WRITERS: dict[str, Callable[[Features, Path, bool | None], None]] = {
     ".npz": _write_npz,
     ".csv": _write_csv,
     ".nc": _write_nc,
+    ".parquet": _write_parquet,
+    ".mat": _write_mat,
 }

@@ -23,7 +23,7 @@ from hmax_cnn.extraction.progress import progress_bar
 from ..interrupted import Interrupted
 from ..study.building import Places
 from ..study.fingerprints import behind, digest_of, versions_of
-from .feature_files import Features, bytes_needed
+from .feature_files import Features, bytes_needed, check_size
 from .kept_rows import KeptRows
 
 _AT_ONCE = 64  # images in a block
@@ -111,6 +111,7 @@ def _told(kept: KeptRows, dataset: Dataset) -> str:
 
 def _check_space(output: Path, n_images: int, n_units: int) -> None:
     """Refuse what the disk cannot hold, before hours of work."""
+    check_size(output, n_images, n_units)
     needed, free = bytes_needed(output, n_images, n_units), shutil.disk_usage(output.parent).free
     if needed > free:
         msg = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .options import json_option, parse_settings, plainly, show
+from .options import json_option, parse_settings, plainly, show_list
 
 
 @click.command()
@@ -75,7 +75,7 @@ def figure(
     from ..study.drawing import draw, listing
 
     if listed:
-        show(listing(), "json" if as_json else "text")
+        show_list(listing(), "json" if as_json else "text", "figure", "draws", "shows")
         return
     if name is None or results is None:
         msg = "NAME and RESULTS are needed; `hmax-cnn figure --list` has the names."

@@ -11,6 +11,7 @@ from ..models import table
 from .classify import classify
 from .extract import extract_command
 from .figure import figure
+from .new import measure, model
 from .options import (
     built_model,
     form_option,
@@ -19,6 +20,7 @@ from .options import (
     plainly,
     settings_option,
     show,
+    show_list,
 )
 from .study import report, study
 from .train import train
@@ -40,7 +42,7 @@ def main() -> None:
 @plainly
 def models(form: str) -> None:
     """List the models that there are."""
-    show(table(), form)
+    show_list(table(), form, "model", "layers", "about")
 
 
 @main.command()
@@ -112,5 +114,5 @@ def completion(shell: str) -> None:
         click.echo(found(main, {}, "hmax-cnn", "_HMAX_CNN_COMPLETE").source())
 
 
-for command in (extract_command, classify, train, study, report, figure):
+for command in (extract_command, classify, train, study, report, figure, model, measure):
     main.add_command(command)

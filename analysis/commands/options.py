@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
+import logging
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -18,6 +20,7 @@ from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.arrays import device_namespace
 from hmax_cnn.extraction.plain_text import printable
+from hmax_cnn.extraction.progress import LOG
 
 from ..csv_tables import without_formulas
 from ..interrupted import Interrupted, exit_status, heeding_signals
@@ -27,6 +30,7 @@ _EXPECTED = (ValueError, TypeError, OSError, RuntimeError, NotFittedError, Memor
 
 
 _LONGEST = 1000  # letters of a line of a message
+_COLUMNS = 80  # of a terminal
 
 
 def plainly(command: Callable[..., None]) -> Callable[..., None]:
@@ -39,6 +43,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
     def run(*arguments: Any, **options: Any) -> None:
         # One line, without the place in our code, which says nothing to a user.
         warnings.showwarning = lambda message, *_, **__: say(f"Warning: {message}")
+        _show_log()
         try:
             with heeding_signals():
                 command(*arguments, **options)
@@ -54,6 +59,15 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             raise click.ClickException(_told(text)) from error
 
     return run
+
+
+def _show_log() -> None:
+    """Lines of the log on standard error: how far a job is that nobody watches."""
+    if not LOG.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        LOG.addHandler(handler)
+        LOG.setLevel(logging.INFO)
 
 
 def _told(text: str) -> str:
@@ -75,7 +89,34 @@ def show(rows: pd.DataFrame, form: str) -> None:
     elif form == "json":
         click.echo(rows.to_json(orient="records", indent=1))
     else:
-        click.echo(printable(rows.to_string(index=False), kept="\n"))
+        click.echo(printable(_in_columns(rows), kept="\n"))
+
+
+def _in_columns(rows: pd.DataFrame) -> str:
+    """A table as text: words from the left, numbers from the right."""
+    shown, widths = rows.copy(), {}
+    for column in rows:
+        if not pd.api.types.is_numeric_dtype(rows[column]):
+            shown[column] = rows[column].astype(str)
+            widths[column] = max([len(str(column)), *shown[column].str.len()])
+    left = {column: f"{{:<{width}}}".format for column, width in widths.items()}
+    names = {column: left[column](str(column)) if column in left else column for column in rows}
+    text = shown.rename(columns=names).to_string(
+        index=False, formatters={names[column]: one for column, one in left.items()}
+    )
+    return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+def show_list(rows: pd.DataFrame, form: str, name: str, beside: str, about: str) -> None:
+    """Print a list of things: as text each with its name, and what it is below, in 80 columns."""
+    if form != "text":
+        show(rows, form)
+        return
+    for _, row in rows.iterrows():
+        click.echo(row[name])
+        for text in (row[about], f"{beside}: {row[beside]}"):
+            filled = textwrap.fill(printable(str(text)), _COLUMNS - 4)
+            click.echo(textwrap.indent(filled, "    "))
 
 
 settings_option = click.option(

@@ -84,7 +84,7 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
         "epochs": int(last["epoch"]),
         "images": len(training),
         "loss": round(last["loss"], 4),
-        "accuracy": round(last["accuracy"], 4),
+        "training_accuracy": round(last["accuracy"], 4),
     }
     if test is not None:
         row |= _tested(model, test)

@@ -36,15 +36,14 @@ def layers(
 ) -> Figure:
     """A measure for each layer of each model, from the image upward.
 
-    Bars are intervals, and a cross marks the value of the control, where there is one. A triangle
-    marks a range that the values shown cut off: it is a lower bound.
+    Bars are intervals.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Columns model, layer, `value`, low, high; control, transformation, images, seed and
-        cut_off (the share of units whose range reaches the end of what was shown) where there are
-        any.
+        Columns model, layer, `value`, low, high; control (drawn as a cross), transformation,
+        images, seed and cut_off (the share of units whose range reaches the end of what was shown:
+        a triangle) where there are any.
     value : str
         The column that is drawn, such as 'bandwidth_half' (its interval is then
         `bandwidth_half_low` to `bandwidth_half_high`).

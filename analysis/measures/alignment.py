@@ -1,4 +1,4 @@
-"""Alignment of populations: centred kernel alignment and Procrustes similarity between layers.
+"""Alignment of populations: kernel alignment, similarity of RDMs and Procrustes between layers.
 
 Intervals are by a jackknife of images: a bootstrap would draw images twice, and an image is always
 like itself.
@@ -23,8 +23,15 @@ from ..pairing import aligned
 from ..per_unit import FLAT
 from ..responses import by_layer
 from ..results import DEFAULT, NONE, Definition, Resampling
+from .similarity import COMPARISONS, DISSIMILARITIES, compare_rdms, distances
 
 KERNELS = ("linear", "rbf")
+_COMPARED = {
+    "spearman": "Spearman's correlation",
+    "pearson": "Pearson's correlation",
+    "cosine": "cosine",
+    "kendall": "Kendall's tau-a",
+}
 _GROUPS = 20  # of images that the jackknife leaves out, one or two at a time: 210 kernels
 
 
@@ -107,6 +114,75 @@ def cka(
         of,
         Definition(name, formula, "Kornblith et al., ICML 2019"),
         resampling if debiased else None,
+        progress,
+    )
+
+
+@measure(takes="pair", needs=("no transformation",), given=("resampling", "progress"))
+def rdm_similarity(
+    a: xr.DataArray,
+    b: xr.DataArray,
+    dissimilarity: str = "correlation",
+    comparison: str = "spearman",
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Representational similarity of two models: how alike the RDMs of their layers are.
+
+    Parameters
+    ----------
+    a, b
+        As in `cka`.
+    dissimilarity : {'correlation', 'euclidean', 'squared euclidean'}
+        Of `hmax_cnn.analysis.measures.similarity.rdms`.
+    comparison : {'spearman', 'pearson', 'cosine', 'kendall'}
+        Of `hmax_cnn.analysis.measures.similarity.compare_rdms`.
+    resampling : Resampling
+        As in `cka`.
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
+
+    Returns
+    -------
+    xarray.Dataset
+        `value`, `low`, `high` of dims (layer_a, layer_b); undefined where an RDM does not vary.
+
+    Raises
+    ------
+    ValueError
+        If there is no such choice, or responses are not to the same images, at least four.
+
+    References
+    ----------
+    Kriegeskorte, Mur & Bandettini, "Representational similarity analysis", Front Syst Neurosci
+    2008. Nili et al., "A toolbox for representational similarity analysis", PLoS Comput Biol 2014.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> coords = {"layer": ("unit", ["c1"] * 8), "image": [f"{index:02d}" for index in range(12)]}
+    >>> found = xr.DataArray(noise.random((12, 8)), coords, ("image", "unit"))
+    >>> rdm_similarity(found, found).value.values.round(6).tolist()
+    [[1.0]]
+    """
+    check_choice("dissimilarity", dissimilarity, DISSIMILARITIES[:3])
+    check_choice("comparison", comparison, COMPARISONS)
+
+    def of(k: np.ndarray, m: np.ndarray) -> float:
+        pairs = np.triu_indices(len(k), 1)
+        return compare_rdms(k[pairs], m[pairs], comparison)
+
+    return _aligned(
+        a,
+        b,
+        lambda values: squareform(distances(values, dissimilarity), checks=False),
+        of,
+        Definition(
+            f"similarity of RDMs, {comparison}",
+            f"{_COMPARED[comparison]} of dissimilarities of all pairs of images ({dissimilarity})",
+            "Kriegeskorte et al., Front Syst Neurosci 2008",
+        ),
+        resampling,
         progress,
     )
 

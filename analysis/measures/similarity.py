@@ -84,7 +84,7 @@ def rdms(
         if crossvalidated:
             found.append(_crossnobis(values, noise_precision))
         else:
-            found.append(_distances(values, dissimilarity))
+            found.append(distances(values, dissimilarity))
     first, second = np.triu_indices(len(responses), 1)
     names = image_names(responses)
     coords = {
@@ -111,7 +111,19 @@ def _check_dims(responses: xr.DataArray, dissimilarity: str, n_dims: int) -> Non
         raise ValueError(msg)
 
 
-def _distances(values: np.ndarray, dissimilarity: str) -> np.ndarray:
+def distances(values: np.ndarray, dissimilarity: str) -> np.ndarray:
+    """Dissimilarities of all pairs of images.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_units)
+    dissimilarity : {'correlation', 'euclidean', 'squared euclidean'}
+
+    Returns
+    -------
+    array of shape (n_pairs,)
+        In the order of numpy.triu_indices(n, 1).
+    """
     if dissimilarity == "correlation":
         centred = values - values.mean(axis=1, keepdims=True)
         length = np.linalg.norm(centred, axis=1)

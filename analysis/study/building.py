@@ -15,7 +15,7 @@ import numpy as np
 
 import hmax_cnn.analysis.study.schema as schema
 from hmax_cnn.data import Dataset, open_dataset
-from hmax_cnn.data.opening import NAMED
+from hmax_cnn.data.opening import NAMED, ROOT, in_data_folder
 from hmax_cnn.data.stimuli import Screen, Stimuli
 from hmax_cnn.data.transformed import Transformation, Transformed, transformed
 from hmax_cnn.data.views import views
@@ -26,7 +26,6 @@ from hmax_cnn.extraction.promises import check_promise
 from ..models import load_model
 from ..naming import load, nearest, unknown_parameters
 
-ROOT = "HMAX_CNN_DATA"
 _LONGEST_PATH = 255
 _LISTED = 16  # names in an error
 
@@ -69,13 +68,11 @@ class Places:
         """The file or folder of this name."""
         if len(text) > _LONGEST_PATH:
             return None
-        roots = [self.beside, Path.cwd()]
-        if os.environ.get(ROOT):
-            roots.append(Path(os.environ[ROOT]))
-        for root in roots:
+        for root in (self.beside, Path.cwd()):
             if (root / text).exists():
                 return (root / text).resolve()
-        return None
+        found = in_data_folder(text)
+        return found and found.resolve()
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters with every text that names a file, such as weights, as its full path."""

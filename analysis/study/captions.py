@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,12 +57,26 @@ def caption(
             sentences = [_titled(label, title[0]), title[2]]
         if attributes.get("formula"):
             sentences.append(f"{capital(label)}: {attributes['formula']}")
+    if table.figure == "layers":
+        sentences += _marks(made)
     sentences.append(_precision(study, made, measures, contract, table))
     if missing:
         sentences.append(f"Not shown, since they failed: {', '.join(map(str, missing))}")
     said = [str(one.result.attrs["caption"]) for one in made if "caption" in one.result.attrs]
     sentences += dict.fromkeys(said)
     return " ".join(map(_ended, filter(None, dict.fromkeys(sentences)))) + "\n"
+
+
+def _marks(made: Sequence[Made]) -> Iterator[str]:
+    """What crosses and triangles mean, where there are such."""
+    if any("layer_control" in found.result for found in made):
+        yield "Crosses mark the control."
+    cut_off = [found.result["layer_cut_off"] for found in made if "layer_cut_off" in found.result]
+    if any(bool((share > 0).any()) for share in cut_off):
+        yield (
+            "Triangles mark lower bounds: ranges of units that reach the end of what was shown, "
+            "where it cuts them off."
+        )
 
 
 def _titled(label: str, title: str) -> str:

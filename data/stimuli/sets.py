@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hmax_cnn.extraction.notebook import pictures_html
+
 _LARGEST = 16 * 10**6  # pixels of a screen
 
 
@@ -185,7 +187,7 @@ class Screen:
         return known | {name: value for name, value in more.items() if value is not None}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stimuli:
     """A set of stimuli.
 
@@ -226,6 +228,13 @@ class Stimuli:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        columns = ", ".join(map(str, self.table.columns))
+        return f"Stimuli({len(self)} of {self.name!r}, drawn from {columns})"
+
+    def _repr_html_(self) -> str:
+        return pictures_html(repr(self), self, self.names)
 
     def __getitem__(self, index: int) -> np.ndarray:
         """One image, of shape (height, width), float32."""
