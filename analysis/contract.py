@@ -1,8 +1,7 @@
-"""What a measure and a figure say of themselves where they are defined; all that a study asks."""
+"""What a measure says of itself where it is defined: all that a study asks of it."""
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from hmax_cnn.extraction.choices import check_choice
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Contract = TypeVar("Contract", "MeasureContract", "FigureContract")
+Contract = TypeVar("Contract")
 
 TAKES = ("responses", "pair", "model")
 NEEDS = ("labels", "transformation", "no transformation", "strengths")
@@ -26,8 +25,6 @@ FOR_MEASURES = (
     "pixels_per_degree",
     "progress",
 )
-SEEDS = ("mean", "first", "sum")
-FOR_FIGURES = ("colours", "width", "level")
 
 
 @dataclass(frozen=True)
@@ -69,18 +66,6 @@ class MeasureContract:
     def sees_images(self) -> bool:
         """Whether its numbers depend on the images."""
         return self.takes_responses or "images" in self.given
-
-
-@dataclass(frozen=True)
-class FigureContract:
-    """What a figure draws; `figure` has the parameters."""
-
-    draws: tuple[str, ...]
-    seeds: str
-    given: tuple[str, ...]
-    optional: tuple[str, ...] = ()
-    scales: tuple[str, ...] = ("x", "y")
-    values: str | None = "y"
 
 
 def measure(
@@ -138,7 +123,7 @@ def measure(
         check_choice("given", name, FOR_MEASURES)
 
     def mark(function: Function) -> Function:
-        _check_parameters(function, given, 2 if takes == "pair" else 1)
+        check_parameters(function, given, 2 if takes == "pair" else 1)
         contract = MeasureContract(takes, tuple(needs), tuple(given), tuple(design), cost)
         # The function itself is handed back: it is called in Python as if it were not marked.
         function.contract = contract  # type: ignore[attr-defined]
@@ -147,99 +132,22 @@ def measure(
     return mark
 
 
-def figure(
-    *,
-    draws: str | Sequence[str],
-    seeds: Literal["mean", "first", "sum"],
-    given: Sequence[str] = ("colours", "width"),
-    scales: Sequence[str] = ("x", "y"),
-    values: Literal["x", "y"] | None = "y",
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Mark a function as a figure: a study can draw it, and it takes a `look`.
-
-    The marked function has one more parameter, `look`: a `hmax_cnn.analysis.figures.look.Look` or a
-    mapping of its fields. Models and layers are chosen, put in order and named by it before the
-    function sees its tables, and scales, limits, references and the legend are set afterwards.
+def check_parameters(function: Callable[..., Any], given: Sequence[str], n_first: int) -> None:
+    """Refuse a function that lacks what its mark says it has.
 
     Parameters
     ----------
-    draws : str or sequence of str
-        What the first parameters are: tables of results by name ('table' is the one by layer,
-        'unit_table' that by unit, 'curve_table' has tuning curves), or 'results', a mapping from
-        the label of each model to its labelled dataset, for pictures. A table whose parameter has a
-        default may be lacking.
-    seeds : {'mean', 'first', 'sum'}
-        What becomes of several seeds: the mean with an interval, the first alone (units and
-        pictures of several are no larger sample), or the sum of counts.
-    given : sequence of {'colours', 'width', 'level'}
-        Parameters that the study fills in: a colour for each model, the width, and the level of
-        intervals over seeds.
-    scales : sequence of {'x', 'y'}
-        The axes whose scale and limits can be set; none for pictures.
-    values : {'x', 'y', None}
-        The axis of values, on which references are drawn.
-
-    Returns
-    -------
-    callable
-        A decorator that returns the function with its `contract`.
+    function : callable
+    given : sequence of str
+        Parameters that the study fills in.
+    n_first : int
+        How many parameters are handed over before them.
 
     Raises
     ------
     TypeError
-        If the function has no such parameter.
-    ValueError
-        If there is no such choice.
-
-    Examples
-    --------
-    >>> import seaborn as sns
-    >>> from hmax_cnn.analysis.figures.style import sheet
-    >>> @figure(draws="table", seeds="mean")
-    ... def strip(table, colours=None, width="single"):
-    ...     with sheet(width, 2.0) as (made, panels):
-    ...         sns.stripplot(table, x="model", y="value", palette=colours, ax=panels[0, 0])
-    ...     return made
+        If it lacks one.
     """
-    tables = (draws,) if isinstance(draws, str) else tuple(draws)
-    check_choice("seeds", seeds, SEEDS)
-    for name in given:
-        check_choice("given", name, FOR_FIGURES)
-    for axis in (*scales, *([] if values is None else [values])):
-        check_choice("scales", axis, ("x", "y"))
-
-    def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        _check_parameters(function, given, len(tables))
-        first = list(inspect.signature(function).parameters.values())[: len(tables)]
-        optional = [
-            table
-            for table, parameter in zip(tables, first, strict=True)
-            if parameter.default is not parameter.empty
-        ]
-        contract = FigureContract(
-            tables, seeds, tuple(given), tuple(optional), tuple(scales), values
-        )
-
-        @functools.wraps(function)
-        def drawn(*arguments: Any, look: Any = None, **options: Any) -> Any:
-            from .figures.look import drawn_in  # matplotlib is loaded where something is drawn
-
-            return drawn_in(look, function, contract, arguments, options)
-
-        signature = inspect.signature(function)
-        keyword = inspect.Parameter("look", inspect.Parameter.KEYWORD_ONLY, default=None)
-        parameters = list(signature.parameters.values())
-        # Before a parameter that takes whatever else there is.
-        is_last = parameters[-1].kind is not inspect.Parameter.VAR_KEYWORD
-        parameters.insert(len(parameters) if is_last else -1, keyword)
-        drawn.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        drawn.contract = contract  # type: ignore[attr-defined]
-        return drawn
-
-    return mark
-
-
-def _check_parameters(function: Callable[..., Any], given: Sequence[str], n_first: int) -> None:
     known = list(inspect.signature(function).parameters)
     # Refused where it is defined, not in the middle of a study.
     missing = [name for name in given if name not in known[n_first:]]
@@ -271,31 +179,31 @@ def measure_contract(function: Any, path: str) -> MeasureContract:
     TypeError
         If this is no function that `measure` marks.
     """
-    return _contract(function, MeasureContract, "measure", path)
+    return contract_of(function, MeasureContract, "measure", path)
 
 
-def figure_contract(function: Any, path: str) -> FigureContract:
-    """The contract of a figure.
+def contract_of(function: Any, kind: type[Contract], name: str, path: str) -> Contract:
+    """The contract that a mark left on a function.
 
     Parameters
     ----------
     function : object
+    kind : type
+        Of contract.
+    name : str
+        Of the mark.
     path : str
-        Its path, for the message.
+        Of the function, for the message.
 
     Returns
     -------
-    FigureContract
+    contract
 
     Raises
     ------
     TypeError
-        If this is no function that `figure` marks.
+        If there is none.
     """
-    return _contract(function, FigureContract, "figure", path)
-
-
-def _contract(function: Any, kind: type[Contract], name: str, path: str) -> Contract:
     contract = getattr(function, "contract", None)
     if not isinstance(contract, kind):
         msg = f"`{name}` {path!r} is no {name}: mark the function with @hmax_cnn.{name}(...)."

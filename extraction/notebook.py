@@ -15,7 +15,7 @@ _SHOWN = 8  # pictures
 _SIDE = 72  # pixels of the longer side of a picture on the page
 
 
-def pictures_html(text: str, images: Sequence[Any], names: Sequence[str]) -> str:
+def pictures_html(text: str, images: Any, names: Sequence[str]) -> str:
     """A line of text, and some of the images below it, evenly from all.
 
     Parameters

@@ -24,8 +24,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .analysis.contract import figure, measure
+    from .analysis.contract import measure
     from .analysis.exchange import to_rsatoolbox
+    from .analysis.figures.contract import figure
     from .analysis.figures.look import Look
     from .analysis.figures.tables import tables
     from .analysis.responses import responses
@@ -55,7 +56,7 @@ _HOMES = {
     "Pixels": ".extraction",
     "Prototypes": ".hmax",
     "TorchExtractor": ".cnn.pytorch",
-    "figure": ".analysis.contract",
+    "figure": ".analysis.figures.contract",
     "measure": ".analysis.contract",
     "open_dataset": ".data",
     "open_results": ".analysis.study",

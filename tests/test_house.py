@@ -34,6 +34,7 @@ GROUND = [
     "contract",
     "models",
     "responses",
+    "exchange",
     "folds",
     "readout",
     "controls",

@@ -6,7 +6,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from ..contract import FigureContract
+from .contract import FigureContract
 
 __all__ = ["figure_names"]
 

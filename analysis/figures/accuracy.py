@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from .checks import checked, distinct, without_curves
+from .contract import figure
 from .marks import bar_between, chance_of, distinguishing
 from .palette import PALETTE, colours_of, markers_of
 from .seeds import over_seeds

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from ..literature.cortex import V1_BANDWIDTHS
 from .checks import checked, of_first
+from .contract import figure
 from .palette import PALETTE, colours_of
 from .panels import panel_grid
 

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from .checks import checked, distinct, without_curves
+from .contract import figure
 from .marks import bar_between, legend_below, places_of, row_names
 from .palette import PALETTE, colours_of
 from .panels import Grid, panel_grid

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from .checks import checked, distinct
+from .contract import figure
 from .marks import places_of
 from .seeds import over_seeds
 from .style import points, sheet

@@ -10,8 +10,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from .checks import checked, one_panel
+from .contract import figure
 from .marks import distinguishing
 from .style import points, sheet, titled, wrapped
 

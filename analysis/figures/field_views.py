@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from ..contract import figure
 from .checks import checked_results, one_panel
+from .contract import figure
 from .marks import legend_below
 from .palette import PALETTE
 from .style import in_width, points, sheet, spaced, wrapped

@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from .checks import checked_results, one_panel
+from .contract import figure
 from .style import in_width, points, sheet, wrapped
 
 _MOST = 64  # filters of a model

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
-from ..contract import figure
 from ..literature.cortex import field_sizes_at
 from .checks import checked
+from .contract import figure
 from .marks import is_narrow, keys_of_models, legend_below
 from .palette import PALETTE, colours_of
 from .seeds import over_seeds

@@ -16,8 +16,8 @@ from matplotlib.ticker import MaxNLocator
 
 from hmax_cnn.extraction.choices import check_choice
 
-from ..contract import figure
 from .checks import checked, distinct, one_panel
+from .contract import figure
 from .marks import band, is_narrow, legend_below
 from .palette import PALETTE, colours_of, markers_of, shades_of
 from .seeds import over_seeds

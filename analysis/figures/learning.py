@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from .checks import checked
+from .contract import figure
 from .marks import band, chance_of, legend_below
 from .palette import PALETTE, colours_of, markers_of
 from .seeds import over_seeds

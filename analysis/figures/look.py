@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
@@ -17,12 +16,13 @@ from matplotlib.font_manager import findfont
 
 from hmax_cnn.extraction.choices import check_choice
 
-from ..contract import FigureContract
 from ..naming import nearest
 from .choosing import LAYERS, check_known, columns_in_print, highest, ordered
+from .contract import FigureContract
 from .layer_names import in_print
 from .legends import LEGENDS, place_legend
 from .marks import checked_references, draw_references
+from .settings import check_limits, check_names, check_number, check_texts
 from .style import style
 
 SCALES: dict[str, dict[str, Any]] = {
@@ -91,20 +91,20 @@ class Look:
 
     def __post_init__(self) -> None:
         check_choice("layer_names", self.layer_names, _NAMES)
-        _check_names("models", self.models)
+        check_names("models", self.models)
         if self.layers != HIGHEST:
-            _check_names("layers", self.layers)
+            check_names("layers", self.layers)
         for name in ("x_scale", "y_scale"):
             if getattr(self, name) is not None:
                 check_choice(name, getattr(self, name), tuple(SCALES))
         for axis in "xy":
-            _check_limits(axis, getattr(self, f"{axis}_limits"), getattr(self, f"{axis}_scale"))
+            check_limits(axis, getattr(self, f"{axis}_limits"), getattr(self, f"{axis}_scale"))
         for name in ("labels", "colours"):
-            _check_texts(name, getattr(self, name))
+            check_texts(name, getattr(self, name))
         if self.legend is not None:
             check_choice("legend", self.legend, LEGENDS)
-        _check_number("font_size", self.font_size, 3, 40, "points")
-        _check_number("height", self.height, 15, 500, "mm")
+        check_number("font_size", self.font_size, 3, 40, "points")
+        check_number("height", self.height, 15, 500, "mm")
         checked_references(self.references)
 
     @classmethod
@@ -167,7 +167,16 @@ class Look:
         return found
 
     def colours_of(self, given: Mapping[str, str] | None) -> dict[str, str] | None:
-        """Colours by model as it is labelled here: the look's own before those that are given."""
+        """Colours by model as it is labelled here: the look's own before those that are given.
+
+        Parameters
+        ----------
+        given : mapping from model to colour, or None
+
+        Returns
+        -------
+        dict or None
+        """
         known = {**(given or {}), **(self.colours or {})}
         for old, new in (self.labels or {}).items():
             if old in known:
@@ -320,43 +329,6 @@ def drawn_in(
 
 
 FIELDS = tuple(field.name for field in fields(Look))
-
-
-def _check_names(name: str, given: Any) -> None:
-    is_list = isinstance(given, Sequence) and not isinstance(given, str)
-    if given is not None and not (is_list and all(isinstance(one, str) for one in given)):
-        msg = f"`{name}` must be a list of names, got {given!r}."
-        raise ValueError(msg)
-
-
-def _check_texts(name: str, given: Any) -> None:
-    texts = isinstance(given, Mapping) and all(isinstance(one, str) for one in given.values())
-    if given is not None and not texts:
-        msg = f"`{name}` must be a mapping from names to texts, got {given!r}."
-        raise ValueError(msg)
-
-
-def _check_number(name: str, given: Any, least: float, most: float, unit: str) -> None:
-    if given is None:
-        return
-    if isinstance(given, bool) or not isinstance(given, int | float) or not least <= given <= most:
-        msg = f"`{name}` must lie between {least} and {most} {unit}, got {given!r}."
-        raise ValueError(msg)
-
-
-def _check_limits(axis: str, given: Any, scale: str | None) -> None:
-    if given is None:
-        return
-    try:
-        low, high = (float(end) for end in given)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not (np.isfinite([low, high]).all() and low != high):
-        msg = f"`{axis}_limits` must be two different numbers, such as [0, 1], got {given!r}."
-        raise ValueError(msg)
-    if scale in ("log2", "log10") and min(low, high) <= 0:
-        msg = f"`{axis}_limits` must be above 0 on a logarithmic scale, got {given!r}."
-        raise ValueError(msg)
 
 
 def _installed(font: str | Sequence[str]) -> str:

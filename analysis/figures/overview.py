@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from .checks import checked, one_panel
+from .contract import figure
 from .marks import is_narrow, keys_of_models, legend_below
 from .palette import PALETTE, colours_of
 from .seeds import over_seeds

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from ..contract import figure
 from .checks import checked, of_first
+from .contract import figure
 from .panels import panel_grid
 from .style import points, titled, wrapped
 

@@ -56,21 +56,7 @@ def over_seeds(
             )
             raise ValueError(msg)
         return _without_bands(table.drop(columns="seed", errors="ignore").assign(n_seeds=1), bands)
-    others = [
-        str(column) for column in table if column not in ("seed", "file", value, "low", "high")
-    ]
-    # A table read from a file has lost its design: what it can be is then found below.
-    design = table.attrs.get("design", FIRST)
-    keys = [column for column in others if column in design or _is_text(table[column])]
-    for column in [column for column in others if column not in keys]:
-        if table.duplicated(["seed", *keys]).any() and _is_design(table, column):
-            keys.append(column)
-    if table.duplicated(["seed", *keys]).any():
-        msg = (
-            f"Rows of one seed cannot be told apart by {', '.join(map(repr, keys))}. Give the "
-            "table a column that does."
-        )
-        raise ValueError(msg)
+    keys = _keys(table, value)
     grouped = table.groupby(keys, sort=False, dropna=False)
     numbers = [
         column
@@ -93,6 +79,32 @@ def over_seeds(
     elif bands == "range":
         bounds = {"low": grouped[value].min().to_numpy(), "high": grouped[value].max().to_numpy()}
     return _without_bands(result.assign(n_seeds=count, **bounds), bands)
+
+
+def _keys(table: pd.DataFrame, value: str) -> list[str]:
+    """Columns that say what a row is of, so that rows of several seeds belong together.
+
+    Raises
+    ------
+    ValueError
+        If rows of one seed cannot be told apart.
+    """
+    others = [
+        str(column) for column in table if column not in ("seed", "file", value, "low", "high")
+    ]
+    # A table read from a file has lost its design: what it can be is then found below.
+    design = table.attrs.get("design", FIRST)
+    keys = [column for column in others if column in design or _is_text(table[column])]
+    for column in [column for column in others if column not in keys]:
+        if table.duplicated(["seed", *keys]).any() and _is_design(table, column):
+            keys.append(column)
+    if table.duplicated(["seed", *keys]).any():
+        msg = (
+            f"Rows of one seed cannot be told apart by {', '.join(map(repr, keys))}. Give the "
+            "table a column that does."
+        )
+        raise ValueError(msg)
+    return keys
 
 
 def _without_bands(table: pd.DataFrame, bands: str) -> pd.DataFrame:

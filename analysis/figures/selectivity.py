@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from ..contract import figure
 from .checks import checked, of_first
+from .contract import figure
 from .palette import colours_of
 from .panels import panel_grid
 

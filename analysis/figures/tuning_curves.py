@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..contract import figure
 from .checks import checked, of_first
+from .contract import figure
 from .palette import colours_of
 from .panels import panel_grid
 

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..contract import figure
 from .checks import checked_results, one_panel
+from .contract import figure
 from .palette import PALETTE
 from .style import in_width, points, sheet, wrapped
 

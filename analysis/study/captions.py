@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import FigureContract
+from ..figures.contract import FigureContract
 from ..results import NONE
 from .cells import Cell
 from .contract import load_figure

@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..contract import FigureContract, MeasureContract, figure_contract, measure_contract
+from ..contract import MeasureContract, measure_contract
 from ..figures import figure_names
+from ..figures.contract import FigureContract, figure_contract
 from ..naming import load, nearest, unknown_parameters
 
 

@@ -12,8 +12,8 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.files import check_other_file, writable
 from hmax_cnn.extraction.own_modules import look_in
 
-from ..contract import FigureContract
 from ..figures import figure_names
+from ..figures.contract import FigureContract
 from ..figures.look import FIELDS, Look
 from ..figures.style import save, width_in_mm
 from ..figures.tables import joined, read_table, study_columns

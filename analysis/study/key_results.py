@@ -88,7 +88,7 @@ def in_sentences(table: pd.DataFrame, level: float) -> dict[str, tuple[str, list
     dict from measure to (str, list of str)
         A sentence; or its beginning, and an end for each condition.
     """
-    found = {}
+    found: dict[str, tuple[str, list[str]]] = {}
     for measure, rows in table.fillna(dict.fromkeys(_COLUMNS[:4], "")).groupby(
         "measure", sort=False
     ):

@@ -93,7 +93,8 @@ def write_report(root: str | os.PathLike[str]) -> Path:
     labels = {}
     for kind in ("models", "images", "transformations", "measures"):
         labels[kind] = [table.get("label") or name for name, table in study.get(kind, {}).items()]
-    figures, tables = [], []
+    figures: list[Shown] = []
+    tables: list[Sheet] = []
     key = _key_table(folder / "tables" / KEY_RESULTS, study)
     for name, about in study.get("figures", {}).items():
         if (folder / "figures" / f"{name}.svg").is_file():

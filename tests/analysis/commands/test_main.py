@@ -88,7 +88,7 @@ def test_a_model_of_ones_own(tmp_path, pictures):
         (["extract", "nowhere", "--output", "f.npz"], "There is no folder or file nowhere"),
         (
             ["extract", "digits", "--output", "f.xlsx"],
-            "--output must end in one of .npz, .csv, .nc, .svmlight",
+            "--output must end in one of .npz, .csv, .nc, .parquet, .mat, .svmlight",
         ),
         (
             [

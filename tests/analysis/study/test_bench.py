@@ -66,7 +66,7 @@ def test_pictures_are_resized_for_each_model(tmp_path):
     assert own.image_shape("shapes") == other.image_shape("shapes") == (32, 32)
     done = run_study(path, tmp_path / "out", jobs=1, progress=False)
     assert done.n_made == N_CELLS
-    assert "shown pictures resized by cover:24x20" in (tmp_path / "out" / "methods.txt").read_text()
+    assert "It saw images resized by cover:24x20" in (tmp_path / "out" / "methods.txt").read_text()
 
 
 def test_a_size_that_no_picture_can_have(tmp_path):

@@ -52,7 +52,7 @@ def test_test_images_are_not_learned_ones(tmp_path):
     assert not any("learned from" in warning for warning in done.warnings)
     accuracy = open_results(tmp_path / "out")["accuracy/linear/all/seed0"]
     assert (accuracy.attrs["learned_anew"], accuracy.attrs["n_images"]) == (1, 30)
-    assert "fitted on 30 images of all" in (tmp_path / "out" / "methods.txt").read_text()
+    assert "fitted to 30 images of all" in (tmp_path / "out" / "methods.txt").read_text()
 
 
 def test_images_with_groups(tmp_path):

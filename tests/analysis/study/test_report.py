@@ -144,6 +144,9 @@ def test_tables_sort(browser, out):
     """A click on a column sorts by its numbers, another the other way round; screen readers are
     told."""
     opened(browser, out)
+    folded = browser.find_element("css selector", "#tables ~ details > summary")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", folded)
+    folded.click()
     head = browser.execute_script(
         "return [...document.querySelectorAll('th button')].find(button => "
         "button.textContent === 'value').parentNode"

@@ -242,7 +242,7 @@ def test_a_cell_that_fails(tmp_path):
     assert not (out / "figures" / "invariance.png").exists()  # of failed cells only
     assert {path.stem for path in (out / "tables").glob("*.csv")} == {
         *("accuracy", "accuracy.layer_image", "accuracy.layer_label_predicted", "alignment"),
-        *("missing", "not_significant_or_undefined"),
+        *("missing", "not_significant_or_undefined", "key_results"),
     }
     page = (out / "report.html").read_text()
     assert "similarity/pixels/shapes/position/seed0: ValueError: `responses` are not to" in page

@@ -9,19 +9,20 @@ from hmax_cnn.analysis.study.wording import citations
 
 
 def test_words(ran):
-    """Captions have n, method, seeds and literature; methods name every model, set, transformation
-    and measure."""
+    """Captions have method and n; methods name every model, set, transformation, measure and the
+    seed, in paragraphs, and cite."""
     _, out, _ = ran
     caption = (out / "figures" / "accuracy.txt").read_text()
-    assert "Intervals are 95 % (Wilson's, for n / 1.75: folds share images)" in caption
+    assert "Intervals are 95 % (Wilson's, for n / 1.75: folds share images)." in caption
     assert "n = 40 images of digits" in caption
-    assert "Seed 0." in caption
     methods = (out / "methods.txt").read_text()
+    titles = [paragraph.partition(". ")[0] for paragraph in methods.split("\n\n")]
+    assert titles == ["Models", "Images", "Measures", "Statistics and software"]
     said = (
-        "For pixels we used extraction:Pixels with grid = [8, 8]",
-        "fitted on 40 images of digits",
-        "Position was data.transformations:shift",
-        "at -4, 0, 4 pixels",
+        "Pixels (extraction:Pixels) had the parameters grid = [8, 8]",
+        "It was fitted to 40 images of digits.",
+        "Position was changed by shift, to -4, 0 and 4 pixels",
+        "The random seed was 0.",
     )
     for word in (*said, "Kornblith et al., ICML 2019"):
         assert word in methods, word
