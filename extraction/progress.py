@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from io import TextIOBase
 from typing import Any
 
-from tqdm.auto import tqdm
+from tqdm.std import TqdmWarning
 from tqdm.std import tqdm as plain_tqdm
+
+with warnings.catch_warnings():
+    # A notebook without ipywidgets has bars of text, which need no warning.
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm
 
 LOG = logging.getLogger("hmax_cnn")
 _SILENT: ContextVar[bool] = ContextVar("silent", default=False)

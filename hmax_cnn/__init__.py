@@ -7,8 +7,8 @@ Models: `Pixels`, `FilterBank`, `HMAX`, `Perceptron`, `MultilayerPerceptron`, `C
 `TorchExtractor`. Each is a scikit-learn transformer: fit, transform; and activations, fields,
 summary, winners. A model of your own derives from `FeatureExtractor`.
 
-Analysis: `responses` of models to images, measures in `hmax_cnn.analysis.measures`, `tables` of
-results, figures in `hmax_cnn.analysis.figures`, drawn in a `Look`. `to_rsatoolbox` hands over.
+Analysis: `responses` of models to images, `hmax_cnn.measures` of them, `tables` of results,
+`hmax_cnn.figures` of tables, drawn in a `Look`. `to_rsatoolbox` hands over.
 
 Studies: `run_study`, `read_study`, `open_results`; on the command line `hmax-cnn study`.
 
@@ -68,7 +68,7 @@ _HOMES = {
     "transformed": ".data.transformed",
     "views": ".data.views",
 }
-_PACKAGES = ("analysis", "cnn", "data", "extraction", "hmax")
+_PACKAGES = ("analysis", "cnn", "data", "extraction", "figures", "hmax", "measures")
 
 __all__ = [
     "CNN",

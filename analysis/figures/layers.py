@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
 
 from .checks import checked, distinct, without_curves
 from .contract import figure
@@ -86,7 +87,9 @@ def layers(
                 _control(axes, getattr(found, "control", np.nan), row)
                 if getattr(found, "cut_off", 0) > 0:
                     end = np.nanmax([found.high, getattr(found, value)])
-                    axes.plot(end, row, ">", color=colour, markersize=3, clip_on=False)
+                    beside = offset_copy(axes.transData, grid.figure, x=5, units="points")
+                    arrow: dict[str, Any] = {"color": colour, "transform": beside}
+                    axes.plot(end, row, ">", markersize=3, clip_on=False, **arrow)
             title = ", ".join(filter(None, [change, images if several else ""]))
             axes.set_title(wrapped(title, 0.9 * grid.panel_width, points(8)))
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.5)

@@ -12,18 +12,19 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont
 
 from hmax_cnn.extraction.choices import check_choice
 
 from ..naming import nearest
 from .choosing import LAYERS, check_known, columns_in_print, highest, ordered
 from .contract import FigureContract
+from .fonts import installed
 from .layer_names import in_print
 from .legends import LEGENDS, place_legend
 from .marks import checked_references, draw_references
 from .settings import check_limits, check_names, check_number, check_texts
 from .style import style
+from .typefaces import type_again, wrap_labels
 
 SCALES: dict[str, dict[str, Any]] = {
     "linear": {"value": "linear"},
@@ -193,7 +194,7 @@ class Look:
         """
         over: dict[str, Any] = {}
         if self.font is not None:
-            over["font.family"] = [_installed(self.font)]
+            over["font.family"] = [installed(self.font)]
         if self.font_size is not None:
             over["font.size"] = self.font_size
         with style(over):
@@ -232,6 +233,10 @@ class Look:
             figure.set_figheight(self.height / 25.4)
         if self.legend is not None:
             place_legend(figure, ax, self.legend)
+        if ax is not None:
+            wrap_labels(ax)
+            if self.font is not None or self.font_size is not None:
+                type_again(ax)
 
     def _chosen(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rows of the models and layers that are drawn, in their order."""
@@ -329,28 +334,6 @@ def drawn_in(
 
 
 FIELDS = tuple(field.name for field in fields(Look))
-
-
-def _installed(font: str | Sequence[str]) -> str:
-    """The first family that is installed.
-
-    Raises
-    ------
-    ValueError
-        If none is.
-    """
-    families = [font] if isinstance(font, str) else list(font)
-    for family in families:
-        try:
-            findfont(family, fallback_to_default=False)
-        except ValueError:
-            continue
-        return family
-    msg = (
-        f"`font` must be installed, got {font!r}. Name several: the first that is installed is "
-        "taken. 'DejaVu Sans' comes with matplotlib."
-    )
-    raise ValueError(msg)
 
 
 def _is_plot(axes: Axes) -> bool:

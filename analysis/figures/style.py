@@ -25,6 +25,7 @@ from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.plain_text import printable
 
 from ..csv_tables import without_formulas
+from .fonts import look_again
 
 WIDTHS = {"single": 85 / 25.4, "middle": 114 / 25.4, "double": 174 / 25.4}  # inches
 _SCREEN = 150  # dots per inch in a notebook
@@ -52,6 +53,7 @@ _RC: dict[Any, Any] = {
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
+    "legend.frameon": False,
     "text.parse_math": False,  # a label may have a $ in it
     "svg.hashsalt": "hmax-cnn",  # equal figures, equal files
     "figure.dpi": 150,
@@ -81,6 +83,8 @@ def style(over: Mapping[str, Any] | None = None) -> Iterator[None]:
     """
     now: Mapping[Any, Any] = mpl.rcParams
     own = {name: now[name] for name in _OWN if _is_changed(name)} | dict(over or {})
+    if any(name in own for name in _FONTS):
+        look_again()  # the user's may have been installed a moment ago
     if over and "font.size" in over:  # what was set for another size no longer fits
         own = {name: value for name, value in own.items() if name not in _SIZES} | dict(over)
     scale = float(own.get("font.size", _POINTS)) / _POINTS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -12,7 +11,6 @@ import pandas as pd
 
 from hmax_cnn.data import stimuli, transformations
 
-from ..contract import MeasureContract
 from ..naming import short_path
 from .wording import first_sentence
 
@@ -36,15 +34,12 @@ def parts() -> pd.DataFrame:
         rows.append(
             ("transformations", f"data.transformations:{name}", "", first_sentence(function))
         )
-    # By their path, as a study reaches them.
-    measures = import_module("hmax_cnn.analysis.measures")
-    for found in pkgutil.iter_modules(measures.__path__, f"{measures.__name__}."):
-        for name, function in _functions(import_module(found.name)):
-            contract = getattr(function, "contract", None)
-            if isinstance(contract, MeasureContract):
-                path = short_path(f"{found.name}:{name}")
-                needs = ", ".join(contract.needs)
-                rows.append(("measures", path, needs, first_sentence(function)))
+    for name, function in import_module("hmax_cnn.analysis.measures").measures_by_name().items():
+        # By their path, as a study reaches them.
+        path = short_path(f"{function.__module__}:{name}")
+        rows.append(
+            ("measures", path, ", ".join(function.contract.needs), first_sentence(function))
+        )
     return pd.DataFrame(rows, columns=["kind", "path", "needs", "about"])
 
 

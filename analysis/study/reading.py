@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -16,12 +17,12 @@ from .requirements import with_what_is_there
 from .toml_reading import study_text
 
 
-def read_study(path: Path) -> schema.Study:
+def read_study(path: str | os.PathLike[str]) -> schema.Study:
     """A study that can be run.
 
     Parameters
     ----------
-    path : Path
+    path : path
         A TOML file.
 
     Returns
@@ -38,6 +39,7 @@ def read_study(path: Path) -> schema.Study:
     ValueError
         If every model needs what is not installed.
     """
+    path = Path(path)
     text = study_text(path)
     lines = Lines(text)
     try:

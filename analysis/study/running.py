@@ -64,8 +64,8 @@ class Ran:
 
 
 def run_study(
-    path: Path,
-    output: Path,
+    path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     resume: bool = False,
     jobs: int | None = None,
     progress: bool | None = None,
@@ -74,9 +74,9 @@ def run_study(
 
     Parameters
     ----------
-    path : Path
+    path : path
         The study's file.
-    output : Path
+    output : path
         A folder that is not there yet, or is empty; or, to go on, the one of an earlier run. Of
         that, cells are kept that were made of the same things: parameters, images, files, modules.
     resume : bool
@@ -103,10 +103,11 @@ def run_study(
     started = perf_counter()
     # What modules import is known for one run only: files may have changed.
     forget_code()
-    places = Places(path.resolve().parent)
+    file = Path(path)
+    places = Places(file.resolve().parent)
     places.forget_modules()  # they may have been edited since another run in this process
-    study = read_study(path)
-    folder = _opened(output, resume)
+    study = read_study(file)
+    folder = _opened(Path(output), resume)
     with _alone(folder):
         return _run_in(folder, study, places, jobs, progress, started)
 
