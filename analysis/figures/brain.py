@@ -94,7 +94,8 @@ def brain(
             axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
             axes.set_xlabel(wrapped(label, 0.6 * grid.panel_width, points(7.5)))
             if several:
-                axes.set_title(wrapped(str(measure), 0.9 * grid.panel_width, points(7.5)))
+                title = f"{str(measure)[:1].upper()}{str(measure)[1:]}"
+                axes.set_title(wrapped(title, 0.9 * grid.panel_width, points(7.5)))
         first = grid.panels[0, 0]
         bottom, top = len(places) - 0.4, -0.6
         first.set(yticks=range(len(places)), yticklabels=row_names(places), ylim=(bottom, top))

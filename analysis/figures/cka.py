@@ -65,6 +65,7 @@ def cka(
         _ticks(axes, places, figure.get_figwidth())
         if label is None:
             label = str(table["measure"].iloc[0]) if "measure" in table else "CKA"
+            label = f"{label[:1].upper()}{label[1:]}"
         figure.colorbar(shown, ax=axes, shrink=0.6, aspect=25, label=label)
     return figure
 

@@ -226,6 +226,7 @@ def _curves(
             label=str(model) if len(layers) == 1 else f"{model}, {layer}",
             marker=markers[str(layer)],
             markersize=2.8,
+            markevery=max(1, len(line) // 12),  # so that they do not hide a dense curve
             linewidth=1,
             zorder=over,
         )
@@ -241,7 +242,11 @@ def _axis(axes: Axes, part: pd.DataFrame, room: float, labelled: bool) -> None:
         axes.xaxis.set_minor_formatter("")
     else:
         axes.xaxis.set_major_locator(
-            MaxNLocator(5, steps=[1, 3, 6, 9, 10] if unit == "degrees" else [1, 2, 5, 10])
+            # Numbers with a sign of about 0.35 inches, and room between them.
+            MaxNLocator(
+                min(5, max(2, int(room / 0.45))),
+                steps=[1, 3, 6, 9, 10] if unit == "degrees" else [1, 2, 5, 10],
+            )
         )
     said = amount_label(str(part["amount_of"].iloc[0]), unit)
     axes.set_xlabel(wrapped(said, room, points(7.5)) if labelled else "")

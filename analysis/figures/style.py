@@ -83,8 +83,7 @@ def style(over: Mapping[str, Any] | None = None) -> Iterator[None]:
     """
     now: Mapping[Any, Any] = mpl.rcParams
     own = {name: now[name] for name in _OWN if _is_changed(name)} | dict(over or {})
-    if any(name in own for name in _FONTS):
-        look_again()  # the user's may have been installed a moment ago
+    look_again()  # so that a figure has the same font, whenever matplotlib last listed them
     if over and "font.size" in over:  # what was set for another size no longer fits
         own = {name: value for name, value in own.items() if name not in _SIZES} | dict(over)
     scale = float(own.get("font.size", _POINTS)) / _POINTS
