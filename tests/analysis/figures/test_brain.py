@@ -39,7 +39,7 @@ def test_areas_have_panels_and_subjects_ticks():
     subject has one tick, its mean; a single animal has none."""
     rows = pd.DataFrame(
         {
-            "measure": ["human IT", "macaque IT"],
+            "measure": ["Human IT", "Macaque IT"],
             "model": "m",
             "layer": "c2",
             "value": [0.2, 0.4],
@@ -61,7 +61,7 @@ def test_areas_have_panels_and_subjects_ticks():
         }
     )
     figure = load_figure("brain")[0](rows, subjects)
-    assert [axes.get_title() for axes in figure.axes] == ["human IT", "macaque IT"]
+    assert [axes.get_title() for axes in figure.axes] == ["Human IT", "Macaque IT"]
     assert [axes.patches[0].get_x() for axes in figure.axes] == pytest.approx([0.3, 0.6])
     ticks = [
         [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "|"]
