@@ -39,7 +39,9 @@ def check_known(name: str, wanted: Iterable[str], known: Iterable[Any]) -> None:
             raise ValueError(msg)
 
 
-def ordered(table: pd.DataFrame, column: str, wanted: Sequence[str], name: str) -> pd.DataFrame:
+def ordered(
+    table: pd.DataFrame, column: str, wanted: Sequence[str], name: str, complete: bool = False
+) -> pd.DataFrame:
     """The rows that have a wanted name, in the order of the names, and else in their own.
 
     Parameters
@@ -49,12 +51,15 @@ def ordered(table: pd.DataFrame, column: str, wanted: Sequence[str], name: str) 
     wanted : sequence of str
     name : str
         Of the parameter that has the names, for the message.
+    complete : bool
+        Whether names that are in no row are passed over.
 
     Returns
     -------
     pandas.DataFrame
     """
-    check_known(name, wanted, table[column].dropna())
+    if not complete:
+        check_known(name, wanted, table[column].dropna())
     rank = table[column].map({one: index for index, one in enumerate(wanted)})
     return table.loc[rank.dropna().sort_values(kind="stable").index]
 

@@ -240,14 +240,24 @@ class Look:
 
     def _chosen(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rows of the models and layers that are drawn, in their order."""
-        for column in ("model", "model_b"):
-            if self.models is not None and column in table:
-                table = ordered(table, column, self.models, "models")
+        models = {
+            column: list(dict.fromkeys(table[column].dropna()))
+            for column in ("model", "model_b")
+            if column in table
+        }
         if self.layers == HIGHEST:
-            return highest(table)
-        for column in LAYERS:
-            if self.layers is not None and column in table:
-                table = ordered(table, column, self.layers, "layers")
+            table = highest(table)
+        elif self.layers is not None:
+            for column in LAYERS:
+                if column in table:
+                    table = ordered(table, column, self.layers, "layers")
+        # Layers are in order within their models, which are in theirs.
+        for column, known in models.items():
+            if self.models is not None:
+                check_known("models", self.models, known)
+                known = self.models
+            if self.models is not None or self.layers is not None:
+                table = ordered(table, column, known, "models", complete=True)
         return table
 
     def _named(self, table: pd.DataFrame) -> pd.DataFrame:

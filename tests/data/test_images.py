@@ -129,11 +129,27 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
         ("cover:40x40", (40, 40)),
         ("crop:50x80", (50, 80)),
         ("shorter:50,crop:50x50", (50, 50)),
+        ("pad:80x100", (80, 100)),
+        ("height:30,pad:64x64", (64, 64)),
     ],
 )
 def test_framing(rule, shape):
     picture = Image.fromarray(np.zeros((60, 90), np.uint8))
     assert Framing(rule).apply(picture).size == shape[::-1]
+
+
+def test_pad_frames_in_the_colour_of_the_border():
+    """The picture in the middle, around it the median of its border; too large a one is refused."""
+    picture = np.full((4, 6), 200, np.uint8)
+    picture[1:3, 1:5] = 10
+    framed = np.array(Framing("pad:8x10").apply(Image.fromarray(picture)))
+    np.testing.assert_array_equal(framed[2:6, 2:8], picture)
+    framed[2:6, 2:8] = 200
+    assert (framed == 200).all()
+    colour = Image.new("RGB", (4, 4), (10, 20, 30))
+    assert Framing("pad:6x6").apply(colour).getpixel((0, 0)) == (10, 20, 30)
+    with pytest.raises(ImageError, match=r"too many for a frame of 3 x 9.*longer:3,pad:3x9"):
+        Framing("pad:3x9").apply(Image.fromarray(picture))
 
 
 def test_crop_is_central_and_resizing_is_antialiased():

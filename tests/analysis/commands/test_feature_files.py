@@ -1,6 +1,7 @@
 """Files of features: numbers of classes, text that spreadsheets would run, sets of files."""
 
 import csv
+import json
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from command_line import invoke
 from PIL import Image
 from sklearn.datasets import load_svmlight_file
 
-from hmax_cnn.analysis.commands.feature_files import numbered
+from hmax_cnn.analysis.commands.feature_files import check_size, numbered
 
 PIXELS = ["--model", "extraction:Pixels", "--set", "grid=(2, 2)", "--quiet"]
 
@@ -77,3 +78,39 @@ def test_a_set_of_files_is_there_as_a_whole_or_not_at_all(tmp_path):
     again = invoke("extract", images, *PIXELS, "--output", tmp_path / "f.svmlight")
     assert again.exit_code == 0
     assert not list(tmp_path.glob(".*"))
+
+
+def test_parquet_and_mat_say_the_same(tmp_path):
+    """As read by pandas and by SciPy: numbers, images, classes, units, and what made them."""
+    import pyarrow.parquet as parquet
+    from scipy.io import loadmat
+
+    for ending in ("parquet", "mat", "npz"):
+        done = invoke(
+            *("extract", "digits", "--model", "extraction:Pixels", "--set", "grid=(2, 2)"),
+            *("--output", tmp_path / f"f.{ending}"),
+        )
+        assert done.exit_code == 0, done.stderr
+    with np.load(tmp_path / "f.npz") as saved:
+        values, images, labels, units = (
+            saved[name] for name in ("features", "images", "labels", "units")
+        )
+        about = json.loads(str(saved["attributes"]))
+    table = pd.read_parquet(tmp_path / "f.parquet")
+    np.testing.assert_array_equal(table[list(units)].to_numpy(), values)
+    assert table["image"].tolist() == images.tolist()
+    assert table["label"].tolist() == labels.tolist()
+    known = parquet.read_schema(tmp_path / "f.parquet").metadata
+    assert json.loads(known[b"model"]) == about["model"]
+    matlab = loadmat(tmp_path / "f.mat", simplify_cells=True)
+    np.testing.assert_array_equal(matlab["features"], values)
+    assert matlab["image"].tolist() == images.tolist()
+    assert matlab["label"].tolist() == labels.tolist()
+    assert matlab["unit"].tolist() == units.tolist()
+    assert matlab["attributes"]["model"] == about["model"]
+
+
+def test_what_a_mat_file_cannot_hold(tmp_path):
+    with pytest.raises(ValueError, match=r"holds at most 2 GiB in a variable\. Write \.nc"):
+        check_size(tmp_path / "f.mat", 10**6, 1000)
+    check_size(tmp_path / "f.nc", 10**6, 1000)

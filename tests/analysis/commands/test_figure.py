@@ -111,3 +111,28 @@ def test_figures_and_report_and_completion(small):
     }
     assert all(row["about"] for row in parts)
     assert "analysis.measures.tuning:phase_tuning" in invoke("study", "list").stdout
+
+
+def test_a_look_from_the_command_line(small, tmp_path, monkeypatch):
+    """Parameters and fields of the look, of a folder and of a table; models by label or name."""
+    _, out, _ = small
+    monkeypatch.chdir(tmp_path)
+    settings = ["--set", "models=['classical filters']", "--set", "y_limits=(0, 2)"]
+    settings += ["--set", "labels={'classical filters': 'Gabors'}", "--set", "bands=none"]
+    for number, source in enumerate((out, out / "tables" / "similarity.csv")):
+        done = invoke("figure", "invariance", source, *settings, "--output", f"look{number}")
+        assert done.exit_code == 0, done.stderr
+        svg = (tmp_path / f"look{number}.svg").read_text()
+        assert ">Gabors<" in svg
+        assert "pixels<" not in svg.replace("(pixels)<", "")
+        assert ">2.0<" in svg
+    assert "interval" not in (tmp_path / "look0.txt").read_text()
+    for setting, message in (
+        ("y_limit=3", "no parameter 'y_limit'. Did you mean 'y_limits'"),
+        ("models=['pixel']", "Did you mean 'pixels'"),
+        ("y_scale=log", "`y_scale` must be one of 'linear', 'log2', 'log10'"),
+    ):
+        done = invoke("figure", "invariance", out, "--set", setting, "--output", "wrong")
+        assert done.exit_code == 1
+        assert message in done.stderr
+        assert not (tmp_path / "wrong.svg").exists()

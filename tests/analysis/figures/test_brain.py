@@ -39,7 +39,7 @@ def test_areas_have_panels_and_subjects_ticks():
     subject has one tick, its mean; a single animal has none."""
     rows = pd.DataFrame(
         {
-            "measure": ["Human IT", "Macaque IT"],
+            "measure": ["human IT", "macaque IT"],
             "model": "m",
             "layer": "c2",
             "value": [0.2, 0.4],

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from hmax_cnn.analysis.figures import figure_names
+from hmax_cnn.analysis.figures.overview import panels_of
 from hmax_cnn.analysis.figures.style import save
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.study.contract import load_figure
@@ -70,8 +71,8 @@ def test_every_figure_is_tried():
 @pytest.mark.parametrize("width", [85, 174])
 @pytest.mark.parametrize("name", MADE)
 def test_no_overlap_and_nothing_cut(made, name, width):
-    """At one and two columns texts lie inside the figure and apart from each other; a pixel and a
-    half is left to rounding."""
+    """At one and two columns texts lie inside the figure and apart from each other, and legends
+    cover no panel; a pixel and a half is left to rounding."""
     figure = drawn(made, name, width="single" if width == 85 else "double")
     assert figure.get_figwidth() * 25.4 == pytest.approx(width)
     found = texts(figure)
@@ -86,6 +87,11 @@ def test_no_overlap_and_nothing_cut(made, name, width):
         or box.y1 > frame.y1 + 1.5
     ]
     assert not cut, f"cut off: {cut}"
+    legends = [*figure.legends, *filter(None, (axes.get_legend() for axes in figure.axes))]
+    for legend, axes in itertools.product(legends, figure.axes):
+        a, b = legend.get_window_extent(), axes.get_window_extent()
+        across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert not axes.axison or across < 1.5 or down < 1.5, "a legend covers a panel"
     for (one, a), (other, b) in itertools.combinations(found, 2):
         across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
         assert across < 1.5 or down < 1.5, (
@@ -113,8 +119,26 @@ def test_text_stays_text(made, name, tmp_path):
     assert b"CreationDate" not in pdf
 
 
+@pytest.mark.parametrize("width", ["single", "double"])
+def test_no_layer_is_left_out(made, width):
+    """Every layer of every architecture has its frame; where only some are asked for, the figure
+    says how many there are."""
+    table = made("architecture")["table"]
+    figure = drawn(made, "architecture", width=width)
+    titles = [axes.get_title(loc="left").replace("\n", "") for axes in figure.axes if axes.axison]
+    assert len(titles) == len(table.drop_duplicates(["model", "layer"]))
+    few = load_figure("architecture")[0](table, n_layers=3, width=width)
+    n_layers = table[table["model"] == "LeNet-5, untrained"]["layer"].nunique()
+    assert f"LeNet-5, untrained (3 of {n_layers} layers)" in [
+        text.get_text() for axes in few.axes for text in axes.texts
+    ]
+
+
 ONE_PANEL = {
     "accuracy": {},
+    "architecture": {"model": "HMAX", "layer": "c1"},
+    "overview": {"transformation": "Position"},
+    "rdms": {"model": "HMAX", "layer": "c1"},
     "brain": {},
     "cka": {},
     "growth": {},
@@ -147,6 +171,69 @@ def test_in_axes_of_the_caller(made, name):
     if len(part) < len(rows):
         with pytest.raises(ValueError, match=r"`ax` is for one panel, but the table has \d+"):
             function(rows, ax=one)
+
+
+def test_pictures_in_axes_of_the_caller(made):
+    """A model's filters, a layer's fields, a picture's matches; several are refused. A polar plot
+    needs polar axes."""
+    for name in ("filters", "field_views", "winners"):
+        function, results = load_figure(name)[0], made(name)["results"]
+        few = {"HMAX": results["HMAX"]}
+        for dim in {"layer", "picture"} & set(few["HMAX"].dims):
+            few["HMAX"] = few["HMAX"].isel({dim: [0]})
+        figure = Figure()
+        one, other = figure.subplots(1, 2)
+        assert function(few, ax=one) is figure
+        assert one.images
+        assert not other.has_data()
+        if name != "winners":
+            with pytest.raises(ValueError, match="`ax` is for one panel"):
+                function(results, ax=one)
+    curves = made("polar")["curve_table"]
+    some = curves[(curves["model"] == "HMAX") & (curves["layer"] == "c1")]
+    figure = Figure()
+    load_figure("polar")[0](some, ax=figure.add_subplot(projection="polar"))
+    assert figure.axes[0].lines
+    with pytest.raises(ValueError, match="`ax` must be polar"):
+        load_figure("polar")[0](some, ax=Figure().subplots())
+
+
+def test_an_overview_says_what_a_dot_is():
+    """The mean over what changes the image, with the mean of its intervals; axes start at zero."""
+    rows = [("m", "c1", amount, value) for amount, value in ((-1, 0.4), (0, 1.0), (1, 0.8))]
+    table = pd.DataFrame(rows, columns=["model", "layer", "amount", "value"])
+    table = table.assign(
+        measure="similarity", changed=table["amount"] != 0, low=table["value"] - 0.1, high=0.9
+    )
+    ((key, part),) = panels_of(table)
+    assert key == ("similarity", "", "", "")
+    assert part[["value", "low", "high"]].to_numpy().tolist() == [
+        [pytest.approx(0.6), pytest.approx(0.5), pytest.approx(0.9)]
+    ]
+    axes = load_figure("overview")[0](table).axes[0]
+    assert axes.get_ylim()[0] == 0
+
+
+def test_bands_that_go_on_end_in_an_arrow(made):
+    """A band far wider than the curves does not squeeze them, and is not cut off in silence."""
+    table = made("invariance")["table"]
+    table = table[table["transformation"] == "Position"]
+    wide = table.assign(low=table["value"] - 40 * (table["model"] == "HMAX"))
+    figure = load_figure("invariance")[0](wide, rows="model")
+    low, high = figure.axes[0].get_ylim()
+    assert high - low < 4
+    arrows = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
+    assert arrows
+    assert set(arrows[0].get_ydata()) == {low}
+
+
+def test_a_range_that_is_cut_off_has_a_triangle():
+    """Where units reach the end of what was shown; not where none does."""
+    table = pd.DataFrame({"model": ["a", "b"], "layer": "c1", "value": [3.0, 4.0]})
+    table = table.assign(low=2.0, high=5.0, measure="range", cut_off=[0.0, 0.25])
+    axes = load_figure("layers")[0](table).axes[0]
+    triangles = [line.get_ydata()[0] for line in axes.lines if line.get_marker() == ">"]
+    assert triangles == [1]
 
 
 @pytest.mark.parametrize("name", MADE)

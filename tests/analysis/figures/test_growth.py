@@ -1,6 +1,7 @@
 """Growth of fields with cortical areas beside it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from hmax_cnn.analysis.figures.tables import tables
@@ -42,3 +43,29 @@ def test_cortex_beside_growth():
         load_figure("growth")[0](table, "metres")
     with pytest.raises(ValueError, match="`eccentricity` needs units='degrees'"):
         load_figure("growth")[0](table, "pixels", 5)
+
+
+def test_intervals_end_at_one_pixel():
+    """Wide intervals, also of a share of the image, stay on the axis: no size is below a pixel."""
+    table = pd.DataFrame({"model": "m", "layer": ["a", "b"], "way": "theoretical"})
+    table = table.assign(depth=[0.0, 1.0], pixels=[22.0, 40.0], low=[-16.0, 30.0], high=60.0)
+    table["fraction"] = table["pixels"] / 64
+    for units, smallest in (("pixels", 1.0), ("fraction", 1 / 64)):
+        axes = load_figure("growth")[0](table, units).axes[0]
+        low, high = axes.get_ylim()
+        assert smallest / 1.1 <= low < table[units].min()
+        assert high < 2 * table[units].max()
+        bars = axes.collections[0].get_segments()
+        assert bars[0][:, 1].min() == pytest.approx(smallest)
+        assert bars[1][:, 1].min() == pytest.approx(30 * smallest)
+
+
+def test_models_with_the_same_sizes_are_told_apart():
+    """Set apart along the axis of depth, the first over the others."""
+    one = pd.DataFrame({"layer": ["a", "b"], "way": "theoretical", "depth": [0.0, 1.0]})
+    one = one.assign(pixels=[5.0, 9.0], low=4.0, high=10.0)
+    table = pd.concat([one.assign(model="trained"), one.assign(model="untrained")])
+    axes = load_figure("growth")[0](table).axes[0]
+    trained, untrained = (container.lines[0] for container in axes.containers)
+    assert min(untrained.get_xdata() - trained.get_xdata()) > 0.01
+    assert trained.get_zorder() > untrained.get_zorder()

@@ -1,14 +1,18 @@
 """What a study leaves in its folder."""
 
 import json
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_study import written
 
 from hmax_cnn.analysis.study import read_study, run_study
 from hmax_cnn.analysis.study.cells import cells_of
 from hmax_cnn.analysis.study.outputs import FigureError
+from hmax_cnn.analysis.study.problems import StudyError
+from hmax_cnn.analysis.study.toml_reading import read_kept_study
 
 N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
 
@@ -80,3 +84,70 @@ def test_a_figure_that_fails(tmp_path):
         "manifest.json",
         "methods.txt",
     }
+
+
+def test_a_look_in_a_study(tmp_path):
+    """Of all figures, and of one, whose words go before; models and layers in the figure's order.
+    What a look cannot have is refused with its line."""
+    changes = (
+        ("units = 20\n", 'units = 20\nlook = { labels = { pixels = "Pixels" }, font_size = 7 }\n'),
+        (
+            'measures = ["accuracy"]\nwidth',
+            'measures = ["accuracy"]\nmodels = ["linear", "pixels"]\n'
+            'look = { labels = { "linear, learned" = "Linear" }, x_limits = [0, 100] }\nwidth',
+        ),
+    )
+    path = written(tmp_path, *changes)
+    study = read_study(path)
+    run_study(path, tmp_path / "out", jobs=1, progress=False)
+    svg = (tmp_path / "out" / "figures" / "accuracy.svg").read_text()
+    assert svg.index(">Linear<") < svg.index(">Pixels<")
+    assert "linear, learned" not in svg
+    assert ">Pixels<" in (tmp_path / "out" / "figures" / "invariance.svg").read_text()
+    again = read_kept_study(tmp_path / "out")
+    assert (again.look, again.figures) == (study.look, study.figures)
+    wrong = (
+        ("font_size = 7", "font_sise = 7", "`look` has no 'font_sise'. Did you mean 'font_size'"),
+        ("x_limits = [0, 100]", "x_limits = [1, 1]", "`x_limits` must be two different numbers"),
+        ("x_limits = [0, 100]", 'models = ["pixels"]', "`look` does not choose models"),
+    )
+    for old, new, message in wrong:
+        text = path.read_text().replace(old, new)
+        (tmp_path / "wrong.toml").write_text(text)
+        with pytest.raises(StudyError, match=re.escape(message)) as refused:
+            read_study(tmp_path / "wrong.toml")
+        assert refused.value.problems[0].line == text[: text.index(new)].count("\n") + 1
+
+
+def test_layers_of_a_measure_of_ones_own_stand_from_the_image_upward(tmp_path):
+    """`groupby` sorts layers by the alphabet: c1 before s1."""
+    (tmp_path / "my_own.py").write_text(
+        "from hmax_cnn import measure\n\n\n"
+        '@measure(takes="responses")\n'
+        "def spread(responses):\n"
+        '    """Spread."""\n'
+        '    value = responses.std("image").groupby("layer").mean("unit")\n'
+        '    return value.to_dataset(name="layer_value")\n\n\n'
+        '@measure(takes="responses")\n'
+        "def rows(responses):\n"
+        '    """The same as a table."""\n'
+        '    return spread(responses)["layer_value"].to_dataframe("value").reset_index()\n'
+    )
+    path = written(
+        tmp_path,
+        (
+            '[models.filters]\nlabel = "classical filters"\nmodel = "extraction:FilterBank"\n',
+            '[models.filters]\nmodel = "hmax:HMAX"\nlayers = ["s1", "c1"]\n'
+            "parameters = { bands = 1 }\n",
+        ),
+        (
+            "[measures.alignment]",
+            '[measures.spread]\nmeasure = "my_own:spread"\nmodels = ["filters"]\n'
+            'images = ["shapes"]\n\n[measures.rows]\nmeasure = "my_own:rows"\n'
+            'models = ["filters"]\nimages = ["shapes"]\n\n[measures.alignment]',
+        ),
+    )
+    run_study(path, tmp_path / "out", jobs=1, progress=False)
+    for name in ("spread", "rows"):
+        table = pd.read_csv(tmp_path / "out" / "tables" / f"{name}.csv")
+        assert table["layer"].tolist() == ["s1", "c1"]

@@ -1,0 +1,279 @@
+"""The look of figures: order, names, scales, limits, references, legend, type, bands."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from hmax_cnn import Look, figures
+from hmax_cnn import figure as figures_mark
+from hmax_cnn.analysis.figures.fonts import installed
+from hmax_cnn.analysis.figures.palette import shades_of
+from hmax_cnn.analysis.figures.seeds import over_seeds
+
+
+def table_of(seeds=(0,), models=("pixels", "HMAX", "net")):
+    """Self-similarity over a shift: a value of its own for each model, layer, amount and seed."""
+    layers = {"pixels": ["pixels"], "HMAX": ["s1", "c1", "c2"], "net": ["c1_active", "fc"]}
+    rows = [
+        {
+            "measure": "self-similarity",
+            "model": model,
+            "layer": layer,
+            "transformation": "Position",
+            "images": "shapes",
+            "amount": amount,
+            "amount_of": "shift",
+            "unit_of_amount": "pixels",
+            "changed": amount != 0,
+            "seed": seed,
+            "value": 1 - 0.1 * abs(amount) * (1 + place + seed / 10),
+        }
+        for model in models
+        for place, layer in enumerate(layers[model])
+        for amount in (-2, 0, 2)
+        for seed in seeds
+    ]
+    found = pd.DataFrame(rows)
+    return found.assign(low=found["value"] - 0.05, high=found["value"] + 0.05)
+
+
+def labels_in(figure):
+    """What curves are called, in the order in which they were drawn."""
+    axes = figure.axes[0]
+    return axes.get_legend_handles_labels()[1]
+
+
+def test_models_and_layers_in_the_order_that_is_given():
+    figure = figures.invariance(
+        table_of(), look={"models": ["net", "HMAX"], "layers": ["c2", "fc"]}
+    )
+    assert labels_in(figure) == ["net", "HMAX"]
+    figure = figures.invariance(
+        table_of(), rows="together", look={"models": ["HMAX"], "layers": ["c2", "s1"]}
+    )
+    assert labels_in(figure) == ["HMAX, C2", "HMAX, S1"]
+
+
+def test_the_highest_layers_share_a_panel():
+    """One curve for each model: its last layer, by the model's name alone."""
+    figure = figures.invariance(table_of(), look={"layers": "highest"})
+    assert labels_in(figure) == ["pixels", "HMAX", "net"]
+    curve = next(line for line in figure.axes[0].lines if line.get_label() == "HMAX")
+    np.testing.assert_allclose(curve.get_ydata(), [1 - 0.1 * 2 * 3, 1, 1 - 0.1 * 2 * 3])
+
+
+def test_names_of_papers_and_of_ones_own():
+    of_net = {"models": ["net"]}
+    assert labels_in(figures.invariance(table_of(), look=of_net)) == ["net, C1", "net, fc"]
+    technical = of_net | {"layer_names": "technical"}
+    assert labels_in(figures.invariance(table_of(), look=technical)) == [
+        "net, c1_active",
+        "net, fc",
+    ]
+    own = of_net | {"labels": {"net": "LeNet", "C1": "first", "fc": "last", "Position": "Place"}}
+    figure = figures.invariance(table_of(), look=own)
+    assert labels_in(figure) == ["LeNet, first", "LeNet, last"]
+    assert figure.axes[0].get_title() == "Place"
+
+
+def test_colours_by_either_name():
+    for key in ("net", "LeNet"):
+        look = {
+            "models": ["net"],
+            "layers": ["fc"],
+            "labels": {"net": "LeNet"},
+            "colours": {key: "#123456"},
+        }
+        curve = figures.invariance(table_of(), look=look).axes[0].lines[0]
+        assert curve.get_color() == "#123456"
+
+
+def test_shades_tell_layers_apart():
+    """From light to dark, all of one hue; a single layer has the colour itself."""
+    shades = shades_of("#0072B2", 3)
+    lightness = [sum(int(shade[i : i + 2], 16) for i in (1, 3, 5)) for shade in shades]
+    assert lightness == sorted(lightness, reverse=True)
+    assert min(np.diff(lightness[::-1])) > 60
+    assert shades_of("#0072B2", 1) == ["#0072b2"]
+
+
+def test_the_first_model_is_drawn_over_the_others():
+    figure = figures.invariance(table_of(), rows="together", look={"models": ["net", "pixels"]})
+    order = {line.get_label(): line.get_zorder() for line in figure.axes[0].lines}
+    assert order["net, C1"] > order["pixels"]
+
+
+def test_scales_limits_and_references():
+    look = {
+        "models": ["pixels"],
+        "y_scale": "log2",
+        "y_limits": [0.25, 2],
+        "x_limits": [-3, 3],
+        "references": {"humans": 0.5, "monkeys": [0.6, 0.7]},
+    }
+    axes = figures.invariance(table_of(), look=look).axes[0]
+    assert (axes.get_yscale(), axes.get_ylim(), axes.get_xlim()) == ("log", (0.25, 2), (-3, 3))
+    texts = {text.get_text() for text in axes.texts}
+    assert {"humans", "monkeys"} <= texts
+    dotted = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+    assert 0.5 in dotted
+    values = figures.layers(over_one(), look={"x_scale": "log10", "references": {"chance": 0.3}})
+    assert values.axes[0].get_xscale() == "log"
+
+
+def over_one():
+    return table_of(models=("HMAX",)).query("amount == 2").drop(columns=["amount", "amount_of"])
+
+
+@pytest.mark.parametrize("place", ["none", "right", "below"])
+def test_legends_move_or_go(place):
+    figure = figures.invariance(table_of(), rows="together", look={"legend": place})
+    legends = [*figure.legends, *(legend for axes in figure.axes if (legend := axes.get_legend()))]
+    if place == "none":
+        assert not legends
+        return
+    (legend,) = legends
+    assert len(legend.get_texts()) == 6
+    figure.draw_without_rendering()
+    box, panel = legend.get_window_extent(), figure.axes[0].get_window_extent()
+    assert box.y1 <= panel.y0 if place == "below" else box.x0 >= panel.x1
+
+
+def test_legend_in_axes_of_the_caller():
+    page = Figure()
+    ax = page.subplots()
+    figures.invariance(table_of(), rows="together", ax=ax, look={"legend": "upper left"})
+    assert len(ax.get_legend().get_texts()) == 6
+    figures.invariance(table_of(), rows="together", ax=page.subplots(), look={"legend": "none"})
+    assert page.axes[-1].get_legend() is None
+
+
+def test_type_by_a_parameter():
+    """Labels of so many points, everything else in proportion; in axes of the caller as well."""
+    look = {"font": ["No such font", "DejaVu Serif"], "font_size": 6}
+    axes = figures.invariance(table_of(), look=look).axes[0]
+    ticks = axes.get_xticklabels()
+    assert axes.title.get_fontsize() == pytest.approx(6 * 8 / 7.5)
+    assert ticks[0].get_fontsize() == pytest.approx(6 * 7 / 7.5)
+    page = Figure()
+    ax = page.subplots()
+    figures.invariance(table_of(), rows="together", ax=ax, look=look)
+    families = {tuple(text.get_family()) for text in ax.findobj(Text) if text.get_text()}
+    assert families == {("DejaVu Serif",)}
+    assert ax.xaxis.label.get_fontsize() == pytest.approx(6)
+
+
+def test_type_of_the_users_settings():
+    """Fonts and sizes of rcParams hold, other settings do not."""
+    with mpl.rc_context({"font.size": 12, "font.family": ["DejaVu Sans Mono"], "axes.grid": True}):
+        figure = figures.invariance(table_of(), look={"layers": "highest"})
+    axes = figure.axes[0]
+    assert axes.xaxis.label.get_fontsize() == pytest.approx(12)
+    assert axes.title.get_family() == ["DejaVu Sans Mono"]
+    assert not any(line.get_visible() for line in axes.get_xgridlines())
+
+
+def test_no_such_font():
+    with pytest.raises(ValueError, match=r"`font` must be installed, got 'No such'.*DejaVu Sans"):
+        installed("No such")
+
+
+def test_height():
+    figure = figures.invariance(table_of(), look={"height": 60})
+    assert figure.get_figheight() * 25.4 == pytest.approx(60)
+
+
+def test_bands_over_seeds():
+    """1, 2 and 6 have the mean 3, the standard error sqrt(7/3) and the range 1 to 6."""
+    table = pd.DataFrame({"model": "m", "layer": "c1", "seed": [0, 1, 2], "value": [1.0, 2.0, 6.0]})
+    table = table.assign(low=0.0, high=9.0)
+    reach = np.sqrt(7 / 3)
+    expected = {"sem": (3 - reach, 3 + reach), "range": (1, 6), "none": (np.nan, np.nan)}
+    for bands, ends in expected.items():
+        row = over_seeds(table, bands=bands).iloc[0]
+        np.testing.assert_allclose([row["low"], row["high"]], ends)
+        assert row["value"] == pytest.approx(3)
+    for bands in ("sem", "range"):
+        with pytest.raises(ValueError, match=f"`bands` '{bands}' need a table of several seeds"):
+            over_seeds(table[table["seed"] == 0], bands=bands)
+    with pytest.raises(
+        ValueError, match="`bands` must be one of 'interval', 'sem', 'range', 'none'"
+    ):
+        over_seeds(table, bands="sd")
+
+
+def test_bands_that_are_drawn():
+    table = table_of(seeds=(0, 1, 2), models=("pixels",))
+    figure = figures.invariance(table, bands="range")
+    band = figure.axes[0].collections[0].get_paths()[0].vertices
+    values = table[table["amount"] == 2]["value"]
+    at_two = band[band[:, 0] == 2, 1]
+    np.testing.assert_allclose([at_two.min(), at_two.max()], [values.min(), values.max()])
+
+
+@pytest.mark.parametrize(
+    ("look", "message"),
+    [
+        ({"modles": []}, "`look` has no 'modles'. Did you mean 'models'"),
+        ({"models": "HMAX"}, "`models` must be a list of names, got 'HMAX'"),
+        ({"models": ["HMXA"]}, "`models` must be some of 'pixels', .*Did you mean 'HMAX'"),
+        ({"layers": ["c7"]}, "`layers` must be some of "),
+        ({"y_scale": "log"}, "`y_scale` must be one of 'linear', 'log2', 'log10'"),
+        ({"y_limits": [1]}, r"`y_limits` must be two different numbers, .*got \[1\]"),
+        ({"y_limits": [0, 1], "y_scale": "log2"}, "`y_limits` must be above 0"),
+        ({"legend": "left"}, "`legend` must be one of 'below', 'right', 'none'"),
+        ({"font_size": 0}, "`font_size` must lie between 3 and 40 points, got 0"),
+        ({"height": "60 mm"}, "`height` must lie between 15 and 500 mm, got '60 mm'"),
+        ({"labels": ["a"]}, "`labels` must be a mapping from names to texts"),
+        ({"layer_names": "short"}, "`layer_names` must be one of 'paper', 'technical'"),
+        ({"references": {"a": "b"}}, "`references` must be numbers, or pairs"),
+    ],
+)
+def test_wrong_looks(look, message):
+    with pytest.raises(ValueError, match=message):
+        figures.invariance(table_of(), look=look)
+    with pytest.raises(TypeError, match="`look` must be a Look or a mapping"):
+        figures.invariance(table_of(), look=3)
+
+
+def test_pictures_have_no_scale(made):
+    """What has no axis of numbers refuses a scale, limits and references, by name."""
+    results = made("filters")["results"]
+    for look in ({"x_scale": "log2"}, {"y_limits": [0, 1]}):
+        with pytest.raises(ValueError, match="is not for this figure"):
+            figures.filters(results, look=look)
+    with pytest.raises(ValueError, match="`references` are for figures with an axis of values"):
+        figures.filters(results, look={"references": {"a": 1}})
+    figure = figures.filters(
+        results, look={"models": ["LeNet-5, untrained"], "labels": {"LeNet-5, untrained": "LeNet"}}
+    )
+    assert [axes.get_title().split("\n")[0] for axes in figure.axes] == ["LeNet"]
+
+
+def test_a_figure_of_ones_own_takes_a_look():
+    """The mark gives it one, and its documentation says so."""
+
+    @figures_mark(draws="table", seeds="mean", given=("colours",))
+    def mine(table, colours=None):
+        """Dots.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame
+
+        Returns
+        -------
+        Figure
+        """
+        page = Figure()
+        ax = page.subplots()
+        ax.plot(table["model"], table["value"], "o")
+        return page
+
+    figure = mine(table_of(), look=Look(models=["net", "pixels"], y_limits=(0, 2)))
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["net", "pixels"]
+    assert figure.axes[0].get_ylim() == (0, 2)
+    assert "look : Look" in mine.__doc__
