@@ -55,5 +55,7 @@ def test_models_show_their_layers():
     assert shown["text/plain"] == repr(model)
     assert "<td>c1</td><td>4704</td><td>156</td>" in shown["text/html"]
     assert "<td>c2</td>" in HMAX()._repr_html_()
-    fitted = HMAX(bands=1, n_prototypes=2).fit(np.zeros((1, 48, 48)) + 255 * np.eye(48))
+    fitted = HMAX(bands=1, prototype_sizes=(2,), n_prototypes=2).fit(
+        np.zeros((1, 48, 48)) + 255 * np.eye(48)
+    )
     assert "units at 48 x 48 pixels" in fitted._repr_html_()

@@ -30,7 +30,7 @@ def accuracy(
 ) -> Figure:
     """Accuracy of a readout of each layer on held-out images.
 
-    Bars are intervals; the dotted line is chance, where the axis reaches it.
+    The dotted line is chance, where the axis reaches it.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def invariance(
     """A measure over values of a transformation.
 
     Each curve is a layer: colours are models, and shades run from a model's lowest layer (light) to
-    its highest (dark). Bands, or bars where there are many curves, are intervals.
+    its highest (dark).
 
     Parameters
     ----------

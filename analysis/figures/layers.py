@@ -37,8 +37,6 @@ def layers(
 ) -> Figure:
     """A measure for each layer of each model, from the image upward.
 
-    Bars are intervals.
-
     Parameters
     ----------
     table : pandas.DataFrame

@@ -255,7 +255,7 @@ class Look:
         for column, known in models.items():
             if self.models is not None:
                 check_known("models", self.models, known)
-                known = self.models
+                known = list(self.models)
             if self.models is not None or self.layers is not None:
                 table = ordered(table, column, known, "models", complete=True)
         return table

@@ -37,9 +37,8 @@ def overview(
     """Overview of the study.
 
     Each dot is one layer of one model, from the lowest that was measured (left) to the highest; of
-    curves over a transformation it is the mean over all values that change the image. Bars are
-    intervals; those of such means are the mean of the curve's intervals, which is at least as wide
-    as theirs. Dotted lines are chance.
+    curves over a transformation it is the mean over all values that change the image, and its
+    interval the mean of theirs, which is at least as wide. Dotted lines are chance.
 
     Parameters
     ----------

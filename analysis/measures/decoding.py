@@ -27,6 +27,7 @@ _GENERALISATION = Definition(
     "(accuracy_t - chance) / (accuracy_0 - chance), trained at the reference",
     "this package",
 )
+_BOOTSTRAP = "bootstrap of images"
 _CONSISTENCY = Definition(
     "shift consistency",
     "P[argmax f(t_a x) = argmax f(t_b x)], accuracy beside it",
@@ -131,12 +132,8 @@ def decoding_generalisation(
         "accuracy_low": wilson[..., 0],
         "accuracy_high": wilson[..., 1],
     }
-    extra = {
-        "readout": readout,
-        "chance": chance,
-        "held_out": int(len(folds) > 1),
-        "n_folds": len(folds),
-    }
+    extra: dict[str, Any] = {"readout": readout, "chance": chance, "n_folds": len(folds)}
+    extra |= {"held_out": int(len(folds) > 1), **_intervals_of(len(folds))}
     result = layer_curves(responses, name, data, _GENERALISATION, resampling, extra)
     return result.assign(predicted=(("layer", "image", name), predicted)).assign_coords(
         label=("image", classes)
@@ -239,7 +236,21 @@ def shift_consistency(
         coords={"layer": stacked["layer"].values},
     )
     counts = {"n_images": n_images, "n_values": n_values, "transformation": others[0]}
-    return data.assign_attrs(_CONSISTENCY.attributes() | counts | resampling.attributes())
+    how = {"resampled_over": "images", "intervals": _BOOTSTRAP}
+    return data.assign_attrs(_CONSISTENCY.attributes() | counts | resampling.attributes() | how)
+
+
+def _intervals_of(n_folds: int) -> dict[str, str]:
+    """How the intervals of generalisation and of accuracy are made."""
+    widened = shared = ""
+    if n_folds > 1:
+        widened = ", widened since folds share training images"
+        shared = ", for n / 1.75: folds share images"
+    return {
+        "resampled_over": "images",
+        "intervals": f"{_BOOTSTRAP}{widened}",
+        "intervals_accuracy": f"Wilson's{shared}",
+    }
 
 
 def _labels(responses: xr.DataArray, labels: Any) -> np.ndarray:

@@ -112,8 +112,14 @@ def equivariance(
         "held-out variance explained by phi(t x) ~ A phi(x) + b",
         "Lenc & Vedaldi, CVPR 2015",
     )
-    extra = {"n_folds": n_folds, "n_components": n_components}
+    extra = {"n_folds": n_folds, "n_components": n_components} | _INTERVALS
     return layer_curves(responses, name, values, definition, resampling, extra)
+
+
+_INTERVALS = {
+    "resampled_over": "images",
+    "intervals": "bootstrap of held-out images, widened since folds share training images",
+}
 
 
 def _lost(

@@ -100,7 +100,8 @@ def _precision(
     elif bands != "interval":
         text = _BANDS[bands]
     else:
-        methods = [intervals(study, attributes_of(made, measure)) for measure in measures]
+        value = str(table.parameters.get("value", "value"))
+        methods = [intervals(study, attributes_of(made, measure), value) for measure in measures]
         different = list(dict.fromkeys(filter(None, methods)))
         text = different[0] if len(different) == 1 else ""
         if len(different) > 1:
@@ -117,7 +118,7 @@ def _precision(
     return " ".join(filter(None, [text, f"{counted}." if counted else ""]))
 
 
-def intervals(study: Study, attributes: Mapping[str, Any]) -> str:
+def intervals(study: Study, attributes: Mapping[str, Any], value: str = "value") -> str:
     """How the intervals of a measure were computed.
 
     Parameters
@@ -125,6 +126,8 @@ def intervals(study: Study, attributes: Mapping[str, Any]) -> str:
     study : Study
     attributes : mapping
         Of its results.
+    value : str
+        Which of its values, such as 'accuracy'.
 
     Returns
     -------
@@ -140,8 +143,9 @@ def intervals(study: Study, attributes: Mapping[str, Any]) -> str:
         )
     if attributes.get("intervals") == NONE:
         return "No intervals are given: none is known that holds what it promises."
-    if "intervals" in attributes:
-        return f"Intervals are {percent} ({attributes['intervals']})."
+    how = attributes.get(f"intervals_{value}", attributes.get("intervals"))
+    if how is not None:
+        return f"Intervals are {percent} ({how})."
     if "resampled_over" not in attributes:
         return ""
     return f"Intervals are {percent} (over {attributes['resampled_over']})."

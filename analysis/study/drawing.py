@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.files import check_other_file, writable
 from hmax_cnn.extraction.own_modules import look_in
 
 from ..figures import figure_names
+from ..figures.choosing import check_known
 from ..figures.contract import FigureContract
 from ..figures.look import FIELDS, Look
 from ..figures.style import save, width_in_mm
@@ -158,18 +159,22 @@ def _changed(
     if (models := chosen.pop("models", None)) is not None:
         names = {study.label("models", name): name for name in study.models}
         new["models"] = [names.get(model, model) for model in models]
-        for model in new["models"]:
-            check_choice("models", model, tuple(study.models))
+        check_known("models", new["models"], study.models)
     if (layers := chosen.pop("layers", None)) is not None:
         new["layers"] = layers
     return table.model_copy(update=new | {"look": {**table.look, **chosen}})
 
 
 def _check_parameters(figure: str, parameters: Mapping[str, Any]) -> None:
-    problems = unknown_parameters(load_figure(figure)[0], parameters)
-    if problems:
-        msg = f"`figure` {figure!r}: {problems[0]} A look has: {', '.join(FIELDS)}."
-        raise ValueError(msg)
+    function = load_figure(figure)[0]
+    for name in parameters:
+        if unknown_parameters(function, [name]):
+            known = [*signature(function).parameters, *FIELDS]
+            msg = (
+                f"`figure` {figure!r} has no parameter {name!r}.{nearest(name, known)} It and its "
+                f"look have: {', '.join(known)}."
+            )
+            raise ValueError(msg)
 
 
 def _of_file(
