@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from .checks import checked
 from .contract import figure
 from .marks import band, chance_of, legend_below
-from .palette import PALETTE, colours_of, markers_of
+from .palette import PALETTE, colours_of, markers_of, shades_of
 from .seeds import over_seeds
 from .style import points, sheet
 
@@ -65,7 +65,9 @@ def learning(
             model, layer, limit = key
             only_layer = table.loc[table["model"] == model, "layer"].nunique() == 1
             name = _name(model, layer, limit, only_layer)
-            _curve(axes, line.sort_values("n_train"), name, look[str(model)], markers[str(layer)])
+            layers = list(dict.fromkeys(table.loc[table["model"] == model, "layer"]))
+            colour = shades_of(look[str(model)], len(layers))[layers.index(layer)]
+            _curve(axes, line.sort_values("n_train"), name, colour, markers[str(layer)])
         if guess is not None:
             grey = PALETTE["grey"]
             axes.axhline(100 * guess, color=grey, linewidth=0.8, linestyle=":", label="chance")

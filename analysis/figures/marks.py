@@ -249,8 +249,11 @@ def draw_references(axes: Axes, references: Mapping[str, np.ndarray], values: st
     """
     line: Any = axes.axvline if values == "x" else axes.axhline
     span: Any = axes.axvspan if values == "x" else axes.axhspan
-    low, high = axes.get_xlim() if values == "x" else axes.get_ylim()
-    heights: dict[float, float] = {}
+    low, high = axes.get_xlim()
+    page: Any = axes.get_figure(root=True)
+    page.draw_without_rendering()  # laid out, so that the room for names is known
+    inches = axes.get_window_extent().width / page.dpi
+    placed: list[tuple[float, float, int]] = []  # middle, half a name's width, line above the panel
     for name, ends in sorted(references.items(), key=lambda item: item[1].mean()):
         if len(ends) == 1:
             line(ends[0], color=PALETTE["grey"], linewidth=0.8, linestyle=":")
@@ -259,14 +262,20 @@ def draw_references(axes: Axes, references: Mapping[str, np.ndarray], values: st
         middle = float(ends.mean())
         text: dict[str, Any] = {"fontsize": points(6.5), "color": PALETTE["grey"]}
         if values == "x":
-            # A line higher for each name that lies closer than a sixth of the axis.
-            near = [at for place, at in heights.items() if abs(middle - place) < (high - low) / 6]
-            heights[middle] = max(near, default=-8.0) + 8.0
+            # About 0.56 of the type size for each letter; names that would meet stand in lines.
+            half = 0.28 * (len(name) + 1) * text["fontsize"] / 72 / max(inches, 0.1)
+            half *= abs(high - low)
+            near = [line_of for at, wide, line_of in placed if abs(middle - at) < half + wide]
+            placed.append((middle, half, max(near, default=-1) + 1))
             place, coordinates = (middle, 1.0), ("data", "axes fraction")
-            text |= {"xytext": (0, 1 + heights[middle]), "ha": "center"}
+            text |= {"xytext": (0, 1 + placed[-1][2] * points(8)), "ha": "center"}
         else:
             place, coordinates = (1.0, middle), ("axes fraction", "data")
             text |= {"xytext": (0, 1), "ha": "right"}
         axes.annotate(
             name, place, xycoords=coordinates, textcoords="offset points", va="bottom", **text
         )
+    if placed and axes.get_title():
+        # The title stands above the names.
+        n_lines = 1 + max(line_of for *_, line_of in placed)
+        axes.set_title(axes.get_title(), pad=points(8) * (1 + n_lines))

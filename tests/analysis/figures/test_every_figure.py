@@ -290,6 +290,19 @@ def test_references_are_drawn_and_named(made):
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.93, 1.0))
 
 
+def test_names_of_close_references_do_not_meet(made):
+    """At one column, below a title: in lines one above the other, all of it inside the figure."""
+    table = made("layers")["table"]
+    middle = float(table["value"].mean())
+    given = {"a long name": middle, "another long name": 1.02 * middle, "far": 0.0}
+    figure = load_figure("layers")[0](table, width="single", look={"references": given})
+    names = [(text, box) for text, box in texts(figure) if text.get_text() in given]
+    assert len(names) == 3
+    for (_, a), (_, b) in itertools.combinations(texts(figure), 2):
+        across, down = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across < 1.5 or down < 1.5
+
+
 @pytest.mark.parametrize("reached", ["high", [1, 2, 3], None, np.nan])
 def test_references_that_are_none(made, reached):
     table = made("layers")["table"]
