@@ -43,8 +43,8 @@ def invariance(
 ) -> Figure:
     """A measure over values of a transformation.
 
-    Each curve is a layer: colours are models, and shades run from a model's lowest layer (light) to
-    its highest (dark).
+    Each curve is a layer: colours are models, and shades run from a model's first layer (light) to
+    its last (dark).
 
     Parameters
     ----------
@@ -107,7 +107,9 @@ def invariance(
             _rows(figure, panels, list(dict.fromkeys(table["model"])), name)
         else:
             for axes in panels[:, 0]:
-                axes.set_ylabel(name)
+                # Beside the panel, whose height is about three quarters of its part of the figure.
+                height = 0.75 * figure.get_figheight() / len(panels)
+                axes.set_ylabel(wrapped(name, height, points(7.5)) if ax is None else name)
             _legend(figure, panels, ax, n_free=panels.size - len(places))
     return figure
 

@@ -90,6 +90,7 @@ def layers(
                     axes.plot(end, row, ">", markersize=3, clip_on=False, **arrow)
             title = ", ".join(filter(None, [change, images if several else ""]))
             axes.set_title(wrapped(title, 0.9 * grid.panel_width, points(8)))
+            axes.tick_params(labelbottom=True)  # also above a place without a panel
             axes.grid(axis="y", color="#E5E5E5", linewidth=0.5)
             axes.set_axisbelow(True)
         # Beside the names of rows a panel is narrower than the figure.

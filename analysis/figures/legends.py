@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 # Legends beside the panels: of a figure, and of the caller's axes.
-_BESIDE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+BESIDE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "below": (
         {"loc": "outside lower center"},
         {"loc": "upper center", "bbox_to_anchor": (0.5, -0.25)},
@@ -49,7 +49,7 @@ def place_legend(figure: Figure, ax: Axes | None, place: str) -> None:
         return
     owner: Any = figure if ax is None else ax
     chosen: dict[str, Any] = (
-        dict(_BESIDE[place][ax is not None]) if place in _BESIDE else {"loc": place}
+        dict(BESIDE[place][ax is not None]) if place in BESIDE else {"loc": place}
     )
     if place == "below":
         chosen["ncols"] = min(len(entries), 4)

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
 from hmax_cnn.extraction.choices import check_choice
 
@@ -20,7 +22,7 @@ from .choosing import LAYERS, check_known, columns_in_print, highest, ordered
 from .contract import FigureContract
 from .fonts import installed
 from .layer_names import in_print
-from .legends import LEGENDS, place_legend
+from .legends import BESIDE, LEGENDS, place_legend
 from .marks import checked_references, draw_references
 from .settings import check_limits, check_names, check_number, check_texts
 from .style import style
@@ -160,7 +162,8 @@ class Look:
         """
         if isinstance(found, pd.DataFrame):
             attributes = dict(found.attrs)
-            found = self._named(self._chosen(found))
+            # Rows are told apart by their place: an index may repeat itself.
+            found = self._named(self._chosen(found.reset_index(drop=True)))
             found.attrs = attributes
         elif isinstance(found, Mapping):
             of_datasets = all(isinstance(one, xr.Dataset) for one in found.values())
@@ -231,6 +234,12 @@ class Look:
                 draw_references(axes, checked_references(self.references), values)
         if self.height is not None and ax is None:
             figure.set_figheight(self.height / 25.4)
+        if ax is None and self.legend in Legend.codes and self.legend not in BESIDE:
+            msg = (
+                f"`legend` {self.legend!r} is a place in axes of the caller (`ax`). A figure has "
+                "'below', 'right' and 'none'."
+            )
+            raise ValueError(msg)
         if self.legend is not None:
             place_legend(figure, ax, self.legend)
         if ax is not None:
@@ -300,6 +309,7 @@ class Look:
                 raise ValueError(msg)
         for axes in panels:
             if scale is not None:
+                _check_positive(axes, axis, scale)
                 _scaled(axes, axis, scale)
             if limits is not None:
                 axes.set(**{f"{axis}lim": tuple(limits)})
@@ -350,6 +360,21 @@ def _is_plot(axes: Axes) -> bool:
     """Whether a panel is a plot: no picture, no polar plot, no colour bar, no empty place."""
     is_bar = axes.get_label() == "<colorbar>"
     return bool(axes.axison and axes.name == "rectilinear" and not axes.images and not is_bar)
+
+
+def _check_positive(axes: Axes, axis: str, scale: str) -> None:
+    """Refuse a logarithm of numbers that have none."""
+    # Lines across the panel, such as chance, are not among the numbers.
+    own = [line for line in axes.lines if line.get_transform() == axes.transData]
+    numbers = [np.asarray(getattr(line, f"get_{axis}data")(), dtype=float) for line in own]
+    found = np.concatenate([[np.inf], *numbers])
+    if scale != "linear" and np.nanmin(found) <= 0:
+        where = f" of the panel {axes.get_title()!r}" if axes.get_title() else ""
+        msg = (
+            f"`{axis}_scale` {scale!r} is for numbers above 0, but those{where} go down to "
+            f"{np.nanmin(found):.3g}. Give such panels a figure of their own, or leave it out."
+        )
+        raise ValueError(msg)
 
 
 def _scaled(axes: Axes, axis: str, scale: str) -> None:

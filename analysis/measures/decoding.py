@@ -134,7 +134,10 @@ def decoding_generalisation(
     }
     extra: dict[str, Any] = {"readout": readout, "chance": chance, "n_folds": len(folds)}
     extra |= {"held_out": int(len(folds) > 1), **_intervals_of(len(folds))}
+    extra["formula"] = _formula(readout, len(folds), chance)
     result = layer_curves(responses, name, data, _GENERALISATION, resampling, extra)
+    # What a readout that guesses would have.
+    result = result.assign(no_effect=0.0)
     return result.assign(predicted=(("layer", "image", name), predicted)).assign_coords(
         label=("image", classes)
     )
@@ -238,6 +241,18 @@ def shift_consistency(
     counts = {"n_images": n_images, "n_values": n_values, "transformation": others[0]}
     how = {"resampled_over": "images", "intervals": _BOOTSTRAP}
     return data.assign_attrs(_CONSISTENCY.attributes() | counts | resampling.attributes() | how)
+
+
+def _formula(readout: str, n_folds: int, chance: float) -> str:
+    """What was decoded, how it was trained and tested."""
+    if n_folds > 1:
+        tested = f"trained at the reference and tested on held-out images ({n_folds} folds)"
+    else:
+        tested = "trained on all images at the reference and tested on their other versions"
+    return (
+        f"(accuracy_t - chance) / (accuracy_0 - chance) of a readout ({readout}) {tested}; chance "
+        f"is {chance:.3g}"
+    )
 
 
 def _intervals_of(n_folds: int) -> dict[str, str]:

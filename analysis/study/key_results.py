@@ -13,6 +13,7 @@ from ..figures.seeds import over_seeds
 
 KEY_RESULTS = "key_results.csv"
 _COLUMNS = ("measure", "images", "transformation", "way", "model", "layer", "value", "low", "high")
+_UNIT = "unit_of_value"
 
 
 def key_results(tables: Mapping[str, pd.DataFrame], level: float) -> pd.DataFrame:
@@ -28,8 +29,9 @@ def key_results(tables: Mapping[str, pd.DataFrame], level: float) -> pd.DataFram
     Returns
     -------
     pandas.DataFrame
-        Columns measure, images, transformation, way, model, layer, value, low, high: means over
-        seeds and over the values of a transformation that change the image.
+        Columns measure, images, transformation, way, model, layer, value, low, high and
+        unit_of_value: means over seeds and over the values of a transformation that change the
+        image.
     """
     parts = []
     for table in tables.values():
@@ -38,10 +40,12 @@ def key_results(tables: Mapping[str, pd.DataFrame], level: float) -> pd.DataFram
         if "n_train" in table:  # a learning curve: its last point
             table = table[table["n_train"] == table["n_train"].max()]
         with suppress(ValueError):  # rows of a measure of anyone that cannot be told apart
-            parts += list(_highest(over_seeds(table.dropna(subset=["layer"]), level=level)))
+            unit = str(table[_UNIT].iloc[0]) if _UNIT in table else ""
+            mean = over_seeds(table.dropna(subset=["layer"]), level=level)
+            parts += [part.assign(**{_UNIT: unit}) for part in _highest(mean)]
     if not parts:
-        return pd.DataFrame(columns=list(_COLUMNS))
-    return pd.concat(parts, ignore_index=True)[list(_COLUMNS)]
+        return pd.DataFrame(columns=[*_COLUMNS, _UNIT])
+    return pd.concat(parts, ignore_index=True)[[*_COLUMNS, _UNIT]]
 
 
 def _highest(table: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -98,12 +102,14 @@ def in_sentences(table: pd.DataFrame, level: float) -> dict[str, tuple[str, list
             under = condition(part.iloc[0], several_images=several)
             said.append((under, _best_of(part, level)))
         name = f"{str(measure)[:1].upper()}{str(measure)[1:]}"
+        # What has a unit, such as pixels, is a size.
+        most = "largest" if rows[_UNIT].iloc[0] else "highest"
         if len(said) == 1:
             under = f" ({said[0][0]})" if said[0][0] else ""
-            found[str(measure)] = (f"{name}{under} was highest for {said[0][1]}.", [])
+            found[str(measure)] = (f"{name}{under} was {most} for {said[0][1]}.", [])
         else:
             each = [f"{under}: {text}." for under, text in said]
-            found[str(measure)] = (f"{name} was highest for", each)
+            found[str(measure)] = (f"{name} was {most} for", each)
     return found
 
 
@@ -161,5 +167,6 @@ def listed(names: Sequence[str]) -> str:
     """
     if len(names) == 1:
         return names[0]
-    comma, last = ("; ", "; and ") if any("," in name for name in names) else (", ", " and ")
+    has_comma = any("," in name for name in names) and len(names) > 2
+    comma, last = ("; ", "; and ") if has_comma else (", ", " and ")
     return f"{comma.join(names[:-1])}{last}{names[-1]}"

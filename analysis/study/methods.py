@@ -116,15 +116,14 @@ def _images(label: str, table: Images, found: Any) -> str:
         source += f" with {_settings(table.parameters)}"
     text = f"The set {label} had {len(found)} images of {height} x {width} pixels, from {source}"
     if table.resize != "none":
-        rule, _, size = table.resize.partition(":")
-        text += f", resized to {size} pixels ({rule})"
+        text += f", resized by {table.resize.replace(',', ', then ')}"
     return f"{text}."
 
 
 def _transformation(label: str, change: Transformation, unit: str) -> str:
     if change.views is not None:
         start = f"{change.views.reference:g}"
-        return f"{capital(label)} was rotation in depth: views of one object, relative to {start}."
+        return f"{capital(label)} was shown as views of the same object, relative to {start}."
     values = listed([f"{value:g}" for value in change.values or ()])
     how = str(change.transformation).rpartition(":")[2]
     text = f"{capital(label)} was changed by {how}, to {values} {unit}".rstrip()

@@ -49,6 +49,7 @@ def with_reservations(table: pd.DataFrame) -> pd.DataFrame:
         for column, text in (
             ("control", "the interval holds the control"),
             ("chance", "the interval holds chance"),
+            ("no_effect", "the interval holds chance"),
         ):
             if column in numbers:
                 holds = (table["low"] <= table[column]) & (table[column] <= table["high"])

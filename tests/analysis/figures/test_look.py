@@ -277,3 +277,35 @@ def test_a_figure_of_ones_own_takes_a_look():
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["net", "pixels"]
     assert figure.axes[0].get_ylim() == (0, 2)
     assert "look : Look" in mine.__doc__
+
+
+def test_a_logarithm_of_what_has_none():
+    """Shifts go below zero: refused by panel, in a figure and in axes of the caller."""
+    message = "`x_scale` 'log2' is for numbers above 0, but those of the panel 'Position' go down"
+    with pytest.raises(ValueError, match=message):
+        figures.invariance(table_of(), look={"x_scale": "log2"})
+    one = {"x_scale": "log2", "layers": "highest"}
+    with pytest.raises(ValueError, match=message):
+        figures.invariance(table_of(), ax=Figure().subplots(), look=one)
+
+
+def test_a_place_for_a_legend_is_one_in_axes_of_the_caller():
+    with pytest.raises(ValueError, match="`legend` 'upper left' is a place in axes of the caller"):
+        figures.invariance(table_of(), look={"legend": "upper left"})
+
+
+def test_an_index_that_repeats_itself():
+    """Tables of several seeds, one put below the other."""
+    parts = [table_of(models=("pixels",)).assign(seed=seed) for seed in range(3)]
+    figure = figures.invariance(pd.concat(parts), bands="sem", look={"models": ["pixels"]})
+    assert len(figure.axes[0].lines[0].get_xdata()) == 3
+
+
+def test_long_names_stay_in_the_figure():
+    """The name of the values is wrapped beside its panel."""
+    long = table_of().assign(measure="self-similarity under any transformation of the image")
+    figure = figures.invariance(long, width="single", look={"layers": "highest"})
+    figure.draw_without_rendering()
+    box = figure.axes[0].yaxis.label.get_window_extent()
+    assert box.y0 >= figure.bbox.y0
+    assert box.y1 <= figure.bbox.y1

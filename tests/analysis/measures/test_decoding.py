@@ -128,3 +128,21 @@ def test_bad_labels():
         ValueError, match="`readout` must be one of 'svm', 'logistic', 'nearest', got 'tree'"
     ):
         classifier("tree", np.array(["a", "b"]), 3)
+
+
+def test_intervals_that_hold_chance_are_reservations():
+    """Generalisation of nothing is 0: a row whose interval holds it says so."""
+    from hmax_cnn.analysis.figures.tables import tables
+    from hmax_cnn.analysis.study.reservations import with_reservations
+
+    rng = np.random.default_rng(0)
+    coords = {"shift": [0, 1], "layer": ("unit", ["c1"] * 8), "label": ("image", ["a", "b"] * 8)}
+    values = rng.normal(size=(16, 2, 8))
+    values[1::2, 0] += 4  # classes apart at the reference, noise elsewhere
+    about = {"identity": 0, "transformation": "shift"}
+    found = xr.DataArray(values, coords, ("image", "shift", "unit"), attrs=about)
+    result = decoding_generalisation(found, n_folds=4)
+    table = with_reservations(tables({"m": result})["table"])
+    assert table["amount"].tolist() == [1]
+    assert table["why"].tolist() == ["the interval holds chance"]
+    assert "tested on held-out images (4 folds); chance is 0.5" in result.formula

@@ -73,4 +73,5 @@ def test_what_has_no_value_by_layer_is_left_out():
 def test_names_in_a_sentence():
     assert listed(["a"]) == "a"
     assert listed(["a", "b"]) == "a and b"
+    assert listed(["LeNet, untrained", "b"]) == "LeNet, untrained and b"
     assert listed(["LeNet, untrained", "b", "c"]) == "LeNet, untrained; b; and c"
