@@ -329,9 +329,10 @@ def _listed(path: Path) -> dict[str, int]:
 def _write_parquet(features: Features, path: Path, progress: bool | None) -> None:
     """A column for each unit, a row for each image; a group of rows for each block."""
     pa, parquet = pyarrow()
-    table = features.table()
     about = {name: json.dumps(value) for name, value in features.attributes.items()}
     units = features.units["unit"].tolist()
+    # Unlike a spreadsheet, Parquet runs no text: names stay as they are.
+    table = pd.DataFrame({"image": features.images} | features.of_images())
     known = pa.Table.from_pandas(table, preserve_index=False)
     schema = pa.schema([*known.schema, *(pa.field(name, pa.float32()) for name in units)])
     with parquet.ParquetWriter(path, schema.with_metadata(about)) as file:

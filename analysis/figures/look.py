@@ -378,6 +378,13 @@ def _check_positive(axes: Axes, axis: str, scale: str) -> None:
 
 
 def _scaled(axes: Axes, axis: str, scale: str) -> None:
+    low, high = getattr(axes, f"get_{axis}lim")()
+    if scale != "linear" and min(low, high) <= 0:
+        # Limits of a linear axis that a logarithm cannot have.
+        own = [line for line in axes.lines if line.get_transform() == axes.transData]
+        numbers = [np.asarray(getattr(line, f"get_{axis}data")(), dtype=float) for line in own]
+        least = float(np.nanmin(np.concatenate([[high], *numbers])))
+        getattr(axes, f"set_{axis}lim")(least / 1.3, high)
     getattr(axes, f"set_{axis}scale")(**SCALES[scale])
     if scale != "linear":
         numbers = getattr(axes, f"{axis}axis")

@@ -111,7 +111,7 @@ def panels_of(table: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]
     )
     if "amount" in table and "changed" in table:
         # A table from a file has its truths as text, and none where there is no transformation.
-        still = table["changed"].astype(str) == "False"
+        still = table["changed"].astype(str).isin(["False", "0", "0.0"])
         table = table[~still]
     numbers = [name for name in ("value", "low", "high", "chance") if name in table]
     found = []

@@ -23,6 +23,7 @@ NAMES = (
     "images",
     "transformation",
     "way",
+    "unit_of_value",
     "layer",
     "layer_a",
     "layer_b",

@@ -103,7 +103,7 @@ def in_sentences(table: pd.DataFrame, level: float) -> dict[str, tuple[str, list
             said.append((under, _best_of(part, level)))
         name = f"{str(measure)[:1].upper()}{str(measure)[1:]}"
         # What has a unit, such as pixels, is a size.
-        most = "largest" if rows[_UNIT].iloc[0] else "highest"
+        most = "largest" if rows[_UNIT].iloc[0] not in ("", "nan") else "highest"
         if len(said) == 1:
             under = f" ({said[0][0]})" if said[0][0] else ""
             found[str(measure)] = (f"{name}{under} was {most} for {said[0][1]}.", [])
@@ -122,8 +122,9 @@ def _best_of(part: pd.DataFrame, level: float) -> str:
         return text
     text += f" ({100 * level:g} % interval {best['low']:.3g} to {best['high']:.3g})"
     others = part.iloc[1:]
-    near = others[~(others["high"] < best["low"])]
-    if not len(others):
+    known = others[others["high"].notna()]
+    near = known[known["high"] >= best["low"]]
+    if len(known) < len(others) or not len(others):
         return text
     if not len(near):
         return f"{text}, above the intervals of all others"
