@@ -35,6 +35,25 @@ def plain(text: str) -> str:
     return printable(unicodedata.normalize("NFC", text).strip())
 
 
+def capital(text: str) -> str:
+    """A text with a capital at its start, and all else as it is.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> capital("similarity of RDMs")
+    'Similarity of RDMs'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def printable(text: str, kept: str = "") -> str:
     r"""A text with control characters, and bytes that are no UTF-8, written out.
 

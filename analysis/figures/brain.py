@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hmax_cnn.extraction.plain_text import capital
+
 from .checks import checked, distinct, without_curves
 from .contract import figure
 from .marks import bar_between, legend_below, places_of, row_names
@@ -94,8 +96,7 @@ def brain(
             axes.axvline(0, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
             axes.set_xlabel(wrapped(label, 0.6 * grid.panel_width, points(7.5)))
             if several:
-                title = f"{str(measure)[:1].upper()}{str(measure)[1:]}"
-                axes.set_title(wrapped(title, 0.9 * grid.panel_width, points(7.5)))
+                axes.set_title(wrapped(capital(str(measure)), 0.9 * grid.panel_width, points(7.5)))
         first = grid.panels[0, 0]
         bottom, top = len(places) - 0.4, -0.6
         first.set(yticks=range(len(places)), yticklabels=row_names(places), ylim=(bottom, top))

@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hmax_cnn.extraction.plain_text import capital
+
 from .checks import checked, distinct
 from .contract import figure
 from .marks import places_of
@@ -65,7 +67,7 @@ def cka(
         _ticks(axes, places, figure.get_figwidth())
         if label is None:
             label = str(table["measure"].iloc[0]) if "measure" in table else "CKA"
-            label = f"{label[:1].upper()}{label[1:]}"
+            label = capital(label)
         figure.colorbar(shown, ax=axes, shrink=0.6, aspect=25, label=label)
     return figure
 

@@ -15,12 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hmax_cnn.extraction.choices import check_choice
+from hmax_cnn.extraction.plain_text import capital
 
 from .checks import checked, distinct, one_panel
 from .contract import figure
 from .marks import band, is_narrow, legend_below
 from .palette import PALETTE, colours_of, markers_of, shades_of
-from .seeds import over_seeds
+from .seeds import over_seeds, with_bounds_of
 from .style import points, sheet, wrapped
 
 _CROWDED = 8  # curves in a panel
@@ -85,7 +86,7 @@ def invariance(
     look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
     # Many curves are told apart only where each model has its row.
     by_model = rows == "model" or (rows is None and ax is None and _n_curves(table) > _CROWDED)
-    name = label or str(table["measure"].iloc[0]).capitalize()
+    name = label or capital(str(table["measure"].iloc[0]))
     several = table["images"].nunique() > 1
     with _grid(table, by_model, width, ax) as (figure, panels, places):
         for axes, (change, images, model) in zip(panels.flat, places, strict=False):
@@ -139,15 +140,10 @@ def _grid(
 
 def _prepared(table: pd.DataFrame, value: str, level: float, bands: str) -> pd.DataFrame:
     """The table checked, its mean over seeds, and with every column that is drawn by."""
-    bounds = {f"{value}_low": "low", f"{value}_high": "high"}
-    if value == "value":
-        bounds = {"low": "low", "high": "high"}
-    checked(table, "model", "layer", "amount", value, *bounds)
+    ends = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
+    checked(table, "model", "layer", "amount", value, *ends)
     distinct(table, "model", "layer", "transformation", "images", "amount")
-    if value != "value":
-        # The columns `low` and `high` of the table, if it has any, are of its `value`.
-        table = table.drop(columns=["low", "high"], errors="ignore")
-    table = over_seeds(table.rename(columns=bounds), value, level, bands)
+    table = over_seeds(with_bounds_of(table, value), value, level, bands)
     optional = ("transformation", "images", "measure", "amount_of", "unit_of_amount")
     return table.assign(**{name: table.get(name, "") for name in optional})
 
@@ -272,8 +268,7 @@ def amount_label(name: str, unit: str) -> str:
     >>> amount_label("shift", "pixels"), amount_label("scale", "times"), amount_label("", "degrees")
     ('Shift (pixels)', 'Scale factor', 'Degrees')
     """
-    named = _NAMES.get(name, name.replace("_", " "))
-    named = f"{named[:1].upper()}{named[1:]}"
+    named = capital(_NAMES.get(name, name.replace("_", " ")))
     if not named:
         return unit.capitalize()
     if unit == "times":

@@ -14,12 +14,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
+from hmax_cnn.extraction.plain_text import capital
+
 from .checks import checked, distinct, without_curves
 from .contract import figure
 from .marks import bar_between, places_of, row_names
 from .palette import PALETTE, colours_of, markers_of
 from .panels import panel_grid
-from .seeds import over_seeds
+from .seeds import over_seeds, with_bounds_of
 from .style import points, wrapped
 
 
@@ -109,21 +111,15 @@ def _label(table: pd.DataFrame) -> str:
     """The measure, with its unit where it has one."""
     name = str(table["measure"].iloc[0])
     unit = str(table["unit_of_value"].iloc[0]) if "unit_of_value" in table else "nan"
-    named = f"{name[:1].upper()}{name[1:]}"
-    return named if unit == "nan" else f"{named} ({unit})"
+    return capital(name) if unit == "nan" else f"{capital(name)} ({unit})"
 
 
 def _prepared(table: pd.DataFrame, value: str, level: float, bands: str) -> pd.DataFrame:
     """The table checked, its mean over seeds, and with every column that panels are made of."""
-    bounds = {"low": "low", "high": "high"}
-    if value != "value":
-        bounds = {f"{value}_low": "low", f"{value}_high": "high"}
-    checked(without_curves(table), "model", "layer", value, *bounds)
+    ends = ("low", "high") if value == "value" else (f"{value}_low", f"{value}_high")
+    checked(without_curves(table), "model", "layer", value, *ends)
     distinct(table, "model", "layer", "transformation", "images")
-    if value != "value":
-        # The columns `low` and `high` of the table, if it has any, are of its `value`.
-        table = table.drop(columns=["low", "high"], errors="ignore")
-    table = over_seeds(table.rename(columns=bounds), value, level, bands)
+    table = over_seeds(with_bounds_of(table, value), value, level, bands)
     optional = ("transformation", "images", "measure")
     for name in optional:
         table[name] = table[name].fillna("") if name in table else ""

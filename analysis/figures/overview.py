@@ -9,6 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hmax_cnn.extraction.plain_text import capital
+
 from .checks import checked, one_panel
 from .contract import figure
 from .marks import is_narrow, keys_of_models, legend_below
@@ -78,7 +80,7 @@ def overview(
         for axes, (key, part) in zip(panels.flat, groups, strict=False):
             _panel(axes, part, look)
             below = ", ".join(filter(None, key[1:]))
-            title = "\n".join(filter(None, [_capital(key[0]), below]))
+            title = "\n".join(filter(None, [capital(key[0]), below]))
             axes.set_title(wrapped(title, room, points(7)), fontsize=points(7))
             _depth_axis(axes, narrow=is_narrow(figure))
         for axes in panels.flat[len(groups) :]:
@@ -119,10 +121,6 @@ def panels_of(table: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]
         means = part.groupby(["model", "layer"], sort=False)[numbers].mean().reset_index()
         found.append((tuple(map(str, key)), means))
     return found
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _depth_axis(axes: Axes, narrow: bool) -> None:

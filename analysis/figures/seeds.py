@@ -16,6 +16,26 @@ _ROUNDING = 1e-6  # of float32
 BANDS = ("interval", "sem", "range", "none")
 
 
+def with_bounds_of(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    """The table with the interval of one of its values as `low` and `high`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With `value_low` and `value_high`; or `low` and `high`, which are of 'value'.
+    value : str
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    if value == "value":
+        return table
+    bounds = {f"{value}_low": "low", f"{value}_high": "high"}
+    # The columns `low` and `high` of the table, if it has any, are of its `value`.
+    return table.drop(columns=["low", "high"], errors="ignore").rename(columns=bounds)
+
+
 def over_seeds(
     table: pd.DataFrame, value: str = "value", level: float = 0.95, bands: str = "interval"
 ) -> pd.DataFrame:

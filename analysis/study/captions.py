@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from hmax_cnn.extraction.plain_text import capital
+
 from ..figures.contract import FigureContract
 from ..results import NONE
 from .cells import Cell
 from .contract import load_figure
 from .schema import Figure, Study
-from .wording import Made, attributes_of, capital, description
+from .wording import Made, attributes_of, description
 
 _BANDS = {
     "sem": "Bands and bars are one standard error of the mean over seeds on either side.",

@@ -7,6 +7,8 @@ from contextlib import suppress
 
 import pandas as pd
 
+from hmax_cnn.extraction.plain_text import capital
+
 from ..figures.look import Look
 from ..figures.overview import panels_of
 from ..figures.seeds import over_seeds
@@ -101,7 +103,7 @@ def in_sentences(table: pd.DataFrame, level: float) -> dict[str, tuple[str, list
         for _, part in rows.groupby(list(_COLUMNS[1:4]), sort=False):
             under = condition(part.iloc[0], several_images=several)
             said.append((under, _best_of(part, level)))
-        name = f"{str(measure)[:1].upper()}{str(measure)[1:]}"
+        name = capital(str(measure))
         # What has a unit, such as pixels, is a size.
         most = "largest" if rows[_UNIT].iloc[0] not in ("", "nan") else "highest"
         if len(said) == 1:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from hmax_cnn.extraction.plain_text import capital
+
 from ..figures.layer_names import in_print
 from ..literature.bibliography import TOOLS, bibtex, keys_in, named
 from .bench import to_learn
@@ -17,7 +19,7 @@ from .captions import intervals
 from .contract import load_measure
 from .key_results import listed
 from .schema import Images, Study, Transformation
-from .wording import Made, attributes_of, capital, citations
+from .wording import Made, attributes_of, citations
 
 _ALWAYS = ("numpy", "scipy", "scikit-learn", "xarray", "seaborn", "matplotlib")
 

@@ -13,6 +13,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hmax_cnn.extraction.files import written_whole
+from hmax_cnn.extraction.plain_text import capital
 
 from ..figures.tables import read_table
 from .captions import in_words
@@ -159,9 +160,7 @@ def _key_table(path: Path, study: dict[str, Any]) -> KeyTable:
     for key, part in table.groupby(["measure", "images", "transformation", "way"], sort=False):
         title = ", ".join(filter(None, map(str, key)))
         cells = {str(row["model"]): _key_cell(row) for _, row in part.iterrows()}
-        rows.append(
-            (title[:1].upper() + title[1:], [cells.get(one, ("", "", "")) for one in models])
-        )
+        rows.append((capital(title), [cells.get(one, ("", "", "")) for one in models]))
     return KeyTable(models, rows, in_sentences(table, study["level"]))
 
 

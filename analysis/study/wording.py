@@ -94,17 +94,3 @@ def citations(attributes: Iterable[Mapping[str, Any]]) -> tuple[list[str], list[
                 texts[str(found[key])] = None
     keys = dict.fromkeys(key for text in texts for key in keys_in(text))
     return list(keys), list(dict.fromkeys(part for text in texts for part in unknown_in(text)))
-
-
-def capital(text: str) -> str:
-    """A text with a capital at its start.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-    """
-    return text[:1].upper() + text[1:]
