@@ -37,8 +37,10 @@ def pictures_html(text: str, images: Any, names: Sequence[str]) -> str:
 
 def _picture(image: np.ndarray, name: str) -> str:
     values = np.clip(image, 0, 255).astype(np.uint8)
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
     content = BytesIO()
-    picture = Image.fromarray(values.squeeze())
+    picture = Image.fromarray(values)
     picture.thumbnail((2 * _SIDE, 2 * _SIDE))
     picture.save(content, "png")
     source = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"

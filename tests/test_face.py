@@ -10,6 +10,7 @@ import hmax_cnn
 from hmax_cnn import CNN, HMAX, open_dataset
 from hmax_cnn.analysis.figures import figure_names
 from hmax_cnn.data.stimuli import paperclips
+from hmax_cnn.extraction.notebook import pictures_html
 
 
 def test_names_that_a_user_types():
@@ -59,3 +60,9 @@ def test_models_show_their_layers():
         np.zeros((1, 48, 48)) + 255 * np.eye(48)
     )
     assert "units at 48 x 48 pixels" in fitted._repr_html_()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1, 3), (4, 4, 1)])
+def test_pictures_of_any_shape(shape):
+    images = np.arange(2 * np.prod(shape)).reshape(2, *shape).astype(np.uint8)
+    assert pictures_html("two", images, ["a", "b"]).count("<img ") == 2

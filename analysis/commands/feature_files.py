@@ -27,12 +27,10 @@ from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..csv_tables import without_formulas
+from .class_numbers import codes_of
 
-CLASSES = "svmlight-classes.txt"
 _TAKEN = ("image", "images", "labels", "features", "units", "attributes", "path")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
 _ROWS = 1024  # of a column, at a time
-_LONGEST_LIST = 2**24  # bytes of a list of classes
 
 
 class Rows(Protocol):
@@ -111,8 +109,10 @@ def write(features: Features, output: Path, progress: bool | None = None) -> lis
             beside = output.with_name(f"{output.name}.csv")
             features.table().to_csv(files.enter_context(written_whole(beside)), index=False)
             written.append(beside)
-            codes, classes = _codes(features, output)
-            written += classes
+            codes = np.zeros(len(features.images), int)  # the format needs one for each image
+            if features.labels is not None:
+                codes, classes = codes_of(features.labels.tolist(), output)
+                written += classes
             _write_svmlight(features, temporary, codes, progress)
         else:
             WRITERS[form](features, temporary, progress)
@@ -260,86 +260,20 @@ def _write_svmlight(
             dump_svmlight_file(block, codes[place], file, comment=None if place.start else comment)
 
 
-def _codes(features: Features, output: Path) -> tuple[np.ndarray, list[Path]]:
-    """A number for each image's class, and the file that fixes these numbers where there is one.
-
-    Labels that are integers are their own numbers. Others are numbered by a list beside the file,
-    a line for each class from 0, which the next file in the folder goes on with: a test set without
-    some of the classes has the numbers of its training set.
-    """
-    if features.labels is None:  # the format needs a number for each image
-        return np.zeros(len(features.images), int), []
-    labels = features.labels.tolist()
-    distinct = list(dict.fromkeys(labels))
-    numbers = {label: int(label) for label in distinct if _INTEGER.fullmatch(label)}
-    if len(set(numbers.values())) == len(distinct):
-        return np.array([numbers[label] for label in labels]), []
-    path = output.with_name(CLASSES)
-    numbers = numbered(path, sorted(distinct))
-    return np.array([numbers[label] for label in labels]), [path]
-
-
-def numbered(path: Path, labels: Iterable[str]) -> dict[str, int]:
-    """Numbers of classes from a list in a file, to which those that it lacks are added.
-
-    Parameters
-    ----------
-    path : Path
-        A text file in UTF-8 with a line for each class; made where it is not there.
-    labels : iterable of str
-
-    Returns
-    -------
-    dict from str to int
-        The number of the line, from 0, on which a class stands first.
-
-    Raises
-    ------
-    ValueError
-        If the file is no such list.
-    """
-    listed = _listed(path)
-    added = [label for label in labels if label not in listed]
-    if added:
-        cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
-        text = "\n" * cut_off + "".join(f"{label}\n" for label in added)
-        # Only ever added to, in one write: runs side by side agree on the first line of each class.
-        with path.open("a", encoding="utf-8", newline="") as file:
-            file.write(text)
-    return _listed(path)
-
-
-def _listed(path: Path) -> dict[str, int]:
-    if not path.is_file():
-        return {}
-    if path.stat().st_size > _LONGEST_LIST:
-        msg = f"{path} has more than {_LONGEST_LIST // 2**20} MiB: it is no list of classes."
-        raise ValueError(msg)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        msg = f"{path} is no list of classes in UTF-8 ({error}). Remove it, or mend it."
-        raise ValueError(msg) from error
-    numbers: dict[str, int] = {}
-    for number, label in enumerate(lines):
-        numbers.setdefault(label, number)
-    return numbers
-
-
 def _write_parquet(features: Features, path: Path, progress: bool | None) -> None:
     """A column for each unit, a row for each image; a group of rows for each block."""
     pa, parquet = pyarrow()
-    about = {name: json.dumps(value) for name, value in features.attributes.items()}
     units = features.units["unit"].tolist()
     # Unlike a spreadsheet, Parquet runs no text: names stay as they are.
     table = pd.DataFrame({"image": features.images} | features.of_images())
     known = pa.Table.from_pandas(table, preserve_index=False)
-    schema = pa.schema([*known.schema, *(pa.field(name, pa.float32()) for name in units)])
-    with parquet.ParquetWriter(path, schema.with_metadata(about)) as file:
+    columns = [*known.schema, *(pa.field(name, pa.float32()) for name in units)]
+    schema = pa.schema(columns, features.attributes)
+    with parquet.ParquetWriter(path, schema) as file:
         for place, block in _blocks(features, progress):
             some = known.slice(place.start, len(block))
-            columns = [*some.columns, *(pa.array(column) for column in block.T)]
-            file.write_table(pa.Table.from_arrays(columns, schema=schema.with_metadata(about)))
+            values = [*some.columns, *(pa.array(column) for column in block.T)]
+            file.write_table(pa.Table.from_arrays(values, schema=schema))
 
 
 def _write_mat(features: Features, path: Path, progress: bool | None) -> None:
@@ -350,9 +284,10 @@ def _write_mat(features: Features, path: Path, progress: bool | None) -> None:
     units = {
         name if name == "unit" else f"unit_{name}": features.units[name] for name in features.units
     }
-    known = {"image": features.images, **features.of_images(), **units}
-    cells = {_for_matlab(name): _cells(column) for name, column in known.items()}
-    about = {_for_matlab(name): text for name, text in features.attributes.items()}
+    known = [("image", features.images), *features.of_images().items(), *units.items()]
+    names = _for_matlab(["features", "attributes", *(name for name, _ in known)])[2:]
+    cells = {name: _cells(column) for name, (_, column) in zip(names, known, strict=True)}
+    about = dict(zip(_for_matlab(features.attributes), features.attributes.values(), strict=True))
     with path.open("wb") as file:
         savemat(file, {"features": rows, **cells, "attributes": about}, long_field_names=True)
 
@@ -365,10 +300,20 @@ def _cells(column: Any) -> np.ndarray:
     return values[:, None]
 
 
-def _for_matlab(name: str) -> str:
-    """A name that MATLAB takes for a variable."""
-    plain = re.sub(r"\W", "_", name)[:31]
-    return plain if re.match(r"[A-Za-z]", plain) else f"x{plain}"[:31]
+def _for_matlab(names: Iterable[str]) -> list[str]:
+    """Names that MATLAB takes for variables, none of them twice."""
+    found: list[str] = []
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+        if not re.match(r"[A-Za-z]", plain):
+            plain = f"x{plain}"
+        plain = plain[:31]  # as long as MATLAB 5 has them
+        number = 1
+        while plain in found:
+            number += 1
+            plain = f"{plain[:27]}_{number}"
+        found.append(plain)
+    return found
 
 
 def pyarrow() -> tuple[Any, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import xarray as xr
 
 from ..naming import nearest
 from .layer_names import in_print
 
+MODELS = ("model", "model_b")
 # Columns of layers, with that of their model.
 LAYERS = {"layer": "model", "layer_a": "model", "layer_b": "model_b"}
 
@@ -39,9 +41,7 @@ def check_known(name: str, wanted: Iterable[str], known: Iterable[Any]) -> None:
             raise ValueError(msg)
 
 
-def ordered(
-    table: pd.DataFrame, column: str, wanted: Sequence[str], name: str, complete: bool = False
-) -> pd.DataFrame:
+def ordered(table: pd.DataFrame, column: str, wanted: Sequence[str]) -> pd.DataFrame:
     """The rows that have a wanted name, in the order of the names, and else in their own.
 
     Parameters
@@ -49,23 +49,33 @@ def ordered(
     table : pandas.DataFrame
     column : str
     wanted : sequence of str
-    name : str
-        Of the parameter that has the names, for the message.
-    complete : bool
-        Whether names that are in no row are passed over.
 
     Returns
     -------
     pandas.DataFrame
     """
-    if not complete:
-        check_known(name, wanted, table[column].dropna())
     rank = table[column].map({one: index for index, one in enumerate(wanted)})
     return table.loc[rank.dropna().sort_values(kind="stable").index]
 
 
+def names_in(table: pd.DataFrame, columns: Iterable[str]) -> list[str]:
+    """The names in some columns of a table, those that it has, in their order.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    columns : iterable of str
+
+    Returns
+    -------
+    list of str
+    """
+    there = [table[column].dropna().astype(str) for column in columns if column in table]
+    return list(dict.fromkeys(name for names in there for name in names))
+
+
 def highest(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of each model's last layer.
+    """The rows of each model's last layer, in each measure: not all are taken of all layers.
 
     Parameters
     ----------
@@ -77,8 +87,35 @@ def highest(table: pd.DataFrame) -> pd.DataFrame:
     """
     if not {"model", "layer"} <= set(table):
         return table
-    last = table.dropna(subset=["layer"]).groupby("model", sort=False)["layer"].last()
-    return table[table["layer"] == table["model"].map(last)]
+    by = [name for name in ("model", "measure", "images", "transformation") if name in table]
+    last = table.groupby(by, sort=False, dropna=False)["layer"].transform("last")
+    return table[table["layer"] == last]
+
+
+def check_different(kind: str, names: Mapping[str, str]) -> None:
+    """Refuse labels by which two things would be called alike.
+
+    Parameters
+    ----------
+    kind : str
+        What these are, for the message.
+    names : mapping from str to str
+        What each is called.
+
+    Raises
+    ------
+    ValueError
+        If two are.
+    """
+    called: dict[str, str] = {}
+    for one, name in names.items():
+        if name in called:
+            msg = (
+                f"`labels` call the {kind} {called[name]!r} and {one!r} both {name!r}. Give them "
+                "different ones."
+            )
+            raise ValueError(msg)
+        called[name] = one
 
 
 def columns_in_print(table: pd.DataFrame) -> dict[str, pd.Series]:
@@ -108,3 +145,44 @@ def columns_in_print(table: pd.DataFrame) -> dict[str, pd.Series]:
             written = [names.get(one, {}).get(layer, layer) for one, layer in both]
             found[column] = pd.Series(written, index=table.index)
     return found
+
+
+def layers_in(result: xr.Dataset) -> list[str]:
+    """The layers along a result; none where it has no such names.
+
+    Parameters
+    ----------
+    result : xarray.Dataset
+
+    Returns
+    -------
+    list of str
+    """
+    if "layer" not in result.dims or "layer" not in result.coords:
+        return []
+    return [str(name) for name in result["layer"].values]
+
+
+def check_labels(table: pd.DataFrame, named: pd.DataFrame) -> None:
+    """Refuse labels that call two models, or two layers of one model, alike.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As it was.
+    named : pandas.DataFrame
+        By the labels.
+
+    Raises
+    ------
+    ValueError
+        If they do.
+    """
+    for column in filter(table.__contains__, MODELS):
+        pairs = pd.DataFrame({"old": table[column], "new": named[column]}).dropna()
+        check_different("models", dict(pairs.astype(str).itertuples(index=False, name=None)))
+    for column, model in LAYERS.items():
+        if column in table and model in table:
+            parts = {"model": table[model], "old": table[column], "new": named[column]}
+            for _, pairs in pd.DataFrame(parts).dropna().astype(str).groupby("model"):
+                check_different("layers", dict(zip(pairs["old"], pairs["new"], strict=True)))

@@ -26,7 +26,7 @@ def installed(font: str | Sequence[str]) -> str:
         If none is.
     """
     families = [font] if isinstance(font, str) else list(font)
-    if not _is_known(families[0]):
+    if not families or not _is_known(families[0]):
         look_again()
     for family in families:
         if _is_known(family):

@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator
 from ..literature.cortex import field_sizes_at
 from .checks import checked
 from .contract import figure
-from .marks import is_narrow, keys_of_models, legend_below
+from .marks import BESIDE_PLOTS, is_narrow, keys_of_models, legend_below
 from .palette import PALETTE, colours_of
 from .seeds import over_seeds
 from .style import points, sheet
@@ -181,6 +181,7 @@ def _cortex(axes: Axes, areas: pd.DataFrame, eccentricity: float) -> None:
 
     Pale where the number is recalled and not read again.
     """
+    axes.set_label(BESIDE_PLOTS)
     for number, area in enumerate(areas.itertuples()):
         if "recalled" in str(area.confidence):
             colour = "#BBBBBB"

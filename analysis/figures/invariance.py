@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -83,7 +81,7 @@ def invariance(
     if rows is not None:
         check_choice("rows", rows, ("model", "together"))
     table = _prepared(table, value, level, bands)
-    look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
+    look, markers = colours_of(table["model"], colours), _markers(table)
     # Many curves are told apart only where each model has its row.
     by_model = rows == "model" or (rows is None and ax is None and _n_curves(table) > _CROWDED)
     name = label or capital(str(table["measure"].iloc[0]))
@@ -103,7 +101,6 @@ def invariance(
                 title = f"{change}, {images}" if several else change
                 axes.set_title(wrapped(title, room, points(8)))
         _limits(panels[0, 0], table, value, chance)
-        _cut_off_bands(panels.flat[: len(places)])
         if by_model:
             _rows(figure, panels, list(dict.fromkeys(table["model"])), name)
         else:
@@ -148,6 +145,14 @@ def _prepared(table: pd.DataFrame, value: str, level: float, bands: str) -> pd.D
     return table.assign(**{name: table.get(name, "") for name in optional})
 
 
+def _markers(table: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """A marker for each layer; for each model where they have one layer each."""
+    places = list(table[["model", "layer"]].drop_duplicates().itertuples(index=False, name=None))
+    one_each = len(places) == table["model"].nunique()
+    known = markers_of(str(place[0 if one_each else 1]) for place in places)
+    return {place: known[str(place[0 if one_each else 1])] for place in places}
+
+
 def _n_curves(table: pd.DataFrame) -> int:
     return len(table.drop_duplicates(["model", "layer"]))
 
@@ -169,24 +174,20 @@ def _legend(figure: Figure, panels: np.ndarray, ax: Axes | None, n_free: int) ->
 
 
 def _rows(figure: Figure, panels: np.ndarray, models: list[str], name: str) -> None:
-    """The model beside its row, and its layers in a legend behind it; below where it is narrow."""
+    """The model beside its row; its layers in a legend behind it, below where it is narrow."""
     narrow = is_narrow(figure)
     below: list[Artist] = []
     for row, model in zip(panels, models, strict=True):
+        row[0].set_ylabel(wrapped(model, 1.0, points(6.5)), fontsize=points(6.5))
         handles, names = row[0].get_legend_handles_labels()
-        if narrow:
-            row[0].set_ylabel(wrapped(model, 1.0, points(6.5)), fontsize=points(6.5))
-            # A curve alone in its row needs no key.
-            below += handles if len(names) > 1 else []
+        if len(names) < 2:  # a curve alone in its row needs no key
             continue
-        layers = [text.removeprefix(f"{model}, ") for text in names] if len(names) > 1 else [""]
+        if narrow:
+            below += handles
+            continue
         row[-1].legend(
             handles,
-            layers,
-            title=wrapped(model, 1.0, points(7)),
-            title_fontsize=points(7),
-            alignment="left",
-            frameon=False,
+            [text.removeprefix(f"{model}, ") for text in names],
             handlelength=2.2,
             loc="center left",
             bbox_to_anchor=(1, 0.5),
@@ -201,10 +202,10 @@ def _curves(
     part: pd.DataFrame,
     value: str,
     colours: Mapping[str, str],
-    markers: Mapping[str, str],
+    markers: Mapping[tuple[str, str], str],
 ) -> None:
     models = list(dict.fromkeys(part["model"]))
-    crowded = len(part.drop_duplicates(["model", "layer"])) > _MOST_BANDS
+    crowded = _n_curves(part) > _MOST_BANDS
     for (model, layer), line in part.groupby(["model", "layer"], sort=False):
         line = line.sort_values("amount")
         layers = list(dict.fromkeys(part.loc[part["model"] == model, "layer"]))
@@ -222,7 +223,7 @@ def _curves(
             ("-", "--", "-.", ":")[place % 4],
             color=colour,
             label=str(model) if len(layers) == 1 else f"{model}, {layer}",
-            marker=markers[str(layer)],
+            marker=markers[model, layer],
             markersize=2.8,
             markevery=max(1, len(line) // 12),  # so that they do not hide a dense curve
             linewidth=1,
@@ -296,20 +297,3 @@ def _limits(axes: Axes, table: pd.DataFrame, value: str, chance: float | None) -
     high = min(np.fmax(curves.max(), table["high"].max()), curves.max() + span / 2)
     margin = max(0.06 * (high - low), 0.03)
     axes.set_ylim(low - margin, high + margin)
-
-
-def _cut_off_bands(panels: Iterable[Axes]) -> None:
-    """A small arrow where a band goes on beyond the panel."""
-    for axes in panels:
-        low, high = axes.get_ylim()
-        for shown in list(axes.collections):
-            if not isinstance(shown, PolyCollection):
-                continue
-            outlines = [path.vertices for path in shown.get_paths()]
-            x, y = np.concatenate([np.full((1, 2), np.nan), *outlines]).T
-            for end, beyond, marker in ((low, y < low, "v"), (high, y > high, "^")):
-                places = np.unique(x[beyond])
-                if len(places):
-                    colour: Any = np.asarray(shown.get_facecolor())[0, :3]
-                    (arrows,) = axes.plot(places, np.full(len(places), end), marker, color=colour)
-                    arrows.set(clip_on=False, markersize=2.2, in_layout=False)

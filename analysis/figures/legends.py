@@ -33,17 +33,18 @@ def place_legend(figure: Figure, ax: Axes | None, place: str) -> None:
     place : str
         One of `LEGENDS`.
     """
-    if ax is not None:
-        own = [legend] if (legend := ax.get_legend()) else []
-    else:
-        inside = [axes.get_legend() for axes in figure.axes]
-        own = [*figure.legends, *filter(None, inside)]
-    entries = {
-        text.get_text(): handle
-        for legend in own
-        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True)
-    }
-    for legend in own:
+    entries: dict[str, Any] = {}
+    for axes in figure.axes if ax is None else [ax]:
+        if legend := axes.get_legend():
+            names = [text.get_text() for text in legend.get_texts()]
+            # Beside a row of one model a legend has its layers alone: elsewhere with the model.
+            own = axes.get_legend_handles_labels()[1]
+            names = own if len(own) == len(names) else names
+            entries |= dict(zip(names, legend.legend_handles, strict=True))
+            legend.remove()
+    for legend in list(figure.legends) if ax is None else []:
+        names = [text.get_text() for text in legend.get_texts()]
+        entries |= dict(zip(names, legend.legend_handles, strict=True))
         legend.remove()
     if place == "none" or not entries:
         return

@@ -8,34 +8,41 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import is_color_like
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 from hmax_cnn.extraction.choices import check_choice
 
 from ..naming import nearest
-from .choosing import LAYERS, check_known, columns_in_print, highest, ordered
+from .choosing import (
+    LAYERS,
+    MODELS,
+    check_different,
+    check_known,
+    check_labels,
+    columns_in_print,
+    highest,
+    layers_in,
+    names_in,
+    ordered,
+)
 from .contract import FigureContract
 from .fonts import installed
 from .layer_names import in_print
 from .legends import BESIDE, LEGENDS, place_legend
-from .marks import checked_references, draw_references
+from .marks import checked_references, draw_references, mark_cut_off
+from .scales import SCALES, is_plot, set_scale
 from .settings import check_limits, check_names, check_number, check_texts
 from .style import style
 from .typefaces import type_again, wrap_labels
 
-SCALES: dict[str, dict[str, Any]] = {
-    "linear": {"value": "linear"},
-    "log2": {"value": "log", "base": 2},
-    "log10": {"value": "log", "base": 10},
-}
 HIGHEST = "highest"
 _NAMES = ("paper", "technical")
-_LABELLED = ("model", "model_b", *LAYERS, "images", "transformation", "measure")
+_LABELLED = (*MODELS, *LAYERS, "images", "transformation", "measure")
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,10 @@ class Look:
         check_number("font_size", self.font_size, 3, 40, "points")
         check_number("height", self.height, 15, 500, "mm")
         checked_references(self.references)
+        for name, colour in (self.colours or {}).items():
+            if not is_color_like(colour):
+                msg = f"`colours` must be colours of matplotlib, got {colour!r} for {name!r}."
+                raise ValueError(msg)
 
     @classmethod
     def of(cls, given: Look | Mapping[str, Any] | None) -> Look:
@@ -223,15 +234,18 @@ class Look:
         ValueError
             If the figure has no such axis.
         """
-        panels = [ax] if ax is not None else list(filter(_is_plot, figure.axes))
+        panels = [ax] if ax is not None else list(filter(is_plot, figure.axes))
         for axis in "xy":
             self._set_axis(panels, axis, has_scale=axis in scales)
         if self.references:
             if values is None:
                 msg = "`references` are for figures with an axis of values, which this one has not."
                 raise ValueError(msg)
+            widened = getattr(self, f"{values}_limits") is None
             for axes in panels:
-                draw_references(axes, checked_references(self.references), values)
+                draw_references(axes, checked_references(self.references), values, widened)
+        for axes in panels:
+            mark_cut_off(axes)
         if self.height is not None and ax is None:
             figure.set_figheight(self.height / 25.4)
         if ax is None and self.legend in Legend.codes and self.legend not in BESIDE:
@@ -249,57 +263,66 @@ class Look:
 
     def _chosen(self, table: pd.DataFrame) -> pd.DataFrame:
         """Rows of the models and layers that are drawn, in their order."""
-        models = {
-            column: list(dict.fromkeys(table[column].dropna()))
-            for column in ("model", "model_b")
-            if column in table
-        }
         if self.layers == HIGHEST:
             table = highest(table)
-        elif self.layers is not None:
-            for column in LAYERS:
-                if column in table:
-                    table = ordered(table, column, self.layers, "layers")
+        elif self.layers is not None and set(LAYERS) & set(table):
+            check_known("layers", self.layers, names_in(table, LAYERS))
+        models = names_in(table, MODELS)
+        if self.models is not None and set(MODELS) & set(table):
+            check_known("models", self.models, models)
+            models = list(self.models)
         # Layers are in order within their models, which are in theirs.
-        for column, known in models.items():
-            if self.models is not None:
-                check_known("models", self.models, known)
-                known = list(self.models)
-            if self.models is not None or self.layers is not None:
-                table = ordered(table, column, known, "models", complete=True)
+        if self.layers is not None and self.layers != HIGHEST:
+            for column in filter(table.__contains__, LAYERS):
+                table = ordered(table, column, self.layers)
+        if self.models is not None or self.layers is not None:
+            for column in filter(table.__contains__, reversed(MODELS)):
+                table = ordered(table, column, models)
         return table
 
     def _named(self, table: pd.DataFrame) -> pd.DataFrame:
         """Models, layers and the rest by what is written of them."""
-        new = {column: table[column].astype(str) for column in _LABELLED if column in table}
-        if self.layer_names == "paper":
-            new |= columns_in_print(table)
-        for column, names in new.items():
-            # By the name that the look writes, or by the one that the table has.
-            known = {name: name for name in names} | dict(self.labels or {})
-            old = table[column].map(lambda name: (self.labels or {}).get(str(name)))
-            new[column] = old.fillna(names.map(known)).where(table[column].notna())
-        return table.assign(**new)
+        printed = columns_in_print(table) if self.layer_names == "paper" else {}
+        new = {}
+        for column in filter(table.__contains__, _LABELLED):
+            own = table[column].astype(str)
+            both = zip(own, printed.get(column, own), strict=True)
+            names = pd.Series([self._label(*pair) for pair in both], index=table.index)
+            new[column] = names.where(table[column].notna())
+        found = table.assign(**new)
+        if self.labels:
+            check_labels(table, found)
+        return found
+
+    def _label(self, name: str, printed: str) -> str:
+        """What is written of a name that papers print like this."""
+        labels = self.labels or {}
+        return labels.get(name, labels.get(printed, printed))
 
     def _on_results(self, results: Mapping[str, xr.Dataset]) -> dict[str, xr.Dataset]:
-        labels = self.labels or {}
         if self.models is not None:
             check_known("models", self.models, results)
-            results = {model: results[model] for model in self.models if model in results}
-        found = {}
-        for model, result in results.items():
-            if "layer" in result.dims:
-                names = [str(name) for name in result["layer"].values]
-                if self.layers == HIGHEST:
-                    names = names[-1:]
-                elif self.layers is not None:
-                    names = [str(name) for name in self.layers if name in names]
-                result = result.sel(layer=names)
-                printed = in_print(names) if self.layer_names == "paper" else {}
-                written = [labels.get(name, printed.get(name, name)) for name in names]
-                result = result.assign_coords(layer=written)
-            found[labels.get(model, model)] = result
-        return found
+            results = {model: results[model] for model in self.models}
+        if self.layers is not None and self.layers != HIGHEST:
+            every = [layers_in(result) for result in results.values()]
+            check_known("layers", self.layers, [name for names in every for name in names])
+        models = {model: self._label(model, model) for model in results}
+        check_different("models", models)
+        return {models[model]: self._layers_of(result) for model, result in results.items()}
+
+    def _layers_of(self, result: xr.Dataset) -> xr.Dataset:
+        """A result with the layers that are drawn, in their order and by their names."""
+        names = layers_in(result)
+        if not names:
+            return result
+        if self.layers == HIGHEST:
+            names = names[-1:]
+        elif self.layers is not None:
+            names = [name for name in self.layers if name in names]
+        printed = in_print(names) if self.layer_names == "paper" else {}
+        written = {name: self._label(name, printed.get(name, name)) for name in names}
+        check_different("layers", written)
+        return result.sel(layer=names).assign_coords(layer=list(written.values()))
 
     def _set_axis(self, panels: Sequence[Axes], axis: str, *, has_scale: bool) -> None:
         scale, limits = getattr(self, f"{axis}_scale"), getattr(self, f"{axis}_limits")
@@ -309,8 +332,7 @@ class Look:
                 raise ValueError(msg)
         for axes in panels:
             if scale is not None:
-                _check_positive(axes, axis, scale)
-                _scaled(axes, axis, scale)
+                set_scale(axes, axis, scale)
             if limits is not None:
                 axes.set(**{f"{axis}lim": tuple(limits)})
 
@@ -354,39 +376,3 @@ def drawn_in(
 
 
 FIELDS = tuple(field.name for field in fields(Look))
-
-
-def _is_plot(axes: Axes) -> bool:
-    """Whether a panel is a plot: no picture, no polar plot, no colour bar, no empty place."""
-    is_bar = axes.get_label() == "<colorbar>"
-    return bool(axes.axison and axes.name == "rectilinear" and not axes.images and not is_bar)
-
-
-def _check_positive(axes: Axes, axis: str, scale: str) -> None:
-    """Refuse a logarithm of numbers that have none."""
-    # Lines across the panel, such as chance, are not among the numbers.
-    own = [line for line in axes.lines if line.get_transform() == axes.transData]
-    numbers = [np.asarray(getattr(line, f"get_{axis}data")(), dtype=float) for line in own]
-    found = np.concatenate([[np.inf], *numbers])
-    if scale != "linear" and np.nanmin(found) <= 0:
-        where = f" of the panel {axes.get_title()!r}" if axes.get_title() else ""
-        msg = (
-            f"`{axis}_scale` {scale!r} is for numbers above 0, but those{where} go down to "
-            f"{np.nanmin(found):.3g}. Give such panels a figure of their own, or leave it out."
-        )
-        raise ValueError(msg)
-
-
-def _scaled(axes: Axes, axis: str, scale: str) -> None:
-    low, high = getattr(axes, f"get_{axis}lim")()
-    if scale != "linear" and min(low, high) <= 0:
-        # Limits of a linear axis that a logarithm cannot have.
-        own = [line for line in axes.lines if line.get_transform() == axes.transData]
-        numbers = [np.asarray(getattr(line, f"get_{axis}data")(), dtype=float) for line in own]
-        least = float(np.nanmin(np.concatenate([[high], *numbers])))
-        getattr(axes, f"set_{axis}lim")(least / 1.3, high)
-    getattr(axes, f"set_{axis}scale")(**SCALES[scale])
-    if scale != "linear":
-        numbers = getattr(axes, f"{axis}axis")
-        numbers.set_major_formatter("{x:g}")
-        numbers.set_minor_formatter("")

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from .palette import PALETTE
 from .style import points
 
+BESIDE_PLOTS = "<beside>"  # label of a panel that goes with a plot, and is none itself
 _ONE_COLUMN = 4.0  # inches: a narrower figure is for one column of a page
 
 
@@ -233,7 +235,9 @@ def checked_references(given: Mapping[str, Any] | None) -> dict[str, np.ndarray]
     return found
 
 
-def draw_references(axes: Axes, references: Mapping[str, np.ndarray], values: str) -> None:
+def draw_references(
+    axes: Axes, references: Mapping[str, np.ndarray], values: str, widened: bool = True
+) -> None:
     """A dotted line or a grey band for each reference, with its name.
 
     Names stand above the panel where values run across, and at its right end where they run up;
@@ -246,36 +250,92 @@ def draw_references(axes: Axes, references: Mapping[str, np.ndarray], values: st
         Of `checked_references`.
     values : {'x', 'y'}
         The axis of values.
+    widened : bool
+        Whether the axis is made as long as the references need; else those beyond it are left out.
     """
     line: Any = axes.axvline if values == "x" else axes.axhline
     span: Any = axes.axvspan if values == "x" else axes.axhspan
-    low, high = axes.get_xlim()
-    page: Any = axes.get_figure(root=True)
-    page.draw_without_rendering()  # laid out, so that the room for names is known
-    inches = axes.get_window_extent().width / page.dpi
-    placed: list[tuple[float, float, int]] = []  # middle, half a name's width, line above the panel
-    for name, ends in sorted(references.items(), key=lambda item: item[1].mean()):
+    if widened:
+        low, high = getattr(axes, f"get_{values}lim")()
+        ends = np.concatenate(list(references.values()))
+        getattr(axes, f"set_{values}lim")(min(low, ends.min()), max(high, ends.max()))
+    for ends in references.values():
         if len(ends) == 1:
             line(ends[0], color=PALETTE["grey"], linewidth=0.8, linestyle=":")
         else:
             span(*ends, color=PALETTE["grey"], alpha=0.15, linewidth=0)
-        middle = float(ends.mean())
-        text: dict[str, Any] = {"fontsize": points(6.5), "color": PALETTE["grey"]}
-        if values == "x":
-            # About 0.56 of the type size for each letter; names that would meet stand in lines.
-            half = 0.28 * (len(name) + 1) * text["fontsize"] / 72 / max(inches, 0.1)
-            half *= abs(high - low)
-            near = [line_of for at, wide, line_of in placed if abs(middle - at) < half + wide]
-            placed.append((middle, half, max(near, default=-1) + 1))
-            place, coordinates = (middle, 1.0), ("data", "axes fraction")
-            text |= {"xytext": (0, 1 + placed[-1][2] * points(8)), "ha": "center"}
-        else:
-            place, coordinates = (1.0, middle), ("axes fraction", "data")
-            text |= {"xytext": (0, 1), "ha": "right"}
-        axes.annotate(
-            name, place, xycoords=coordinates, textcoords="offset points", va="bottom", **text
-        )
-    if placed and axes.get_title():
+    low, high = sorted(getattr(axes, f"get_{values}lim")())
+    middles = {name: float(ends.mean()) for name, ends in references.items()}
+    shown = {name: middle for name, middle in middles.items() if low <= middle <= high}
+    if values == "y":
+        for name, middle in shown.items():
+            _write_reference(axes, name, (1.0, middle), ("axes fraction", "data"), 1.0, "right")
+        return
+    lines = _lines_of_names(axes, shown)
+    for name, middle in shown.items():
+        above = 1 + points(8) * lines[name]
+        _write_reference(axes, name, (middle, 1.0), ("data", "axes fraction"), above, "center")
+    if shown and axes.get_title():
         # The title stands above the names.
-        n_lines = 1 + max(line_of for *_, line_of in placed)
-        axes.set_title(axes.get_title(), pad=points(8) * (1 + n_lines))
+        axes.set_title(axes.get_title(), pad=points(8) * (2 + max(lines.values())))
+
+
+def _lines_of_names(axes: Axes, places: Mapping[str, float]) -> dict[str, int]:
+    """In which line above the panel each name stands, so that those of close places do not meet."""
+    page: Any = axes.get_figure(root=True)
+    page.draw_without_rendering()  # laid out, so that the room for names is known
+    lines: dict[str, int] = {}
+    taken: dict[str, tuple[float, float]] = {}  # middle and half a width, in points
+    for name, place in sorted(places.items(), key=lambda item: item[1]):
+        middle = axes.transData.transform((place, 0.5))[0] / page.dpi * 72
+        # About 0.56 of the type size for each letter.
+        half = 0.28 * (len(name) + 1) * points(6.5)
+        near = [one for one, (at, wide) in taken.items() if abs(middle - at) < half + wide]
+        taken[name] = middle, half
+        lines[name] = max((lines[one] for one in near), default=-1) + 1
+    return lines
+
+
+def _write_reference(
+    axes: Axes,
+    name: str,
+    place: tuple[float, float],
+    coordinates: tuple[str, str],
+    above: float,
+    side: str,
+) -> None:
+    axes.annotate(
+        name,
+        place,
+        (0, above),
+        xycoords=coordinates,
+        textcoords="offset points",
+        ha=side,
+        va="bottom",
+        fontsize=points(6.5),
+        color=PALETTE["grey"],
+    )
+
+
+def mark_cut_off(axes: Axes) -> None:
+    """Draw a small arrow where a band or bar goes on beyond the panel.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        With its final limits.
+    """
+    low, high = sorted(axes.get_ylim())
+    across = axes.get_xaxis_transform()  # places along x, shares of the panel along y
+    for shown in list(axes.collections):
+        if not isinstance(shown, PolyCollection | LineCollection):
+            continue
+        colours = shown.get_facecolor() if isinstance(shown, PolyCollection) else shown.get_colors()
+        outlines = [path.vertices for path in shown.get_paths()]
+        x, y = np.concatenate([np.full((1, 2), np.nan), *outlines]).T
+        for end, beyond, marker in ((0, y < low, "v"), (1, y > high, "^")):
+            places = np.unique(x[beyond])
+            if len(places):
+                look: dict[str, Any] = {"color": np.asarray(colours)[0, :3], "transform": across}
+                (arrows,) = axes.plot(places, np.full(len(places), end), marker, **look)
+                arrows.set(clip_on=False, markersize=2.2, in_layout=False)

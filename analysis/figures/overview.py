@@ -112,8 +112,8 @@ def panels_of(table: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]
         **{name: table[name].fillna("") if name in table else "" for name in _BY[1:]}
     )
     if "amount" in table and "changed" in table:
-        # A table from a file has its truths as text, and none where there is no transformation.
-        still = table["changed"].astype(str).isin(["False", "0", "0.0"])
+        # Truths, also as text: undefined where there is no transformation.
+        still = table["changed"].astype(str) == "False"
         table = table[~still]
     numbers = [name for name in ("value", "low", "high", "chance") if name in table]
     found = []

@@ -113,7 +113,7 @@ def _keys(table: pd.DataFrame, value: str) -> list[str]:
         str(column) for column in table if column not in ("seed", "file", value, "low", "high")
     ]
     # A table read from a file has lost its design: what it can be is then found below.
-    design = table.attrs.get("design", FIRST)
+    design = table.attrs.get("design", (*FIRST, "changed"))
     keys = [column for column in others if column in design or _is_text(table[column])]
     for column in [column for column in others if column not in keys]:
         if table.duplicated(["seed", *keys]).any() and _is_design(table, column):

@@ -88,7 +88,7 @@ def check_limits(axis: str, given: Any, scale: str | None) -> None:
     if given is None:
         return
     try:
-        low, high = (float(end) for end in given)
+        low, high = (float(end) for end in given if not isinstance(end, str))
     except (TypeError, ValueError):
         low, high = np.nan, np.nan
     if not (np.isfinite([low, high]).all() and low != high):

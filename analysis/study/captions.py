@@ -137,7 +137,9 @@ def intervals(study: Study, attributes: Mapping[str, Any], value: str = "value")
         A sentence, or nothing.
     """
     percent = f"{100 * float(attributes.get('level', study.level)):g} %"
-    if len(study.seeds) > 1:
+    if len(study.seeds) == 2:
+        return "Two seeds give no interval; what does not depend on the seed has that of one."
+    if len(study.seeds) > 2:
         n_seeds = len(study.seeds)
         return (
             f"Intervals are {100 * study.level:g} % (Student's t over {n_seeds} seeds; of what "

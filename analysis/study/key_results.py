@@ -42,7 +42,7 @@ def key_results(tables: Mapping[str, pd.DataFrame], level: float) -> pd.DataFram
         if "n_train" in table:  # a learning curve: its last point
             table = table[table["n_train"] == table["n_train"].max()]
         with suppress(ValueError):  # rows of a measure of anyone that cannot be told apart
-            unit = str(table[_UNIT].iloc[0]) if _UNIT in table else ""
+            unit = table[_UNIT].dropna().iloc[0] if _UNIT in table else ""
             mean = over_seeds(table.dropna(subset=["layer"]), level=level)
             parts += [part.assign(**{_UNIT: unit}) for part in _highest(mean)]
     if not parts:
@@ -95,9 +95,9 @@ def in_sentences(table: pd.DataFrame, level: float) -> dict[str, tuple[str, list
         A sentence; or its beginning, and an end for each condition.
     """
     found: dict[str, tuple[str, list[str]]] = {}
-    for measure, rows in table.fillna(dict.fromkeys(_COLUMNS[:4], "")).groupby(
-        "measure", sort=False
-    ):
+    # In a file, empty texts are undefined.
+    table = table.fillna(dict.fromkeys((*_COLUMNS[:4], _UNIT), ""))
+    for measure, rows in table.groupby("measure", sort=False):
         several = rows["images"].nunique() > 1
         said = []
         for _, part in rows.groupby(list(_COLUMNS[1:4]), sort=False):
@@ -105,7 +105,7 @@ def in_sentences(table: pd.DataFrame, level: float) -> dict[str, tuple[str, list
             said.append((under, _best_of(part, level)))
         name = capital(str(measure))
         # What has a unit, such as pixels, is a size.
-        most = "largest" if rows[_UNIT].iloc[0] not in ("", "nan") else "highest"
+        most = "largest" if rows[_UNIT].iloc[0] else "highest"
         if len(said) == 1:
             under = f" ({said[0][0]})" if said[0][0] else ""
             found[str(measure)] = (f"{name}{under} was {most} for {said[0][1]}.", [])

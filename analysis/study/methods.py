@@ -138,7 +138,8 @@ def _measure(study: Study, made: Sequence[Made], measure: str) -> Iterator[str]:
     """What a measure is, and where it is from."""
     attributes = attributes_of(made, measure)
     label, path = study.label("measures", measure), study.measures[measure].measure
-    name, formula = str(attributes.get("definition", path)), attributes.get("formula")
+    name = str(attributes.get("definition", path))
+    formula = str(attributes.get("formula", "")).removesuffix(".")
     source = named(keys_in(str(attributes.get("citation", ""))))
     cited = f" ({source})" if source else ""
     if formula and name.casefold() == label.casefold():
@@ -146,7 +147,8 @@ def _measure(study: Study, made: Sequence[Made], measure: str) -> Iterator[str]:
     elif formula:
         yield f"We measured {label} as {name}{cited}: {formula}."
     else:
-        yield f"We measured {label} as {name}{cited}."
+        named_by = path if name.casefold() == label.casefold() else name
+        yield f"We measured {label} by {named_by}{cited}."
 
 
 def _statistics(study: Study, made: Sequence[Made]) -> Iterator[str]:
@@ -157,7 +159,8 @@ def _statistics(study: Study, made: Sequence[Made]) -> Iterator[str]:
         if how:
             together.setdefault(how, []).append(study.label("measures", measure))
     for how, labels in together.items():
-        yield how if len(together) == 1 else f"For {listed(labels)}: {how[:1].lower()}{how[1:]}"
+        of_all = len(labels) == len(study.measures)
+        yield how if of_all else f"For {listed(labels)}: {how[:1].lower()}{how[1:]}"
     if len(study.seeds) == 1:
         yield f"The random seed was {study.seeds[0]}."
     else:

@@ -151,9 +151,7 @@ def _key_table(path: Path, study: dict[str, Any]) -> KeyTable:
     """Key results from their file, with a model's highest layer in each cell."""
     if not path.is_file():
         return KeyTable([], [], {})
-    table = read_table(path).fillna(
-        {"images": "", "transformation": "", "way": "", "unit_of_value": ""}
-    )
+    table = read_table(path).fillna({"images": "", "transformation": "", "way": ""})
     labels = [about.get("label") or name for name, about in study["models"].items()]
     models = [label for label in labels if label in set(table.get("model", ()))]
     rows = []

@@ -2,15 +2,18 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from command_line import invoke
 from PIL import Image
+from scipy.io import loadmat
 from sklearn.datasets import load_svmlight_file
 
-from hmax_cnn.analysis.commands.feature_files import check_size, numbered
+from hmax_cnn.analysis.commands.class_numbers import numbered
+from hmax_cnn.analysis.commands.feature_files import check_size
 
 PIXELS = ["--model", "extraction:Pixels", "--set", "grid=(2, 2)", "--quiet"]
 
@@ -83,7 +86,6 @@ def test_a_set_of_files_is_there_as_a_whole_or_not_at_all(tmp_path):
 def test_parquet_and_mat_say_the_same(tmp_path):
     """As read by pandas and by SciPy: numbers, images, classes, units, and what made them."""
     import pyarrow.parquet as parquet
-    from scipy.io import loadmat
 
     for ending in ("parquet", "mat", "npz"):
         done = invoke(
@@ -101,7 +103,7 @@ def test_parquet_and_mat_say_the_same(tmp_path):
     assert table["image"].tolist() == images.tolist()
     assert table["label"].tolist() == labels.tolist()
     known = parquet.read_schema(tmp_path / "f.parquet").metadata
-    assert json.loads(known[b"model"]) == about["model"]
+    assert known[b"model"].decode() == about["model"]
     matlab = loadmat(tmp_path / "f.mat", simplify_cells=True)
     np.testing.assert_array_equal(matlab["features"], values)
     assert matlab["image"].tolist() == images.tolist()
@@ -114,3 +116,27 @@ def test_what_a_mat_file_cannot_hold(tmp_path):
     with pytest.raises(ValueError, match=r"holds at most 2 GiB in a variable\. Write \.nc"):
         check_size(tmp_path / "f.mat", 10**6, 1000)
     check_size(tmp_path / "f.nc", 10**6, 1000)
+
+
+def test_names_that_matlab_and_parquet_take(tmp_path):
+    """Parquet has names as they are; MATLAB none of other letters, none cut to the same, none
+    that is another's."""
+    long = "a_column_whose_name_is_longer_than_matlab"
+    (tmp_path / "p").mkdir()
+    for name in ("=1+1", "b"):
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "p" / f"{name}.png")
+    head = ["path", "größe", f"{long}_1", f"{long}_2", "unit_layer"]
+    rows = [["=1+1.png", 1, 2, 3, "x"], ["b.png", 4, 5, 6, "y"]]
+    pd.DataFrame(rows, columns=head).to_csv(tmp_path / "p" / "index.csv", index=False)
+    for ending in ("parquet", "mat"):
+        index, output = tmp_path / "p" / "index.csv", tmp_path / f"f.{ending}"
+        done = invoke("extract", index, *PIXELS, "--output", output)
+        assert done.exit_code == 0, done.stderr
+    table = pd.read_parquet(tmp_path / "f.parquet")
+    assert table["image"].tolist() == ["=1+1.png", "b.png"]
+    found = loadmat(tmp_path / "f.mat", simplify_cells=True)
+    columns = [name for name in found if not name.startswith("__")]
+    assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,30}", name) for name in columns)
+    seen = [list(found[name]) for name in columns if np.ndim(found[name]) == 1]
+    for column in ([1, 4], [2, 5], [3, 6], ["x", "y"]):
+        assert column in seen

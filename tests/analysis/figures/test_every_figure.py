@@ -14,7 +14,9 @@ from matplotlib.text import Text
 
 from hmax_cnn.analysis.figures import figure_names
 from hmax_cnn.analysis.figures.overview import panels_of
+from hmax_cnn.analysis.figures.seeds import over_seeds
 from hmax_cnn.analysis.figures.style import save
+from hmax_cnn.analysis.figures.tables import read_table
 from hmax_cnn.analysis.results import Resampling
 from hmax_cnn.analysis.study.contract import load_figure
 from hmax_cnn.data.stimuli import fourier_shapes
@@ -214,6 +216,17 @@ def test_an_overview_says_what_a_dot_is():
     assert axes.get_ylim()[0] == 0
 
 
+def test_an_overview_of_a_file_with_seeds(tmp_path):
+    """As of the table itself: what does not change the image stays out of the mean."""
+    table = pd.DataFrame({"amount": [0, 2] * 3, "seed": [0, 0, 1, 1, 2, 2]})
+    table = table.assign(model="m", layer="c1", measure="s", low=0.0, high=1.0)
+    table["value"] = [1.0, 0.2, 1.0, 0.3, 1.0, 0.4]
+    table["changed"] = table["amount"] != 0
+    table.to_csv(tmp_path / "t.csv", index=False)
+    ((_, part),) = panels_of(over_seeds(read_table(tmp_path / "t.csv")))
+    assert part["value"].tolist() == [pytest.approx(0.3)]
+
+
 def test_bands_that_go_on_end_in_an_arrow(made):
     """A band far wider than the curves does not squeeze them, and is not cut off in silence."""
     table = made("invariance")["table"]
@@ -224,7 +237,10 @@ def test_bands_that_go_on_end_in_an_arrow(made):
     assert high - low < 4
     arrows = [line for line in figure.axes[0].lines if line.get_marker() == "v"]
     assert arrows
-    assert set(arrows[0].get_ydata()) == {low}
+    assert set(arrows[0].get_ydata()) == {0}  # of the panel's height
+    near = load_figure("invariance")[0](wide, rows="model", look={"y_limits": [0.9, 1.1]})
+    ends = {line.get_marker() for line in near.axes[0].lines if line.get_clip_on() is False}
+    assert ends >= {"v"}
 
 
 def test_a_range_that_is_cut_off_has_a_triangle():

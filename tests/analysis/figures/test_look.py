@@ -309,3 +309,91 @@ def test_long_names_stay_in_the_figure():
     box = figure.axes[0].yaxis.label.get_window_extent()
     assert box.y0 >= figure.bbox.y0
     assert box.y1 <= figure.bbox.y1
+
+
+def test_legends_of_rows_keep_the_models():
+    """Moved or gone, a legend takes no model's name with it: rows have theirs, entries both."""
+    for place in ("below", "none"):
+        figure = figures.invariance(table_of(), rows="model", look={"legend": place})
+        rows = [axes.get_ylabel() for axes in figure.axes]
+        assert rows == ["pixels", "HMAX", "net"]
+        entries = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+        both = ["HMAX, S1", "HMAX, C1", "HMAX, C2", "net, C1", "net, fc"]
+        assert entries == (both if place == "below" else [])
+
+
+def test_one_curve_each_has_a_marker_of_its_model():
+    table = table_of(models=("HMAX",))
+    twins = pd.concat([table, table.assign(model="other")])
+    axes = figures.invariance(twins, look={"layers": "highest"}).axes[0]
+    one, other = (line for line in axes.lines if line.get_label() in ("HMAX", "other"))
+    assert one.get_marker() != other.get_marker()
+
+
+def test_labels_by_which_two_are_one(made):
+    """Two models, or two layers of a model, are not given one name; two models' layers may be."""
+    for labels, kind in (({"HMAX": "A", "net": "A"}, "models"), ({"s1": "A", "c1": "A"}, "layers")):
+        with pytest.raises(ValueError, match=f"`labels` call the {kind} .* both 'A'"):
+            figures.invariance(table_of(), look={"labels": labels})
+    figures.invariance(table_of(), look={"labels": {"c2": "last", "fc": "last"}})
+    results = made("filters")["results"]
+    with pytest.raises(ValueError, match="`labels` call the models"):
+        figures.filters(results, look={"labels": dict.fromkeys(results, "A")})
+
+
+def test_references_have_room():
+    """The axis is as long as they need; with limits of its own what is beyond them is left out."""
+    one = over_one()
+    axes = figures.layers(one, look={"references": {"far": 7.0}}).axes[0]
+    assert axes.get_xlim()[1] >= 7
+    axes = figures.layers(one, look={"references": {"far": 7.0}, "x_limits": [0, 1]}).axes[0]
+    assert axes.get_xlim() == (0, 1)
+    assert "far" not in [text.get_text() for text in axes.texts]
+
+
+def test_the_highest_layer_of_each_measure():
+    """A measure that was taken of fewer layers has a highest one of its own."""
+    few = table_of(models=("HMAX",)).query("layer == 's1'").assign(measure="other")
+    table = Look(layers="highest").on(pd.concat([table_of(models=("HMAX",)), few]))
+    shown = table.groupby("measure", sort=False)["layer"].unique()
+    assert {name: list(layers) for name, layers in shown.items()} == {
+        "self-similarity": ["C2"],
+        "other": ["S1"],
+    }
+
+
+def test_tables_of_pairs():
+    """A model may stand on one side only, and a layer too."""
+    pairs = pd.DataFrame({"model": ["HMAX"], "model_b": ["pixels"], "value": 0.5})
+    pairs = pairs.assign(layer_a="c1", layer_b="pixels")
+    look = Look(models=["HMAX", "pixels"], layers=["c1", "pixels"])
+    assert look.on(pairs)[["layer_a", "layer_b"]].to_numpy().tolist() == [["C1", "pixels"]]
+    with pytest.raises(ValueError, match="`layers` must be some of 'c1', 'pixels', got 's1'"):
+        Look(layers=["s1"]).on(pairs)
+
+
+def test_layers_of_results(made):
+    """Chosen, in order and named like those of tables; an unknown one is refused."""
+    results = {"HMAX": made("field_views")["results"]["HMAX"]}
+    found = Look(layers=["c1", "s1"], labels={"S1": "Simple"}).on(results)["HMAX"]
+    assert found["layer"].values.tolist() == ["C1", "Simple"]
+    with pytest.raises(ValueError, match="`layers` must be some of 's1', 'c1', got 'typo'"):
+        Look(layers=["typo"]).on(results)
+
+
+def test_a_logarithm_has_limits_of_its_own():
+    """Points do not lie on one edge: a linear axis from below zero has no logarithm."""
+    for draw, table, axis in (
+        (figures.invariance, table_of(models=("pixels",)), "y"),
+        (figures.overview, table_of(), "y"),
+        (figures.layers, over_one(), "x"),
+    ):
+        positive = table.assign(value=table["value"].clip(lower=0.2))
+        axes = draw(positive, look={f"{axis}_scale": "log2"}).axes[0]
+        low, high = getattr(axes, f"get_{axis}lim")()
+        assert 0.1 < low < high < 2
+
+
+def test_colours_that_are_none():
+    with pytest.raises(ValueError, match="`colours` must be colours of matplotlib, got 'blackk'"):
+        Look(colours={"HMAX": "blackk"})

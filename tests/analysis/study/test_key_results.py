@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from hmax_cnn.analysis.figures.tables import read_table
 from hmax_cnn.analysis.study.key_results import in_sentences, key_results, listed
 
 
@@ -68,6 +69,20 @@ def test_what_has_no_value_by_layer_is_left_out():
     found = key_results({"pairs": pairs, "bare": bare, "mixed": mixed}, 0.95)
     assert found.empty
     assert in_sentences(found, 0.95) == {}
+
+
+def test_read_from_its_file_it_says_the_same(tmp_path):
+    """Sizes are the largest, all else the highest; undefined intervals overlap with nothing."""
+    sizes = ONE.assign(measure="field", unit_of_value="pixels")
+    table = key_results({"accuracy": ONE, "fields": sizes}, 0.95)
+    table.to_csv(tmp_path / "key_results.csv", index=False)
+    again = in_sentences(read_table(tmp_path / "key_results.csv"), 0.95)
+    assert again == in_sentences(table, 0.95)
+    assert "Accuracy was highest for a" in again["accuracy"][0]
+    assert "Field was largest for a" in again["field"][0]
+    half = ONE.assign(low=[0.4, 0.7, np.nan, 0.3], high=[0.6, 0.9, np.nan, 0.5])
+    ((sentence, _),) = in_sentences(key_results({"accuracy": half}, 0.95), 0.95).values()
+    assert sentence == "Accuracy was highest for a (C2) at 0.8 (95 % interval 0.7 to 0.9)."
 
 
 def test_names_in_a_sentence():
