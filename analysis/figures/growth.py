@@ -49,8 +49,9 @@ def growth(
     """Size of receptive fields over depth.
 
     Each point is a layer, between the model's lowest and highest; each model has a colour and each
-    way of measuring a line. Bars end at one pixel, below which there is no receptive field; models
-    are set apart a little, so that none hides another.
+    way of measuring a line. Theoretical fields may reach beyond the image. Bars end at one pixel,
+    below which there is no receptive field; models are set apart a little, so that none hides
+    another.
 
     Parameters
     ----------
