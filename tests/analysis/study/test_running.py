@@ -366,13 +366,13 @@ def test_several_seeds(tmp_path):
     """Every cell is made for each seed; weights and units differ, images do not."""
     path = written(
         tmp_path,
-        ("units = 20", "units = 20\nseeds = [0, 1]"),
+        ("units = 20", "units = 20\nseeds = [0, 1, 2]"),
         ('models = ["pixels", "filters"]\nimages = ["shapes"]\n\n', 'images = ["digits"]\n\n'),
     )
     run_study(path, tmp_path / "out", jobs=1, progress=False)
     table = pd.read_csv(tmp_path / "out" / "tables" / "accuracy.csv")
-    assert table.groupby("model")["seed"].apply(list).tolist() == [[0, 1], [0, 1]]
-    assert "Student's t over 2 seeds" in (tmp_path / "out" / "figures" / "accuracy.txt").read_text()
+    assert table.groupby("model")["seed"].apply(list).tolist() == [[0, 1, 2], [0, 1, 2]]
+    assert "Student's t over 3 seeds" in (tmp_path / "out" / "figures" / "accuracy.txt").read_text()
     models = [
         (tmp_path / "out" / "models" / f"linear-seed{seed}.npz").read_bytes() for seed in (0, 1)
     ]
