@@ -20,7 +20,6 @@ Studies: `run_study`, `read_study`, `open_results`; on the command line `hmax-cn
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from .extraction import FeatureExtractor, FilterBank, Maps, Pixels
     from .hmax import HMAX, Prototypes
 
-__version__ = version("hmax-cnn")
+    __version__: str
 
 # Where each name lives. Nothing is imported before it is used: `from hmax_cnn import HMAX` loads
 # neither the networks nor matplotlib.
@@ -101,6 +100,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return import_module(f".{name}", __name__)
+    if name == "__version__":
+        # The metadata of packages take longer to import than all else here.
+        return import_module("importlib.metadata").version("hmax-cnn")
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

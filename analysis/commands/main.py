@@ -1,32 +1,53 @@
-"""hmax-cnn: the command line."""
+"""hmax-cnn: the command line.
+
+A command's module is imported when it is run, so that the list of commands is there at once.
+"""
 
 from __future__ import annotations
 
-import json
+from importlib import import_module
 
 import click
-import pandas as pd
 
-from ..models import table
-from .classify import classify
-from .extract import extract_command
-from .figure import figure
-from .new import measure, model
-from .options import (
-    built_model,
-    form_option,
-    image_sides,
-    image_size_option,
-    plainly,
-    settings_option,
-    show,
-    show_list,
-)
-from .study import report, study
-from .train import train
+# Each command: the module that it is in, its name there, and its line in the list.
+_COMMANDS = {
+    "classify": ("classify", "classify", "Test how well a linear SVM tells classes apart."),
+    "completion": ("main", "completion", "Print what a shell needs to complete commands."),
+    "extract": ("extract", "extract_command", "Write features of images into a file."),
+    "fields": ("describe", "fields", "Receptive fields of every layer, in pixels."),
+    "figure": ("figure", "figure", "Draw a figure from a study's folder or a table."),
+    "measure": ("new", "measure", "Start a measure of your own."),
+    "model": ("new", "model", "Start a model of your own."),
+    "models": ("describe", "models", "List the models that there are."),
+    "report": ("study", "report", "Write the page of a study's folder again."),
+    "study": ("study", "study", "Run comparison studies, and check and list them."),
+    "summary": ("describe", "summary", "Layers, output shapes, parameters and operations."),
+    "train": ("train", "train", "Train a network and write its weights."),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names, in alphabetical order."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name, _ = _COMMANDS[cmd_name]
+        found: click.Command = getattr(import_module(f".{module}", __package__), name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][2]) for name in sorted(_COMMANDS)])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hmax-cnn")
 def main() -> None:
     """HMAX, perceptrons and convolutional networks.
@@ -37,70 +58,7 @@ def main() -> None:
     """
 
 
-@main.command()
-@form_option
-@plainly
-def models(form: str) -> None:
-    """List the models that there are."""
-    show_list(table(), form, "model", "layers", "about")
-
-
-@main.command()
-@click.argument("name", metavar="MODEL")
-@settings_option
-@image_size_option
-@click.option(
-    "--pixels-per-degree",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Adds the same columns in degrees of visual angle.",
-)
-@form_option
-@plainly
-def fields(
-    name: str,
-    settings: tuple[str, ...],
-    image_size: str | None,
-    pixels_per_degree: float | None,
-    form: str,
-) -> None:
-    """Receptive fields of every layer: size, step, and centre of the first, in pixels."""
-    model = built_model(name, settings)
-    show(model.fields(image_sides(image_size, model), pixels_per_degree=pixels_per_degree), form)
-
-
-@main.command()
-@click.argument("name", metavar="MODEL")
-@settings_option
-@image_size_option
-@form_option
-@plainly
-def summary(name: str, settings: tuple[str, ...], image_size: str | None, form: str) -> None:
-    """Layers, output shapes, parameters and multiply-accumulates, with totals."""
-    model = built_model(name, settings)
-    rows = model.summary(image_sides(image_size, model))
-    # Features and sizes have no sum.
-    total = {"layer": "total", "band": ""} | {
-        column: int(rows[column].sum())
-        for column in ("units", "parameters", "multiply_accumulates")
-    }
-    if form == "json":
-        click.echo(
-            json.dumps(
-                {
-                    "layers": rows.to_dict(orient="records"),
-                    **{name: total[name] for name in list(total)[2:]},
-                },
-                indent=1,
-            )
-        )
-        return
-    rows = pd.concat([rows, pd.DataFrame([total])], ignore_index=True).astype(
-        {"features": "Int64", "height": "Int64", "width": "Int64"}
-    )
-    show(rows.astype(object).where(rows.notna(), ""), form)
-
-
-@main.command()
+@click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what a shell needs to complete our commands.
@@ -112,7 +70,3 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     if found is not None:
         click.echo(found(main, {}, "hmax-cnn", "_HMAX_CNN_COMPLETE").source())
-
-
-for command in (extract_command, classify, train, study, report, figure, model, measure):
-    main.add_command(command)

@@ -2,13 +2,16 @@
 
 import json
 import os
+import subprocess
 import sys
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
 from command_line import invoke, run
 
+from hmax_cnn.analysis.commands.main import main
 from hmax_cnn.cnn.architectures import build
 
 HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
@@ -179,3 +182,22 @@ def test_summary_and_fields_of_every_architecture():
         )
         fields = invoke("fields", "cnn:CNN", "--set", f"architecture={name}", "--format", "csv")
         assert len(fields.stdout.splitlines()) == 1 + len(build(name, {}).nodes)
+
+
+def test_commands_are_listed_without_being_imported():
+    """The list names every command; pandas, slow to import, is not needed to show it."""
+    program = (
+        "import sys\n"
+        "from hmax_cnn.analysis.commands.main import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "print(sorted({'pandas', 'sklearn', 'numpy', 'matplotlib'} & set(sys.modules)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    ).stdout
+    assert told.endswith("[]\n")
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        assert f"\n  {name} " in told
+        assert main.get_command(context, name).name == name
+    assert main.get_command(context, "modles") is None
