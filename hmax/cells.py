@@ -56,7 +56,7 @@ def simple_cells(
     half, (height, width) = size // 2, (side - 2 * margin for side in values.shape[2:])
     matches, to_image = correlate_spectrum(spectrum, filters[:, None])
     normalised, unnormalise = divide_by_local_norm(matches, values, size)
-    responses, unrectify = _rectified(normalised, response)
+    responses, unrectify = rectified(normalised, response)
     # where the responses lie in the maps, or the maps in the responses
     if margin:
         first, skipped = (margin - half, 0)
@@ -69,12 +69,6 @@ def simple_cells(
         everywhere[:, :, first : height - half, first : width - half] = responses[
             :, :, skipped:, skipped:
         ]
-    maps = Maps(
-        everywhere,
-        Field().through(Window(size, padding=half)),
-        n_parameters=filters.size,
-        n_multiply_adds=filters.size * height * width,
-    )
 
     def pullback(gradient: Array) -> Array:
         to_responses = namespace(values).zeros(responses.shape, gradient.dtype)
@@ -87,12 +81,51 @@ def simple_cells(
         to_matches, to_values = unnormalise(unrectify(to_responses))
         return to_image(to_matches)[0] + to_values
 
-    return maps, pullback
+    return as_simple(everywhere, filters), pullback
+
+
+def as_simple(responses: Array, filters: np.ndarray) -> Maps:
+    """Responses of S1 at every pixel, with what they see of the image.
+
+    Parameters
+    ----------
+    responses : array of shape (n_images, n_features, height, width)
+    filters : numpy array of shape (n_filters, size, size)
+
+    Returns
+    -------
+    Maps
+    """
+    height, width = responses.shape[2:]
+    return Maps(
+        responses,
+        field_of_simple(filters.shape[-1]),
+        n_parameters=filters.size,
+        n_multiply_adds=filters.size * height * width,
+    )
+
+
+def field_of_simple(size: int) -> Field:
+    """What S1 at every pixel sees through filters of this size."""
+    return Field().through(Window(size, padding=size // 2))
 
 
 # 'half' keeps the positive part only, as the rate of a simple cell does; 'absolute' is Serre et
 # al.'s.
-def _rectified(responses: Array, response: str) -> tuple[Array, Pullback]:
+def rectified(responses: Array, response: str) -> tuple[Array, Pullback]:
+    """Responses of simple cells from signed matches.
+
+    Parameters
+    ----------
+    responses : array of shape (n_images, n_filters, height, width)
+    response : {'absolute', 'half', 'signed', 'energy'}
+        As in `simple_cells`.
+
+    Returns
+    -------
+    rectified : array of shape (n_images, n_features, height, width)
+    pullback : callable
+    """
     xp = namespace(responses)
     # Adelson & Bergen 1985: the root of the sum of squares of a quadrature pair.
     if response == "energy":
@@ -116,11 +149,7 @@ def complex_cells(
     xp = namespace(simple[0].values)
     # The maximum over the band's scales first: pooling one map costs less than pooling each.
     strongest = reduce(xp.maximum, [maps.values for maps in simple])
-    # Windows hang over the lower and right border, so that every position of S1 is pooled.
-    padding = tuple(
-        (0, (-(-side // stride) - 1) * stride + window - side) for side in strongest.shape[2:]
-    )
-    around = Window(window, stride, tuple((0, max(0, end)) for _, end in padding))
+    around = window_of_complex(strongest.shape[2:], window, stride)
     pooled, unpool = max_pool(strongest, window, stride, around.padding)
     field = join([maps.field for maps in simple]).through(around)
 
@@ -132,6 +161,15 @@ def complex_cells(
         return shares
 
     return Maps(pooled, field, features=simple[0].features, labels=simple[0].labels), pullback
+
+
+def window_of_complex(sides: Sequence[int], window: int, stride: int) -> Window:
+    """The window of C1 on S1 maps of these sides.
+
+    It hangs over the lower and right border, so that every position of S1 is pooled.
+    """
+    ends = ((-(-side // stride) - 1) * stride + window - side for side in sides)
+    return Window(window, stride, tuple((0, max(0, end)) for end in ends))
 
 
 def window_of_prototypes(size: int, partial: bool) -> Window:

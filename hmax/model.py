@@ -18,11 +18,12 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
+from .bands import s1_and_c1, summed
 from .gabor import gabor_bank
 from .imprinting import Draws
 from .presets import ANATOMY_NAMES, Anatomy, resolve
 from .prototypes import Prototypes, as_prototypes
-from .stages import best_matches, s1_and_c1, summed, tuned_maps
+from .stages import best_matches, tuned_maps
 from .winners import located_winners
 
 
@@ -308,7 +309,7 @@ class HMAX(FeatureExtractor):
         """
         anatomy = self._anatomy()
         s1, c1, bands = [], [], []
-        for band in s1_and_c1(retina, anatomy):
+        for band in s1_and_c1(retina, anatomy, needs_simple="s1" in wanted):
             c1.append(band.pooled)
             # One band of S1 at a time: all of them would take eight times the memory.
             if "s1" in wanted:

@@ -1,146 +1,16 @@
-"""The stages of HMAX over all bands of an image, each with the way back for gradients."""
+"""S2 and C2 over all bands of an image, each with the way back for gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
-from hmax_cnn.extraction.operations import Spectrum
 
-from .cells import best_anywhere, complex_cells, fits, simple_cells, tuned_cells
-from .gabor import gabor_bank
+from .cells import best_anywhere, fits, tuned_cells
 from .presets import Anatomy
-
-
-@dataclass(frozen=True)
-class Band:
-    """One band of S1 and C1.
-
-    Attributes
-    ----------
-    simple : list of Maps
-        S1, one for each filter size.
-    pooled : Maps
-        C1.
-    from_simple, from_pooled : callable
-        Carry gradients on either back to the retina.
-    """
-
-    simple: list[Maps]
-    pooled: Maps
-    from_simple: BandsPullback
-    from_pooled: Callable[[Array], Array]
-
-
-def s1_and_c1(retina: Maps, anatomy: Anatomy) -> Iterator[Band]:
-    """S1 and C1, band by band.
-
-    Parameters
-    ----------
-    retina : Maps
-        Luminance, of shape (n_images, 1, height, width).
-    anatomy : Anatomy
-
-    Yields
-    ------
-    Band
-
-    Raises
-    ------
-    ValueError
-        If the image is too small for a filter.
-    """
-    # Padded once by half the largest filter, so that the maps of all filters are as large as the
-    # image.
-    margin = 0
-    if anatomy.s1_border == "padded":
-        margin = max(max(sizes) for sizes in anatomy.filter_sizes) // 2
-    # One forward transform of the image is shared by the filters of all bands.
-    spectrum = Spectrum.of(_padded(retina.values, margin))
-    for band in anatomy.bands:
-        simple, backs = _simple_maps(spectrum, band, anatomy, margin)
-        pool_size, pool_stride = anatomy.pool_sizes[band - 1], anatomy.pool_strides[band - 1]
-        pooled, unpool = complex_cells(simple, pool_size, pool_stride)
-        labels = features_of(anatomy)[1] | {"band_number": band}
-        pooled = replace(pooled, band=f"b{band}", labels=labels)
-        from_simple = _cropped_sum(backs, margin)
-        yield Band(simple, pooled, from_simple, _then(unpool, from_simple))
-
-
-def _padded(values: Array, margin: int) -> Array:
-    if not margin:
-        return values
-    around = ((0, 0), (0, 0), (margin, margin), (margin, margin))
-    return namespace(values).pad(values, around)
-
-
-def _simple_maps(
-    spectrum: Spectrum, band: int, anatomy: Anatomy, margin: int
-) -> tuple[list[Maps], list[Callable[[Array], Array]]]:
-    """S1 of one band, a map for each filter size."""
-    features, labels = features_of(anatomy)
-    sizes = list(anatomy.filter_sizes[band - 1])
-    sides = tuple(side - 2 * margin for side in spectrum.values.shape[2:])
-    maps, backs = [], []
-    for index, size in enumerate(sizes):
-        _check_size(sides, size, band, anatomy)
-        wavelength = anatomy.wavelengths[band - 1][index]
-        sigma = anatomy.sigmas[band - 1][index]
-        filters = gabor_bank(
-            size, wavelength, anatomy.orientations, sigma, anatomy.phases, anatomy.aspect_ratio
-        )
-        cells, back = simple_cells(spectrum, filters, anatomy.s1_response, margin)
-        name = f"b{band}_s{size:02d}"
-        # Two filters of one size and different wavelengths need names of their own.
-        if sizes.count(size) > 1:
-            name += f"_w{wavelength:g}"
-        own = {"filter_size": size, "wavelength": wavelength}
-        maps.append(replace(cells, band=name, features=features, labels=labels | own))
-        backs.append(back)
-    return maps, backs
-
-
-def _cropped_sum(backs: Sequence[Callable[[Array], Array]], margin: int) -> BandsPullback:
-    """Gradients of the simple maps of a band, added up on the retina without its margin."""
-
-    def pullback(gradients: Sequence[Array]) -> Array:
-        total = sum(back(gradient) for back, gradient in zip(backs, gradients, strict=True))
-        height, width = total.shape[2:]
-        return total[:, :, margin : height - margin, margin : width - margin]
-
-    return pullback
-
-
-def _then(first: Callable[[Array], list[Array]], second: BandsPullback) -> Callable[[Array], Array]:
-    return lambda gradient: second(first(gradient))
-
-
-def summed(bands: Sequence[Band]) -> tuple[BandsPullback, BandsPullback]:
-    """The ways back from all of S1 and from all of C1.
-
-    Parameters
-    ----------
-    bands : sequence of Band
-
-    Returns
-    -------
-    from_s1, from_c1 : callable
-        Carry gradients of every map of the layer back to the retina.
-    """
-
-    def from_s1(gradients: Sequence[Array]) -> Array:
-        left = iter(gradients)
-        parts = [band.from_simple([next(left) for _ in band.simple]) for band in bands]
-        return sum(parts)
-
-    def from_c1(gradients: Sequence[Array]) -> Array:
-        pairs = zip(bands, gradients, strict=True)
-        return sum(band.from_pooled(gradient) for band, gradient in pairs)
-
-    return from_s1, from_c1
 
 
 def tuned_maps(
@@ -244,70 +114,6 @@ def sharpness_of(anatomy: Anatomy) -> float | None:
     if anatomy.tuning == "gaussian":
         return anatomy.sharpness
     return None
-
-
-def features_of(anatomy: Anatomy) -> tuple[list[str], dict[str, list[float]]]:
-    """Names and labels of the features of S1 and C1.
-
-    Parameters
-    ----------
-    anatomy : Anatomy
-
-    Returns
-    -------
-    names : list of str
-        Such as 'o45', or 'o45_ph90' where there are several phases.
-    labels : dict from str to list of float
-        Orientation, and phase where there are several, in degrees.
-
-    Raises
-    ------
-    ValueError
-        If two filters would have the same name.
-    """
-    phases: list[float | None] = list(anatomy.phases)
-    if anatomy.s1_response == "energy" or len(phases) == 1:
-        phases = [None]
-    # Half a turn flips the sign of odd filters only.
-    if anatomy.s1_response in ("absolute", "energy"):
-        turn = 180
-    else:
-        turn = 360
-    names, orientation_labels, phase_labels = [], [], []
-    for angle in anatomy.orientations:
-        for phase in phases:
-            names.append(
-                f"o{angle % turn:g}" if phase is None else f"o{angle % turn:g}_ph{phase % 360:g}"
-            )
-            orientation_labels.append(float(angle))
-            phase_labels.append(float(phase or 0))
-    if len(set(names)) < len(names):
-        msg = (
-            "`orientations` and `phases` must not name a filter twice, got "
-            f"{tuple(anatomy.orientations)} and {tuple(anatomy.phases)}."
-        )
-        raise ValueError(msg)
-    labels = {"orientation": orientation_labels}
-    if phases != [None]:
-        labels["phase"] = phase_labels
-    return names, labels
-
-
-def _check_size(sides: tuple[int, ...], size: int, band: int, anatomy: Anatomy) -> None:
-    if min(sides) > size or anatomy.s1_border == "padded":
-        return
-    before = tuple(anatomy.bands[: list(anatomy.bands).index(band)])
-    remedy = ""
-    if before:
-        # The first so many bands are named by their number alone.
-        is_start = before == tuple(range(1, len(before) + 1))
-        remedy = f"use fewer `bands` (bands={len(before) if is_start else before}), "
-    msg = (
-        f"`images` of {sides[0]} x {sides[1]} pixels are too small for band {band}, whose filters "
-        f"are {size} x {size}: they must be at least {size + 1} pixels high and wide. Enlarge the "
-        f"images, {remedy}or set s1_border='padded'."
-    )
-    raise ValueError(msg)
 
 
 def places(c1: Sequence[Maps], size: int, partial: bool) -> list[Maps]:

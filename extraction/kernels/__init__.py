@@ -1,0 +1,1 @@
+"""Loops for Numba. `compiled.kernels` imports them: nothing here is needed without Numba."""
