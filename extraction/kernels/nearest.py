@@ -1,0 +1,248 @@
+"""The best match anywhere, with most places excluded by a bound: see `operations.nearest`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import uint64
+
+from .compilation import kernel
+
+PLACES = 512  # compared together: their bounds stay in the cache
+_FAR = np.float32(1e30)  # a bound that no distance reaches
+_MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound
+_RESIDUE = 1e-6  # the same, before the root of what the block means leave out is taken
+
+
+@kernel("f4(f4[::1], i8, i8, f4[::1], i8, i8, i8)", reorders=True)
+def squared_distance(
+    rows: np.ndarray, at: int, step: int, prototypes: np.ndarray, first: int, n_rows: int, n: int
+) -> float:
+    """Squared distance of one window to one prototype, both with their features last.
+
+    Indices are unsigned: one that could be negative keeps a loop from using vector registers.
+    """
+    total = np.float32(0)
+    here, there, length = uint64(at), uint64(first), uint64(n)
+    for _ in range(n_rows):
+        own = np.float32(0)
+        for i in range(length):
+            difference = rows[here + i] - prototypes[there + i]
+            own += difference * difference
+        total += own
+        here += uint64(step)
+        there += length
+    return total
+
+
+@kernel("void(f4[:, :, ::1], f8, i8, i8, f8[:, ::1], b1[:, ::1])")
+def window_energies(
+    values: np.ndarray, mean: float, height: int, width: int, energy: np.ndarray, blank: np.ndarray
+) -> None:
+    """Squared norms of windows around a mean, and which windows hold zeros alone."""
+    n_features, n_rows, n_columns = values.shape
+    squares = np.zeros((n_rows + 1, n_columns + 1))
+    counts = np.zeros((n_rows + 1, n_columns + 1), np.int64)
+    for y in range(n_rows):
+        square, count = 0.0, 0
+        for x in range(n_columns):
+            for f in range(n_features):
+                value = values[f, y, x]
+                square += (value - mean) ** 2
+                count += value != 0
+            squares[y + 1, x + 1] = squares[y, x + 1] + square
+            counts[y + 1, x + 1] = counts[y, x + 1] + count
+    for y in range(energy.shape[0]):
+        for x in range(energy.shape[1]):
+            square = squares[y + height, x + width] - squares[y, x + width]
+            energy[y, x] = square - (squares[y + height, x] - squares[y, x])
+            count = counts[y + height, x + width] - counts[y, x + width]
+            blank[y, x] = count == counts[y + height, x] - counts[y, x]
+
+
+@kernel("void(f4[:, :, ::1], f8, i8, i8, f4[:, :, ::1], f4[:, ::1])")
+def block_means(
+    values: np.ndarray, mean: float, down: int, across: int, means: np.ndarray, squares: np.ndarray
+) -> None:
+    """Sums over blocks around a mean, over the root of their size, and their squares."""
+    n_rows, n_columns = squares.shape
+    scale = np.float32(1 / np.sqrt(down * across))
+    shift = np.float32(mean * np.sqrt(down * across))
+    strip = np.empty(values.shape[2], np.float32)
+    squares[:] = 0
+    for f in range(values.shape[0]):
+        for y in range(n_rows):
+            strip[:] = values[f, y]
+            for i in range(1, down):
+                row = values[f, y + i]
+                for x in range(strip.size):
+                    strip[x] += row[x]
+            into, square = means[f, y], squares[y]
+            into[:] = strip[:n_columns]
+            for j in range(1, across):
+                row = strip[j : j + n_columns]
+                for x in range(n_columns):
+                    into[x] += row[x]
+            for x in range(n_columns):
+                into[x] = into[x] * scale - shift
+                square[x] += into[x] * into[x]
+
+
+@kernel(
+    "void(f4[:, :, ::1], f4[:, ::1], f8[:, ::1], b1[:, ::1], i8, i8, i8, i8, i8, i8, i8, i8, "
+    "b1[::1], f4[:, ::1])"
+)
+def fill_columns(
+    means: np.ndarray,
+    squares: np.ndarray,
+    energy: np.ndarray,
+    blank: np.ndarray,
+    blocks_down: int,
+    blocks_across: int,
+    down: int,
+    across: int,
+    top: int,
+    n_rows: int,
+    left: int,
+    n_columns: int,
+    seen_blank: np.ndarray,
+    columns: np.ndarray,
+) -> None:
+    """What bounds are made of, a column for each place of some rows.
+
+    Rows (block means, norm of what they leave out, squared norm, 1). Of windows that hold zeros
+    alone, all after the first of an image are put out of reach: they can only tie.
+    """
+    n_places = n_rows * n_columns
+    n = 0
+    for f in range(means.shape[0]):
+        for i in range(blocks_down):
+            for j in range(blocks_across):
+                start = left + j * across
+                for y in range(n_rows):
+                    source = means[f, top + y + i * down, start : start + n_columns]
+                    columns[n, y * n_columns : (y + 1) * n_columns] = source
+                n += 1
+    for y in range(n_rows):
+        places = slice(y * n_columns, (y + 1) * n_columns)
+        residue, norm = columns[n, places], columns[n + 1, places]
+        residue[:] = 0
+        for i in range(blocks_down):
+            for j in range(blocks_across):
+                start = left + j * across
+                square = squares[top + y + i * down, start : start + n_columns]
+                for x in range(n_columns):
+                    residue[x] += square[x]
+        own, zeros = energy[top + y], blank[top + y]
+        for x in range(n_columns):
+            whole = own[left + x]
+            residue[x] = np.sqrt(max(whole - residue[x], 0.0) + _RESIDUE * whole)
+            norm[x] = whole * (1 - _MARGIN)
+            if zeros[left + x]:
+                if seen_blank[0]:
+                    norm[x] = _FAR
+                seen_blank[0] = True
+    columns[: n + 1, n_places:] = 0
+    columns[n + 1, n_places:] = _FAR
+    columns[n + 2] = 1
+
+
+@kernel("i8(f4[:, :, ::1], f8, f4[::1], f4[:, ::1], i8, i8, i8, i8, i8, b1[::1], f4[::1], i8[::1])")
+def search(
+    values: np.ndarray,
+    mean: float,
+    prototypes: np.ndarray,
+    left_side: np.ndarray,
+    height: int,
+    width: int,
+    down: int,
+    across: int,
+    first: int,
+    seen_blank: np.ndarray,
+    smallest: np.ndarray,
+    where: np.ndarray,
+) -> int:
+    """Compare one map of one image with all prototypes, as far as bounds do not exclude a place.
+
+    Parameters
+    ----------
+    values : array of shape (n_features, map height, map width)
+    mean : float
+        That bounds are taken around.
+    prototypes : array of shape (n_prototypes * height * width * n_features,)
+        Features last.
+    left_side : array of shape (n_prototypes, n_blocks + 3)
+        Bounds are its product with the columns of `fill_columns`.
+    height, width : int
+        Of a prototype.
+    down, across : int
+        Of a block.
+    first : int
+        Index of the first place of this map.
+    seen_blank : array of shape (1,)
+        Whether a window of zeros has been seen in this image.
+    smallest, where : arrays of shape (n_prototypes,)
+        Squared distances so far, and the index of their places; brought up to date.
+
+    Returns
+    -------
+    int
+        How many distances were computed.
+    """
+    n_features, map_height, map_width = values.shape
+    n_down, n_across = map_height - height + 1, map_width - width + 1
+    n_prototypes, n_elements = left_side.shape[0], height * width * n_features
+    energy = np.empty((n_down, n_across))
+    blank = np.empty((n_down, n_across), np.bool_)
+    window_energies(values, mean, height, width, energy, blank)
+    mean_rows, mean_columns = map_height - down + 1, map_width - across + 1
+    means = np.empty((n_features, mean_rows, mean_columns), np.float32)
+    squares = np.empty((mean_rows, mean_columns), np.float32)
+    block_means(values, mean, down, across, means, squares)
+    # Features last: a row of a window is one run of numbers.
+    rows = np.empty(map_height * map_width * n_features, np.float32)
+    for y in range(map_height):
+        for x in range(map_width):
+            for f in range(n_features):
+                rows[(y * map_width + x) * n_features + f] = values[f, y, x]
+    columns = np.empty((left_side.shape[1], PLACES), np.float32)
+    bounds = np.empty((n_prototypes, PLACES), np.float32)
+    step, length = map_width * n_features, width * n_features
+    n_computed = 0
+    n_together = max(1, PLACES // n_across)
+    for top in range(0, n_down, n_together):
+        n_rows = min(n_together, n_down - top)
+        for left in range(0, n_across, PLACES):
+            n_columns = min(PLACES, n_across - left)
+            fill_columns(
+                means, squares, energy, blank, height // down, width // across, down, across,
+                top, n_rows, left, n_columns, seen_blank, columns,
+            )  # fmt: skip
+            np.dot(left_side, columns, bounds)
+            for p in range(n_prototypes):
+                bound, enough = bounds[p], smallest[p]
+                n_possible = 0
+                for i in range(PLACES):
+                    n_possible += bound[i] <= enough
+                # The most promising place first: most others then need not be looked at.
+                best = 0
+                if n_possible > 8:
+                    for i in range(1, n_rows * n_columns):
+                        if bound[i] < bound[best]:
+                            best = i
+                for turn in range(n_rows * n_columns + 1):
+                    i = best if turn == 0 else turn - 1
+                    if n_possible == 0:
+                        break
+                    if bound[i] > enough:
+                        continue
+                    y, x = top + i // n_columns, left + i % n_columns
+                    found = squared_distance(
+                        rows, y * step + x * n_features, step, prototypes, p * n_elements,
+                        height, length,
+                    )  # fmt: skip
+                    n_computed += 1
+                    place = first + y * n_across + x
+                    if found < enough or (found == enough and place < where[p]):
+                        enough = smallest[p] = found
+                        where[p] = place
+    return n_computed
