@@ -50,6 +50,16 @@ class Place:
         return to_host(array)
 
 
+@pytest.fixture(params=["compiled", "NumPy"])
+def compiled_and_not(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Once with the kernels that Numba compiles, once by the plain definition."""
+    if request.param == "NumPy":
+        monkeypatch.setenv("HMAX_CNN_KERNELS", "off")
+    else:
+        pytest.importorskip("numba")
+    return request.param
+
+
 def real_cupy() -> tuple[Any, Any]:
     """The installed CuPy and its Fourier transforms; skips where it is not installed."""
     with warnings.catch_warnings():

@@ -8,6 +8,7 @@ from numba import uint64
 from .compilation import kernel
 
 PLACES = 512  # compared together: their bounds stay in the cache
+_SEVERAL = 8  # places from which on the most promising is looked for
 _FAR = np.float32(1e30)  # a bound that no distance reaches
 _MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound
 _RESIDUE = 1e-6  # the same, before the root of what the block means leave out is taken
@@ -146,6 +147,58 @@ def fill_columns(
     columns[n + 2] = 1
 
 
+@kernel(
+    "i8(f4[::1], i8, i8, i8, i8, i8, i8, f4[::1], i8, i8, f4[::1], i8, i8, i8, f4[::1], i8[::1])"
+)
+def compare_possible(
+    bounds: np.ndarray,
+    n_places: int,
+    top: int,
+    left: int,
+    n_columns: int,
+    first: int,
+    n_across: int,
+    rows: np.ndarray,
+    step: int,
+    n_features: int,
+    prototypes: np.ndarray,
+    prototype: int,
+    height: int,
+    width: int,
+    smallest: np.ndarray,
+    where: np.ndarray,
+) -> int:
+    """Compare one prototype with those places whose bound is no larger than the best so far.
+
+    Of places that tie the one with the lowest index wins. Returns how many were compared.
+    """
+    enough, n_possible, n_compared = smallest[prototype], 0, 0
+    for i in range(bounds.size):
+        n_possible += bounds[i] <= enough
+    if n_possible == 0:
+        return 0
+    # The most promising place first: most others then need not be looked at.
+    best = 0
+    if n_possible > _SEVERAL:
+        for i in range(1, n_places):
+            if bounds[i] < bounds[best]:
+                best = i
+    length = width * n_features
+    for turn in range(n_places + 1):
+        i = best if turn == 0 else turn - 1
+        if bounds[i] > enough:
+            continue
+        y, x = top + i // n_columns, left + i % n_columns
+        at, own = y * step + x * n_features, prototype * height * length
+        found = squared_distance(rows, at, step, prototypes, own, height, length)
+        n_compared += 1
+        place = first + y * n_across + x
+        if found < enough or (found == enough and place < where[prototype]):
+            enough = smallest[prototype] = found
+            where[prototype] = place
+    return n_compared
+
+
 @kernel("i8(f4[:, :, ::1], f8, f4[::1], f4[:, ::1], i8, i8, i8, i8, i8, b1[::1], f4[::1], i8[::1])")
 def search(
     values: np.ndarray,
@@ -186,11 +239,11 @@ def search(
     Returns
     -------
     int
-        How many distances were computed.
+        How many windows were compared with a prototype.
     """
     n_features, map_height, map_width = values.shape
     n_down, n_across = map_height - height + 1, map_width - width + 1
-    n_prototypes, n_elements = left_side.shape[0], height * width * n_features
+    n_prototypes = left_side.shape[0]
     energy = np.empty((n_down, n_across))
     blank = np.empty((n_down, n_across), np.bool_)
     window_energies(values, mean, height, width, energy, blank)
@@ -206,8 +259,7 @@ def search(
                 rows[(y * map_width + x) * n_features + f] = values[f, y, x]
     columns = np.empty((left_side.shape[1], PLACES), np.float32)
     bounds = np.empty((n_prototypes, PLACES), np.float32)
-    step, length = map_width * n_features, width * n_features
-    n_computed = 0
+    n_compared = 0
     n_together = max(1, PLACES // n_across)
     for top in range(0, n_down, n_together):
         n_rows = min(n_together, n_down - top)
@@ -219,30 +271,9 @@ def search(
             )  # fmt: skip
             np.dot(left_side, columns, bounds)
             for p in range(n_prototypes):
-                bound, enough = bounds[p], smallest[p]
-                n_possible = 0
-                for i in range(PLACES):
-                    n_possible += bound[i] <= enough
-                # The most promising place first: most others then need not be looked at.
-                best = 0
-                if n_possible > 8:
-                    for i in range(1, n_rows * n_columns):
-                        if bound[i] < bound[best]:
-                            best = i
-                for turn in range(n_rows * n_columns + 1):
-                    i = best if turn == 0 else turn - 1
-                    if n_possible == 0:
-                        break
-                    if bound[i] > enough:
-                        continue
-                    y, x = top + i // n_columns, left + i % n_columns
-                    found = squared_distance(
-                        rows, y * step + x * n_features, step, prototypes, p * n_elements,
-                        height, length,
-                    )  # fmt: skip
-                    n_computed += 1
-                    place = first + y * n_across + x
-                    if found < enough or (found == enough and place < where[p]):
-                        enough = smallest[p] = found
-                        where[p] = place
-    return n_computed
+                n_compared += compare_possible(
+                    bounds[p], n_rows * n_columns, top, left, n_columns, first, n_across, rows,
+                    map_width * n_features, n_features, prototypes, p, height, width, smallest,
+                    where,
+                )  # fmt: skip
+    return n_compared

@@ -21,7 +21,7 @@ from .windows import Pullback, columns, padded, window_of, window_views
 _BLOCK = 512  # places that are looked at together
 _MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound in single precision
 _RESIDUE = 1e-6  # of a squared norm, added to what block means leave out before its root
-# Share of distances computed from which on a product of matrices computes all of them faster.
+# Share of pairs compared from which on a product of matrices compares all of them faster.
 _FEW = 0.25
 _ENOUGH = 1000  # places to see before that is judged: the first are compared with nothing yet
 _PRUNED_FROM = 6  # side of the smallest prototypes for which a bound is cheaper than the distance
@@ -118,7 +118,7 @@ def _is_compiled(bands: Sequence[Array], prototypes: Array) -> bool:
 
 
 def _search_compiled(search: _Search, bands: Sequence[Array], windows: Sequence[Window]) -> None:
-    """The search by the kernel, image by image, from the smallest map to the largest.
+    """The search by the kernel, image by image and map by map.
 
     Where block means exclude too little, as between maps of noise, the bound is the distance itself
     from the next map on.
@@ -130,12 +130,12 @@ def _search_compiled(search: _Search, bands: Sequence[Array], windows: Sequence[
     coarse = _left_side(search.centred, search.prototypes.shape, _block(height), _block(width))
     exact = None
     n_places = np.diff(search.first_of_band)
-    order = sorted(range(len(bands)), key=lambda index: n_places[index])
     for image in range(len(bands[0])):
-        seen_blank, n_computed, n_seen = np.zeros(1, np.bool_), 0, 0
+        seen_blank, n_compared, n_seen = np.zeros(1, np.bool_), 0, 0
         left_side, block = coarse, (_block(height), _block(width))
-        for index in order:
-            n_computed += compiled.search(
+        # In their order: of windows of zeros the kernel looks at the first it meets alone.
+        for index in range(len(bands)):
+            n_compared += compiled.search(
                 np.ascontiguousarray(padded(bands[index][image : image + 1], windows[index])[0]),
                 mean,
                 features_last,
@@ -149,7 +149,7 @@ def _search_compiled(search: _Search, bands: Sequence[Array], windows: Sequence[
                 search.where[image],
             )
             n_seen += n_places[index]
-            excludes_little = n_computed > _FEW * n_seen * n_prototypes
+            excludes_little = n_compared > _FEW * n_seen * n_prototypes
             if n_seen >= _ENOUGH and excludes_little and block != (1, 1):
                 if exact is None:
                     exact = _left_side(search.centred, search.prototypes.shape, 1, 1)
