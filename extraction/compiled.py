@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+import numpy as np
 from filelock import FileLock
 
 from .progress import LOG
@@ -49,6 +50,21 @@ def kernels(name: str) -> Any:
     # One thread at a time: Numba's own cache is not safe between those that compile.
     with _loading:
         return _loaded(name)
+
+
+def for_kernel(array: np.ndarray) -> np.ndarray:
+    """The array as kernels take it: contiguous and, even where only read, writable.
+
+    Parameters
+    ----------
+    array : array of float32
+
+    Returns
+    -------
+    array
+        The same where it is so, else a copy.
+    """
+    return np.require(array, np.float32, ["C", "W"])
 
 
 def wanted() -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace, step_bytes, tiles
-from ..compiled import kernels
+from ..compiled import for_kernel, kernels
 from ..fields import Window
 from .pooling import box_sum
 from .tuning import Centred, euclidean_distance
@@ -125,7 +125,7 @@ def _search_compiled(search: _Search, bands: Sequence[Array], windows: Sequence[
     """
     compiled = kernels("nearest")
     n_prototypes, _, height, width = search.prototypes.shape
-    features_last = np.ascontiguousarray(search.prototypes.transpose(0, 2, 3, 1)).ravel()
+    features_last = for_kernel(search.prototypes.transpose(0, 2, 3, 1)).ravel()
     mean = float(search.centred.mean)
     coarse = _left_side(search.centred, search.prototypes.shape, _block(height), _block(width))
     exact = None
@@ -136,7 +136,7 @@ def _search_compiled(search: _Search, bands: Sequence[Array], windows: Sequence[
         # In their order: of windows of zeros the kernel looks at the first it meets alone.
         for index in range(len(bands)):
             n_compared += compiled.search(
-                np.ascontiguousarray(padded(bands[index][image : image + 1], windows[index])[0]),
+                for_kernel(padded(bands[index][image : image + 1], windows[index])[0]),
                 mean,
                 features_last,
                 left_side,
