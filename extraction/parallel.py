@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from .scratch import forget
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -55,7 +57,10 @@ def in_order(
     [3, 2, 1]
     """
     if n_threads == 1:
-        yield from map(function, items)
+        try:
+            yield from map(function, items)
+        finally:
+            forget()
         return
     pool, waiting = ThreadPoolExecutor(n_threads), deque[Future[Answer]]()
     with _one_blas_thread:
@@ -101,6 +106,7 @@ def workers(n_threads: int) -> Iterator[None]:
             yield
         finally:
             _team.pool, _team.size = None, 1
+            forget()
 
 
 def n_workers() -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from ..arrays import Array, namespace, step_bytes, tiles
 from ..fields import Window
 from ..parallel import each, n_workers, shares
+from . import features_last
 from .small_maps import are_small, correlate_small, values_of_small, weights_of_small
 from .windows import Pullback, padded, spread, window_of, window_views
 from .winograd import correlate_3x3, gradient_3x3, many_tiles, suits
@@ -64,6 +65,8 @@ def correlate(
     window = window_of(values, weights, "weights", stride, padding, dilation, groups)
     # Three routes: Winograd's tiles, one product for maps of few places, columns. Each is taken
     # where it was measured to be the fastest on 2 cores.
+    if features_last.suits(values, weights, groups):
+        return _correlate_last(values, weights, window, to_values=to_values)
     alone = namespace(values) is np and groups == 1
     small = alone and are_small(len(values), window, *values.shape[2:])
     tiled = alone and suits(window, values.shape, len(weights))
@@ -83,6 +86,21 @@ def correlate(
         if small:
             return back, weights_of_small(gradient, values, window).reshape(weights.shape)
         return back, _back_to_weights(gradient, values, weights, window, groups)
+
+    return matches, pullback
+
+
+def _correlate_last(
+    values: np.ndarray, weights: np.ndarray, window: Window, *, to_values: bool
+) -> tuple[np.ndarray, Pullback]:
+    """`correlate` on the processor, with kernels."""
+    matches = features_last.correlate_last(values, weights, window)
+
+    def pullback(gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        back = None
+        if to_values:
+            back = features_last.values_back_last(gradient, weights, values.shape, window)
+        return back, features_last.weights_back_last(gradient, values, weights.shape, window)
 
     return matches, pullback
 

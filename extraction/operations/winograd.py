@@ -117,7 +117,7 @@ class _Tiling:
         (top, _), (left, _) = padding
         shape = tuple(n * _SIDE + 2 for n in self.n_tiles)
         self.values, self.corner, self.shape = values, (top, left), shape
-        self.for_values, self.for_weights, self.for_results = _transforms(values.dtype.str)
+        self.for_values, self.for_weights, self.for_results = transforms(values.dtype.str)
 
     def blocks(self, images: slice) -> list[slice]:
         """Runs of images whose tiles make one product."""
@@ -168,7 +168,7 @@ class _Tiling:
 
 
 @lru_cache(maxsize=4)
-def _transforms(dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def transforms(dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Matrices that take tiles and filters into Winograd's domain, and products back.
 
     Each for both axes at once.

@@ -1,0 +1,274 @@
+"""Correlation of maps whose features lie last in memory, on the processor.
+
+The arrays keep their shape (image, feature, y, x); only their order in memory is another. A filter
+of 1 x 1 is then one product of matrices without any copy, what a window sees is copied in long
+runs, and kernels run along the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..arrays import tiles
+from ..compiled import for_kernel, kernels
+from ..fields import Window
+from ..parallel import each, shares
+from ..scratch import scratch
+from .winograd import transforms
+
+_FEWEST = 16  # filters from which this order pays
+_RUN = 9  # numbers that are copied in one run, at least
+_COLUMN_BYTES = 2**20  # of what windows see, at a time: half of a second-level cache
+_TILES = 128  # in one product, of up to 256 features; more features need more tiles
+_SIDE = 4  # of a tile of results
+
+
+def suits(values: Any, weights: Any, groups: int) -> bool:
+    """Whether this is possible, and the faster way."""
+    if not (isinstance(values, np.ndarray) and values.dtype == weights.dtype == np.float32):
+        return False
+    many = len(weights) >= _FEWEST and weights.shape[1] * weights.shape[3] >= _RUN
+    wide = weights.shape[1] >= _FEWEST or weights.shape[1] == 3
+    return groups == 1 and len(values) > 0 and many and wide and kernels("winograd") is not None
+
+
+def features_last(values: np.ndarray) -> np.ndarray:
+    """Maps as a contiguous array (image, y, x, feature), copied only where they lie otherwise."""
+    return for_kernel(values.transpose(0, 2, 3, 1))
+
+
+def as_maps(values: np.ndarray) -> np.ndarray:
+    """The other way, as a view."""
+    return values.transpose(0, 3, 1, 2)
+
+
+def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> np.ndarray:
+    """`correlate` without groups.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width), float32
+    weights : array of shape (n_filters, n_features, window_height, window_width), float32
+    window : Window
+
+    Returns
+    -------
+    array of shape (n_images, n_filters, height', width')
+        Features last in memory.
+    """
+    last, count = features_last(values), window.count(*values.shape[2:])
+    matches = np.empty((len(last), *count, len(weights)), np.float32)
+    if _is_tiled(window, len(last), count):
+        bank = np.ascontiguousarray(weights.transpose(2, 3, 1, 0)).reshape(9, -1)
+        bank = (transforms("<f4")[1] @ bank).reshape(36, *weights.shape[1::-1])
+        tiling = _Tiling(window, last.shape, count)
+        each(lambda images: tiling.match(last[images], bank, matches[images]), shares(len(last)))
+        return as_maps(matches)
+    bank = np.ascontiguousarray(weights.transpose(2, 3, 1, 0)).reshape(-1, len(weights))
+
+    def match(images: slice) -> None:
+        into = matches[images]
+        for block, seen in _columns(last[images], window, count):
+            places = into[block].reshape(len(seen), -1)
+            np.matmul(seen, bank, out=places)
+
+    each(match, shares(len(last)))
+    return as_maps(matches)
+
+
+def weights_back_last(
+    gradient: np.ndarray, values: np.ndarray, shape: tuple[int, ...], window: Window
+) -> np.ndarray:
+    """The gradient of `correlate_last` with respect to weights of this shape."""
+    last, above = features_last(values), features_last(gradient)
+    count = gradient.shape[2:]
+    if _is_tiled(window, len(last), count):
+        tiling = _Tiling(window, last.shape, count)
+        totals = each(lambda images: tiling.learn(last[images], above[images]), shares(len(last)))
+        summed = sum(totals[1:], totals[0]).reshape(36, -1)
+        back = (transforms("<f4")[1].T @ summed).reshape(3, 3, shape[0], shape[1])
+        return np.ascontiguousarray(back.transpose(2, 3, 0, 1))
+
+    def learn(images: slice) -> np.ndarray:
+        total = np.zeros((shape[0], int(np.prod(shape[1:]))), np.float32)
+        own = above[images]
+        for block, seen in _columns(last[images], window, count):
+            total += own[block].reshape(len(seen), -1).T @ seen
+        return total
+
+    totals = each(learn, shares(len(last)))
+    summed = sum(totals[1:], totals[0]).reshape(shape[0], *shape[2:], shape[1])
+    return np.ascontiguousarray(summed.transpose(0, 3, 1, 2))
+
+
+def values_back_last(
+    gradient: np.ndarray, weights: np.ndarray, shape: tuple[int, ...], window: Window
+) -> np.ndarray:
+    """The gradient of `correlate_last` with respect to maps of this shape."""
+    around = tuple(
+        (extent - 1 - before, extent - 1 - after)
+        for extent, (before, after) in zip(window.extent, window.padding, strict=True)
+    )
+    if window.stride == (1, 1) and min(min(sides) for sides in around) >= 0:
+        # A correlation with the filters turned by half a turn, features and filters exchanged.
+        turned = weights[..., ::-1, ::-1].transpose(1, 0, 2, 3)
+        look_back = Window(window.size, padding=around, dilation=window.dilation)
+        return correlate_last(gradient, turned, look_back)
+    above = features_last(gradient)
+    n_images, n_features, height, width = shape
+    (top, bottom), (left, right) = window.padding
+    back = np.empty((n_images, height, width, n_features), np.float32)
+    bank = np.ascontiguousarray(weights.transpose(0, 2, 3, 1)).reshape(len(weights), -1)
+    (down, across), (step_y, step_x) = window.stride, window.dilation
+    n_rows, n_columns = gradient.shape[2:]
+
+    def carry(images: slice) -> None:
+        for image in range(images.start, images.stop):
+            products = scratch("products", (n_rows * n_columns, bank.shape[1]))
+            np.matmul(above[image].reshape(n_rows * n_columns, -1), bank, out=products)
+            by_window = products.reshape(n_rows, n_columns, *window.size, n_features)
+            whole = scratch("whole", (height + top + bottom, width + left + right, n_features))
+            whole[:] = 0
+            for row in range(window.size[0]):
+                for column in range(window.size[1]):
+                    y, x = row * step_y, column * step_x
+                    whole[
+                        y : y + down * (n_rows - 1) + 1 : down,
+                        x : x + across * (n_columns - 1) + 1 : across,
+                    ] += by_window[:, :, row, column]
+            back[image] = whole[top : top + height, left : left + width]
+
+    each(carry, shares(n_images))
+    return as_maps(back)
+
+
+Block = tuple[slice, slice]
+
+
+def _columns(
+    last: np.ndarray, window: Window, count: tuple[int, ...]
+) -> Iterator[tuple[Block, np.ndarray]]:
+    """What windows see, (place, element), for some (images, rows) at a time.
+
+    Elements are (window y, window x, feature). The memory is used again from block to block.
+    """
+    n_images, n_features = len(last), last.shape[3]
+    if window == Window(1):
+        yield (slice(None), slice(None)), last.reshape(-1, n_features)
+        return
+    views = _window_views(last, window, count)
+    n_elements = window.size[0] * window.size[1] * n_features
+    row_bytes = 4 * n_elements * count[1]
+    for images, rows in tiles(n_images, count[0], row_bytes, _COLUMN_BYTES):
+        own = views[images, rows]
+        seen = scratch("columns", own.shape)
+        np.copyto(seen, own)
+        yield (images, rows), seen.reshape(-1, n_elements)
+
+
+def _window_views(last: np.ndarray, window: Window, count: tuple[int, ...]) -> np.ndarray:
+    """A view (image, y, x, window y, window x and feature) of padded maps."""
+    (top, bottom), (left, right) = window.padding
+    n_images, height, width, n_features = last.shape
+    around = last
+    if window.padding != ((0, 0), (0, 0)):
+        shape = (n_images, height + top + bottom, width + left + right, n_features)
+        around = scratch("around", shape)
+        around[:] = 0
+        around[:, top : top + height, left : left + width] = last
+    image, row, column, feature = around.strides
+    strides = (image, row * window.stride[0], column * window.stride[1])
+    down = row * window.dilation[0]
+    if window.dilation[1] == 1:
+        # The features of neighbouring places are one run.
+        shape = (n_images, *count, window.size[0], window.size[1] * n_features)
+        steps: tuple[int, ...] = (*strides, down, feature)
+    else:
+        shape = (n_images, *count, *window.size, n_features)
+        steps = (*strides, down, column * window.dilation[1], feature)
+    return np.lib.stride_tricks.as_strided(around, shape, steps, writeable=False)
+
+
+def _is_tiled(window: Window, n_images: int, count: tuple[int, ...]) -> bool:
+    """Whether Winograd's tiles need clearly fewer products."""
+    plain = (window.size, window.stride, window.dilation) == ((3, 3), (1, 1), (1, 1))
+    if not plain or max(max(sides) for sides in window.padding) > 2:
+        return False
+    n_tiles = -(-count[0] // _SIDE) * -(-count[1] // _SIDE)
+    # Below so many tiles the filters' own transforms cost more than is saved.
+    return n_images * n_tiles >= 24 and 9 * count[0] * count[1] > 1.5 * 36 * n_tiles
+
+
+class _Tiling:
+    """Maps cut into tiles, and what takes them through Winograd's domain."""
+
+    def __init__(self, window: Window, shape: tuple[int, ...], count: tuple[int, ...]) -> None:
+        self.compiled = kernels("winograd")
+        (self.top, _), (self.left, _) = window.padding
+        self.height, self.width, self.n_features = shape[1:]
+        self.count = count
+        self.n_down, self.n_across = -(-count[0] // _SIDE), -(-count[1] // _SIDE)
+
+    def blocks(self, n_images: int, n_filters: int) -> Iterator[tuple[int, int]]:
+        """The first tile, and how many, of each product."""
+        together = _TILES if max(self.n_features, n_filters) < 256 else 2 * _TILES
+        n_tiles = n_images * self.n_down * self.n_across
+        for first in range(0, n_tiles, together):
+            yield first, min(together, n_tiles - first)
+
+    def tiles_of(self, last: np.ndarray, first: int, n_tiles: int) -> np.ndarray:
+        """Values in Winograd's domain, (36, tile, feature)."""
+        found = scratch("tiles", (36, n_tiles, self.n_features))
+        self.compiled.tiles_of_values(
+            last.reshape(-1),
+            self.height,
+            self.width,
+            self.n_features,
+            first,
+            n_tiles,
+            self.n_down,
+            self.n_across,
+            self.top,
+            self.left,
+            found.reshape(-1),
+        )
+        return found
+
+    def match(self, last: np.ndarray, bank: np.ndarray, into: np.ndarray) -> None:
+        """Products with a bank (36, feature, filter), put into maps."""
+        n_filters = bank.shape[2]
+        for first, n_tiles in self.blocks(len(last), n_filters):
+            products = scratch("products", (36, n_tiles, n_filters))
+            np.matmul(self.tiles_of(last, first, n_tiles), bank, out=products)
+            self.compiled.place_tiles(
+                products.reshape(-1),
+                first,
+                n_tiles,
+                self.n_down,
+                self.n_across,
+                *self.count,
+                n_filters,
+                into.reshape(-1),
+            )
+
+    def learn(self, last: np.ndarray, above: np.ndarray) -> np.ndarray:
+        """The gradient of a bank, (36, filter, feature)."""
+        n_filters = above.shape[3]
+        total = np.zeros((36, n_filters, self.n_features), np.float32)
+        for first, n_tiles in self.blocks(len(last), n_filters):
+            spread = scratch("products", (36, n_tiles, n_filters))
+            self.compiled.spread_tiles(
+                above.reshape(-1),
+                *self.count,
+                n_filters,
+                first,
+                n_tiles,
+                self.n_down,
+                self.n_across,
+                spread.reshape(-1),
+            )
+            total += spread.transpose(0, 2, 1) @ self.tiles_of(last, first, n_tiles)
+        return total
