@@ -40,6 +40,14 @@ def features_last(values: np.ndarray) -> np.ndarray:
     return for_kernel(values.transpose(0, 2, 3, 1))
 
 
+def lie_last(values: Any) -> bool:
+    """Whether maps are such as kernels take them: features last, and enough of them."""
+    if not isinstance(values, np.ndarray) or values.dtype != np.float32 or values.ndim != 4:
+        return False
+    last = values.transpose(0, 2, 3, 1)
+    return last.shape[3] >= _FEWEST and last.flags.c_contiguous and last.flags.writeable
+
+
 def as_maps(values: np.ndarray) -> np.ndarray:
     """The other way, as a view."""
     return values.transpose(0, 3, 1, 2)
@@ -62,18 +70,18 @@ def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> n
     last, count = features_last(values), window.count(*values.shape[2:])
     matches = np.empty((len(last), *count, len(weights)), np.float32)
     if _is_tiled(window, len(last), count):
-        bank = np.ascontiguousarray(weights.transpose(2, 3, 1, 0)).reshape(9, -1)
-        bank = (transforms("<f4")[1] @ bank).reshape(36, *weights.shape[1::-1])
+        bank = transforms("<f4")[1] @ weights.reshape(-1, 9).T
+        bank = bank.reshape(36, *weights.shape[:2])
         tiling = _Tiling(window, last.shape, count)
         each(lambda images: tiling.match(last[images], bank, matches[images]), shares(len(last)))
         return as_maps(matches)
-    bank = np.ascontiguousarray(weights.transpose(2, 3, 1, 0)).reshape(-1, len(weights))
+    bank = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
 
     def match(images: slice) -> None:
         into = matches[images]
         for block, seen in _columns(last[images], window, count):
             places = into[block].reshape(len(seen), -1)
-            np.matmul(seen, bank, out=places)
+            np.matmul(seen, bank.T, out=places)
 
     each(match, shares(len(last)))
     return as_maps(matches)
@@ -238,11 +246,11 @@ class _Tiling:
         return found
 
     def match(self, last: np.ndarray, bank: np.ndarray, into: np.ndarray) -> None:
-        """Products with a bank (36, feature, filter), put into maps."""
-        n_filters = bank.shape[2]
+        """Products with a bank (36, filter, feature), put into maps."""
+        n_filters = bank.shape[1]
         for first, n_tiles in self.blocks(len(last), n_filters):
             products = scratch("products", (36, n_tiles, n_filters))
-            np.matmul(self.tiles_of(last, first, n_tiles), bank, out=products)
+            np.matmul(self.tiles_of(last, first, n_tiles), bank.transpose(0, 2, 1), out=products)
             self.compiled.place_tiles(
                 products.reshape(-1),
                 first,

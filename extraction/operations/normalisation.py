@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace, step_bytes
+from ..compiled import for_kernel
 from ..fields import Window
 from ..parallel import each, shares
+from . import by_rows
 from .correlation import correlate
 from .pooling import box_sum, spread_sum
 from .windows import Pullback
@@ -249,6 +251,8 @@ def batch_normalisation(
             f"{values.shape}. Use more images per batch."
         )
         raise ValueError(msg)
+    if by_rows.suits(values):
+        return _batch_by_rows(values, scale, shift, epsilon)
     mean, variance = xp.empty(n_features, values.dtype), xp.empty(n_features, values.dtype)
     normalised = xp.empty(values.shape, values.dtype)
 
@@ -266,6 +270,20 @@ def batch_normalisation(
 
     def pullback(gradient: Array) -> tuple[Array, Array, Array]:
         return _batch_back(gradient, values, scale, mean, 1 / xp.sqrt(variance + epsilon))
+
+    return normalised, pullback, mean, variance
+
+
+def _batch_by_rows(
+    values: np.ndarray, scale: np.ndarray, shift: np.ndarray, epsilon: float
+) -> tuple[np.ndarray, Pullback, np.ndarray, np.ndarray]:
+    """`batch_normalisation` by kernels."""
+    mean, variance = by_rows.moments(values)
+    over = 1 / np.sqrt(variance + np.float32(epsilon))
+    normalised = by_rows.scale_and_shift(values, scale * over, shift - mean * scale * over)
+
+    def pullback(gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return by_rows.batch_back(gradient, values, scale, mean, over)
 
     return normalised, pullback, mean, variance
 
@@ -323,7 +341,10 @@ def scale_and_shift(values: Array, scale: Array, shift: Array) -> tuple[Array, P
     pullback : callable
         Carries a gradient back to `(values, scale, shift)`.
     """
-    moved = values * scale[:, None, None] + shift[:, None, None]
+    if by_rows.suits(values):
+        moved = by_rows.scale_and_shift(values, for_kernel(scale), for_kernel(shift))
+    else:
+        moved = values * scale[:, None, None] + shift[:, None, None]
 
     def pullback(gradient: Array) -> tuple[Array, Array, Array]:
         return (

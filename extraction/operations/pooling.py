@@ -8,6 +8,7 @@ from typing import Any
 from ..arrays import Array, namespace, step_bytes
 from ..fields import Window
 from ..parallel import each, shares
+from . import by_rows
 from .windows import Pullback, padded, part, spread
 
 
@@ -54,6 +55,9 @@ def max_pool(
             f"{look_through.extent[1]}, got {look_through.padding}."
         )
         raise ValueError(msg)
+    if by_rows.suits(values) and look_through.size[0] * look_through.size[1] <= 256:
+        compiled = by_rows.MaxPool(values, look_through, count)
+        return compiled.pooled, compiled.back
     pooled = xp.empty((*values.shape[:2], *count), values.dtype)
 
     def pool(share: slice) -> None:

@@ -1,0 +1,189 @@
+"""What is done to maps feature by feature, features last: a map is rows, one for each place.
+
+Arrays are flat and indices unsigned: see `winograd`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import uint64
+
+from .compilation import kernel
+
+_ROWS = 64  # added up in single precision before the sum is carried over in double precision
+
+
+@kernel("void(f4[::1], f4[::1], f4[::1], i8, i8, f4[::1])")
+def scale_and_shift(
+    values: np.ndarray,
+    scale: np.ndarray,
+    shift: np.ndarray,
+    first: int,
+    last: int,
+    out: np.ndarray,
+) -> None:
+    """Each feature times its scale, plus its shift, of some rows."""
+    n = uint64(scale.size)
+    for row in range(uint64(first), uint64(last)):
+        for i in range(n):
+            out[row * n + i] = values[row * n + i] * scale[i] + shift[i]
+
+
+@kernel("void(f4[::1], f4[::1], i8, i8, f8[::1], f8[::1])")
+def sums(
+    values: np.ndarray,
+    centre: np.ndarray,
+    first: int,
+    last: int,
+    deviations: np.ndarray,
+    squares: np.ndarray,
+) -> None:
+    """Sums of deviations from a centre, and of their squares, for each feature of some rows."""
+    n = uint64(centre.size)
+    own, own_squares = np.empty(centre.size, np.float32), np.empty(centre.size, np.float32)
+    for start in range(first, last, _ROWS):
+        own[:] = 0
+        own_squares[:] = 0
+        for row in range(uint64(start), uint64(min(start + _ROWS, last))):
+            for i in range(n):
+                deviation = values[row * n + i] - centre[i]
+                own[i] += deviation
+                own_squares[i] += deviation * deviation
+        for i in range(n):
+            deviations[i] += own[i]
+            squares[i] += own_squares[i]
+
+
+@kernel("void(f4[::1], f4[::1], f4[::1], i8, i8, f8[::1], f8[::1])")
+def sums_of_gradient(
+    gradient: np.ndarray,
+    values: np.ndarray,
+    centre: np.ndarray,
+    first: int,
+    last: int,
+    plain: np.ndarray,
+    weighted: np.ndarray,
+) -> None:
+    """Sums of a gradient, and of it times deviations from a centre, for each feature."""
+    n = uint64(centre.size)
+    own, own_weighted = np.empty(centre.size, np.float32), np.empty(centre.size, np.float32)
+    for start in range(first, last, _ROWS):
+        own[:] = 0
+        own_weighted[:] = 0
+        for row in range(uint64(start), uint64(min(start + _ROWS, last))):
+            for i in range(n):
+                slope = gradient[row * n + i]
+                own[i] += slope
+                own_weighted[i] += slope * (values[row * n + i] - centre[i])
+        for i in range(n):
+            plain[i] += own[i]
+            weighted[i] += own_weighted[i]
+
+
+@kernel("void(f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], i8, i8, f4[::1])")
+def batch_back(
+    gradient: np.ndarray,
+    values: np.ndarray,
+    centre: np.ndarray,
+    slope: np.ndarray,
+    shift: np.ndarray,
+    scale: np.ndarray,
+    first: int,
+    last: int,
+    out: np.ndarray,
+) -> None:
+    """(gradient - slope (value - centre) - shift) scale, of some rows."""
+    n = uint64(centre.size)
+    for row in range(uint64(first), uint64(last)):
+        for i in range(n):
+            at = row * n + i
+            left = gradient[at] - slope[i] * (values[at] - centre[i]) - shift[i]
+            out[at] = left * scale[i]
+
+
+@kernel("void(f4[::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, f4[::1], u1[::1])")
+def max_pool(
+    values: np.ndarray,
+    image: int,
+    height: int,
+    width: int,
+    n_features: int,
+    n_rows: int,
+    n_columns: int,
+    down: int,
+    across: int,
+    stride_down: int,
+    stride_across: int,
+    step_down: int,
+    step_across: int,
+    top: int,
+    left: int,
+    out: np.ndarray,
+    winner: np.ndarray,
+) -> None:
+    """The maximum over each window of one image, and which of its places has it first."""
+    n = uint64(n_features)
+    for row in range(n_rows):
+        for column in range(n_columns):
+            into = uint64(((image * n_rows + row) * n_columns + column) * n_features)
+            for i in range(n):
+                out[into + i] = -np.inf
+                winner[into + i] = 0
+            for a in range(down):
+                y = row * stride_down + a * step_down - top
+                if y < 0 or y >= height:
+                    continue
+                for b in range(across):
+                    x = column * stride_across + b * step_across - left
+                    if x < 0 or x >= width:
+                        continue
+                    here = uint64(((image * height + y) * width + x) * n_features)
+                    place = np.uint8(a * across + b)
+                    for i in range(n):
+                        value = values[here + i]
+                        # What is not a number wins, as everywhere else.
+                        larger = value > out[into + i] or value != value
+                        out[into + i] = value if larger else out[into + i]
+                        winner[into + i] = place if larger else winner[into + i]
+
+
+@kernel("void(f4[::1], u1[::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, f4[::1])")
+def max_pool_back(
+    gradient: np.ndarray,
+    winner: np.ndarray,
+    image: int,
+    height: int,
+    width: int,
+    n_features: int,
+    n_rows: int,
+    n_columns: int,
+    down: int,
+    across: int,
+    stride_down: int,
+    stride_across: int,
+    step_down: int,
+    step_across: int,
+    top: int,
+    left: int,
+    out: np.ndarray,
+) -> None:
+    """Each maximum's gradient added at the place that has it, for one image."""
+    n, size = uint64(n_features), height * width * n_features
+    for i in range(uint64(image * size), uint64((image + 1) * size)):
+        out[i] = 0
+    for row in range(n_rows):
+        for column in range(n_columns):
+            source = uint64(((image * n_rows + row) * n_columns + column) * n_features)
+            for a in range(down):
+                y = row * stride_down + a * step_down - top
+                if y < 0 or y >= height:
+                    continue
+                for b in range(across):
+                    x = column * stride_across + b * step_across - left
+                    if x < 0 or x >= width:
+                        continue
+                    here = uint64(((image * height + y) * width + x) * n_features)
+                    place = np.uint8(a * across + b)
+                    for i in range(n):
+                        won = winner[source + i] == place
+                        out[here + i] += gradient[source + i] if won else np.float32(0)
