@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hmax_cnn.extraction import Maps
+from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import Array
 
 from .layers import Layer, LayerPullback, Mode, Output, Weight
@@ -389,7 +390,7 @@ class _Tape:
                 to_weights.update({f"{name}.{key}": array for key, array in to_own.items()})
             for below, gradient in zip(self.graph.nodes[name].inputs, to_inputs, strict=True):
                 if below in pending:
-                    pending[below] = pending[below] + gradient
+                    pending[below] = ops.add([pending[below], gradient])
                 elif below in self.followed:
                     pending[below] = gradient
         return to_weights, pending.get(IMAGE)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from .scratch import forget
+from .reused import reusing, start
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -57,12 +57,10 @@ def in_order(
     [3, 2, 1]
     """
     if n_threads == 1:
-        try:
+        with reusing():
             yield from map(function, items)
-        finally:
-            forget()
         return
-    pool, waiting = ThreadPoolExecutor(n_threads), deque[Future[Answer]]()
+    pool, waiting = ThreadPoolExecutor(n_threads, initializer=start), deque[Future[Answer]]()
     with _one_blas_thread:
         try:
             for item in items:
@@ -100,13 +98,13 @@ def workers(n_threads: int) -> Iterator[None]:
     if n_threads == 1 or _team.size > 1:
         yield
         return
-    with _one_blas_thread, ThreadPoolExecutor(n_threads - 1) as pool:
+    started = ThreadPoolExecutor(n_threads - 1, initializer=start)
+    with _one_blas_thread, reusing(), started as pool:
         _team.pool, _team.size = pool, n_threads
         try:
             yield
         finally:
             _team.pool, _team.size = None, 1
-            forget()
 
 
 def n_workers() -> int:

@@ -10,6 +10,7 @@ from typing import final
 import numpy as np
 
 from hmax_cnn.extraction import Field, Maps, join
+from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import Array, namespace
 
 from .layer import Gradients, Layer, Mode, Output, plain
@@ -42,9 +43,7 @@ class Add(Layer):
                 f"{', '.join(str(maps.shape) for maps in inputs)}."
             )
             raise ValueError(msg)
-        total = inputs[0].values
-        for maps in inputs[1:]:
-            total = total + maps.values
+        total = ops.add([maps.values for maps in inputs])
         maps = Maps(total, join(maps.field for maps in inputs))
         return Output(maps, lambda gradient: ([gradient] * len(inputs), {}))
 

@@ -1,6 +1,6 @@
 """What models are built from: each operation returns a value and its pullback (gradient)."""
 
-from .activations import elu, leaky_relu, maxout, relu, sigmoid, softplus, step, tanh
+from .activations import add, elu, leaky_relu, maxout, relu, sigmoid, softplus, step, tanh
 from .adaptive import adaptive_average_pool, adaptive_max_pool
 from .correlation import correlate
 from .dense import dense
@@ -21,6 +21,7 @@ __all__ = [
     "Spectrum",
     "adaptive_average_pool",
     "adaptive_max_pool",
+    "add",
     "average_pool",
     "batch_normalisation",
     "copied_border",

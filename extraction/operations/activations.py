@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .. import reused
 from ..arrays import Array, namespace
+from ..parallel import each, shares
 from .windows import Pullback
+
+_MANY = 2**15  # numbers from which several workers pay
 
 
 def relu(values: Array) -> tuple[Array, Pullback]:
@@ -19,8 +27,61 @@ def relu(values: Array) -> tuple[Array, Pullback]:
     pullback : callable
         Carries a gradient with the shape of `active` back to `values`; the slope at 0 is 0.
     """
-    active = namespace(values).maximum(values, 0)
-    return active, lambda gradient: gradient * (active > 0)
+    xp = namespace(values)
+    active = _room_like(values)
+
+    def activate(share: slice) -> None:
+        xp.maximum(values[share], 0, out=active[share])
+
+    def pullback(gradient: Array) -> Array:
+        back = _room_like(gradient)
+
+        def carry(share: slice) -> None:
+            xp.multiply(gradient[share], active[share] > 0, out=back[share])
+
+        _each_share(carry, active)
+        return back
+
+    _each_share(activate, active)
+    return active, pullback
+
+
+def add(several: Sequence[Array]) -> Array:
+    """The sum of arrays of one shape.
+
+    Parameters
+    ----------
+    several : sequence of arrays
+
+    Returns
+    -------
+    array
+    """
+    if len(several) == 1:
+        return several[0]
+    total = _room_like(several[0])
+
+    def add_share(share: slice) -> None:
+        namespace(total).add(several[0][share], several[1][share], out=total[share])
+        for other in several[2:]:
+            total[share] += other[share]
+
+    _each_share(add_share, total)
+    return total
+
+
+def _room_like(values: Array) -> Array:
+    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.ndim == 4:
+        return reused.empty_like(values)
+    return namespace(values).empty_like(values)
+
+
+def _each_share(function: Callable[[slice], None], values: Array) -> None:
+    """On the workers where that pays: not for a few numbers."""
+    if values.ndim and values.size > _MANY:
+        each(function, shares(len(values)))
+    else:
+        function(slice(None) if values.ndim else ...)
 
 
 def leaky_relu(values: Array, slope: float = 0.01) -> tuple[Array, Pullback]:

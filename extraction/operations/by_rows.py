@@ -9,6 +9,7 @@ import numpy as np
 from ..compiled import kernels
 from ..fields import Window
 from ..parallel import each, shares
+from ..reused import empty
 from .features_last import as_maps, features_last, lie_last
 
 _PARTS = 16  # sums of rows: always as many, so that the number of workers changes no bit
@@ -22,7 +23,7 @@ def suits(values: Any) -> bool:
 def scale_and_shift(values: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Each feature times its scale, plus its shift, in one pass."""
     last = features_last(values)
-    moved, n_rows = np.empty_like(last), last.size // last.shape[3]
+    moved, n_rows = empty(last.shape), last.size // last.shape[3]
 
     def move(rows: slice) -> None:
         kernels("rows").scale_and_shift(
@@ -53,7 +54,7 @@ def batch_back(
     The mean and the variance depend on every value: Ioffe & Szegedy, ICML 2015, section 3.
     """
     last, above = features_last(values), features_last(gradient)
-    back, n_rows = np.empty_like(last), last.size // last.shape[3]
+    back, n_rows = empty(last.shape), last.size // last.shape[3]
     arrays = (above.reshape(-1), last.reshape(-1), mean)
     plain, weighted = _sums("sums_of_gradient", n_rows, arrays)
     to_scale = (over * weighted).astype(np.float32)
@@ -92,7 +93,7 @@ class MaxPool:
         self.places = (
             *last.shape[1:], *count, *window.size, *window.stride, *window.dilation, top, left,
         )  # fmt: skip
-        pooled = np.empty((len(last), *count, n_features), np.float32)
+        pooled = empty((len(last), *count, n_features))
         self.winner = np.empty(pooled.shape, np.uint8)
 
         def pool(images: slice) -> None:
@@ -107,7 +108,7 @@ class MaxPool:
 
     def back(self, gradient: np.ndarray) -> np.ndarray:
         """A gradient of the pooled maps, carried to the maps."""
-        above, back = features_last(gradient), np.empty(self.shape, np.float32)
+        above, back = features_last(gradient), empty(self.shape)
 
         def carry(images: slice) -> None:
             for image in range(images.start, images.stop):

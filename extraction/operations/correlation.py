@@ -65,10 +65,12 @@ def correlate(
     window = window_of(values, weights, "weights", stride, padding, dilation, groups)
     # Three routes: Winograd's tiles, one product for maps of few places, columns. Each is taken
     # where it was measured to be the fastest on 2 cores.
-    if features_last.suits(values, weights, groups):
-        return _correlate_last(values, weights, window, to_values=to_values)
     alone = namespace(values) is np and groups == 1
     small = alone and are_small(len(values), window, *values.shape[2:])
+    # Filters of 1 x 1 are used as they are; others on small maps would have to be copied.
+    plain = window.size == (1, 1) or not small or features_last.is_tiled(window, values.shape)
+    if plain and features_last.suits(values, weights, groups):
+        return _correlate_last(values, weights, window, to_values=to_values)
     tiled = alone and suits(window, values.shape, len(weights))
     if tiled:
         matches = correlate_3x3(values, weights, window.padding)

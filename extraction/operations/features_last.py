@@ -16,7 +16,7 @@ from ..arrays import tiles
 from ..compiled import for_kernel, kernels
 from ..fields import Window
 from ..parallel import each, shares
-from ..scratch import scratch
+from ..reused import empty
 from .winograd import transforms
 
 _FEWEST = 16  # filters from which this order pays
@@ -24,6 +24,7 @@ _RUN = 9  # numbers that are copied in one run, at least
 _COLUMN_BYTES = 2**20  # of what windows see, at a time: half of a second-level cache
 _TILES = 128  # in one product, of up to 256 features; more features need more tiles
 _SIDE = 4  # of a tile of results
+_FEWEST_TILES = 24
 
 
 def suits(values: Any, weights: Any, groups: int) -> bool:
@@ -68,10 +69,9 @@ def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> n
         Features last in memory.
     """
     last, count = features_last(values), window.count(*values.shape[2:])
-    matches = np.empty((len(last), *count, len(weights)), np.float32)
-    if _is_tiled(window, len(last), count):
-        bank = transforms("<f4")[1] @ weights.reshape(-1, 9).T
-        bank = bank.reshape(36, *weights.shape[:2])
+    matches = empty((len(last), *count, len(weights)))
+    if is_tiled(window, values.shape):
+        bank = _bank(weights)
         tiling = _Tiling(window, last.shape, count)
         each(lambda images: tiling.match(last[images], bank, matches[images]), shares(len(last)))
         return as_maps(matches)
@@ -87,13 +87,27 @@ def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> n
     return as_maps(matches)
 
 
+def _bank(weights: np.ndarray) -> np.ndarray:
+    """Filters in Winograd's domain, (36, filter, feature)."""
+    bank = empty((36, *weights.shape[:2]))
+    to_domain, per_filter = transforms("<f4")[1], weights.shape[1]
+    flat, nines = bank.reshape(36, -1), weights.reshape(-1, 9)
+
+    def transform(filters: slice) -> None:
+        own = slice(filters.start * per_filter, filters.stop * per_filter)
+        np.matmul(to_domain, nines[own].T, out=flat[:, own])
+
+    each(transform, shares(len(weights)))
+    return bank
+
+
 def weights_back_last(
     gradient: np.ndarray, values: np.ndarray, shape: tuple[int, ...], window: Window
 ) -> np.ndarray:
     """The gradient of `correlate_last` with respect to weights of this shape."""
     last, above = features_last(values), features_last(gradient)
     count = gradient.shape[2:]
-    if _is_tiled(window, len(last), count):
+    if is_tiled(window, values.shape):
         tiling = _Tiling(window, last.shape, count)
         totals = each(lambda images: tiling.learn(last[images], above[images]), shares(len(last)))
         summed = sum(totals[1:], totals[0]).reshape(36, -1)
@@ -128,17 +142,17 @@ def values_back_last(
     above = features_last(gradient)
     n_images, n_features, height, width = shape
     (top, bottom), (left, right) = window.padding
-    back = np.empty((n_images, height, width, n_features), np.float32)
+    back = empty((n_images, height, width, n_features))
     bank = np.ascontiguousarray(weights.transpose(0, 2, 3, 1)).reshape(len(weights), -1)
     (down, across), (step_y, step_x) = window.stride, window.dilation
     n_rows, n_columns = gradient.shape[2:]
 
     def carry(images: slice) -> None:
         for image in range(images.start, images.stop):
-            products = scratch("products", (n_rows * n_columns, bank.shape[1]))
+            products = empty((n_rows * n_columns, bank.shape[1]))
             np.matmul(above[image].reshape(n_rows * n_columns, -1), bank, out=products)
             by_window = products.reshape(n_rows, n_columns, *window.size, n_features)
-            whole = scratch("whole", (height + top + bottom, width + left + right, n_features))
+            whole = empty((height + top + bottom, width + left + right, n_features))
             whole[:] = 0
             for row in range(window.size[0]):
                 for column in range(window.size[1]):
@@ -161,7 +175,7 @@ def _columns(
 ) -> Iterator[tuple[Block, np.ndarray]]:
     """What windows see, (place, element), for some (images, rows) at a time.
 
-    Elements are (window y, window x, feature). The memory is used again from block to block.
+    Elements are (window y, window x, feature).
     """
     n_images, n_features = len(last), last.shape[3]
     if window == Window(1):
@@ -172,7 +186,7 @@ def _columns(
     row_bytes = 4 * n_elements * count[1]
     for images, rows in tiles(n_images, count[0], row_bytes, _COLUMN_BYTES):
         own = views[images, rows]
-        seen = scratch("columns", own.shape)
+        seen = empty(own.shape)
         np.copyto(seen, own)
         yield (images, rows), seen.reshape(-1, n_elements)
 
@@ -184,7 +198,7 @@ def _window_views(last: np.ndarray, window: Window, count: tuple[int, ...]) -> n
     around = last
     if window.padding != ((0, 0), (0, 0)):
         shape = (n_images, height + top + bottom, width + left + right, n_features)
-        around = scratch("around", shape)
+        around = empty(shape)
         around[:] = 0
         around[:, top : top + height, left : left + width] = last
     image, row, column, feature = around.strides
@@ -200,14 +214,15 @@ def _window_views(last: np.ndarray, window: Window, count: tuple[int, ...]) -> n
     return np.lib.stride_tricks.as_strided(around, shape, steps, writeable=False)
 
 
-def _is_tiled(window: Window, n_images: int, count: tuple[int, ...]) -> bool:
-    """Whether Winograd's tiles need clearly fewer products."""
+def is_tiled(window: Window, shape: tuple[int, ...]) -> bool:
+    """Whether Winograd's tiles need clearly fewer products, on maps of this shape."""
     plain = (window.size, window.stride, window.dilation) == ((3, 3), (1, 1), (1, 1))
     if not plain or max(max(sides) for sides in window.padding) > 2:
         return False
-    n_tiles = -(-count[0] // _SIDE) * -(-count[1] // _SIDE)
+    n_rows, n_columns = window.count(*shape[2:])
+    n_tiles = -(-n_rows // _SIDE) * -(-n_columns // _SIDE)
     # Below so many tiles the filters' own transforms cost more than is saved.
-    return n_images * n_tiles >= 24 and 9 * count[0] * count[1] > 1.5 * 36 * n_tiles
+    return shape[0] * n_tiles >= _FEWEST_TILES and 9 * n_rows * n_columns > 1.5 * 36 * n_tiles
 
 
 class _Tiling:
@@ -229,7 +244,7 @@ class _Tiling:
 
     def tiles_of(self, last: np.ndarray, first: int, n_tiles: int) -> np.ndarray:
         """Values in Winograd's domain, (36, tile, feature)."""
-        found = scratch("tiles", (36, n_tiles, self.n_features))
+        found = empty((36, n_tiles, self.n_features))
         self.compiled.tiles_of_values(
             last.reshape(-1),
             self.height,
@@ -249,7 +264,7 @@ class _Tiling:
         """Products with a bank (36, filter, feature), put into maps."""
         n_filters = bank.shape[1]
         for first, n_tiles in self.blocks(len(last), n_filters):
-            products = scratch("products", (36, n_tiles, n_filters))
+            products = empty((36, n_tiles, n_filters))
             np.matmul(self.tiles_of(last, first, n_tiles), bank.transpose(0, 2, 1), out=products)
             self.compiled.place_tiles(
                 products.reshape(-1),
@@ -267,7 +282,7 @@ class _Tiling:
         n_filters = above.shape[3]
         total = np.zeros((36, n_filters, self.n_features), np.float32)
         for first, n_tiles in self.blocks(len(last), n_filters):
-            spread = scratch("products", (36, n_tiles, n_filters))
+            spread = empty((36, n_tiles, n_filters))
             self.compiled.spread_tiles(
                 above.reshape(-1),
                 *self.count,
