@@ -154,9 +154,9 @@ def ours(graph, weights, maker, arguments, images, classes, trains):
         weights.update(moved)
 
     def of_some(some: np.ndarray) -> np.ndarray:
-        return [maps.values for _, maps, _ in graph.walk(Maps(some), weights, [head])][-1].reshape(
-            len(some), -1
-        )
+        for _, maps, _ in graph.walk(Maps(some), weights, [head]):
+            scores = maps.values
+        return scores.reshape(len(some), -1)
 
     def forward() -> np.ndarray:
         batches = [images[first : first + 4] for first in range(0, len(images), 4)]
