@@ -77,18 +77,23 @@ def empty(shape: Sequence[int]) -> np.ndarray:
     return new[:size].reshape(shape)
 
 
-def empty_like(array: np.ndarray) -> np.ndarray:
-    """`empty` of the shape of an array, and in its order in memory.
+_ORDERS = ((0, 1, 2, 3), (0, 2, 3, 1), (1, 2, 3, 0))
+
+
+def order_of(array: np.ndarray) -> tuple[int, ...]:
+    """The order of the axes in memory, from the outermost to the innermost.
 
     Parameters
     ----------
-    array : array of float32 with four axes
+    array : array with four axes
 
     Returns
     -------
-    array
+    tuple of int
+        That of the axes as they are, where it is none of those that maps are kept in: features
+        innermost, or images.
     """
-    last = array.transpose(0, 2, 3, 1)
-    if last.flags.c_contiguous:
-        return empty(last.shape).transpose(0, 3, 1, 2)
-    return empty(array.shape)
+    for order in _ORDERS:
+        if array.transpose(order).flags.c_contiguous:
+            return order
+    return _ORDERS[0]

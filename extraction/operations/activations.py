@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from .. import reused
 from ..arrays import Array, namespace
 from ..parallel import each, shares
+from ..reused import empty, order_of
 from .windows import Pullback
 
 _MANY = 2**15  # numbers from which several workers pay
@@ -27,22 +28,13 @@ def relu(values: Array) -> tuple[Array, Pullback]:
     pullback : callable
         Carries a gradient with the shape of `active` back to `values`; the slope at 0 is 0.
     """
-    xp = namespace(values)
-    active = _room_like(values)
-
-    def activate(share: slice) -> None:
-        xp.maximum(values[share], 0, out=active[share])
+    active = _elementwise(lambda xp, one, out: xp.maximum(one, 0, out=out), values)
 
     def pullback(gradient: Array) -> Array:
-        back = _room_like(gradient)
+        return _elementwise(
+            lambda xp, slope, one, out: xp.multiply(slope, one > 0, out=out), gradient, active
+        )
 
-        def carry(share: slice) -> None:
-            xp.multiply(gradient[share], active[share] > 0, out=back[share])
-
-        _each_share(carry, active)
-        return back
-
-    _each_share(activate, active)
     return active, pullback
 
 
@@ -57,31 +49,30 @@ def add(several: Sequence[Array]) -> Array:
     -------
     array
     """
-    if len(several) == 1:
-        return several[0]
-    total = _room_like(several[0])
-
-    def add_share(share: slice) -> None:
-        namespace(total).add(several[0][share], several[1][share], out=total[share])
-        for other in several[2:]:
-            total[share] += other[share]
-
-    _each_share(add_share, total)
+    total = several[0]
+    for other in several[1:]:
+        total = _elementwise(lambda xp, one, two, out: xp.add(one, two, out=out), total, other)
     return total
 
 
-def _room_like(values: Array) -> Array:
-    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.ndim == 4:
-        return reused.empty_like(values)
-    return namespace(values).empty_like(values)
+def _elementwise(function: Callable[..., Any], *arrays: Array) -> Array:
+    """A new array that `function(xp, *arrays, out)` fills, by the workers where that pays."""
+    first, xp = arrays[0], namespace(arrays[0])
+    maps = xp is np and first.ndim == 4 and first.dtype == np.float32
+    if not maps or first.size < _MANY:
+        out = xp.empty_like(first)
+        function(xp, *arrays, out)
+        return out
+    # In the order in which they lie in memory, whichever that is.
+    order = order_of(first)
+    moved = [array.transpose(order) for array in arrays]
+    out = empty(moved[0].shape)
 
+    def fill(share: slice) -> None:
+        function(xp, *(array[share] for array in moved), out[share])
 
-def _each_share(function: Callable[[slice], None], values: Array) -> None:
-    """On the workers where that pays: not for a few numbers."""
-    if values.ndim and values.size > _MANY:
-        each(function, shares(len(values)))
-    else:
-        function(slice(None) if values.ndim else ...)
+    each(fill, shares(len(out)))
+    return out.transpose(np.argsort(order))
 
 
 def leaky_relu(values: Array, slope: float = 0.01) -> tuple[Array, Pullback]:

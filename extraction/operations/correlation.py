@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array, namespace, step_bytes, tiles
 from ..fields import Window
 from ..parallel import each, n_workers, shares
-from . import features_last
+from . import features_last, images_last
 from .small_maps import are_small, correlate_small, values_of_small, weights_of_small
 from .windows import Pullback, padded, spread, window_of, window_views
 from .winograd import correlate_3x3, gradient_3x3, many_tiles, suits
@@ -71,6 +71,8 @@ def correlate(
     plain = window.size == (1, 1) or not small or features_last.is_tiled(window, values.shape)
     if plain and features_last.suits(values, weights, groups):
         return _correlate_last(values, weights, window, to_values=to_values)
+    if not small and images_last.suits(values, weights, groups):
+        return _correlate_images_last(values, weights, window, to_values=to_values)
     tiled = alone and suits(window, values.shape, len(weights))
     if tiled:
         matches = correlate_3x3(values, weights, window.padding)
@@ -103,6 +105,21 @@ def _correlate_last(
         if to_values:
             back = features_last.values_back_last(gradient, weights, values.shape, window)
         return back, features_last.weights_back_last(gradient, values, weights.shape, window)
+
+    return matches, pullback
+
+
+def _correlate_images_last(
+    values: np.ndarray, weights: np.ndarray, window: Window, *, to_values: bool
+) -> tuple[np.ndarray, Pullback]:
+    """`correlate` of few features and many images, on the processor."""
+    matches = images_last.correlate_last(values, weights, window)
+
+    def pullback(gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        back = None
+        if to_values:
+            back = images_last.values_back(gradient, weights, values.shape, window)
+        return back, images_last.weights_back(gradient, values, weights.shape, window)
 
     return matches, pullback
 

@@ -58,6 +58,12 @@ def max_pool(
     if by_rows.suits(values) and look_through.size[0] * look_through.size[1] <= 256:
         compiled = by_rows.MaxPool(values, look_through, count)
         return compiled.pooled, compiled.back
+    if by_rows.suits(_exchanged(values)) and look_through.size[0] * look_through.size[1] <= 256:
+        # Images innermost: to the kernel an image is a feature, and a feature an image.
+        compiled = by_rows.MaxPool(_exchanged(values), look_through, count)
+        return _exchanged(compiled.pooled), lambda gradient: _exchanged(
+            compiled.back(_exchanged(gradient))
+        )
     pooled = xp.empty((*values.shape[:2], *count), values.dtype)
 
     def pool(share: slice) -> None:
@@ -83,6 +89,10 @@ def max_pool(
         return back
 
     return pooled, pullback
+
+
+def _exchanged(values: Array) -> Array:
+    return values.transpose(1, 0, 2, 3)
 
 
 def _to_winners(gradient: Array, values: Array, pooled: Array, window: Window) -> Array:
