@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import SVC
-from svm_accuracy import HOG, best_hog, pretrained
 
 from hmax_cnn.analysis.intervals import wilson_interval
 from hmax_cnn.analysis.measures.shape_bias import shape_bias
@@ -26,6 +25,8 @@ from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.data.stimuli import textured_shapes
 from hmax_cnn.extraction import FeatureExtractor, Pixels
 from hmax_cnn.hmax import HMAX
+
+from .svm_accuracy import HOG, best_hog, pretrained
 
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SEEDS = (0, 1, 2)

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from svm_accuracy import pretrained
 
 from hmax_cnn.analysis.controls import controls
 from hmax_cnn.analysis.figures.invariance import invariance
@@ -39,6 +38,8 @@ from hmax_cnn.data.transformed import Transformed, transformed
 from hmax_cnn.data.views import views
 from hmax_cnn.extraction import FeatureExtractor, Pixels
 from hmax_cnn.hmax import HMAX
+
+from .svm_accuracy import pretrained
 
 SHARED = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SIDE, N_UNITS, N_CLIPS, DEPTH = 96, 800, 40, np.arange(-60.0, 61.0, 10.0)

@@ -11,7 +11,9 @@ from ..fields import Window
 from ..parallel import each, shares
 from ..reused import empty
 from .features_last import as_maps, features_last, lie_last
+from .windows import Pullback
 
+_BYTE = 256  # places of a window that the winner's number can tell apart
 _PARTS = 16  # sums of rows: always as many, so that the number of workers changes no bit
 
 
@@ -83,7 +85,31 @@ def _sums(name: str, n_rows: int, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     return totals.sum(axis=0)
 
 
-class MaxPool:
+def max_pool(
+    values: Any, window: Window, count: tuple[int, int]
+) -> tuple[np.ndarray, Pullback] | None:
+    """The maximum over windows and the way back, or None where no kernel can take the maps."""
+    if window.size[0] * window.size[1] > _BYTE:
+        return None
+    if suits(values):
+        pool = _MaxPool(values, window, count)
+        return pool.pooled, pool.back
+    if getattr(values, "ndim", 0) != 4 or not suits(_exchanged(values)):
+        return None
+    # Images innermost: to the kernel an image is a feature, and a feature an image.
+    pool = _MaxPool(_exchanged(values), window, count)
+
+    def pullback(gradient: np.ndarray) -> np.ndarray:
+        return _exchanged(pool.back(_exchanged(gradient)))
+
+    return _exchanged(pool.pooled), pullback
+
+
+def _exchanged(values: np.ndarray) -> np.ndarray:
+    return values.transpose(1, 0, 2, 3)
+
+
+class _MaxPool:
     """The maximum over windows, and the way back to the place that has it first."""
 
     def __init__(self, values: np.ndarray, window: Window, count: tuple[int, int]) -> None:

@@ -55,15 +55,9 @@ def max_pool(
             f"{look_through.extent[1]}, got {look_through.padding}."
         )
         raise ValueError(msg)
-    if by_rows.suits(values) and look_through.size[0] * look_through.size[1] <= 256:
-        compiled = by_rows.MaxPool(values, look_through, count)
-        return compiled.pooled, compiled.back
-    if by_rows.suits(_exchanged(values)) and look_through.size[0] * look_through.size[1] <= 256:
-        # Images innermost: to the kernel an image is a feature, and a feature an image.
-        compiled = by_rows.MaxPool(_exchanged(values), look_through, count)
-        return _exchanged(compiled.pooled), lambda gradient: _exchanged(
-            compiled.back(_exchanged(gradient))
-        )
+    compiled = by_rows.max_pool(values, look_through, count)
+    if compiled is not None:
+        return compiled
     pooled = xp.empty((*values.shape[:2], *count), values.dtype)
 
     def pool(share: slice) -> None:
@@ -89,10 +83,6 @@ def max_pool(
         return back
 
     return pooled, pullback
-
-
-def _exchanged(values: Array) -> Array:
-    return values.transpose(1, 0, 2, 3)
 
 
 def _to_winners(gradient: Array, values: Array, pooled: Array, window: Window) -> Array:

@@ -1,0 +1,50 @@
+"""`python -m benchmarks`: speed and memory, one kind of table, JSON beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import cnn, hmax
+from .rounds import run_cases
+
+_OUTPUT = click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="JSON of the same."
+)
+_ROUNDS = click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
+_ONLY = click.option("--only", default="", help="Part of the names of the rows to measure.")
+_AGAINST = click.option(
+    "--against", multiple=True, help="Part of the names of the other sides; again for more."
+)
+
+
+@click.group()
+def main() -> None:
+    """Speed and memory beside the strongest that there is, in turn, one process a side."""
+
+
+def _of(module: object, about: str) -> click.Command:
+    @_ROUNDS
+    @_ONLY
+    @_AGAINST
+    @_OUTPUT
+    def command(rounds: int, only: str, against: tuple[str, ...], output: Path | None) -> None:
+        chosen = [case for case in module.cases() if only.lower() in case.name.lower()]
+        for case in chosen:
+            if against:
+                case.against = [
+                    side
+                    for side in case.against
+                    if any(part.lower() in side.lower() for part in against)
+                ]
+        run_cases(chosen, rounds, output)
+
+    return click.command(help=about)(command)
+
+
+main.add_command(_of(hmax, "Image to C1 and C2, beside PyTorch."), "hmax")
+main.add_command(_of(cnn, "Networks, beside PyTorch, ONNX Runtime and OpenVINO."), "cnn")
+
+if __name__ == "__main__":
+    main()

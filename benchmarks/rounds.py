@@ -1,0 +1,169 @@
+"""Sides measured in turn, each in a process of its own, and the table that is made of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+OURS = "hmax-cnn"
+_PACKAGES = ("numpy", "scipy", "numba", "torch", "onnxruntime", "openvino", "scikit-learn")
+
+
+@dataclass
+class Case:
+    """One row of a table.
+
+    Attributes
+    ----------
+    name : str
+    module : str
+        Of this package, whose `side` measures one side.
+    options : mapping
+        What it is called with.
+    against : sequence of str
+        Names of the other sides.
+    at_most, stretch : float or None
+        What the ratio to the fastest of them should be.
+    unit : str
+    """
+
+    name: str
+    module: str
+    options: Mapping[str, Any]
+    against: Sequence[str]
+    at_most: float | None = None
+    stretch: float | None = None
+    unit: str = "ms"
+    found: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def timed(run: Callable[[], Any], repeats: int) -> float:
+    """Seconds of one call, the median of several, after one that is not counted."""
+    run()
+    seconds = []
+    for _ in range(repeats):
+        start = perf_counter()
+        run()
+        seconds.append(perf_counter() - start)
+    return median(seconds)
+
+
+def answer(seconds: float, check: Any) -> None:
+    """Print what a side measured, for the process that compares."""
+    peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
+    told = {"seconds": seconds, "peak_mb": peak, "check": np.asarray(check, float).ravel().tolist()}
+    print(json.dumps(told))
+
+
+def measure(case: Case, n_rounds: int) -> None:
+    """Every side once in each round, in turn."""
+    for _ in range(n_rounds):
+        for side in (*case.against, OURS):
+            command = [sys.executable, "-m", f"benchmarks.{case.module}", side]
+            done = subprocess.run(
+                [*command, json.dumps(dict(case.options))],
+                capture_output=True,
+                text=True,
+                cwd=Path(__file__).parents[1],
+            )
+            if done.returncode:
+                reason = done.stderr.strip().splitlines()[-1]
+                print(f"  {side} cannot be measured: {reason}", file=sys.stderr)
+                continue
+            case.found.setdefault(side, []).append(json.loads(done.stdout.splitlines()[-1]))
+
+
+def row_of(case: Case) -> dict[str, Any]:
+    """Medians, the ratio to the fastest other side, and how far results differ."""
+    seconds = {side: median(one["seconds"] for one in found) for side, found in case.found.items()}
+    others = {side: seconds[side] for side in case.against if side in seconds}
+    fastest = min(others, key=lambda side: others[side])
+    pairs = zip(case.found[OURS], case.found[fastest], strict=False)
+    ratios = [own["seconds"] / other["seconds"] for own, other in pairs]
+    expected = np.asarray(case.found[fastest][0]["check"])
+    differs = np.asarray(case.found[OURS][0]["check"]) - expected
+    return {
+        "case": case.name,
+        "fastest other": fastest,
+        "its ms": 1000 * others[fastest],
+        "our ms": 1000 * seconds[OURS],
+        "ratio": median(ratios),
+        "lowest": min(ratios),
+        "highest": max(ratios),
+        "at most": case.at_most,
+        "stretch": case.stretch,
+        "its MB": max(one["peak_mb"] for one in case.found[fastest]),
+        "our MB": max(one["peak_mb"] for one in case.found[OURS]),
+        "difference": float(np.linalg.norm(differs) / np.linalg.norm(expected)),
+        "all ms": {side: 1000 * value for side, value in seconds.items()},
+    }
+
+
+def show(row: Mapping[str, Any]) -> str:
+    """One row, over two lines: what was measured, and every side."""
+    aim = ""
+    if row["at most"] is not None:
+        aim = f", at most {row['at most']:g} wanted ({row['stretch']:g})"
+    sides = ", ".join(f"{side} {value:.1f}" for side, value in row["all ms"].items())
+    return (
+        f"{row['case']}\n"
+        f"  {row['ratio']:.2f} ({row['lowest']:.2f} - {row['highest']:.2f}) of "
+        f"{row['fastest other']}{aim}; {row['our MB']:.0f} and {row['its MB']:.0f} MB; "
+        f"difference {row['difference']:.1e}\n  ms: {sides}"
+    )
+
+
+def conditions(n_rounds: int) -> dict[str, Any]:
+    """What was measured on, and with what."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "versions": found,
+        "rounds": n_rounds,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = {line.partition(":")[0].strip(): line.partition(":")[2].strip() for line in lines}
+    vectors = "AVX-512" if "avx512f" in names.get("flags", "") else "AVX2"
+    return f"{names.get('model name', platform.processor())}, {vectors}"
+
+
+def run_cases(cases: Sequence[Case], n_rounds: int, output: Path | None) -> None:
+    """Measure, print row by row, and write JSON."""
+    rows = []
+    for case in cases:
+        measure(case, n_rounds)
+        rows.append(row_of(case))
+        print(show(rows[-1]), flush=True)
+    about = conditions(n_rounds)
+    print(json.dumps(about))
+    if output is not None:
+        partial = output.with_name(f".{output.name}.partial")
+        partial.write_text(json.dumps({"conditions": about, "rows": rows}, indent=1))
+        partial.replace(output)
+        print(f"Wrote {output}")
