@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from . import cnn, hmax
-from .rounds import run_cases
+from .memory import growth
+from .rounds import run_cases, write
+from .scaling import rows
 
 _OUTPUT = click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="JSON of the same."
@@ -41,6 +43,21 @@ def _of(module: object, about: str) -> click.Command:
         run_cases(chosen, rounds, output)
 
     return click.command(help=about)(command)
+
+
+@main.command()
+@_OUTPUT
+def scaling(output: Path | None) -> None:
+    """How time grows with images, prototypes, batch and cores."""
+    write(output, {"rows": rows()})
+
+
+@main.command()
+@click.option("--images", "counts", multiple=True, type=int, default=[1000, 10000])
+@click.option("--format", "forms", multiple=True, default=["npz"], show_default=True)
+def memory(counts: tuple[int, ...], forms: tuple[str, ...]) -> None:
+    """Peak memory of `hmax-cnn extract` for few and many images."""
+    growth(counts, forms)
 
 
 main.add_command(_of(hmax, "Image to C1 and C2, beside PyTorch."), "hmax")

@@ -1,7 +1,7 @@
 """Layers of pixels, filters, HMAX and a CNN, trained and untrained, against human and macaque IT:
 92 objects of Kriegeskorte et al. 2008.
 
-    python benchmarks/brain.py --output brain
+    python -m benchmarks.brain --output brain
 
 The set is looked for in ../shared/data or HMAX_CNN_DATA; the CNN and HMAX's prototypes are learned
 on caltech101.

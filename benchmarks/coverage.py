@@ -3,7 +3,7 @@
 Known populations, Gaussian and rectified; for each interval the share of simulated studies whose
 nominal 95 % interval holds the value of a very large sample.
 
-python benchmarks/coverage.py [--studies 400] [--only cka]
+python -m benchmarks.coverage [--studies 400] [--only cka]
 """
 
 from __future__ import annotations

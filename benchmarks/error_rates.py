@@ -1,6 +1,6 @@
 """How often tests find a difference where there is none, in simulation, at a level of 0.05.
 
-python benchmarks/error_rates.py [--studies 1000]
+python -m benchmarks.error_rates [--studies 1000]
 """
 
 from __future__ import annotations

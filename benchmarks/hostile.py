@@ -5,7 +5,7 @@ dask.py, cupy.py and the like that leave a trace when they are run. Prints a row
 case, and every case that hung for over 5 s, took over 500 MiB more, ended with a traceback or
 another status than was expected, ran foreign code, or wrote outside its output. Run by
 
-    python benchmarks/hostile.py
+    python -m benchmarks.hostile
 """
 
 from __future__ import annotations

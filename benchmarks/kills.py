@@ -4,7 +4,7 @@ Prints a row for each command and signal: how many trials ended with the same by
 nobody disturbed, hidden files that were left, processes that outlived the kill by five seconds, and
 how much of the work that was done when the signal came had to be done again. Run by
 
-    python benchmarks/kills.py
+    python -m benchmarks.kills
 """
 
 from __future__ import annotations

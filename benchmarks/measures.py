@@ -1,7 +1,7 @@
 """Time of every measure, as a multiple of the time that the model needs for the same images; and
 memory, for few and many stimuli.
 
-    python benchmarks/measures.py
+    python -m benchmarks.measures
 
 The yardstick is `HMAX.activations` of the layers that are measured, in the same run. Memory is what
 the process holds beyond the mapped files (RssAnon of Linux) at its peak, in a process of its own.

@@ -1,18 +1,13 @@
-"""Peak memory of `hmax-cnn extract` as the number of images grows, in each format.
-
-Prints MiB at 500, 2,000, 8,000 and 32,000 images, and the last over the first. Run by
-
-    python benchmarks/extract_memory.py
-"""
+"""Peak memory of `hmax-cnn extract` as the number of images grows, in each format."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -20,19 +15,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-FORMS = ("npz", "csv", "nc", "svmlight")
 
-
-def main() -> None:
+def growth(counts: Sequence[int], forms: Sequence[str]) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, nargs="+", default=[500, 2000, 8000, 32000])
-    counts = parser.parse_args().images
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
             write_images(Path(folder) / str(count), count)
-        for form in FORMS:
+        for form in forms:
             row: dict[str, object] = {"format": form}
             for count in counts:
                 peak, seconds = measured(Path(folder), count, form)
@@ -71,7 +61,3 @@ def measured(folder: Path, count: int, form: str) -> tuple[float, float]:
         raise RuntimeError(msg)
     output.unlink()
     return usage.ru_maxrss / 1024, time.perf_counter() - started
-
-
-if __name__ == "__main__":
-    main()

@@ -162,8 +162,14 @@ def run_cases(cases: Sequence[Case], n_rounds: int, output: Path | None) -> None
         print(show(rows[-1]), flush=True)
     about = conditions(n_rounds)
     print(json.dumps(about))
-    if output is not None:
-        partial = output.with_name(f".{output.name}.partial")
-        partial.write_text(json.dumps({"conditions": about, "rows": rows}, indent=1))
-        partial.replace(output)
-        print(f"Wrote {output}")
+    write(output, {"conditions": about, "rows": rows})
+
+
+def write(output: Path | None, found: Mapping[str, Any]) -> None:
+    """JSON, whole or not at all."""
+    if output is None:
+        return
+    partial = output.with_name(f".{output.name}.partial")
+    partial.write_text(json.dumps(found, indent=1))
+    partial.replace(output)
+    print(f"Wrote {output}")

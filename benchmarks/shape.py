@@ -1,6 +1,6 @@
 """Shape against texture: HMAX, pixels and a network trained on ImageNet; people beside them.
 
-    python benchmarks/shape.py
+    python -m benchmarks.shape
 
 Needs the set shape_stimuli in ../shared/data or HMAX_CNN_DATA for the second table.
 """

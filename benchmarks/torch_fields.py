@@ -1,6 +1,6 @@
 """Receptive fields of PyTorch graphs: ours, torchlens's, and what gradients reach.
 
-    python benchmarks/torch_fields.py
+    python -m benchmarks.torch_fields
 
 The graphs are those of tests/cnn/test_torch_reach.py. Needs torchlens 2.36 or newer and pytest.
 """

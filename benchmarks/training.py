@@ -1,7 +1,7 @@
 """What training reaches on real images, three seeds: LeNet-5 on MNIST (5,000 training images),
 SimpleNet on fifteen kinds of scenes.
 
-    python benchmarks/training.py mnist scenes15
+    python -m benchmarks.training mnist scenes15
 
 The sets are looked for in ../shared/data or HMAX_CNN_DATA.
 """

@@ -1,7 +1,7 @@
 """Tuning of S1 and C1 to gratings against the published table: bandwidths, peak frequencies, F1/F0,
 and the distance to V1.
 
-python benchmarks/v1_tuning.py
+python -m benchmarks.v1_tuning
 """
 
 from __future__ import annotations

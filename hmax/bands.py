@@ -169,7 +169,7 @@ def _at_once(values: np.ndarray, anatomy: Anatomy) -> Iterator[Band]:
         values,
         _quadrants(_Key.of(anatomy, tuple(anatomy.bands))),
         anatomy.s1_response,
-        np.repeat(range(len(sizes)), [len(own) for own in sizes]),
+        [index for index, own in enumerate(sizes) for _ in own],
         strides,
         silent=anatomy.s1_border == "silent",
     )
@@ -197,10 +197,13 @@ class _Key:
 
     @classmethod
     def of(cls, anatomy: Anatomy, bands: tuple[int, ...]) -> _Key:
-        tables = (anatomy.filter_sizes, anatomy.wavelengths, anatomy.sigmas)
-        joined = (tuple(chain(*(table[band - 1] for band in bands))) for table in tables)
         return cls(
-            *joined, tuple(anatomy.orientations), tuple(anatomy.phases), anatomy.aspect_ratio
+            tuple(chain(*(anatomy.filter_sizes[band - 1] for band in bands))),
+            tuple(chain(*(anatomy.wavelengths[band - 1] for band in bands))),
+            tuple(chain(*(anatomy.sigmas[band - 1] for band in bands))),
+            tuple(anatomy.orientations),
+            tuple(anatomy.phases),
+            anatomy.aspect_ratio,
         )
 
 
@@ -235,8 +238,8 @@ class _Filters:
 def _filters_of(anatomy: Anatomy, band: int) -> list[_Filters]:
     """The filters of one band, by size."""
     features, labels = features_of(anatomy)
-    tables = (anatomy.filter_sizes, anatomy.wavelengths, anatomy.sigmas)
-    sizes, wavelengths, sigmas = (table[band - 1] for table in tables)
+    sizes = list(anatomy.filter_sizes[band - 1])
+    wavelengths, sigmas = anatomy.wavelengths[band - 1], anatomy.sigmas[band - 1]
     found = []
     for size, wavelength, sigma in zip(sizes, wavelengths, sigmas, strict=True):
         bank = gabor_bank(
@@ -244,7 +247,7 @@ def _filters_of(anatomy: Anatomy, band: int) -> list[_Filters]:
         )
         name = f"b{band}_s{size:02d}"
         # Two filters of one size and different wavelengths need names of their own.
-        if list(sizes).count(size) > 1:
+        if sizes.count(size) > 1:
             name += f"_w{wavelength:g}"
         own = {"filter_size": size, "wavelength": wavelength}
         found.append(_Filters(bank, name, features, labels | own))

@@ -17,7 +17,7 @@ _RESIDUE = 1e-6  # the same, before the root of what the block means leave out i
 @kernel("f4(f4[::1], i8, i8, f4[::1], i8, i8, i8)", reorders=True)
 def squared_distance(
     rows: np.ndarray, at: int, step: int, prototypes: np.ndarray, first: int, n_rows: int, n: int
-) -> float:
+) -> np.float32:
     """Squared distance of one window to one prototype, both with their features last.
 
     Indices are unsigned: one that could be negative keeps a loop from using vector registers.

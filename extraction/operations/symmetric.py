@@ -58,8 +58,8 @@ class Quadrants:
         weights = np.zeros((len(groups), len(banks), n_rows, n_columns, 4), np.float32)
         signs = np.zeros((len(banks), len(banks[0]), 4 * len(groups)), np.float32)
         for k, (parts, uses) in enumerate(found):
-            for g, members in enumerate(groups):
-                for q, (c, number) in members.items():
+            for g, group in enumerate(groups):
+                for q, (c, number) in group.members.items():
                     if number < len(parts[c]):
                         side = len(parts[c][number])
                         weights[g, k, :side, :side, q] = parts[c][number]
@@ -68,7 +68,7 @@ class Quadrants:
                             signs[k, f, 4 * g + q] = sign
         used = (weights != 0).any(axis=(0, 4))
         n_offsets = np.where(used.any(axis=2), n_columns - used[..., ::-1].argmax(axis=2), 0)
-        mirrors = [[_CLASSES[members[0][0]], _CLASSES[members[3][0]]] for members in groups]
+        mirrors = [[_CLASSES[c] for c in group.classes] for group in groups]
         return cls(
             weights,
             n_offsets.astype(np.int64),
@@ -84,7 +84,9 @@ Part = tuple[int, int, int, float]
 
 def _parts(bank: np.ndarray) -> tuple[list[list[np.ndarray]], list[Part]]:
     """Quadrants by class, and (filter, class, number in the class, sign) of what filters need."""
-    half, parts, uses = bank.shape[-1] // 2, [[], [], [], []], []
+    half = bank.shape[-1] // 2
+    parts: list[list[np.ndarray]] = [[], [], [], []]
+    uses: list[Part] = []
     for f, filter_ in enumerate(bank):
         # Outside its disc a filter is constant: that is one sum over the window.
         inside = filter_ - filter_[0, 0]
@@ -110,23 +112,28 @@ def _numbered(quadrant: np.ndarray, known: list[np.ndarray]) -> tuple[int, float
     return len(known) - 1, 1.0
 
 
-def _groups(counts: Sequence[int]) -> list[dict[int, tuple[int, int]]]:
-    """Quadrants four by four, by place in the group: three of one class, and one of any.
+@dataclass(frozen=True)
+class _Group:
+    """Quadrants that are matched together: up to three of one class, and one of another or none.
 
-    A place that is not filled keeps weights of zero.
+    Members are (class, number in the class), by place.
     """
+
+    classes: tuple[int, int]
+    members: dict[int, tuple[int, int]]
+
+
+def _groups(counts: Sequence[int]) -> list[_Group]:
+    """All quadrants, so many of each class, dealt into groups."""
     left = [list(range(count)) for count in counts]
-    groups = []
-    while any(left) or not groups:
+    groups: list[_Group] = []
+    while any(left):
         first = max(range(4), key=lambda c: len(left[c]))
         members = {q: (first, left[first].pop(0)) for q in range(min(3, len(left[first])))}
         second = max(range(4), key=lambda c: len(left[c]))
         if left[second]:
             members[3] = (second, left[second].pop(0))
-        # Classes of places 0 and 3 are read off even where nothing fills them.
-        members.setdefault(0, (first, len(counts) + max(counts)))
-        members.setdefault(3, (second, len(counts) + max(counts)))
-        groups.append(members)
+        groups.append(_Group((first, second), members))
     return groups
 
 
