@@ -23,6 +23,7 @@ _MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound 
 _RESIDUE = 1e-6  # of a squared norm, added to what block means leave out before its root
 # Share of pairs compared from which on a product of matrices compares all of them faster.
 _FEW = 0.25
+_EXACTLY = (1, 1, 1, 1)  # blocks of one, and one part: the bound is the distance
 _ENOUGH = 1000  # places to see before that is judged: the first are compared with nothing yet
 _PRUNED_FROM = 6  # side of the smallest prototypes for which a bound is cheaper than the distance
 
@@ -124,25 +125,26 @@ def _search_compiled(search: _Search, bands: Sequence[Array], windows: Sequence[
     from the next map on.
     """
     compiled = kernels("nearest")
-    n_prototypes, _, height, width = search.prototypes.shape
+    n_prototypes, _, *sides = search.prototypes.shape
     features_last = for_kernel(search.prototypes.transpose(0, 2, 3, 1)).ravel()
-    mean = float(search.centred.mean)
-    coarse = _left_side(search.centred, search.prototypes.shape, _block(height), _block(width))
-    exact = None
+    blocks = tuple(_block(side) for side in sides)
+    # Of each feature what the means leave out is known for each quarter of a window, where there
+    # are two blocks or more to it.
+    parts = tuple(_n_parts(side, block) for side, block in zip(sides, blocks, strict=True))
+    coarse, exact = _left_side(search.centred, search.prototypes.shape, blocks, parts), None
     n_places = np.diff(search.first_of_band)
     for image in range(len(bands[0])):
         seen_blank, n_compared, n_seen = np.zeros(1, np.bool_), 0, 0
-        left_side, block = coarse, (_block(height), _block(width))
+        left_side, steps = coarse, (*blocks, *parts)
         # In their order: of windows of zeros the kernel looks at the first it meets alone.
         for index in range(len(bands)):
             n_compared += compiled.search(
                 for_kernel(padded(bands[index][image : image + 1], windows[index])[0]),
-                mean,
+                float(search.centred.mean),
                 features_last,
                 left_side,
-                height,
-                width,
-                *block,
+                *sides,
+                *steps,
                 int(search.first_of_band[index]),
                 seen_blank,
                 search.smallest[image],
@@ -150,31 +152,44 @@ def _search_compiled(search: _Search, bands: Sequence[Array], windows: Sequence[
             )
             n_seen += n_places[index]
             excludes_little = n_compared > _FEW * n_seen * n_prototypes
-            if n_seen >= _ENOUGH and excludes_little and block != (1, 1):
+            if n_seen >= _ENOUGH and excludes_little and steps != _EXACTLY:
                 if exact is None:
-                    exact = _left_side(search.centred, search.prototypes.shape, 1, 1)
-                left_side, block = exact, (1, 1)
+                    exact = _left_side(search.centred, search.prototypes.shape, (1, 1), (1, 1))
+                left_side, steps = exact, _EXACTLY
 
 
 def _block(side: int) -> int:
     """Side of the blocks whose means bound a distance.
 
-    About four blocks a side: of all divisors, measured for sides from 2 to 16, the fastest.
+    About four blocks a side, or two: of all divisors of sides from 2 to 16 the fastest.
     """
     return max(n for n in range(1, -(-side // 4) + 1) if side % n == 0)
 
 
-def _left_side(centred: Centred, shape: tuple[int, ...], down: int, across: int) -> np.ndarray:
-    """Rows (-2 Qw, -2 |r_w|, 1, |w|^2), lowered by more than rounding."""
+def _n_parts(side: int, block: int) -> int:
+    return 2 if side % (2 * block) == 0 else 1
+
+
+def _left_side(
+    centred: Centred, shape: tuple[int, ...], blocks: Sequence[int], parts: Sequence[int]
+) -> np.ndarray:
+    """Rows (-2 Qw, -2 |r_w| of each part, 1, |w|^2), lowered by more than rounding."""
     count, n_features, height, width = shape
-    blocks = centred.matrix.reshape(
-        count, n_features, height // down, down, width // across, across
+    whole = centred.matrix.astype(np.float64).reshape(shape)
+    across_blocks = (count, n_features, height // blocks[0], blocks[0], width // blocks[1], -1)
+    means = whole.reshape(across_blocks).sum(axis=(3, 5)) / np.sqrt(blocks[0] * blocks[1])
+    energy, of_means = (
+        np.square(maps).reshape(count, n_features, parts[0], rows // parts[0], parts[1], -1)
+        for maps, rows in ((whole, height), (means, means.shape[2]))
     )
-    means = blocks.sum(axis=(3, 5), dtype=np.float64) / np.sqrt(down * across)
-    means = means.reshape(count, -1)
-    norms = np.square(centred.matrix, dtype=np.float64).sum(axis=1)
-    left_out = np.maximum(norms - np.square(means).sum(axis=1), 0) + _RESIDUE * norms
-    rows = [-2 * means, -2 * np.sqrt(left_out), np.ones(count), (1 - _MARGIN) * norms]
+    energy, of_means = energy.sum(axis=(3, 5)), of_means.sum(axis=(3, 5))
+    left_out = np.maximum(energy - of_means, 0) + _RESIDUE * energy
+    rows = [
+        -2 * means.reshape(count, -1),
+        -2 * np.sqrt(left_out).reshape(count, -1),
+        np.ones(count),
+        (1 - _MARGIN) * energy.sum(axis=(1, 2, 3)),
+    ]
     return np.column_stack(rows).astype(np.float32)
 
 
