@@ -51,7 +51,9 @@ def discover() -> list[type[FeatureExtractor]]:
     # Subclasses are known when their modules are imported.
     for package in map(importlib.import_module, PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
+            # Kernels are for Numba, which need not be there.
+            if ".kernels." not in module.name:
+                importlib.import_module(module.name)
     found, pending = [], [FeatureExtractor]
     while pending:
         for model_class in pending.pop().__subclasses__():
