@@ -12,7 +12,7 @@ import numpy as np
 from .arrays import Array, device_namespace, n_cores, to_host
 from .images import Images, InputWarning, to_retina
 from .maps import Maps
-from .parallel import in_order
+from .parallel import in_order, workers
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ def stream(
         Their values on the host.
     """
     xp = device_namespace(model.device)
-    if xp is np:
-        n_threads = threads_for(model, source)
-    else:
-        n_threads = 1
+    on_processor = xp is np
+    n_threads = threads_for(model, source) if on_processor else 1
+    # A single image has the threads to itself, as far as operations share out their work.
+    n_within = (model.n_threads or n_cores()) if on_processor and n_threads == 1 else 1
 
     def respond(batch: tuple[int, Array]) -> tuple[int, int, LayerBands]:
         first, values = batch
@@ -83,7 +83,8 @@ def stream(
     name, progress = type(model).__name__, model.progress
     # Threads over batches, not within: NumPy releases the lock in what takes time, and each batch
     # stays in the cache of its core.
-    with progress_bar(total=len(source), name=name, unit="image", progress=progress) as bar:
+    bar = progress_bar(total=len(source), name=name, unit="image", progress=progress)
+    with bar, workers(n_within):
         for first, n_done, layers in in_order(respond, pieces, n_threads):
             bar.update(n_done)
             yield first, layers

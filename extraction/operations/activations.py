@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace
-from ..parallel import each, shares
+from ..parallel import each, n_workers, shares
 from ..reused import empty, order_of
 from .windows import Pullback
 
@@ -67,11 +67,16 @@ def _elementwise(function: Callable[..., Any], *arrays: Array) -> Array:
     order = order_of(first)
     moved = [array.transpose(order) for array in arrays]
     out = empty(moved[0].shape)
+    if len(out) < n_workers() and all(array.flags.c_contiguous for array in moved):
+        # A single image is dealt out by rows.
+        moved = [array.reshape(-1, array.shape[3]) for array in moved]
+
+    into = out.reshape(moved[0].shape)
 
     def fill(share: slice) -> None:
-        function(xp, *(array[share] for array in moved), out[share])
+        function(xp, *(array[share] for array in moved), into[share])
 
-    each(fill, shares(len(out)))
+    each(fill, shares(len(into)))
     return out.transpose(np.argsort(order))
 
 

@@ -7,7 +7,6 @@ runs, and kernels run along the features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,14 @@ import numpy as np
 from ..arrays import tiles
 from ..compiled import for_kernel, kernels
 from ..fields import Window
-from ..parallel import each, shares
+from ..parallel import each, n_workers, shares
 from ..reused import empty
 from .winograd import transforms
 
 _FEWEST = 16  # filters from which this order pays
 _RUN = 9  # numbers that are copied in one run, at least
 _COLUMN_BYTES = 2**20  # of what windows see, at a time: half of a second-level cache
+_PLAIN_BYTES = 2**22  # the same, where nothing is copied
 _TILES = 128  # in one product, of up to 256 features; more features need more tiles
 _SIDE = 4  # of a tile of results
 _FEWEST_TILES = 24
@@ -71,19 +71,19 @@ def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> n
     last, count = features_last(values), window.count(*values.shape[2:])
     matches = empty((len(last), *count, len(weights)))
     if is_tiled(window, values.shape):
-        bank = _bank(weights)
-        tiling = _Tiling(window, last.shape, count)
-        each(lambda images: tiling.match(last[images], bank, matches[images]), shares(len(last)))
+        bank, tiling = _bank(weights), _Tiling(window, last, count, len(weights))
+        each(lambda run: tiling.match(run, bank, matches), shares(len(tiling.blocks)))
         return as_maps(matches)
     bank = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
 
-    def match(images: slice) -> None:
-        into = matches[images]
-        for block, seen in _columns(last[images], window, count):
-            places = into[block].reshape(len(seen), -1)
-            np.matmul(seen, bank.T, out=places)
+    columns = _Columns(last, window, count)
 
-    each(match, shares(len(last)))
+    def match(run: slice) -> None:
+        for block in columns.blocks[run]:
+            seen = columns.of(block)
+            np.matmul(seen, bank.T, out=matches[block].reshape(len(seen), -1))
+
+    each(match, shares(len(columns.blocks)))
     return as_maps(matches)
 
 
@@ -108,20 +108,22 @@ def weights_back_last(
     last, above = features_last(values), features_last(gradient)
     count = gradient.shape[2:]
     if is_tiled(window, values.shape):
-        tiling = _Tiling(window, last.shape, count)
-        totals = each(lambda images: tiling.learn(last[images], above[images]), shares(len(last)))
+        tiling = _Tiling(window, last, count, shape[0])
+        totals = each(lambda run: tiling.learn(run, above), shares(len(tiling.blocks)))
         summed = sum(totals[1:], totals[0]).reshape(36, -1)
         back = (transforms("<f4")[1].T @ summed).reshape(3, 3, shape[0], shape[1])
         return np.ascontiguousarray(back.transpose(2, 3, 0, 1))
 
-    def learn(images: slice) -> np.ndarray:
+    columns = _Columns(last, window, count)
+
+    def learn(run: slice) -> np.ndarray:
         total = np.zeros((shape[0], int(np.prod(shape[1:]))), np.float32)
-        own = above[images]
-        for block, seen in _columns(last[images], window, count):
-            total += own[block].reshape(len(seen), -1).T @ seen
+        for block in columns.blocks[run]:
+            seen = columns.of(block)
+            total += above[block].reshape(len(seen), -1).T @ seen
         return total
 
-    totals = each(learn, shares(len(last)))
+    totals = each(learn, shares(len(columns.blocks)))
     summed = sum(totals[1:], totals[0]).reshape(shape[0], *shape[2:], shape[1])
     return np.ascontiguousarray(summed.transpose(0, 3, 1, 2))
 
@@ -167,28 +169,30 @@ def values_back_last(
     return as_maps(back)
 
 
-Block = tuple[slice, slice]
-
-
-def _columns(
-    last: np.ndarray, window: Window, count: tuple[int, ...]
-) -> Iterator[tuple[Block, np.ndarray]]:
-    """What windows see, (place, element), for some (images, rows) at a time.
+class _Columns:
+    """What windows see, block by block of (images, rows): (place, element).
 
     Elements are (window y, window x, feature).
     """
-    n_images, n_features = len(last), last.shape[3]
-    if window == Window(1):
-        yield (slice(None), slice(None)), last.reshape(-1, n_features)
-        return
-    views = _window_views(last, window, count)
-    n_elements = window.size[0] * window.size[1] * n_features
-    row_bytes = 4 * n_elements * count[1]
-    for images, rows in tiles(n_images, count[0], row_bytes, _COLUMN_BYTES):
-        own = views[images, rows]
-        seen = empty(own.shape)
-        np.copyto(seen, own)
-        yield (images, rows), seen.reshape(-1, n_elements)
+
+    def __init__(self, last: np.ndarray, window: Window, count: tuple[int, ...]) -> None:
+        self.n_elements = window.size[0] * window.size[1] * last.shape[3]
+        self.is_plain = window == Window(1)
+        if self.is_plain:
+            self.views, budget = last, _PLAIN_BYTES
+        else:
+            self.views, budget = _window_views(last, window, count), _COLUMN_BYTES
+        row_bytes = 4 * self.n_elements * count[1]
+        self.blocks = list(tiles(len(last), count[0], row_bytes, budget))
+
+    def of(self, block: tuple[slice, slice]) -> np.ndarray:
+        """The columns of a block, copied unless each window is one place."""
+        own = self.views[block]
+        if not self.is_plain:
+            seen = empty(own.shape)
+            np.copyto(seen, own)
+            own = seen
+        return own.reshape(-1, self.n_elements)
 
 
 def _window_views(last: np.ndarray, window: Window, count: tuple[int, ...]) -> np.ndarray:
@@ -228,25 +232,27 @@ def is_tiled(window: Window, shape: tuple[int, ...]) -> bool:
 class _Tiling:
     """Maps cut into tiles, and what takes them through Winograd's domain."""
 
-    def __init__(self, window: Window, shape: tuple[int, ...], count: tuple[int, ...]) -> None:
-        self.compiled = kernels("winograd")
+    def __init__(
+        self, window: Window, last: np.ndarray, count: tuple[int, ...], n_filters: int
+    ) -> None:
+        self.compiled, self.last = kernels("winograd"), last
         (self.top, _), (self.left, _) = window.padding
-        self.height, self.width, self.n_features = shape[1:]
+        n_images, self.height, self.width, self.n_features = last.shape
         self.count = count
         self.n_down, self.n_across = -(-count[0] // _SIDE), -(-count[1] // _SIDE)
-
-    def blocks(self, n_images: int, n_filters: int) -> Iterator[tuple[int, int]]:
-        """The first tile, and how many, of each product."""
+        # The first tile, and how many, of each product.
         together = _TILES if max(self.n_features, n_filters) < 256 else 2 * _TILES
         n_tiles = n_images * self.n_down * self.n_across
-        for first in range(0, n_tiles, together):
-            yield first, min(together, n_tiles - first)
+        # Few tiles are dealt out evenly, so that every worker has some.
+        together = min(together, -(-n_tiles // n_workers()))
+        firsts = range(0, n_tiles, together)
+        self.blocks = [(first, min(together, n_tiles - first)) for first in firsts]
 
-    def tiles_of(self, last: np.ndarray, first: int, n_tiles: int) -> np.ndarray:
+    def tiles_of(self, first: int, n_tiles: int) -> np.ndarray:
         """Values in Winograd's domain, (36, tile, feature)."""
         found = empty((36, n_tiles, self.n_features))
         self.compiled.tiles_of_values(
-            last.reshape(-1),
+            self.last.reshape(-1),
             self.height,
             self.width,
             self.n_features,
@@ -260,12 +266,12 @@ class _Tiling:
         )
         return found
 
-    def match(self, last: np.ndarray, bank: np.ndarray, into: np.ndarray) -> None:
-        """Products with a bank (36, filter, feature), put into maps."""
+    def match(self, run: slice, bank: np.ndarray, into: np.ndarray) -> None:
+        """Products of some blocks with a bank (36, filter, feature), put into maps."""
         n_filters = bank.shape[1]
-        for first, n_tiles in self.blocks(len(last), n_filters):
+        for first, n_tiles in self.blocks[run]:
             products = empty((36, n_tiles, n_filters))
-            np.matmul(self.tiles_of(last, first, n_tiles), bank.transpose(0, 2, 1), out=products)
+            np.matmul(self.tiles_of(first, n_tiles), bank.transpose(0, 2, 1), out=products)
             self.compiled.place_tiles(
                 products.reshape(-1),
                 first,
@@ -277,11 +283,11 @@ class _Tiling:
                 into.reshape(-1),
             )
 
-    def learn(self, last: np.ndarray, above: np.ndarray) -> np.ndarray:
-        """The gradient of a bank, (36, filter, feature)."""
+    def learn(self, run: slice, above: np.ndarray) -> np.ndarray:
+        """The gradient of a bank, (36, filter, feature), from some blocks."""
         n_filters = above.shape[3]
         total = np.zeros((36, n_filters, self.n_features), np.float32)
-        for first, n_tiles in self.blocks(len(last), n_filters):
+        for first, n_tiles in self.blocks[run]:
             spread = empty((36, n_tiles, n_filters))
             self.compiled.spread_tiles(
                 above.reshape(-1),
@@ -293,5 +299,5 @@ class _Tiling:
                 self.n_across,
                 spread.reshape(-1),
             )
-            total += spread.transpose(0, 2, 1) @ self.tiles_of(last, first, n_tiles)
+            total += spread.transpose(0, 2, 1) @ self.tiles_of(first, n_tiles)
         return total
