@@ -35,6 +35,18 @@ def squared_distance(
     return total
 
 
+@kernel("f4[::1](f4[:, :, ::1])")
+def as_rows(values: np.ndarray) -> np.ndarray:
+    """Maps with their features last, so that a row of a window is one run of numbers."""
+    n_features, height, width = values.shape
+    rows = np.empty(values.size, np.float32)
+    for y in range(height):
+        for x in range(width):
+            for f in range(n_features):
+                rows[(y * width + x) * n_features + f] = values[f, y, x]
+    return rows
+
+
 @kernel("void(f4[:, :, ::1], f8, i8, i8, f8[:, :, ::1])")
 def part_energies(
     values: np.ndarray, mean: float, height: int, width: int, energy: np.ndarray
@@ -300,12 +312,7 @@ def search(
     block_means(values, mean, down, across, means)
     left_out(means, energy, part_height // down, part_width // across, down, across, residues)
     find_blank(values, height, width, blank)
-    # Features last: a row of a window is one run of numbers.
-    rows = np.empty(map_height * map_width * n_features, np.float32)
-    for y in range(map_height):
-        for x in range(map_width):
-            for f in range(n_features):
-                rows[(y * map_width + x) * n_features + f] = values[f, y, x]
+    rows = as_rows(values)
     columns = np.empty((left_side.shape[1], PLACES), np.float32)
     bounds = np.empty((left_side.shape[0], PLACES), np.float32)
     n_compared = 0
