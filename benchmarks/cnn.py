@@ -94,7 +94,7 @@ def ours(graph: Any, weights: Any, images: np.ndarray, classes: np.ndarray) -> t
     from hmax_cnn.cnn.optimisers import Optimiser
     from hmax_cnn.extraction import Maps
     from hmax_cnn.extraction.arrays import n_cores
-    from hmax_cnn.extraction.parallel import in_order
+    from hmax_cnn.extraction.parallel import in_order, workers
 
     rule, (head,) = Optimiser("sgd", 0.9), graph.outputs
     memory = rule.start({name: array for name, array in weights.items() if "running" not in name})
@@ -116,6 +116,9 @@ def ours(graph: Any, weights: Any, images: np.ndarray, classes: np.ndarray) -> t
 
     def forward() -> np.ndarray:
         batches = [images[first : first + 4] for first in range(0, len(images), 4)]
+        if len(batches) == 1:
+            with workers(n_cores()):
+                return of_some(images)
         return np.concatenate(list(in_order(of_some, batches, n_cores())))
 
     return step, forward

@@ -28,7 +28,7 @@ _loading = RLock()
 def kernels(name: str) -> Any:
     """A module of compiled kernels, or None where its operations run in NumPy instead.
 
-    Numba comes with the extra `fast`. Without it everything works, several times slower, and a
+    Numba comes with the extra `fast`. Without it everything works, up to three times slower, and a
     warning of the logger `hmax_cnn` says so once. `HMAX_CNN_KERNELS=off` in the environment turns
     the kernels off.
 
@@ -93,17 +93,19 @@ def _numba() -> Any:
     """Numba, or None with a line that says why and what it costs."""
     if find_spec("numba") is None:
         reason = "Numba is not installed"
-        remedy = "`pip install numba platformdirs`, or install hmax-cnn with its extra `fast`"
+        remedy = "`pip install numba platformdirs`, or install hmax-cnn with the extra `fast`"
     else:
         try:
             return import_module("numba")
         except Exception as error:
             # A file of the user's own folder may hide a module that Numba imports: any error.
             reason = f"Numba cannot be imported ({type(error).__name__}: {error})"
-            remedy = f"mend it, or hide this line with {SWITCH}=off"
+            remedy = f"see to that module, or hide this line with {SWITCH}=off"
     # The processes of a study would each say it again.
     if parent_process() is None:
-        LOG.warning("%s: HMAX and networks run several times slower. Remedy: %s.", reason, remedy)
+        LOG.warning(
+            "%s: HMAX and networks run up to three times slower. To mend it: %s.", reason, remedy
+        )
     return None
 
 
