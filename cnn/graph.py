@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from hmax_cnn.extraction import Maps
-from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.arrays import Array
 
-from .layers import Layer, LayerPullback, Mode, Output, Weight
+from .fusion import chains, skipped
+from .layers import Layer, Mode, Output, Weight
+from .tape import IMAGE, Tape, nothing_back
 
-IMAGE = "image"  # what a node reads to see the image itself
 Weights = Mapping[str, Array]  # by name: 'conv1.weight'
 
 
@@ -229,8 +229,10 @@ class Graph:
         mode = Mode(tuple(image.values.shape[2:]))
         tape = None
         if image.traced:
-            tape = _Tape(self, holders=set(), to_image=True)
-        for name, output in self._run(image, weights, wanted, lambda _: mode):
+            tape = Tape(self, holders=set(), to_image=True)
+        at_rest = tape is None and len(image.values) > 0
+        run = self._run(image, weights, wanted, lambda _: mode, at_rest=at_rest)
+        for name, output in run:
             pullback = None
             if tape is not None:
                 tape.add(name, output.pullback)
@@ -244,16 +246,30 @@ class Graph:
         wanted: Collection[str],
         mode_of: Callable[[str], Mode],
         found: dict[str, Weight] | None = None,
+        *,
+        at_rest: bool = False,
     ) -> Iterator[tuple[str, Output]]:
         """Each needed node and its output; `found` collects what weights look like.
 
-        Maps that no node reads any more are let go, so that few of them are held at once.
+        Maps that no node reads any more are let go, so that few of them are held at once. At rest,
+        where nothing is carried back, a convolution is run together with what follows it.
         """
         needed = self.below(wanted)
         nodes = [node for node in self.nodes.values() if node.name in needed]
         last_reader = {name: node.name for node in nodes for name in node.inputs}
         maps = {IMAGE: image}
+        joined = chains(nodes, wanted) if at_rest and weights is not None else {}
+        done = skipped(joined)
         for node in nodes:
+            if node.name in done:
+                continue
+            if node.name in joined and weights is not None:
+                last = joined[node.name].last
+                maps[last] = joined[node.name].run(maps[node.inputs[0]], weights)
+                if last_reader[node.inputs[0]] == node.name:
+                    del maps[node.inputs[0]]
+                yield last, Output(maps[last], nothing_back)
+                continue
             read = [maps[name] for name in node.inputs]
             described = node.layer.weights(*(one.shape for one in read))
             if found is not None:
@@ -310,7 +326,7 @@ class Graph:
         """
         # Layers whose weights learn: below the lowest of them no gradient is needed.
         holders = {name.rpartition(".")[0] for name in weights} - set(frozen)
-        tape = _Tape(self, holders, to_image=to_image)
+        tape = Tape(self, holders, to_image=to_image)
 
         def mode_of(name: str) -> Mode:
             return Mode(
@@ -353,47 +369,3 @@ def _own_weights(node: Node, described: Mapping[str, Weight], weights: Weights |
     if weights is None:
         return {name: np.broadcast_to(np.float32(1), one.shape) for name, one in described.items()}
     return {name: weights[f"{node.name}.{name}"] for name in described}
-
-
-class _Tape:
-    """The pullbacks of a pass, in order, and the way back through them.
-
-    Only nodes with anything below, or in them, whose gradient is wanted are followed.
-    """
-
-    def __init__(self, graph: Graph, holders: set[str], *, to_image: bool) -> None:
-        self.graph, self.holders = graph, holders
-        if to_image:
-            self.followed = {IMAGE}
-        else:
-            self.followed = set()
-        for node in graph.nodes.values():
-            if node.name in holders or not self.followed.isdisjoint(node.inputs):
-                self.followed.add(node.name)
-        self.entries: list[tuple[str, LayerPullback]] = []
-
-    def goes_below(self, name: str) -> bool:
-        return not self.followed.isdisjoint(self.graph.nodes[name].inputs)
-
-    def add(self, name: str, pullback: LayerPullback) -> None:
-        if name in self.followed:
-            self.entries.append((name, pullback))
-
-    def back(self, gradients: Mapping[str, Array]) -> tuple[dict[str, Array], Array | None]:
-        """Gradients of the weights by name, and of the image where it is followed."""
-        pending, to_weights = dict(gradients), {}
-        for name, pullback in reversed(self.entries):
-            if name not in pending:
-                continue
-            to_inputs, to_own = pullback(pending.pop(name))
-            if name in self.holders:
-                to_weights.update({f"{name}.{key}": array for key, array in to_own.items()})
-            for below, gradient in zip(self.graph.nodes[name].inputs, to_inputs, strict=True):
-                if below in pending:
-                    pending[below] = ops.add([pending[below], gradient])
-                elif below in self.followed:
-                    pending[below] = gradient
-        return to_weights, pending.get(IMAGE)
-
-    def to_image_from(self, name: str) -> Callable[[Array], Array]:
-        return lambda gradient: self.back({name: gradient})[1]

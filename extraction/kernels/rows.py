@@ -29,6 +29,25 @@ def scale_and_shift(
             out[row * n + i] = values[row * n + i] * scale[i] + shift[i]
 
 
+@kernel("void(f4[::1], f4[::1], f4[::1], b1, i8, i8)")
+def finish(
+    values: np.ndarray,
+    scale: np.ndarray,
+    shift: np.ndarray,
+    rectifies: bool,
+    first: int,
+    last: int,
+) -> None:
+    """`scale_and_shift` in place, and what is below zero silenced where asked for."""
+    n = uint64(scale.size)
+    floor = np.float32(0 if rectifies else -np.inf)
+    for row in range(uint64(first), uint64(last)):
+        for i in range(n):
+            moved = values[row * n + i] * scale[i] + shift[i]
+            # What is not a number stays so.
+            values[row * n + i] = floor if moved < floor else moved
+
+
 @kernel("void(f4[::1], f4[::1], i8, i8, f8[::1], f8[::1])")
 def sums(
     values: np.ndarray,

@@ -95,7 +95,7 @@ def tiles_of_values(
                     out[into + i] = tile[r, i]
 
 
-@kernel("void(f4[::1], i8, i8, i8, i8, i8, i8, i8, f4[::1])")
+@kernel("void(f4[::1], i8, i8, i8, i8, i8, i8, i8, f4[::1], f4[::1], b1, f4[::1])")
 def place_tiles(
     products: np.ndarray,
     first: int,
@@ -105,9 +105,13 @@ def place_tiles(
     height: int,
     width: int,
     n_filters: int,
+    scale: np.ndarray,
+    shift: np.ndarray,
+    rectifies: bool,
     out: np.ndarray,
 ) -> None:
-    """Products (36, tile, filter) as tiles of 4 x 4 results, put into maps."""
+    """Products (36, tile, filter) as tiles of 4 x 4 results, scaled, shifted and put into maps."""
+    floor = np.float32(0 if rectifies else -np.inf)
     tile = np.empty((36, FEATURES), np.float32)
     down = np.empty((24, FEATURES), np.float32)
     for t in range(n_tiles):
@@ -139,8 +143,10 @@ def place_tiles(
                 y, x = top + k // 4, left + k % 4
                 if y < height and x < width:
                     into = uint64(((image * height + y) * width + x) * n_filters + start)
+                    own = uint64(start)
                     for i in range(n):
-                        out[into + i] = tile[k, i]
+                        moved = tile[k, i] * scale[own + i] + shift[own + i]
+                        out[into + i] = floor if moved < floor else moved
 
 
 @kernel("void(f4[::1], i8, i8, i8, i8, i8, i8, i8, f4[::1])")

@@ -4,6 +4,7 @@ from .activations import add, elu, leaky_relu, maxout, relu, sigmoid, softplus, 
 from .adaptive import adaptive_average_pool, adaptive_max_pool
 from .correlation import correlate
 from .dense import dense
+from .finished import correlate_and_finish
 from .nearest import nearest_distance
 from .normalisation import (
     batch_normalisation,
@@ -26,6 +27,7 @@ __all__ = [
     "batch_normalisation",
     "copied_border",
     "correlate",
+    "correlate_and_finish",
     "correlate_spectrum",
     "dense",
     "divide_by_local_norm",

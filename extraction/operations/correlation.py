@@ -67,9 +67,7 @@ def correlate(
     # where it was measured to be the fastest on 2 cores.
     alone = namespace(values) is np and groups == 1
     small = alone and are_small(len(values), window, *values.shape[2:])
-    # Filters of 1 x 1 are used as they are; others on small maps would have to be copied.
-    plain = window.size == (1, 1) or not small or features_last.is_tiled(window, values.shape)
-    if plain and features_last.suits(values, weights, groups):
+    if goes_features_last(values, weights, window, groups):
         return _correlate_last(values, weights, window, to_values=to_values)
     if not small and images_last.suits(values, weights, groups):
         return _correlate_images_last(values, weights, window, to_values=to_values)
@@ -92,6 +90,14 @@ def correlate(
         return back, _back_to_weights(gradient, values, weights, window, groups)
 
     return matches, pullback
+
+
+def goes_features_last(values: Array, weights: Array, window: Window, groups: int = 1) -> bool:
+    """Whether maps with features last are the quickest way."""
+    # Filters of 1 x 1 are used as they are; others on small maps would have to be copied.
+    plain = window.size == (1, 1) or not are_small(len(values), window, *values.shape[2:])
+    plain = plain or features_last.is_tiled(window, values.shape)
+    return plain and features_last.suits(values, weights, groups)
 
 
 def _correlate_last(

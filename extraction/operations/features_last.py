@@ -7,6 +7,7 @@ runs, and kernels run along the features.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,29 @@ def as_maps(values: np.ndarray) -> np.ndarray:
     return values.transpose(0, 3, 1, 2)
 
 
-def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> np.ndarray:
+@dataclass(frozen=True)
+class Finish:
+    """What is done to matches while they are in the cache: a scale, a shift, a rectifier.
+
+    Attributes
+    ----------
+    scale, shift : array of shape (n_filters,), float32
+    rectifies : bool
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+    rectifies: bool
+
+    def block(self, matches: np.ndarray) -> None:
+        """Finish some places in place, (..., filter), contiguous."""
+        flat, n_rows = matches.reshape(-1), matches.size // len(self.scale)
+        kernels("rows").finish(flat, self.scale, self.shift, self.rectifies, 0, n_rows)
+
+
+def correlate_last(
+    values: np.ndarray, weights: np.ndarray, window: Window, finish: Finish | None = None
+) -> np.ndarray:
     """`correlate` without groups.
 
     Parameters
@@ -62,6 +85,7 @@ def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> n
     values : array of shape (n_images, n_features, height, width), float32
     weights : array of shape (n_filters, n_features, window_height, window_width), float32
     window : Window
+    finish : Finish or None
 
     Returns
     -------
@@ -72,7 +96,7 @@ def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> n
     matches = empty((len(last), *count, len(weights)))
     if is_tiled(window, values.shape):
         bank, tiling = _bank(weights), _Tiling(window, last, count, len(weights))
-        each(lambda run: tiling.match(run, bank, matches), shares(len(tiling.blocks)))
+        each(lambda run: tiling.match(run, bank, matches, finish), shares(len(tiling.blocks)))
         return as_maps(matches)
     bank = weights.transpose(0, 2, 3, 1).reshape(len(weights), -1)
 
@@ -81,7 +105,10 @@ def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> n
     def match(run: slice) -> None:
         for block in columns.blocks[run]:
             seen = columns.of(block)
-            np.matmul(seen, bank.T, out=matches[block].reshape(len(seen), -1))
+            into = matches[block].reshape(len(seen), -1)
+            np.matmul(seen, bank.T, out=into)
+            if finish is not None:
+                finish.block(into)
 
     each(match, shares(len(columns.blocks)))
     return as_maps(matches)
@@ -266,9 +293,12 @@ class _Tiling:
         )
         return found
 
-    def match(self, run: slice, bank: np.ndarray, into: np.ndarray) -> None:
+    def match(self, run: slice, bank: np.ndarray, into: np.ndarray, finish: Finish | None) -> None:
         """Products of some blocks with a bank (36, filter, feature), put into maps."""
         n_filters = bank.shape[1]
+        if finish is None:
+            ones, zeros = np.ones(n_filters, np.float32), np.zeros(n_filters, np.float32)
+            finish = Finish(ones, zeros, rectifies=False)
         for first, n_tiles in self.blocks[run]:
             products = empty((36, n_tiles, n_filters))
             np.matmul(self.tiles_of(first, n_tiles), bank.transpose(0, 2, 1), out=products)
@@ -280,6 +310,9 @@ class _Tiling:
                 self.n_across,
                 *self.count,
                 n_filters,
+                finish.scale,
+                finish.shift,
+                finish.rectifies,
                 into.reshape(-1),
             )
 
