@@ -21,7 +21,9 @@ def drawn(graph, seed=0):
 
 
 @pytest.mark.usefixtures("compiled_and_not")
-@pytest.mark.parametrize("architecture", ["resnet18", "resnet50", "plain18", "lenet5", "googlenet_bn"])
+@pytest.mark.parametrize(
+    "architecture", ["resnet18", "resnet50", "plain18", "lenet5", "googlenet_bn"]
+)
 def test_highest_layer_alone_or_with_all(architecture):
     """All maps asked for, nothing is run together; scores agree to 1e-4 of the largest."""
     graph = build(architecture, {"n_classes": 5, "image_shape": (64, 64)})
