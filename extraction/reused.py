@@ -16,7 +16,15 @@ from threading import local
 import numpy as np
 
 _FEWEST = 2**14  # numbers: fewer come from memory that was never given back
-_UNUSED = 2  # references to a buffer that nobody else holds: the list's, and the question's
+
+
+def _references(buffers: list[np.ndarray], index: int) -> int:
+    return sys.getrefcount(buffers[index])
+
+
+# Of a buffer that nobody else holds: the list's, and those of the question, which versions of
+# Python count differently.
+_UNUSED = _references([np.empty(1, np.float32)], 0)
 
 
 class _Buffers(local):
@@ -70,7 +78,7 @@ def empty(shape: Sequence[int]) -> np.ndarray:
     buffers = _own.buffers
     for index in range(bisect_left(buffers, size, key=len), len(buffers)):
         # The smallest that will do. Every view of a buffer refers to the buffer itself.
-        if sys.getrefcount(buffers[index]) == _UNUSED:
+        if _references(buffers, index) == _UNUSED:
             return buffers[index][:size].reshape(shape)
     new = np.empty(size, np.float32)
     insort(buffers, new, key=len)
