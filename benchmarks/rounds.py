@@ -37,7 +37,6 @@ class Case:
         Names of the other sides.
     at_most, stretch : float or None
         What the ratio to the fastest of them should be.
-    unit : str
     """
 
     name: str
@@ -46,7 +45,6 @@ class Case:
     against: Sequence[str]
     at_most: float | None = None
     stretch: float | None = None
-    unit: str = "ms"
     found: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 

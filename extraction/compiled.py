@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
@@ -118,13 +118,11 @@ def _kept_on_disk(numba: Any) -> Iterator[None]:
     """
     before = numba.config.CACHE_DIR
     folder = _folder(before)
-    if folder is None:
-        numba.config.CACHE_DIR = ""
-        yield
-        numba.config.CACHE_DIR = before
-        return
-    with FileLock(folder / "lock"):
-        numba.config.CACHE_DIR = str(folder)
+    alone: AbstractContextManager[Any] = nullcontext()
+    if folder is not None:
+        alone = FileLock(folder / "lock")
+    with alone:
+        numba.config.CACHE_DIR = str(folder or "")
         try:
             yield
         finally:

@@ -10,8 +10,8 @@ from .compilation import kernel
 PLACES = 512  # compared together: their bounds stay in the cache
 _SEVERAL = 8  # places from which on the most promising is looked for
 _FAR = np.float32(1e30)  # a bound that no distance reaches
-_LOWERED = np.float32(1 - 1e-5)  # by more than the rounding error of a bound
-_RESIDUE = 1e-6  # the same, before the root of what the block means leave out is taken
+LOWERED = np.float32(1 - 1e-5)  # by more than the rounding error of a bound
+RESIDUE = 1e-6  # the same, before the root of what the block means leave out is taken
 
 
 @kernel("f4(f4[::1], i8, i8, f4[::1], i8, i8, i8)", reorders=True)
@@ -129,7 +129,7 @@ def left_out(
                     for x in range(n_columns):
                         into[x] += row[x] * row[x]
             for x in range(n_columns):
-                into[x] = np.sqrt(max(own[x] - into[x], 0.0) + _RESIDUE * own[x])
+                into[x] = np.sqrt(max(own[x] - into[x], 0.0) + RESIDUE * own[x])
 
 
 @kernel("i8(f4[:, :, ::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, f4[:, ::1])")
@@ -189,7 +189,7 @@ def fill_norms(
                     for x in range(n_columns):
                         norm[x] += own[x]
         for x in range(n_columns):
-            norm[x] *= _LOWERED
+            norm[x] *= LOWERED
             if zeros[left + x]:
                 if seen_blank[0]:
                     norm[x] = _FAR

@@ -120,89 +120,69 @@ def batch_back(
             out[at] = left * scale[i]
 
 
-@kernel("void(f4[::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, f4[::1], u1[::1])")
+# Of pooling windows: height, width, features; rows, columns of the result; size, stride and step of
+# the window down and across; padding at the top and left.
+_GEOMETRY = "UniTuple(i8, 13)"
+
+
+@kernel(f"i8({_GEOMETRY}, i8, i8, i8, i8, i8)")
+def place_seen(geometry: tuple[int, ...], image: int, row: int, column: int, i: int, j: int) -> int:
+    """Where element (i, j) of a window lies in flat maps, or -1 beyond the border."""
+    height, width, n, _, _, _, _, down, across, step_down, step_across, top, left = geometry
+    y, x = row * down + i * step_down - top, column * across + j * step_across - left
+    if y < 0 or y >= height or x < 0 or x >= width:
+        return -1
+    return ((image * height + y) * width + x) * n
+
+
+@kernel(f"void(f4[::1], i8, {_GEOMETRY}, f4[::1], u1[::1])")
 def max_pool(
-    values: np.ndarray,
-    image: int,
-    height: int,
-    width: int,
-    n_features: int,
-    n_rows: int,
-    n_columns: int,
-    down: int,
-    across: int,
-    stride_down: int,
-    stride_across: int,
-    step_down: int,
-    step_across: int,
-    top: int,
-    left: int,
-    out: np.ndarray,
-    winner: np.ndarray,
+    values: np.ndarray, image: int, geometry: tuple[int, ...], out: np.ndarray, winner: np.ndarray
 ) -> None:
     """The maximum over each window of one image, and which of its places has it first."""
-    n = uint64(n_features)
+    n, n_rows, n_columns, size_down, size_across = geometry[2:7]
     for row in range(n_rows):
         for column in range(n_columns):
-            into = uint64(((image * n_rows + row) * n_columns + column) * n_features)
-            for i in range(n):
-                out[into + i] = -np.inf
-                winner[into + i] = 0
-            for a in range(down):
-                y = row * stride_down + a * step_down - top
-                if y < 0 or y >= height:
+            into = uint64(((image * n_rows + row) * n_columns + column) * n)
+            for f in range(uint64(n)):
+                out[into + f] = -np.inf
+                winner[into + f] = 0
+            for place in range(size_down * size_across):
+                i, j = place // size_across, place % size_across
+                seen = place_seen(geometry, image, row, column, i, j)
+                if seen < 0:
                     continue
-                for b in range(across):
-                    x = column * stride_across + b * step_across - left
-                    if x < 0 or x >= width:
-                        continue
-                    here = uint64(((image * height + y) * width + x) * n_features)
-                    place = np.uint8(a * across + b)
-                    for i in range(n):
-                        value = values[here + i]
-                        # What is not a number wins, as everywhere else.
-                        larger = value > out[into + i] or value != value
-                        out[into + i] = value if larger else out[into + i]
-                        winner[into + i] = place if larger else winner[into + i]
+                here, number = uint64(seen), np.uint8(place)
+                for f in range(uint64(n)):
+                    value = values[here + f]
+                    # What is not a number wins, as everywhere else.
+                    larger = value > out[into + f] or value != value
+                    out[into + f] = value if larger else out[into + f]
+                    winner[into + f] = number if larger else winner[into + f]
 
 
-@kernel("void(f4[::1], u1[::1], i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, i8, f4[::1])")
+@kernel(f"void(f4[::1], u1[::1], i8, {_GEOMETRY}, f4[::1])")
 def max_pool_back(
     gradient: np.ndarray,
     winner: np.ndarray,
     image: int,
-    height: int,
-    width: int,
-    n_features: int,
-    n_rows: int,
-    n_columns: int,
-    down: int,
-    across: int,
-    stride_down: int,
-    stride_across: int,
-    step_down: int,
-    step_across: int,
-    top: int,
-    left: int,
+    geometry: tuple[int, ...],
     out: np.ndarray,
 ) -> None:
     """Each maximum's gradient added at the place that has it, for one image."""
-    n, size = uint64(n_features), height * width * n_features
+    n, n_rows, n_columns, size_down, size_across = geometry[2:7]
+    size = geometry[0] * geometry[1] * n
     for i in range(uint64(image * size), uint64((image + 1) * size)):
         out[i] = 0
     for row in range(n_rows):
         for column in range(n_columns):
-            source = uint64(((image * n_rows + row) * n_columns + column) * n_features)
-            for a in range(down):
-                y = row * stride_down + a * step_down - top
-                if y < 0 or y >= height:
+            source = uint64(((image * n_rows + row) * n_columns + column) * n)
+            for place in range(size_down * size_across):
+                i, j = place // size_across, place % size_across
+                seen = place_seen(geometry, image, row, column, i, j)
+                if seen < 0:
                     continue
-                for b in range(across):
-                    x = column * stride_across + b * step_across - left
-                    if x < 0 or x >= width:
-                        continue
-                    here = uint64(((image * height + y) * width + x) * n_features)
-                    place = np.uint8(a * across + b)
-                    for i in range(n):
-                        won = winner[source + i] == place
-                        out[here + i] += gradient[source + i] if won else np.float32(0)
+                here, number = uint64(seen), np.uint8(place)
+                for f in range(uint64(n)):
+                    won = winner[source + f] == number
+                    out[here + f] += gradient[source + f] if won else np.float32(0)

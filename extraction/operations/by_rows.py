@@ -116,7 +116,7 @@ class _MaxPool:
         last = features_last(values)
         (top, _), (left, _) = window.padding
         self.shape, n_features = last.shape, last.shape[3]
-        self.places = (
+        self.geometry = (
             *last.shape[1:], *count, *window.size, *window.stride, *window.dilation, top, left,
         )  # fmt: skip
         pooled = empty((len(last), *count, n_features))
@@ -125,7 +125,7 @@ class _MaxPool:
         def pool(images: slice) -> None:
             for image in range(images.start, images.stop):
                 kernels("rows").max_pool(
-                    last.reshape(-1), image, *self.places, pooled.reshape(-1),
+                    last.reshape(-1), image, self.geometry, pooled.reshape(-1),
                     self.winner.reshape(-1),
                 )  # fmt: skip
 
@@ -139,7 +139,7 @@ class _MaxPool:
         def carry(images: slice) -> None:
             for image in range(images.start, images.stop):
                 kernels("rows").max_pool_back(
-                    above.reshape(-1), self.winner.reshape(-1), image, *self.places,
+                    above.reshape(-1), self.winner.reshape(-1), image, self.geometry,
                     back.reshape(-1),
                 )  # fmt: skip
 

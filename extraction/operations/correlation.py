@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -68,9 +69,9 @@ def correlate(
     alone = namespace(values) is np and groups == 1
     small = alone and are_small(len(values), window, *values.shape[2:])
     if goes_features_last(values, weights, window, groups):
-        return _correlate_last(values, weights, window, to_values=to_values)
+        return _reordered(features_last, values, weights, window, to_values=to_values)
     if not small and images_last.suits(values, weights, groups):
-        return _correlate_images_last(values, weights, window, to_values=to_values)
+        return _reordered(images_last, values, weights, window, to_values=to_values)
     tiled = alone and suits(window, values.shape, len(weights))
     if tiled:
         matches = correlate_3x3(values, weights, window.padding)
@@ -100,32 +101,17 @@ def goes_features_last(values: Array, weights: Array, window: Window, groups: in
     return plain and features_last.suits(values, weights, groups)
 
 
-def _correlate_last(
-    values: np.ndarray, weights: np.ndarray, window: Window, *, to_values: bool
+def _reordered(
+    order: ModuleType, values: np.ndarray, weights: np.ndarray, window: Window, *, to_values: bool
 ) -> tuple[np.ndarray, Pullback]:
-    """`correlate` on the processor, with kernels."""
-    matches = features_last.correlate_last(values, weights, window)
+    """`correlate` on the processor, of maps in another order in memory."""
+    matches = order.correlate_last(values, weights, window)
 
     def pullback(gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
         back = None
         if to_values:
-            back = features_last.values_back_last(gradient, weights, values.shape, window)
-        return back, features_last.weights_back_last(gradient, values, weights.shape, window)
-
-    return matches, pullback
-
-
-def _correlate_images_last(
-    values: np.ndarray, weights: np.ndarray, window: Window, *, to_values: bool
-) -> tuple[np.ndarray, Pullback]:
-    """`correlate` of few features and many images, on the processor."""
-    matches = images_last.correlate_last(values, weights, window)
-
-    def pullback(gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-        back = None
-        if to_values:
-            back = images_last.values_back(gradient, weights, values.shape, window)
-        return back, images_last.weights_back(gradient, values, weights.shape, window)
+            back = order.values_back(gradient, weights, values.shape, window)
+        return back, order.weights_back(gradient, values, weights.shape, window)
 
     return matches, pullback
 

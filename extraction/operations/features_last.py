@@ -128,7 +128,7 @@ def _bank(weights: np.ndarray) -> np.ndarray:
     return bank
 
 
-def weights_back_last(
+def weights_back(
     gradient: np.ndarray, values: np.ndarray, shape: tuple[int, ...], window: Window
 ) -> np.ndarray:
     """The gradient of `correlate_last` with respect to weights of this shape."""
@@ -155,7 +155,7 @@ def weights_back_last(
     return np.ascontiguousarray(summed.transpose(0, 3, 1, 2))
 
 
-def values_back_last(
+def values_back(
     gradient: np.ndarray, weights: np.ndarray, shape: tuple[int, ...], window: Window
 ) -> np.ndarray:
     """The gradient of `correlate_last` with respect to maps of this shape."""

@@ -20,7 +20,6 @@ from .windows import Pullback, columns, padded, window_of, window_views
 
 _BLOCK = 512  # places that are looked at together
 _MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound in single precision
-_RESIDUE = 1e-6  # of a squared norm, added to what block means leave out before its root
 # Share of pairs compared from which on a product of matrices compares all of them faster.
 _FEW = 0.25
 _EXACTLY = (1, 1, 1, 1)  # blocks of one, and one part: the bound is the distance
@@ -183,12 +182,13 @@ def _left_side(
         for maps, rows in ((whole, height), (means, means.shape[2]))
     )
     energy, of_means = energy.sum(axis=(3, 5)), of_means.sum(axis=(3, 5))
-    left_out = np.maximum(energy - of_means, 0) + _RESIDUE * energy
+    compiled = kernels("nearest")
+    left_out = np.maximum(energy - of_means, 0) + compiled.RESIDUE * energy
     rows = [
         -2 * means.reshape(count, -1),
         -2 * np.sqrt(left_out).reshape(count, -1),
         np.ones(count),
-        (1 - _MARGIN) * energy.sum(axis=(1, 2, 3)),
+        compiled.LOWERED * energy.sum(axis=(1, 2, 3)),
     ]
     return np.column_stack(rows).astype(np.float32)
 

@@ -20,7 +20,6 @@ LARGEST = 63  # of a filter: from here on the Fourier transform is faster
 _MARGIN = LARGEST // 2 + 5  # the quadrants, filled up to whole steps
 _TINY = 1e-12  # parts of filters of unit norm that are rounding alone
 _CLASSES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-_RECTIFIED = {"signed": 0, "half": 1, "absolute": 2}
 
 
 @dataclass(frozen=True)
@@ -170,10 +169,6 @@ def block_maxima(
     -------
     list of arrays of shape (n_images, n_filters, ceil(height / block), ceil(width / block))
         One for each band.
-
-    References
-    ----------
-    Numbers of operations and errors are those of `benchmarks/RESULTS.md`.
     """
     compiled = kernels("symmetric")
     n_images, _, height, width = values.shape
@@ -195,7 +190,7 @@ def block_maxima(
             quadrants.mirrors,
             quadrants.signs,
             quadrants.offsets,
-            _RECTIFIED[response],
+            getattr(compiled, response.upper()),
             silent,
             np.asarray(bands, np.int64),
             np.asarray(blocks, np.int64),
