@@ -32,7 +32,12 @@ def _of(module: object, about: str) -> click.Command:
     @_AGAINST
     @_OUTPUT
     def command(rounds: int, only: str, against: tuple[str, ...], output: Path | None) -> None:
-        chosen = [case for case in module.cases() if only.lower() in case.name.lower()]
+        every = module.cases()
+        chosen = [case for case in every if only.lower() in case.name.lower()]
+        if not chosen:
+            names = "; ".join(case.name for case in every)
+            msg = f"--only {only!r} is part of no row. There are: {names}."
+            raise click.UsageError(msg)
         for case in chosen:
             if against:
                 case.against = [
@@ -40,6 +45,9 @@ def _of(module: object, about: str) -> click.Command:
                     for side in case.against
                     if any(part.lower() in side.lower() for part in against)
                 ]
+            if not case.against:
+                msg = f"--against {', '.join(against)} is part of no other side of {case.name!r}."
+                raise click.UsageError(msg)
         run_cases(chosen, rounds, output)
 
     return click.command(help=about)(command)

@@ -88,6 +88,9 @@ def row_of(case: Case) -> dict[str, Any]:
     """Medians, the ratio to the fastest other side, and how far results differ."""
     seconds = {side: median(one["seconds"] for one in found) for side, found in case.found.items()}
     others = {side: seconds[side] for side in case.against if side in seconds}
+    if OURS not in seconds or not others:
+        msg = f"{case.name!r} needs {OURS} and one other side; measured were: {[*seconds]}."
+        raise RuntimeError(msg)
     fastest = min(others, key=lambda side: others[side])
     pairs = zip(case.found[OURS], case.found[fastest], strict=False)
     ratios = [own["seconds"] / other["seconds"] for own, other in pairs]
