@@ -103,7 +103,7 @@ def step_bytes(xp: ModuleType) -> int:
     if xp is np:
         # About the second-level cache of one core; a GPU wants few large steps instead.
         return 2 * 2**20
-    return 512 * 2**20
+    return 128 * 2**20
 
 
 def n_cores() -> int:

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from hmax_cnn.extraction.arrays import Array, namespace
-from hmax_cnn.extraction.compiled import kernels
 from hmax_cnn.extraction.fields import join
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 from hmax_cnn.extraction.operations import Spectrum, max_pool
-from hmax_cnn.extraction.operations.symmetric import LARGEST, Quadrants, block_maxima
+from hmax_cnn.extraction.operations.symmetric import Quadrants, block_maxima, suits
 
 from .cells import (
     as_simple,
@@ -78,7 +77,9 @@ def s1_and_c1(retina: Maps, anatomy: Anatomy, *, needs_simple: bool = True) -> I
     for band in anatomy.bands:
         for size in anatomy.filter_sizes[band - 1]:
             _check_size(retina.values.shape[2:], size, band, anatomy)
-    if not _is_compiled(retina, anatomy):
+    largest = max(max(anatomy.filter_sizes[band - 1]) for band in anatomy.bands)
+    # Kernels know no way back.
+    if retina.traced or not suits(retina.values, largest):
         yield from _by_transform(retina.values, anatomy)
     elif needs_simple or not _pools_blocks(anatomy):
         yield from _by_quadrants(retina.values, anatomy)
@@ -120,15 +121,6 @@ def _padded(values: Array, margin: int) -> Array:
 # By compiled kernels ----------------------------------------------------------------------------
 
 
-def _is_compiled(retina: Maps, anatomy: Anatomy) -> bool:
-    """Whether a kernel can do it: responses alone, on the processor, filters not too large."""
-    values = retina.values
-    if retina.traced or not isinstance(values, np.ndarray) or values.dtype != np.float32:
-        return False
-    largest = max(max(anatomy.filter_sizes[band - 1]) for band in anatomy.bands)
-    return largest <= LARGEST and kernels("symmetric") is not None
-
-
 def _pools_blocks(anatomy: Anatomy) -> bool:
     """Whether C1 is the maximum of whole blocks of rectified responses."""
     pools = zip(anatomy.pool_sizes, anatomy.pool_strides, strict=True)
@@ -136,7 +128,7 @@ def _pools_blocks(anatomy: Anatomy) -> bool:
     return in_blocks and anatomy.s1_response in ("absolute", "half")
 
 
-def _by_quadrants(values: np.ndarray, anatomy: Anatomy) -> Iterator[Band]:
+def _by_quadrants(values: Array, anatomy: Anatomy) -> Iterator[Band]:
     """S1 and C1, the maps of one band at a time."""
     # A root of squares is taken of signed responses, two filters at a time.
     response = "signed" if anatomy.s1_response == "energy" else anatomy.s1_response
@@ -161,7 +153,7 @@ def _by_quadrants(values: np.ndarray, anatomy: Anatomy) -> Iterator[Band]:
         yield Band(simple, _named(pooled, band, anatomy))
 
 
-def _at_once(values: np.ndarray, anatomy: Anatomy) -> Iterator[Band]:
+def _at_once(values: Array, anatomy: Anatomy) -> Iterator[Band]:
     """C1 of all bands in one pass over the image, S1 never held."""
     strides = [anatomy.pool_strides[band - 1] for band in anatomy.bands]
     sizes = [anatomy.filter_sizes[band - 1] for band in anatomy.bands]

@@ -13,6 +13,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+import cuda_on_processor
 import numpy as np
 import scipy.fft
 
@@ -172,13 +173,42 @@ def _real() -> Any:
     return sys.modules["cupy"]
 
 
+class _RawModule(cuda_on_processor.RawModule):
+    """Kernels that take device arrays alone."""
+
+    def get_function(self, name: str) -> Callable[..., None]:
+        kernel = super().get_function(name)
+        return lambda grid, block, arguments: kernel(grid, block, _unwrapped(arguments))
+
+
+class _Stream:
+    """Work is done when it is asked for: there is nothing to wait for."""
+
+    def __init__(self, *, non_blocking: bool = False) -> None:
+        pass
+
+    def __enter__(self) -> _Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def synchronize(self) -> None:
+        pass
+
+
 def install(monkeypatch: Any, cupy: Any, cupyx_fft: Any) -> None:
     """Put the stand-in in the place of the installed CuPy for one test."""
     module = _Module("cupy", np, cupy)
     runtime = types.SimpleNamespace(
-        getDeviceCount=lambda: 1, CUDARuntimeError=cupy.cuda.runtime.CUDARuntimeError
+        getDeviceCount=lambda: 1,
+        getDevice=lambda: 0,
+        CUDARuntimeError=cupy.cuda.runtime.CUDARuntimeError,
     )
-    module.cuda = types.SimpleNamespace(runtime=runtime)
+    module.cuda = types.SimpleNamespace(
+        runtime=runtime, Stream=_Stream, get_current_stream=_Stream
+    )
+    module.RawModule, module.ndarray = _RawModule, DeviceArray
     monkeypatch.setitem(sys.modules, "cupy", module)
     monkeypatch.setitem(
         sys.modules, "cupyx.scipy.fft", _Module("cupyx.scipy.fft", scipy.fft, cupyx_fft)

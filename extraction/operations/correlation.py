@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace, step_bytes, tiles
+from ..cuda import correlation as on_cuda
+from ..cuda.programs import suits as suits_cuda
 from ..fields import Window
 from ..parallel import each, n_workers, shares
 from . import features_last, images_last
@@ -64,6 +66,8 @@ def correlate(
            [42., 50.]])
     """
     window = window_of(values, weights, "weights", stride, padding, dilation, groups)
+    if suits_cuda(values, weights):
+        return _by_cuda(values, weights, window, groups, to_values=to_values)
     # Three routes: Winograd's tiles, one product for maps of few places, columns. Each is taken
     # where it was measured to be the fastest on 2 cores.
     alone = namespace(values) is np and groups == 1
@@ -114,6 +118,20 @@ def _reordered(
         return back, order.weights_back(gradient, values, weights.shape, window)
 
     return matches, pullback
+
+
+def _by_cuda(
+    values: Array, weights: Array, window: Window, groups: int, *, to_values: bool
+) -> tuple[Array, Pullback]:
+    """`correlate` by kernels for the GPU."""
+
+    def pullback(gradient: Array) -> tuple[Array | None, Array]:
+        back = None
+        if to_values:
+            back = on_cuda.values_back(gradient, weights, values.shape, window, groups)
+        return back, on_cuda.weights_back(gradient, values, weights.shape, window, groups)
+
+    return on_cuda.correlate(values, weights, window, groups), pullback
 
 
 def _by_columns(values: Array, weights: Array, window: Window, groups: int) -> Array:

@@ -13,6 +13,8 @@ import numpy as np
 
 from ..arrays import Array, namespace, step_bytes, tiles
 from ..compiled import for_kernel, kernels
+from ..cuda import nearest as on_cuda
+from ..cuda.programs import suits as suits_cuda
 from ..fields import Window
 from .pooling import box_sum
 from .tuning import Centred, euclidean_distance
@@ -74,26 +76,17 @@ def nearest_distance(
         msg = "`bands` must hold at least one map, got none."
         raise ValueError(msg)
     windows = [window_of(values, prototypes, "prototypes", padding=padding) for values in bands]
-    xp, (height, width) = namespace(prototypes), prototypes.shape[2:]
+    xp = namespace(prototypes)
     counts = [
         window.count(*values.shape[2:]) for window, values in zip(windows, bands, strict=True)
     ]
-    # A bound over 2 x 2 means leaves about 1 % of the places to compare in full. Small prototypes
-    # are cheaper to compare than to bound, and on a GPU gathers cost more than they save.
-    prunes = xp is np and min(height, width) >= _PRUNED_FROM and height % 2 == width % 2 == 0
-    search = _Search(prototypes, len(bands[0]), [rows * cols for rows, cols in counts])
-    if _is_compiled(bands, prototypes):
-        _search_compiled(search, bands, windows)
-    elif prunes:
-        coarse, around = _Coarse(prototypes, search.centred), search.centred_bands(bands, windows)
-        for image in range(len(bands[0])):
-            search.where_possible(image, [values[image : image + 1] for values in around], coarse)
+    first_of_band = np.cumsum([0, *(rows * cols for rows, cols in counts)])
+    if suits_cuda(*bands, prototypes):
+        distances, where = on_cuda.search(bands, prototypes, windows)
     else:
-        search.everywhere(search.centred_bands(bands, windows))
-
-    band = xp.searchsorted(search.ends, search.where, side="right")
-    place = search.where - search.starts[band]
-    distances = xp.sqrt(xp.maximum(search.smallest, 0))
+        distances, where = _searched(bands, prototypes, windows, first_of_band)
+    band = xp.searchsorted(xp.asarray(first_of_band[1:]), where, side="right")
+    place = where - xp.asarray(first_of_band[:-1])[band]
 
     def pullback(gradient: Array) -> tuple[list[Array], Array]:
         to_bands, to_prototypes = [], xp.zeros_like(prototypes)
@@ -107,6 +100,29 @@ def nearest_distance(
         return to_bands, to_prototypes
 
     return distances, band, place, pullback
+
+
+def _searched(
+    bands: Sequence[Array],
+    prototypes: Array,
+    windows: Sequence[Window],
+    first_of_band: np.ndarray,
+) -> tuple[Array, Array]:
+    """The smallest distances, and their indices among the places of all bands."""
+    xp, (height, width) = namespace(prototypes), prototypes.shape[2:]
+    # A bound over 2 x 2 means leaves about 1 % of the places to compare in full. Small prototypes
+    # are cheaper to compare than to bound, and on a GPU gathers cost more than they save.
+    prunes = xp is np and min(height, width) >= _PRUNED_FROM and height % 2 == width % 2 == 0
+    search = _Search(prototypes, len(bands[0]), first_of_band)
+    if _is_compiled(bands, prototypes):
+        _search_compiled(search, bands, windows)
+    elif prunes:
+        coarse, around = _Coarse(prototypes, search.centred), search.centred_bands(bands, windows)
+        for image in range(len(bands[0])):
+            search.where_possible(image, [values[image : image + 1] for values in around], coarse)
+    else:
+        search.everywhere(search.centred_bands(bands, windows))
+    return xp.sqrt(xp.maximum(search.smallest, 0)), search.where
 
 
 def _is_compiled(bands: Sequence[Array], prototypes: Array) -> bool:
@@ -201,7 +217,7 @@ class _Search:
     Bands are given padded, around the mean of the prototypes.
     """
 
-    def __init__(self, prototypes: Array, n_images: int, n_places: Sequence[int]) -> None:
+    def __init__(self, prototypes: Array, n_images: int, first_of_band: np.ndarray) -> None:
         xp = namespace(prototypes)
         self.prototypes, self.centred, self.window = (
             prototypes,
@@ -209,9 +225,7 @@ class _Search:
             Window(prototypes.shape[2:]),
         )
         self.numbers = xp.arange(len(prototypes))
-        self.first_of_band = np.cumsum([0, *n_places])
-        self.ends = xp.asarray(self.first_of_band[1:])
-        self.starts = xp.asarray(self.first_of_band[:-1])
+        self.first_of_band = first_of_band
         self.smallest = xp.full((n_images, len(prototypes)), xp.inf, prototypes.dtype)
         self.where = xp.full((n_images, len(prototypes)), self.first_of_band[-1] - 1, xp.int64)
 

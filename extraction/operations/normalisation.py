@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array, namespace, step_bytes
 from ..compiled import for_kernel
+from ..cuda import normalisation as on_cuda
+from ..cuda.programs import suits as suits_cuda
 from ..fields import Window
 from ..parallel import each, shares
 from . import by_rows
@@ -252,7 +255,9 @@ def batch_normalisation(
         )
         raise ValueError(msg)
     if by_rows.suits(values):
-        return _batch_by_rows(values, scale, shift, epsilon)
+        return _batch_by_kernels(by_rows, values, scale, shift, epsilon)
+    if suits_cuda(values) and len(values):
+        return _batch_by_kernels(on_cuda, values, scale, shift, epsilon)
     mean, variance = xp.empty(n_features, values.dtype), xp.empty(n_features, values.dtype)
     normalised = xp.empty(values.shape, values.dtype)
 
@@ -274,16 +279,16 @@ def batch_normalisation(
     return normalised, pullback, mean, variance
 
 
-def _batch_by_rows(
-    values: np.ndarray, scale: np.ndarray, shift: np.ndarray, epsilon: float
-) -> tuple[np.ndarray, Pullback, np.ndarray, np.ndarray]:
-    """`batch_normalisation` by kernels."""
-    mean, variance = by_rows.moments(values)
-    over = 1 / np.sqrt(variance + np.float32(epsilon))
-    normalised = by_rows.scale_and_shift(values, scale * over, shift - mean * scale * over)
+def _batch_by_kernels(
+    module: ModuleType, values: Array, scale: Array, shift: Array, epsilon: float
+) -> tuple[Array, Pullback, Array, Array]:
+    """`batch_normalisation` by kernels, for the processor or the GPU."""
+    mean, variance = module.moments(values)
+    over = 1 / namespace(values).sqrt(variance + np.float32(epsilon))
+    normalised = module.scale_and_shift(values, scale * over, shift - mean * scale * over)
 
-    def pullback(gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return by_rows.batch_back(gradient, values, scale, mean, over)
+    def pullback(gradient: Array) -> tuple[Array, Array, Array]:
+        return module.batch_back(gradient, values, scale, mean, over)
 
     return normalised, pullback, mean, variance
 
@@ -343,6 +348,8 @@ def scale_and_shift(values: Array, scale: Array, shift: Array) -> tuple[Array, P
     """
     if by_rows.suits(values):
         moved = by_rows.scale_and_shift(values, for_kernel(scale), for_kernel(shift))
+    elif suits_cuda(values):
+        moved = on_cuda.scale_and_shift(values, scale, shift)
     else:
         moved = values * scale[:, None, None] + shift[:, None, None]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..arrays import Array, namespace, step_bytes
+from ..cuda import pooling as on_cuda
+from ..cuda.programs import suits as suits_cuda
 from ..fields import Window
 from ..parallel import each, shares
 from . import by_rows
@@ -55,6 +57,8 @@ def max_pool(
             f"{look_through.extent[1]}, got {look_through.padding}."
         )
         raise ValueError(msg)
+    if suits_cuda(values):
+        return on_cuda.max_pool(values, look_through, count)
     compiled = by_rows.max_pool(values, look_through, count)
     if compiled is not None:
         return compiled

@@ -13,16 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Array
+from ..arrays import Array, on_gpu
 from ..compiled import kernels
+from ..cuda import symmetric as on_cuda
+from ..cuda.programs import suits as suits_cuda
 
-LARGEST = 63  # of a filter: from here on the Fourier transform is faster
-_MARGIN = LARGEST // 2 + 5  # the quadrants, filled up to whole steps
+_LARGEST = 63  # of a filter: from here on the Fourier transform is faster
+_MARGIN = _LARGEST // 2 + 5  # the quadrants, filled up to whole steps
 _TINY = 1e-12  # parts of filters of unit norm that are rounding alone
 _CLASSES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
-@dataclass(frozen=True)
+# Compared as an object, so that what is on a GPU already can be found again.
+@dataclass(frozen=True, eq=False)
 class Quadrants:
     """Filters of several sizes as what is left of them by symmetry.
 
@@ -136,6 +139,27 @@ def _groups(counts: Sequence[int]) -> list[_Group]:
     return groups
 
 
+def suits(values: Array, largest: int) -> bool:
+    """Whether there is a kernel for these values and filters.
+
+    Parameters
+    ----------
+    values : array
+        Single precision.
+    largest : int
+        Side of the largest filter.
+
+    Returns
+    -------
+    bool
+    """
+    if on_gpu(values):
+        return suits_cuda(values) and largest <= on_cuda.LARGEST
+    if values.dtype != np.float32 or largest > _LARGEST:
+        return False
+    return kernels("symmetric") is not None
+
+
 def block_maxima(
     values: Array,
     quadrants: Quadrants,
@@ -144,17 +168,16 @@ def block_maxima(
     blocks: Sequence[int],
     *,
     silent: bool,
-) -> list[np.ndarray]:
+) -> list[Array]:
     """Contrast-normalised responses, their maxima over the sizes of a band and square blocks.
 
     What `correlate_spectrum`, `divide_by_local_norm`, a rectifier and `max_pool` give one after the
-    other, in one pass that keeps no map. Needs the kernels.
+    other, in one pass that keeps no map. Only where `suits` says so.
 
     Parameters
     ----------
     values : array of shape (n_images, 1, height, width), float32
     quadrants : Quadrants
-        Of filters no larger than `LARGEST`.
     response : {'absolute', 'half', 'signed'}
         'signed' has one size in each band and blocks of 1.
     bands : sequence of int
@@ -170,13 +193,35 @@ def block_maxima(
     list of arrays of shape (n_images, n_filters, ceil(height / block), ceil(width / block))
         One for each band.
     """
-    compiled = kernels("symmetric")
     n_images, _, height, width = values.shape
     n_filters = quadrants.signs.shape[1]
     counts = [(-(-height // side), -(-width // side)) for side in blocks]
     ends = np.cumsum([n_filters * rows * columns for rows, columns in counts])
     starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-    found = np.empty((n_images, int(ends[-1])), np.float32)
+    respond = on_cuda.block_maxima if on_gpu(values) else _on_processor
+    found = respond(
+        values, quadrants, response, bands, blocks, starts, int(ends[-1]), silent=silent
+    )
+    return [
+        found[:, start:end].reshape(n_images, n_filters, *count)
+        for start, end, count in zip(starts, ends, counts, strict=True)
+    ]
+
+
+def _on_processor(
+    values: np.ndarray,
+    quadrants: Quadrants,
+    response: str,
+    bands: Sequence[int],
+    blocks: Sequence[int],
+    starts: np.ndarray,
+    per_image: int,
+    *,
+    silent: bool,
+) -> np.ndarray:
+    """`block_maxima` by the kernel for the processor, bands beside each other."""
+    compiled, (n_images, _, height, width) = kernels("symmetric"), values.shape
+    found = np.empty((n_images, per_image), np.float32)
     for image, into in zip(values[:, 0], found, strict=True):
         # 32 more to the right, since columns are computed in whole vectors.
         padded = np.pad(image, ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN + 32)))
@@ -199,7 +244,4 @@ def block_maxima(
             width,
             into,
         )
-    return [
-        found[:, start:end].reshape(n_images, n_filters, *count)
-        for start, end, count in zip(starts, ends, counts, strict=True)
-    ]
+    return found
