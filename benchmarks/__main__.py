@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import click
 
-from . import cnn, hmax
+from . import cnn, gpu, hmax
 from .memory import growth
 from .rounds import run_cases, write
 from .scaling import rows
@@ -26,7 +27,7 @@ def main() -> None:
     """Speed and memory beside the strongest that there is, in turn, one process a side."""
 
 
-def _of(module: object, about: str) -> click.Command:
+def _of(module: ModuleType, about: str) -> click.Command:
     @_ROUNDS
     @_ONLY
     @_AGAINST
@@ -48,7 +49,11 @@ def _of(module: object, about: str) -> click.Command:
             if not case.against:
                 msg = f"--against {', '.join(against)} is part of no other side of {case.name!r}."
                 raise click.UsageError(msg)
-        run_cases(chosen, rounds, output)
+        try:
+            about_all = module.before() if hasattr(module, "before") else {}
+        except RuntimeError as error:
+            raise click.ClickException(str(error)) from error
+        run_cases(chosen, rounds, output, **about_all)
 
     return click.command(help=about)(command)
 
@@ -69,6 +74,7 @@ def memory(counts: tuple[int, ...], forms: tuple[str, ...]) -> None:
 
 
 main.add_command(_of(hmax, "Image to C1 and C2, beside PyTorch."), "hmax")
+main.add_command(_of(gpu, "On a GPU: the tests, then HMAX and networks beside PyTorch."), "gpu")
 main.add_command(_of(cnn, "Networks, beside PyTorch, ONNX Runtime and OpenVINO."), "cnn")
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .rounds import OURS, Case, answer, timed
+from .rounds import ON_PROCESSOR, OURS, Case, answer, timed
 
 SMALL = {"stages": (1, 1, 2), "filters": (64, 128, 256), "n_dense": 256, "grid": 4}
 VGG16 = ((2, 2, 3, 3, 3), (64, 128, 256, 512, 512), 4096, 7, 10)
@@ -22,11 +22,11 @@ PASSES = [*TRAINS, "PyTorch, compiled", "ONNX Runtime", "OpenVINO"]
 
 def cases() -> list[Case]:
     """The rows of the table."""
-    lenet = _options("lenet5", {}, "lenet", (), 128, 28, 20, trains=True)
-    small = _options("vgg", SMALL, "vgg", (*SMALL.values(), 10), 64, 32, 5, trains=True)
-    resnet18 = _options("resnet18", {}, "resnet", ((2, 2, 2, 2), 10), 32, 64, 5, trains=True)
-    one = _options("vgg16", {}, "vgg", VGG16, 1, 224, 3)
-    resnet50 = _options("resnet50", {}, "resnet", ((3, 4, 6, 3), 10, True), 8, 224, 2)
+    lenet = options_of("lenet5", {}, "lenet", (), 128, 28, 20, trains=True)
+    small = options_of("vgg", SMALL, "vgg", (*SMALL.values(), 10), 64, 32, 5, trains=True)
+    resnet18 = options_of("resnet18", {}, "resnet", ((2, 2, 2, 2), 10), 32, 64, 5, trains=True)
+    one = options_of("vgg16", {}, "vgg", VGG16, 1, 224, 3)
+    resnet50 = options_of("resnet50", {}, "resnet", ((3, 4, 6, 3), 10, True), 8, 224, 2)
     return [
         Case("LeNet-5, 28 x 28, batch 128, training step", "cnn", lenet, TRAINS, 1.0, 0.8),
         Case("VGG-like, 32 x 32, batch 64, training step", "cnn", small, TRAINS, 0.95, 0.80),
@@ -39,7 +39,7 @@ def cases() -> list[Case]:
     ]
 
 
-def _options(
+def options_of(
     architecture: str,
     options: dict[str, Any],
     maker: str,
@@ -49,6 +49,7 @@ def _options(
     repeats: int,
     *,
     trains: bool = False,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     return {
         "architecture": architecture,
@@ -59,13 +60,14 @@ def _options(
         "size": size,
         "repeats": repeats,
         "trains": trains,
+        "device": device,
     }
 
 
 def side(name: str, case: dict[str, Any]) -> None:
     """Measure one side in this process: seconds of a step or a pass."""
     from hmax_cnn.cnn import build
-    from hmax_cnn.extraction.arrays import n_cores
+    from hmax_cnn.extraction.arrays import device_namespace, n_cores
     from hmax_cnn.extraction.parallel import workers
 
     shape = (case["size"], case["size"])
@@ -74,13 +76,16 @@ def side(name: str, case: dict[str, Any]) -> None:
     rng = np.random.default_rng(0)
     images = rng.standard_normal((case["n_images"], graph.n_channels, *shape)).astype(np.float32)
     classes = rng.integers(0, 10, len(images))
-    if name == OURS:
-        step, forward = ours(graph, weights, images, classes)
+    is_ours, on_gpu = name in (OURS, ON_PROCESSOR), name == OURS and case["device"] != "cpu"
+    if is_ours:
+        xp = device_namespace(case["device"] if on_gpu else "cpu")
+        weights = {key: xp.asarray(array) for key, array in weights.items()}
+        step, forward = ours(graph, weights, xp.asarray(images), xp.asarray(classes))
     else:
         step, forward = others(name, graph, weights, case, images, classes)
     check = forward()
     # Once, as around a whole training.
-    with workers(n_cores()) if name == OURS and case["trains"] else nullcontext():
+    with workers(n_cores()) if is_ours and not on_gpu and case["trains"] else nullcontext():
         seconds = timed(step if case["trains"] else forward, case["repeats"])
     answer(seconds, check)
 
@@ -88,12 +93,12 @@ def side(name: str, case: dict[str, Any]) -> None:
 Run = Callable[[], Any]
 
 
-def ours(graph: Any, weights: Any, images: np.ndarray, classes: np.ndarray) -> tuple[Run, Run]:
+def ours(graph: Any, weights: Any, images: Any, classes: Any) -> tuple[Run, Run]:
     """The network here: training as `fit` does it, the forward pass as `transform` does it."""
     from hmax_cnn.cnn.losses import softmax_loss
     from hmax_cnn.cnn.optimisers import Optimiser
     from hmax_cnn.extraction import Maps
-    from hmax_cnn.extraction.arrays import n_cores
+    from hmax_cnn.extraction.arrays import n_cores, namespace, on_gpu, settle, to_host
     from hmax_cnn.extraction.parallel import in_order, workers
 
     rule, (head,) = Optimiser("sgd", 0.9), graph.outputs
@@ -108,13 +113,16 @@ def ours(graph: Any, weights: Any, images: np.ndarray, classes: np.ndarray) -> t
         back = pullback({head: gradient.reshape(values[head].shape)})[0]
         rule.move(weights, memory, back, 0.001, 1)
         weights.update(moved)
+        settle(namespace(images))
 
-    def of_some(some: np.ndarray) -> np.ndarray:
+    def of_some(some: Any) -> np.ndarray:
         for _, maps, _ in graph.walk(Maps(some), weights, [head]):
             scores = maps.values
-        return scores.reshape(len(some), -1)
+        return to_host(scores).reshape(len(some), -1)
 
     def forward() -> np.ndarray:
+        if on_gpu(images):
+            return of_some(images)
         batches = [images[first : first + 4] for first in range(0, len(images), 4)]
         if len(batches) == 1:
             with workers(n_cores()):
@@ -144,7 +152,8 @@ def others(
     with torch.no_grad():
         for parameter, array in zip(module.parameters(), held, strict=True):
             parameter.copy_(torch.as_tensor(array))
-    seen, right = torch.as_tensor(images), torch.as_tensor(classes)
+    module = module.to(case["device"])
+    seen, right = (torch.as_tensor(array).to(case["device"]) for array in (images, classes))
     if name == "ONNX Runtime":
         return _nothing, _in_onnx_runtime(module.eval(), seen, n_threads)
     if name == "OpenVINO":
@@ -161,11 +170,13 @@ def others(
         rule.zero_grad()
         torch.nn.functional.cross_entropy(module(seen), right).backward()
         rule.step()
+        if case["device"] != "cpu":
+            torch.cuda.synchronize()
 
     def forward() -> np.ndarray:
         module.eval()
         with torch.inference_mode():
-            return module(seen).numpy()
+            return module(seen).cpu().numpy()
 
     return step, forward
 

@@ -11,12 +11,19 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_sample_images
 
-from .rounds import OURS, Case, answer, timed
+from .rounds import ON_PROCESSOR, OURS, Case, answer, timed
 
 FOUR, EIGHT = (4, 8, 12, 16), tuple(range(2, 17, 2))
 # Of 1, 2, 4 and 8, PyTorch's fastest is looked for in each run.
 PLAIN = ["PyTorch, batch 2", "PyTorch, batch 4", "PyTorch, batch 8"]
-PARTIAL = {"layer": "c2", "sizes": FOUR, "count": 250, "partial": True, "n_images": 32}
+PARTIAL = {
+    "layer": "c2",
+    "sizes": FOUR,
+    "count": 250,
+    "partial": True,
+    "n_images": 32,
+    "device": "cpu",
+}
 
 
 def cases() -> list[Case]:
@@ -59,6 +66,8 @@ def side(name: str, options: dict[str, Any]) -> None:
     patches = prototypes(options["sizes"], options["count"])
     if name == OURS:
         run = ours(patches, options)
+    elif name == ON_PROCESSOR:
+        run = ours(patches, options | {"device": "cpu"})
     elif name.startswith("public"):
         run = public(patches)
     else:
@@ -72,7 +81,12 @@ def ours(
 ) -> Callable[[np.ndarray], np.ndarray]:
     from hmax_cnn.hmax import HMAX
 
-    model = HMAX(prototypes=patches, layer=options["layer"], partial_windows=options["partial"])
+    model = HMAX(
+        prototypes=patches,
+        layer=options["layer"],
+        partial_windows=options["partial"],
+        device=options["device"],
+    )
     return model.transform
 
 
@@ -84,16 +98,17 @@ def plain(
     from .yardsticks.plain_hmax import PlainHMAX
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    model = PlainHMAX(patches, options["partial"])
+    model = PlainHMAX(patches, options["partial"]).to(options["device"])
 
     def features(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             parts = torch.tensor(images, dtype=torch.float32)[:, None].split(batch)
+            moved = (part.to(options["device"]) for part in parts)
             if options["layer"] == "c1":
-                found = [torch.cat([m.flatten(1) for m in model.c1(part)], 1) for part in parts]
+                found = [torch.cat([m.flatten(1) for m in model.c1(part)], 1) for part in moved]
             else:
-                found = [model(part) for part in parts]
-            return torch.cat(found).numpy()
+                found = [model(part) for part in moved]
+            return torch.cat(found).cpu().numpy()
 
     return features
 

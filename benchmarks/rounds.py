@@ -19,7 +19,18 @@ from typing import Any
 import numpy as np
 
 OURS = "hmax-cnn"
-_PACKAGES = ("numpy", "scipy", "numba", "torch", "onnxruntime", "openvino", "scikit-learn")
+ON_PROCESSOR = "hmax-cnn on the processor"  # to agree with, and to be faster than, on a GPU
+_PACKAGES = (
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+    "numpy",
+    "scipy",
+    "numba",
+    "torch",
+    "onnxruntime",
+    "openvino",
+    "scikit-learn",
+)
 
 
 @dataclass
@@ -37,6 +48,10 @@ class Case:
         Names of the other sides.
     at_most, stretch : float or None
         What the ratio to the fastest of them should be.
+    floor_ms : float or None
+        What the arithmetic alone takes at the full speed of an H200.
+    n_images : int or None
+        Of what is timed, where images per second are told.
     """
 
     name: str
@@ -45,6 +60,8 @@ class Case:
     against: Sequence[str]
     at_most: float | None = None
     stretch: float | None = None
+    floor_ms: float | None = None
+    n_images: int | None = None
     found: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -94,8 +111,7 @@ def row_of(case: Case) -> dict[str, Any]:
     fastest = min(others, key=lambda side: others[side])
     pairs = zip(case.found[OURS], case.found[fastest], strict=False)
     ratios = [own["seconds"] / other["seconds"] for own, other in pairs]
-    expected = np.asarray(case.found[fastest][0]["check"])
-    differs = np.asarray(case.found[OURS][0]["check"]) - expected
+    differences = {side: _difference(case.found, side) for side in others}
     return {
         "case": case.name,
         "fastest other": fastest,
@@ -108,9 +124,19 @@ def row_of(case: Case) -> dict[str, Any]:
         "stretch": case.stretch,
         "its MB": max(one["peak_mb"] for one in case.found[fastest]),
         "our MB": max(one["peak_mb"] for one in case.found[OURS]),
-        "difference": float(np.linalg.norm(differs) / np.linalg.norm(expected)),
+        "difference": differences[fastest],
+        "all differences": differences,
+        "images per second": None if case.n_images is None else case.n_images / seconds[OURS],
+        "of the floor": None if case.floor_ms is None else case.floor_ms / (1000 * seconds[OURS]),
         "all ms": {side: 1000 * value for side, value in seconds.items()},
     }
+
+
+def _difference(found: Mapping[str, list[dict[str, Any]]], side: str) -> float:
+    """How far our results are from another side's, relative to their norm."""
+    expected = np.asarray(found[side][0]["check"])
+    differs = np.asarray(found[OURS][0]["check"]) - expected
+    return float(np.linalg.norm(differs) / np.linalg.norm(expected))
 
 
 def show(row: Mapping[str, Any]) -> str:
@@ -118,6 +144,12 @@ def show(row: Mapping[str, Any]) -> str:
     aim = ""
     if row["at most"] is not None:
         aim = f", at most {row['at most']:g} wanted ({row['stretch']:g})"
+    if row["images per second"] is not None:
+        aim += f"; {row['images per second']:.0f} images per second"
+    if row["of the floor"] is not None:
+        aim += f"; {row['of the floor']:.2f} of the floor's speed"
+    if ON_PROCESSOR in row["all differences"]:
+        aim += f"; {row['all differences'][ON_PROCESSOR]:.1e} from the processor"
     sides = ", ".join(f"{side} {value:.1f}" for side, value in row["all ms"].items())
     return (
         f"{row['case']}\n"
@@ -154,14 +186,14 @@ def _processor() -> str:
     return f"{names.get('model name', platform.processor())}, {vectors}"
 
 
-def run_cases(cases: Sequence[Case], n_rounds: int, output: Path | None) -> None:
+def run_cases(cases: Sequence[Case], n_rounds: int, output: Path | None, **about_all: Any) -> None:
     """Measure, print row by row, and write JSON."""
     rows = []
     for case in cases:
         measure(case, n_rounds)
         rows.append(row_of(case))
         print(show(rows[-1]), flush=True)
-    about = conditions(n_rounds)
+    about = conditions(n_rounds) | about_all
     print(json.dumps(about))
     write(output, {"conditions": about, "rows": rows})
 

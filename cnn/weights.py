@@ -19,7 +19,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from hmax_cnn.extraction.arrays import Array
+from hmax_cnn.extraction.arrays import Array, settle
 from hmax_cnn.extraction.files import LARGEST_ARCHIVE, written_whole
 
 from .graph import Graph
@@ -62,6 +62,7 @@ class Learned:
             self.copies[xp.__name__] = {
                 name: xp.asarray(array) for name, array in self.arrays.items()
             }
+            settle(xp)
         return self.copies[xp.__name__]
 
     def __getstate__(self) -> dict[str, Any]:

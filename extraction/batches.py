@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .arrays import Array, device_namespace, n_cores, to_host
+from .arrays import Array, device_namespace, give_back, n_cores, own_stream, to_host
 from .images import Images, InputWarning, to_retina
 from .maps import Maps
 from .parallel import in_order, workers
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Images in a batch: on the processor more of any size only leave the cache, unless they are small.
 LARGEST_BATCH = {"cpu": 4, "cuda": 256}
+_GPU_BATCHES = 2  # at once: one is sent or read back while the other is computed
 _CACHED_BATCH = 4 * 2**20  # bytes: as many small images as stay in the cache
 
 
@@ -65,17 +66,18 @@ def stream(
     """
     xp = device_namespace(model.device)
     on_processor = xp is np
-    n_threads = threads_for(model, source) if on_processor else 1
+    n_threads = threads_for(model, source) if on_processor else min(_GPU_BATCHES, len(source))
     # A single image has the threads to itself, as far as operations share out their work.
     n_within = (model.n_threads or n_cores()) if on_processor and n_threads == 1 else 1
 
     def respond(batch: tuple[int, Array]) -> tuple[int, int, LayerBands]:
         first, values = batch
-        layers = walked(model, Maps(to_retina(values, xp, model.n_channels)), wanted)
-        on_host = {
-            name: [replace(maps, values=to_host(maps.values)) for maps in bands]
-            for name, bands in layers.items()
-        }
+        with own_stream(xp):
+            layers = walked(model, Maps(to_retina(values, xp, model.n_channels)), wanted)
+            on_host = {
+                name: [replace(maps, values=to_host(maps.values)) for maps in bands]
+                for name, bands in layers.items()
+            }
         return first, len(values), on_host
 
     sizes = _BatchSizes(model, source, wanted, n_threads)
@@ -85,9 +87,12 @@ def stream(
     # stays in the cache of its core.
     bar = progress_bar(total=len(source), name=name, unit="image", progress=progress)
     with bar, workers(n_within):
-        for first, n_done, layers in in_order(respond, pieces, n_threads):
-            bar.update(n_done)
-            yield first, layers
+        try:
+            for first, n_done, layers in in_order(respond, pieces, n_threads):
+                bar.update(n_done)
+                yield first, layers
+        finally:
+            give_back(xp)
 
 
 class _BatchSizes:

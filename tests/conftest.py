@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,14 +58,6 @@ def compiled_and_not(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     return request.param
 
 
-def real_cupy() -> tuple[Any, Any]:
-    """The installed CuPy and its Fourier transforms; skips where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pytest.importorskip("cupy", reason="CuPy is not installed: its names cannot be checked")
-        return importlib.import_module("cupy"), importlib.import_module("cupyx.scipy.fft")
-
-
 PLACES = ["numpy", "read-only", "stand-in", pytest.param("cupy", marks=pytest.mark.gpu)]
 
 
@@ -77,7 +67,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pl
     spectra.filter_spectra.cache_clear()
     if request.param in ("numpy", "read-only"):
         return Place(request.param, "cpu")
-    cupy, cupyx_fft = real_cupy()
+    cupy, cupyx_fft = standin.real_cupy()
     if request.param == "stand-in":
         standin.install(monkeypatch, cupy, cupyx_fft)
     else:

@@ -43,7 +43,8 @@ def built(code: str, options: Sequence[str]) -> ctypes.CDLL:
         command = ["g++", *_OPTIONS, *options, "-x", "c++", "-", "-o", str(unfinished)]
         subprocess.run(command, input=whole, text=True, check=True)
         unfinished.rename(library)
-    return ctypes.CDLL(str(library))
+    # The lock held: "shared" memory is that of the process, one kernel at a time.
+    return ctypes.PyDLL(str(library))
 
 
 class Kernel:

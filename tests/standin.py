@@ -7,14 +7,17 @@ scalars, and a function, method or keyword that the installed CuPy lacks is not 
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 import types
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import cuda_on_processor
 import numpy as np
+import pytest
 import scipy.fft
 
 _FROM_HOST = ("asarray", "array")
@@ -57,8 +60,11 @@ class DeviceArray:
             return NotImplemented
         return _wrapped(ufunc(*_unwrapped(inputs), **_unwrapped(options)))
 
-    def get(self) -> np.ndarray:
-        return self._host.copy()
+    def get(self, *, out: np.ndarray | None = None) -> np.ndarray:
+        if out is None:
+            return self._host.copy()
+        np.copyto(out, self._host, casting="no")
+        return out
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(_real().ndarray, name):
@@ -205,11 +211,20 @@ def install(monkeypatch: Any, cupy: Any, cupyx_fft: Any) -> None:
         getDevice=lambda: 0,
         CUDARuntimeError=cupy.cuda.runtime.CUDARuntimeError,
     )
-    module.cuda = types.SimpleNamespace(
-        runtime=runtime, Stream=_Stream, get_current_stream=_Stream
-    )
+    module.cuda = types.SimpleNamespace(runtime=runtime, Stream=_Stream, get_current_stream=_Stream)
     module.RawModule, module.ndarray = _RawModule, DeviceArray
+    pool = types.SimpleNamespace(free_all_blocks=lambda: None)
+    module.get_default_memory_pool = module.get_default_pinned_memory_pool = lambda: pool
+    monkeypatch.setitem(sys.modules, "cupyx", types.SimpleNamespace(empty_pinned=np.empty))
     monkeypatch.setitem(sys.modules, "cupy", module)
     monkeypatch.setitem(
         sys.modules, "cupyx.scipy.fft", _Module("cupyx.scipy.fft", scipy.fft, cupyx_fft)
     )
+
+
+def real_cupy() -> tuple[Any, Any]:
+    """The installed CuPy and its Fourier transforms; skips where it is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("cupy", reason="CuPy is not installed: its names cannot be checked")
+        return importlib.import_module("cupy"), importlib.import_module("cupyx.scipy.fft")

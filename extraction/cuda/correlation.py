@@ -105,12 +105,12 @@ def _banks(weights: Array, groups: int) -> Array:
     return ready(weights).reshape(groups, len(weights) // groups, -1)
 
 
-def _tiles(
-    shape: tuple[int, ...], banks: Array, window: Window
-) -> Iterator[tuple[slice, slice]]:
+def _tiles(shape: tuple[int, ...], banks: Array, window: Window) -> Iterator[tuple[slice, slice]]:
     """Images and rows of windows whose columns and products fit into a step."""
     n_down, n_across = window.count(*shape[2:])
-    return tiles(shape[0], n_down, 4 * sum(banks.shape[1:]) * n_across, step_bytes(namespace(banks)))
+    return tiles(
+        shape[0], n_down, 4 * sum(banks.shape[1:]) * n_across, step_bytes(namespace(banks))
+    )
 
 
 def _columns(values: Array, window: Window, group: int, groups: int, rows: slice) -> Array:

@@ -7,7 +7,8 @@ import numpy as np
 from ..arrays import Array, namespace
 from .programs import THREADS, Program, ready
 
-_PARTS = 64  # that the values of a feature are summed in, so that a few features fill the GPU
+_MOST_PARTS = 64  # that the values of a feature are summed in, so that a few features fill the GPU
+_FEWEST = 4 * THREADS  # values of a part
 
 
 def scale_and_shift(values: Array, scale: Array, shift: Array) -> Array:
@@ -50,9 +51,10 @@ def batch_back(
 def _sums(kernel: str, values: Array, *others: Array) -> Array:
     """Two sums for each feature, (n_features, 2)."""
     xp, (n_images, n_features, height, width) = namespace(values), values.shape
-    parts = xp.empty((n_features, _PARTS, 2), xp.float32)
+    n_parts = max(1, min(_MOST_PARTS, n_images * height * width // _FEWEST))
+    parts = xp.empty((n_features, n_parts, 2), xp.float32)
     Program(xp, "normalisation").run(
-        kernel, (_PARTS, n_features), (THREADS,), values, *others, parts, n_images, n_features,
+        kernel, (n_parts, n_features), (THREADS,), values, *others, parts, n_images, n_features,
         height * width,
     )  # fmt: skip
     return parts.sum(axis=1)

@@ -47,9 +47,7 @@ class Program:
     def __init__(self, xp: ModuleType, name: str, **constants: int) -> None:
         self.module = _compiled(xp, name, tuple(sorted(constants.items())))
 
-    def run(
-        self, kernel: str, grid: Sequence[int], block: Sequence[int], *arguments: Any
-    ) -> None:
+    def run(self, kernel: str, grid: Sequence[int], block: Sequence[int], *arguments: Any) -> None:
         """Start a kernel on the current stream.
 
         Parameters

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..arrays import Array, namespace
+from ..arrays import Array, namespace, settle
 from .programs import Program, ready
 
 LARGEST = 51  # of a filter: what a block of threads sees has to fit into its 48 KB
@@ -105,5 +105,5 @@ def _on_device(quadrants: Folded, xp: ModuleType, device: int) -> tuple[Array, .
         quadrants.offsets,
     )
     arrays = tuple(xp.asarray(np.ascontiguousarray(part)) for part in parts)
-    xp.cuda.get_current_stream().synchronize()
+    settle(xp)
     return arrays

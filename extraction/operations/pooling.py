@@ -46,7 +46,7 @@ def max_pool(
     array([[ 5.,  7.],
            [13., 15.]])
     """
-    xp, look_through = namespace(values), Window(window, stride, padding, dilation)
+    look_through = Window(window, stride, padding, dilation)
     count = look_through.count(*values.shape[2:])
     if any(
         max(sides) >= extent
@@ -62,6 +62,12 @@ def max_pool(
     compiled = by_rows.max_pool(values, look_through, count)
     if compiled is not None:
         return compiled
+    return _by_axes(values, look_through, count)
+
+
+def _by_axes(values: Array, look_through: Window, count: tuple[int, int]) -> tuple[Array, Pullback]:
+    """`max_pool` along y and then along x, on any device."""
+    xp = namespace(values)
     pooled = xp.empty((*values.shape[:2], *count), values.dtype)
 
     def pool(share: slice) -> None:

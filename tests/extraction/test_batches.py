@@ -64,3 +64,36 @@ def test_a_wrong_layer_of_many_is_answered_with_the_nearest():
         CNN("resnet50", layer="layer3.relu").wanted_layers()
     assert len(str(caught.value)) < 300
     assert "'layer3.1.relu" in str(caught.value)
+
+
+@pytest.mark.parametrize("n_images", [1, 2, 7])
+def test_batches_on_a_gpu_come_in_order(place, n_images):
+    """Two are under way at once, each on a stream of its own; here of one image each."""
+    if place.device == "cpu":
+        pytest.skip("of a GPU only")
+    images = np.random.default_rng(0).integers(0, 256, (n_images, 40, 40)).astype(np.uint8)
+    options = {"layer": "c1", "bands": 1, "batch_memory": 0}
+    expected = HMAX(**options).transform(images)
+    found = HMAX(**options, device="cuda").transform(images)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.gpu
+def test_memory_of_a_gpu_is_bounded_and_given_back():
+    """Batches of 64 MB, and the steps of 128 MB of each of the two that are under way."""
+    cupy = pytest.importorskip("cupy")
+    try:
+        cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        pytest.skip(f"no GPU: {error}")
+    images = np.random.default_rng(0).integers(0, 256, (300, 250, 250)).astype(np.uint8)
+    pool = cupy.get_default_memory_pool()
+    pool.free_all_blocks()
+    before = pool.total_bytes()
+    model = HMAX(prototypes="photographs", device="cuda", batch_memory=64)
+    most = 0
+    for _ in model.stream(model.open_images(images), ("c2",)):
+        most = max(most, pool.total_bytes() - before)
+    assert most < (64 + 2 * 128) * 2**20
+    # Filters folded for the GPU stay there.
+    assert pool.total_bytes() - before < 8 * 2**20

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from operation_arrays import spectral
+from operation_arrays import same_on, spectral
 
 from hmax_cnn.extraction import operations as ops
-from hmax_cnn.extraction.arrays import to_host
 
 pytestmark = pytest.mark.quick
 
@@ -120,30 +119,5 @@ def test_pullback_is_the_gradient(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_same_on_every_device(place, name):
-    """float32 on the device against float64 here: values agree to 2e-6 of their range, gradients to
-    2e-5 (seen on NumPy: 3e-7 and 3e-7)."""
-    operation, arrays, options = CASES[name]
-    value, pullback = operation(*arrays, **options)
-    # weights of this operation
-    if operation is spectral:
-        on_host = {1}
-    else:
-        on_host = set()
-    placed = [
-        array if index in on_host else place.put(array.astype(np.float32))
-        for index, array in enumerate(arrays)
-    ]
-    copies = [to_host(array).copy() for array in placed]
-    got, got_pullback = operation(*placed, **options)
-    assert got.dtype == np.float32
-    np.testing.assert_allclose(place.host(got), value, atol=2e-6 * np.abs(value).max(), rtol=0)
-    gradient = np.random.default_rng(1).standard_normal(value.shape).astype(np.float32)
-    expected, found = pullback(gradient.astype(float)), got_pullback(place.put(gradient))
-    for one, other in zip(
-        expected if isinstance(expected, tuple) else (expected,),
-        found if isinstance(found, tuple) else (found,),
-        strict=True,
-    ):
-        np.testing.assert_allclose(place.host(other), one, atol=2e-5 * np.abs(one).max(), rtol=0)
-    for array, copy in zip(placed, copies, strict=True):
-        np.testing.assert_array_equal(to_host(array), copy)
+    """Seen on NumPy: 3e-7 of the range, of values and gradients."""
+    same_on(place, *CASES[name])
