@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,23 +17,13 @@ RESPONSES = ("signed", "half", "absolute")
 _TILE, _ROWS = 32, 4  # as in the text
 
 
-class Folded(Protocol):
-    """Filters as `operations.symmetric.Quadrants` has them."""
-
-    weights: np.ndarray
-    halves: np.ndarray
-    mirrors: np.ndarray
-    signs: np.ndarray
-    offsets: np.ndarray
-
-
 def block_maxima(
     values: Array,
-    quadrants: Folded,
+    quadrants: Any,
     response: str,
     bands: Sequence[int],
     sides: Sequence[int],
-    starts: Sequence[int],
+    starts: np.ndarray,
     per_image: int,
     *,
     silent: bool,
@@ -43,13 +33,13 @@ def block_maxima(
     Parameters
     ----------
     values : array of shape (n_images, 1, height, width)
-    quadrants : Folded
+    quadrants : operations.symmetric.Quadrants
         Kept on the GPU for the next batch.
     response, bands, silent
         As there.
     sides : sequence of int
         Of the blocks of each band.
-    starts : sequence of int
+    starts : integer array
         Where the maxima of each band start among the `per_image` of an image.
     per_image : int
 
@@ -91,7 +81,7 @@ def block_maxima(
 # Made anew, they would cost every batch more than the kernel takes. Two threads, each with a stream
 # of its own, may use them: they are there before this returns.
 @lru_cache(maxsize=8)
-def _on_device(quadrants: Folded, xp: ModuleType, device: int) -> tuple[Array, ...]:
+def _on_device(quadrants: Any, xp: ModuleType, device: int) -> tuple[Array, ...]:
     # Going down a column of a quadrant, the kernel reads one weight after the other.
     weights = np.ascontiguousarray(quadrants.weights.transpose(0, 1, 3, 2, 4))
     used = (weights != 0).any(axis=(0, 4))
