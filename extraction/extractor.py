@@ -15,7 +15,7 @@ from sklearn.base import TransformerMixin
 from sklearn.exceptions import NotFittedError
 
 from .fields import WHOLE_IMAGE
-from .gradients import gradient_of_units
+from .gradients import gradients_of_units
 from .images import Images
 from .labelled import field_table, flatten, joined, names_of, native, numbers_of, summary_table
 from .layered import LayeredModel
@@ -304,10 +304,10 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         ValueError
             If there is no such layer or unit.
         """
-        names = names_of(self.geometry(image_shape, self.wanted_layers((layer,))))
+        layers = self.geometry(image_shape, self.wanted_layers((layer,)))
         if isinstance(units, str | int | np.integer):
-            return numbers_of(names, [units])
-        return numbers_of(names, list(units))
+            return numbers_of(layers, [units])
+        return numbers_of(layers, list(units))
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """Weights of the lowest layer, which the model lays over the image.
@@ -358,7 +358,7 @@ class FeatureExtractor(TransformerMixin, LayeredModel):
         self.check_ready((wanted,))
         source = self.open_images(images)
         numbers = self.unit_numbers(layer, units, tuple(source[0].shape))
-        gradient = gradient_of_units(self, source, wanted, numbers)
+        gradient = gradients_of_units(self, source, {wanted: numbers})
         if isinstance(units, str | int | np.integer):
             return gradient[:, 0]
         return gradient

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,35 +18,40 @@ if TYPE_CHECKING:
     from .layered import BandsPullback, LayeredModel
 
 
-def gradient_of_units(
-    model: LayeredModel, source: Images, layer: str, numbers: Sequence[int]
+def gradients_of_units(
+    model: LayeredModel, source: Images, units: Mapping[str, Sequence[int]]
 ) -> np.ndarray:
     """The gradient of each unit's response with respect to the pixels of each image.
+
+    One pass upward serves the units of all layers.
 
     Parameters
     ----------
     model : LayeredModel
     source : Images
         Of one size.
-    layer : str
-    numbers : sequence of int
-        Units of the layer, counted through its bands.
+    units : mapping from str to sequence of int
+        Of each layer, counted through its bands.
 
     Returns
     -------
     array of shape (n_images, n_units, height, width[, 3]), float32
+        Units in the order of `units`.
 
     Raises
     ------
     TypeError
-        If the model's walk yields no pullback for this layer.
+        If the model's walk yields no pullback for one of these layers.
     """
     xp, found = device_namespace(model.device), []
     for _, batch in source.batches(lambda _: LARGEST_BATCH["cpu"]):
         retina = Maps(to_retina(batch, xp, model.n_channels), traced=True)
-        bands, pullback = _traced(model, retina, layer)
         # One backward pass for each unit: gradients of single units are wanted, not of their sum.
-        gradients = [to_host(pullback(_one_hot(bands, number, xp))) for number in numbers]
+        by_layer = {
+            layer: [to_host(pullback(_one_hot(bands, n, xp))) for n in units[layer]]
+            for layer, bands, pullback in _traced(model, retina, units)
+        }
+        gradients = [gradient for layer in units for gradient in by_layer[layer]]
         found.append(np.stack(gradients, axis=1))
     gradient = np.moveaxis(np.concatenate(found), 2, -1)
     if model.n_channels == 1:
@@ -77,17 +82,21 @@ def has_gradients(model: LayeredModel, image_shape: Sequence[int], layer: str) -
     return False
 
 
-def _traced(model: LayeredModel, retina: Maps, layer: str) -> tuple[list[Array], BandsPullback]:
-    """Values of the layer's bands, and the way back."""
-    for name, bands, pullback in model.walk(retina, (layer,)):
-        if name != layer:
-            continue
-        if pullback is None:
-            break
-        return [maps.values for maps in bands], pullback
+def _traced(
+    model: LayeredModel, retina: Maps, layers: Collection[str]
+) -> Iterator[tuple[str, list[Array], BandsPullback]]:
+    """Of each layer its name, the values of its bands, and the way back."""
+    left = set(layers)
+    for name, bands, pullback in model.walk(retina, layers):
+        if name in left and pullback is not None:
+            left.remove(name)
+            yield name, [maps.values for maps in bands], pullback
+        if not left:
+            return
     msg = (
-        f"{type(model).__name__} has no gradients: its `walk` yields no pullback for {layer!r}. "
-        "Use a model with pullbacks, such as hmax.HMAX or cnn.CNN."
+        f"{type(model).__name__} has no gradients: its `walk` yields no pullback for "
+        f"{', '.join(map(repr, sorted(left)))}. Use a model with pullbacks, such as hmax.HMAX or "
+        "cnn.CNN."
     )
     raise TypeError(msg)
 

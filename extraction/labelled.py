@@ -320,12 +320,12 @@ def summary_table(layers: LabelledLayers) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def numbers_of(names: Sequence[str], units: Sequence[str | int]) -> list[int]:
-    """Units as indices among these names.
+def numbers_of(layers: LabelledLayers, units: Sequence[str | int]) -> list[int]:
+    """Units as indices among all units of some layers.
 
     Parameters
     ----------
-    names : sequence of str
+    layers : mapping from str to sequence of Maps
     units : sequence of str or int
         Names, or indices; a negative one counts from the end.
 
@@ -338,15 +338,20 @@ def numbers_of(names: Sequence[str], units: Sequence[str | int]) -> list[int]:
     ValueError
         If there is no such unit.
     """
-    places = {name: index for index, name in enumerate(names)}
+    count = sum(int(np.prod(maps.shape)) for bands in layers.values() for maps in bands)
+    # Naming a million units takes seconds: only where a name is asked for.
+    places: dict[str, int] = {}
+    if any(isinstance(unit, str) for unit in units):
+        places = {name: index for index, name in enumerate(names_of(layers))}
     numbers = []
     for unit in units:
-        is_index = isinstance(unit, int | np.integer) and -len(names) <= unit < len(names)
+        is_index = isinstance(unit, int | np.integer) and -count <= unit < count
         if unit not in places and not is_index:
+            names = names_of(layers)
             msg = (
                 f"`units` must be among {names[0]!r} to {names[-1]!r}, or indices below "
-                f"{len(names)}, got {unit!r}."
+                f"{count}, got {unit!r}."
             )
             raise ValueError(msg)
-        numbers.append(places[unit] if isinstance(unit, str) else int(unit) % len(names))
+        numbers.append(places[unit] if isinstance(unit, str) else int(unit) % count)
     return numbers

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from .cells import (
 )
 from .gabor import gabor_bank
 from .presets import Anatomy
+
+Way = TypeVar("Way")
 
 
 def _untraced(_: Any) -> Array:
@@ -255,11 +257,17 @@ def _cropped_sum(backs: Sequence[Callable[[Array], Array]], margin: int) -> Band
     """Gradients of the simple maps of a band, added up on the retina without its margin."""
 
     def pullback(gradients: Sequence[Array]) -> Array:
-        total = sum(back(gradient) for back, gradient in zip(backs, gradients, strict=True))
+        total = sum(back(gradient) for back, gradient in _heard(backs, gradients))
         height, width = total.shape[2:]
         return total[:, :, margin : height - margin, margin : width - margin]
 
     return pullback
+
+
+def _heard(ways: Sequence[Way], gradients: Sequence[Array]) -> list[tuple[Way, Array]]:
+    """Those whose gradient is not zero everywhere, or the first: most are not, of a single unit."""
+    pairs = list(zip(ways, gradients, strict=True))
+    return [pair for pair in pairs if pair[1].any()] or pairs[:1]
 
 
 def _then(first: Callable[[Array], list[Array]], second: BandsPullback) -> Callable[[Array], Array]:
@@ -281,12 +289,13 @@ def summed(bands: Sequence[Band]) -> tuple[BandsPullback, BandsPullback]:
 
     def from_s1(gradients: Sequence[Array]) -> Array:
         left = iter(gradients)
-        parts = [band.from_simple([next(left) for _ in band.simple]) for band in bands]
-        return sum(parts)
+        of_bands = [[next(left) for _ in band.simple] for band in bands]
+        pairs = list(zip(bands, of_bands, strict=True))
+        heard = [pair for pair in pairs if any(own.any() for own in pair[1])] or pairs[:1]
+        return sum(band.from_simple(own) for band, own in heard)
 
     def from_c1(gradients: Sequence[Array]) -> Array:
-        pairs = zip(bands, gradients, strict=True)
-        return sum(band.from_pooled(gradient) for band, gradient in pairs)
+        return sum(band.from_pooled(gradient) for band, gradient in _heard(bands, gradients))
 
     return from_s1, from_c1
 

@@ -48,7 +48,8 @@ def tuned_maps(
     def pullback(gradients: Sequence[Array]) -> list[Array]:
         to_c1 = _zeros(c1)
         for number, back, gradient in zip(numbers, backs, gradients, strict=True):
-            to_c1[number] = to_c1[number] + back(gradient)
+            if gradient.any():
+                to_c1[number] = to_c1[number] + back(gradient)
         return to_c1
 
     return maps, pullback
@@ -88,6 +89,8 @@ def best_matches(
     def pullback(gradients: Sequence[Array]) -> list[Array]:
         to_c1 = _zeros(c1)
         for own, back, gradient in zip(numbers, backs, gradients, strict=True):
+            if not gradient.any():
+                continue
             for number, share in zip(own, back(gradient), strict=True):
                 to_c1[number] = to_c1[number] + share
         return to_c1

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from hmax_cnn.extraction import FeatureExtractor, flatten
+from hmax_cnn.extraction.gradients import gradients_of_units
 from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.labelled import UnitNumbers, native
 from hmax_cnn.extraction.progress import progress_bar
@@ -185,19 +186,18 @@ def _summed_gradients(
 ) -> np.ndarray:
     """Absolute gradients summed over groups of images: (group, unit, y, x).
 
-    Images are read one by one, and only sums are kept: a thousand images need no more memory than
-    ten.
+    Images are read one by one, each goes upward once for the units of all layers, and only sums are
+    kept: a thousand images need no more memory than ten.
     """
     sums = np.zeros((n_groups, sum(map(len, units.values())), *shape), np.float32)
+    model.check_ready(tuple(units))
     bar = progress_bar(range(len(source)), name="Effective fields", unit="image", progress=progress)
     for index in bar:
-        image, row = np.asarray(source[index])[None], 0
-        for layer, numbers in units.items():
-            gradient = np.abs(model.image_gradient(image, layer, [int(n) for n in numbers])[0])
-            if gradient.ndim == 4:  # of a colour image: what its channels do together
-                gradient = gradient.sum(axis=-1)
-            sums[index % n_groups, row : row + len(gradient)] += gradient
-            row += len(gradient)
+        image = model.open_images(np.asarray(source[index])[None])
+        gradient = np.abs(gradients_of_units(model, image, units)[0])
+        if gradient.ndim == 4:  # of a colour image: what its channels do together
+            gradient = gradient.sum(axis=-1)
+        sums[index % n_groups] += gradient
     return sums
 
 

@@ -17,8 +17,17 @@ from ..cuda import nearest as on_cuda
 from ..cuda.programs import suits as suits_cuda
 from ..fields import Window
 from .pooling import box_sum
-from .tuning import Centred, euclidean_distance
-from .windows import Pullback, columns, padded, window_of, window_views
+from .tuning import Centred
+from .windows import (
+    Pullback,
+    add_windows,
+    columns,
+    padded,
+    sums_at,
+    window_of,
+    window_views,
+    windows_at,
+)
 
 _BLOCK = 512  # places that are looked at together
 _MARGIN = 1e-5  # of the squared norms: more than the rounding error of a bound in single precision
@@ -89,14 +98,19 @@ def nearest_distance(
     place = where - xp.asarray(first_of_band[:-1])[band]
 
     def pullback(gradient: Array) -> tuple[list[Array], Array]:
+        # The distance has no slope where it is zero: none is taken.
+        slopes = xp.where(distances > 0, gradient / xp.where(distances > 0, distances, 1), 0)
         to_bands, to_prototypes = [], xp.zeros_like(prototypes)
-        for index, (values, (rows, cols)) in enumerate(zip(bands, counts, strict=True)):
+        for index, (values, window) in enumerate(zip(bands, windows, strict=True)):
             # The gradient goes to the winner alone.
-            won = (band == index)[..., None] & (xp.arange(rows * cols) == place[..., None])
-            at_winners = xp.where(won, gradient[..., None], 0).reshape(*place.shape, rows, cols)
-            to_values, more = euclidean_distance(values, prototypes, padding)[1](at_winners)
-            to_bands.append(to_values)
-            to_prototypes = to_prototypes + more
+            images, numbers = xp.nonzero((slopes != 0) & (band == index))
+            where = (images, *xp.divmod(place[images, numbers], counts[index][1]))
+            off = windows_at(values, window, *where) - prototypes[numbers]
+            parts = off * slopes[images, numbers][:, None, None, None]
+            to_bands.append(add_windows(parts, *where, values.shape, window))
+            element = xp.arange(prototypes[0].size).reshape(prototypes.shape[1:])
+            index = numbers[:, None, None, None] * prototypes[0].size + element
+            to_prototypes = to_prototypes - sums_at(index, parts, prototypes.shape)
         return to_bands, to_prototypes
 
     return distances, band, place, pullback

@@ -9,11 +9,21 @@ from ..arrays import Array, namespace, step_bytes, tiles
 from ..fields import Window
 from .correlation import correlate
 from .pooling import box_sum, spread_sum
-from .windows import Pullback, columns, padded, spread, window_of, window_views
+from .windows import (
+    Pullback,
+    add_windows,
+    columns,
+    padded,
+    spread,
+    window_of,
+    window_views,
+    windows_at,
+)
 
 # Squared distance over squared norms below which single precision loses more than 1e-4 of the
 # distance.
 _SMALL = 1e-3
+_FEW = 8  # times fewer places with a gradient than there are: windows are looked at one by one
 
 
 def dot_product(values: Array, prototypes: Array, padding: Any = 0) -> tuple[Array, Pullback]:
@@ -86,6 +96,9 @@ def euclidean_distance(
         # The distance has no slope where it is zero: none is taken.
         slopes = xp.where(distances > 0, gradient / xp.where(distances > 0, distances, 1), 0)
         slopes = slopes.reshape(len(values), len(prototypes), -1)
+        (used,) = xp.nonzero(slopes.any(axis=(0, 1)))
+        if _FEW * len(used) < height * width:
+            return _back_from_few(slopes, used, values, prototypes, window)
         seen, matrix = (
             columns(window_views(values, window)),
             prototypes.reshape(len(prototypes), -1),
@@ -100,6 +113,24 @@ def euclidean_distance(
         return spread(to_seen, values.shape, window), to_matrix.reshape(prototypes.shape)
 
     return distances, pullback
+
+
+def _back_from_few(
+    slopes: Array, used: Array, values: Array, prototypes: Array, window: Window
+) -> tuple[Array, Array]:
+    """The gradient of `euclidean_distance` where it comes from few places: only they are seen."""
+    xp, n_images = namespace(values), len(values)
+    rows, cols = xp.divmod(used, window.count(*values.shape[2:])[1])
+    # All images at each of the places.
+    where = [xp.repeat(xp.arange(n_images), len(used)), xp.tile(rows, n_images)]
+    where.append(xp.tile(cols, n_images))
+    seen = windows_at(values, window, *where)
+    by_window = slopes[:, :, used].transpose(0, 2, 1).reshape(len(seen), len(prototypes))
+    flat, matrix = seen.reshape(len(seen), -1), prototypes.reshape(len(prototypes), -1)
+    parts = flat * by_window.sum(axis=1, keepdims=True) - xp.matmul(by_window, matrix)
+    back = add_windows(parts.reshape(seen.shape), *where, values.shape, window)
+    to_matrix = matrix * by_window.sum(axis=0)[:, None] - xp.matmul(by_window.T, flat)
+    return back, to_matrix.reshape(prototypes.shape)
 
 
 @dataclass(frozen=True)

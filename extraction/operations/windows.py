@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from ..arrays import Array, namespace
@@ -106,6 +107,39 @@ def spread(gradient: Array, shape: tuple[int, ...], window: Window) -> Array:
         for column in range(window.size[1]):
             part(back, window, row, column, gradient.shape[2:4])[...] += gradient[..., row, column]
     return back[:, :, top : top + height, left : left + width]
+
+
+def windows_at(values: Array, window: Window, images: Array, rows: Array, columns: Array) -> Array:
+    """What some windows at stride 1 see, (window, feature, window y, window x), copied."""
+    views = window_views(values, window)
+    return views[images, :, rows, columns]
+
+
+def add_windows(
+    parts: Array,
+    images: Array,
+    rows: Array,
+    columns: Array,
+    shape: tuple[int, ...],
+    window: Window,
+) -> Array:
+    """The adjoint of `windows_at`: each part added onto maps of `shape`, where it was seen."""
+    xp = namespace(parts)
+    (top, bottom), (left, right) = window.padding
+    n_images, n_features, height, width = shape
+    sides = height + top + bottom, width + left + right
+    features, down, across = (xp.arange(side) for side in parts.shape[1:])
+    places = (rows[:, None, None] + down[:, None]) * sides[1] + columns[:, None, None] + across
+    maps = images[:, None] * n_features + features
+    index = maps[:, :, None, None] * (sides[0] * sides[1]) + places[:, None]
+    back = sums_at(index, parts, (n_images, n_features, *sides))
+    return back[:, :, top : top + height, left : left + width]
+
+
+def sums_at(index: Array, parts: Array, shape: tuple[int, ...]) -> Array:
+    """An array of this shape with the sum of all parts of each (flat) index, always the same."""
+    total = namespace(parts).bincount(index.ravel(), parts.ravel(), minlength=prod(shape))
+    return total.reshape(shape).astype(parts.dtype)
 
 
 def copied_border(values: Array, padding: Any) -> tuple[Array, Pullback]:
