@@ -12,16 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.decomposition import PCA
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
@@ -29,15 +26,11 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar
 
-from .folds import Fold, groups_by_name, inner_folds, part_of, splits
+from .folds import groups_by_name, inner_folds, part_of, splits
 from .intervals import SHARED_TRAINING, wilson_interval, wilson_of_clusters
+from .linear_svm import C_GRID, LinearSVM, standardised
 
 READOUTS = ("svm", "logistic", "nearest")
-# Eight powers of ten. Where the best C is at an end, the grid is too short.
-C_GRID = tuple(10.0**power for power in range(-6, 2))
-# Steps of libsvm for a pair of classes: digits, faces, scenes and objects need up to 2,600 at any
-# C; classes that overlap, as in noise, millions at C = 1, and are told apart no better.
-_MOST_STEPS = 50_000
 _MOST_CLASSES = 1000  # half a million pairs
 
 
@@ -131,88 +124,9 @@ class Readout:
         }
 
 
-class RisingC(GridSearchCV):
-    """A grid search over C from the lowest up, which ends where the solver no longer converges.
-
-    Beyond, classes overlap: a larger C takes ever longer and fits noise.
-    """
-
-    def _run_search(self, evaluate_candidates: Any) -> None:
-        ((name, values),) = self.param_grid.items()
-        with progress_bar(
-            sorted(values), name="Choosing C", unit="value", leave=False
-        ) as candidates:
-            for value in candidates:
-                with warnings.catch_warnings(record=True) as said:
-                    warnings.simplefilter("always")
-                    evaluate_candidates([{name: value}])
-                if any(issubclass(one.category, ConvergenceWarning) for one in said):
-                    return
-
-
-class Varying(TransformerMixin, BaseEstimator):
-    """Drops features that do not vary beyond rounding.
-
-    That is a millionth of the largest training feature: scaling would make noise of them.
-
-    A blank part of an image leaves HMAX's C1 responses of 1e-17; scaled to unit variance, and met
-    by an object in a test image, they drown all others.
-    """
-
-    def fit(self, features: np.ndarray, labels: object = None) -> Varying:
-        """Find the features that vary; where none does, all are kept."""
-        # A feature that is constant but for rounding would be blown up to deviation 1 by the
-        # scaler.
-        spread = np.ptp(features, axis=0)
-        varies = spread > 1e-6 * np.abs(features).max()
-        if varies.any():
-            self.kept_ = varies
-        else:
-            self.kept_ = np.ones(len(spread), bool)
-        return self
-
-    def transform(self, features: np.ndarray) -> np.ndarray:
-        """Those features."""
-        if self.kept_.all():
-            return features
-        return features[:, self.kept_]
-
-
-def linear_svm(
-    n_samples: int, n_features: int, folds: int | Sequence[Fold], seed: int = 0
-) -> GridSearchCV:
-    """A linear SVM on standardised features, with cross-validated C.
-
-    C is chosen inside the training set.
-
-    Classes are told apart pair by pair, by libsvm, which converges fast for any C: 0.03 s for 400
-    images at C = 1, where liblinear took 36 s. It ends after 50,000 steps for a pair of classes,
-    and where it does so, larger C are not tried. Where there are more features than samples they
-    are rotated onto the samples' own axes first, which changes no linear SVM and makes it faster.
-    """
-    if n_features > n_samples:
-        rotation = [("rotate", PCA(svd_solver="full"))]
-    else:
-        rotation = []
-    steps = Pipeline(
-        [
-            ("varying", Varying()),
-            ("scale", StandardScaler()),
-            *rotation,
-            ("svm", SVC(kernel="linear", max_iter=_MOST_STEPS)),
-        ]
-    )
-    inner: Any = folds
-    if isinstance(folds, int):
-        inner = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    # Inside the training images only: neither scaling nor C has seen what is tested on.
-    return RisingC(steps, {"svm__C": C_GRID}, cv=inner)
-
-
 def classifier(
     readout: str,
     labels: np.ndarray,
-    n_features: int,
     seed: int = 0,
     groups: np.ndarray | None = None,
 ) -> BaseEstimator:
@@ -221,10 +135,9 @@ def classifier(
     Parameters
     ----------
     readout : {'svm', 'logistic', 'nearest'}
-        `linear_svm`; logistic regression on standardised features, its C chosen likewise; or the
+        `LinearSVM`; logistic regression on standardised features, its C chosen likewise; or the
         class of the nearest training image on standardised features.
     labels : array of shape (n_training_images,)
-    n_features : int
     seed : int
     groups : array of shape (n_training_images,) or None
         Images that stay together where C is chosen.
@@ -242,28 +155,13 @@ def classifier(
     """
     check_choice("readout", readout, READOUTS)
     if readout == "nearest":
-        return Pipeline(
-            [
-                ("varying", Varying()),
-                ("scale", StandardScaler()),
-                ("nearest", KNeighborsClassifier(1)),
-            ]
-        )
+        return Pipeline([*standardised().steps, ("nearest", KNeighborsClassifier(1))])
     _check_number(labels)
     folds = inner_folds(labels, seed, groups)
     if readout == "svm":
-        search = linear_svm(len(labels), n_features, folds or 2, seed)
         # With one image of a class there is nothing to choose C by.
-        if folds:
-            return search
-        return search.estimator
-    steps = Pipeline(
-        [
-            ("varying", Varying()),
-            ("scale", StandardScaler()),
-            ("logistic", LogisticRegression(max_iter=1000)),
-        ]
-    )
+        return LinearSVM(folds, seed)
+    steps = Pipeline([*standardised().steps, ("logistic", LogisticRegression(max_iter=1000))])
     if folds:
         return GridSearchCV(steps, {"logistic__C": C_GRID}, cv=folds)
     return steps
@@ -292,9 +190,9 @@ def fitted_classifier(
     with warnings.catch_warnings():
         # Each object its own class is what decoding of single objects means.
         warnings.filterwarnings("ignore", message="The number of unique classes")
-        if readout == "svm":  # `RisingC` has met it
+        if readout == "svm":  # `LinearSVM` has met it
             warnings.simplefilter("ignore", ConvergenceWarning)
-        return classifier(readout, labels, features.shape[1], seed, groups).fit(features, labels)
+        return classifier(readout, labels, seed, groups).fit(features, labels)
 
 
 def classify(
@@ -340,13 +238,13 @@ def classify(
         svm = _fitted_svm(learned, labels[train], seed, part_of(dataset, train))
         names = [dataset.names[index] for index in test]
         result.add(names, number, labels[test], svm.predict(tested))
-        result.best_c.append(float(svm.best_params_["svm__C"]))
+        result.best_c.append(svm.C_)
         yield result
 
 
 def _fitted_svm(
     features: np.ndarray, labels: np.ndarray, seed: int, groups: np.ndarray | None
-) -> GridSearchCV:
+) -> LinearSVM:
     _check_number(labels)
     folds = inner_folds(labels, seed, groups)
     if folds is None:
@@ -356,7 +254,7 @@ def _fitted_svm(
             f"Add {what} or leave the class out."
         )
         raise ValueError(msg)
-    svm = linear_svm(len(features), features.shape[1], folds)
+    svm = LinearSVM(folds)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # `RisingC` has met it
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `LinearSVM` has met it
         return svm.fit(features, labels)

@@ -18,8 +18,8 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.svm import SVC
 
 from hmax_cnn.analysis.intervals import wilson_interval
+from hmax_cnn.analysis.linear_svm import LinearSVM
 from hmax_cnn.analysis.measures.shape_bias import shape_bias
-from hmax_cnn.analysis.readout import linear_svm
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.data.stimuli import textured_shapes
@@ -77,7 +77,7 @@ def generalisation() -> pd.DataFrame:
     for trained, tested in (("silhouettes", "edges"), ("edges", "silhouettes")):
         split = np.where(kind == trained, "train", "test")
         for name, features in features_of(dataset, split).items():
-            svm = linear_svm(160, features.shape[1], 3)
+            svm = LinearSVM(3)
             if "not standardised" in name:
                 svm = plain_svm()
             svm.fit(features[kind == trained], dataset.labels[kind == trained])

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hmax_cnn.analysis.readout import linear_svm
+from hmax_cnn.analysis.linear_svm import LinearSVM
 from hmax_cnn.cnn.pytorch import TorchExtractor
 from hmax_cnn.data import Dataset, open_dataset
 from hmax_cnn.extraction import Pixels
@@ -37,9 +37,7 @@ CELLS = (6, 8, 10, 14, 20, 28)  # pixels a side
 def score(features: np.ndarray, dataset: Dataset, seed: int) -> float:
     """Accuracy on the given test images; C chosen inside the training images."""
     train, test = dataset.split == "train", dataset.split == "test"
-    svm = linear_svm(int(train.sum()), features.shape[1], 3, seed).fit(
-        features[train], dataset.labels[train]
-    )
+    svm = LinearSVM(3, seed).fit(features[train], dataset.labels[train])
     return float(svm.score(features[test], dataset.labels[test]))
 
 
@@ -69,8 +67,11 @@ def best_hog(dataset: Dataset, side: int) -> np.ndarray:
     found = {}
     for cell in CELLS:
         features = HOG(cell).transform(pictures)
-        svm = linear_svm(int(train.sum()), features.shape[1], 3)
-        found[cell] = svm.fit(features[train], dataset.labels[train]).best_score_, features
+        svm = LinearSVM(3)
+        found[cell] = (
+            max(svm.fit(features[train], dataset.labels[train]).scores_.values()),
+            features,
+        )
     best = max(found, key=lambda cell: found[cell][0])
     print(f"HOG of {side} px: cells of {best} px", flush=True)
     return found[best][1]

@@ -36,6 +36,7 @@ GROUND = [
     "responses",
     "exchange",
     "folds",
+    "linear_svm",
     "readout",
     "controls",
     "results",

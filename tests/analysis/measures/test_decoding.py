@@ -127,7 +127,7 @@ def test_bad_labels():
     with pytest.raises(
         ValueError, match="`readout` must be one of 'svm', 'logistic', 'nearest', got 'tree'"
     ):
-        classifier("tree", np.array(["a", "b"]), 3)
+        classifier("tree", np.array(["a", "b"]))
 
 
 def test_intervals_that_hold_chance_are_reservations():
