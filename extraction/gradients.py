@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from .arrays import Array, device_namespace, to_host
 from .batches import LARGEST_BATCH
 from .images import Images, to_retina
+from .labelled import UnitNumbers
 from .maps import Maps
 
 if TYPE_CHECKING:
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from .layered import BandsPullback, LayeredModel
 
 
-def gradients_of_units(
-    model: LayeredModel, source: Images, units: Mapping[str, Sequence[int]]
-) -> np.ndarray:
+def gradients_of_units(model: LayeredModel, source: Images, units: UnitNumbers) -> np.ndarray:
     """The gradient of each unit's response with respect to the pixels of each image.
 
     One pass upward serves the units of all layers.
@@ -48,7 +47,7 @@ def gradients_of_units(
         retina = Maps(to_retina(batch, xp, model.n_channels), traced=True)
         # One backward pass for each unit: gradients of single units are wanted, not of their sum.
         by_layer = {
-            layer: [to_host(pullback(_one_hot(bands, n, xp))) for n in units[layer]]
+            layer: [to_host(pullback(_one_hot(bands, int(n), xp))) for n in units[layer]]
             for layer, bands, pullback in _traced(model, retina, units)
         }
         gradients = [gradient for layer in units for gradient in by_layer[layer]]

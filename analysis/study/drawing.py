@@ -23,8 +23,8 @@ from .captions import caption
 from .cells import cells_of
 from .contract import called, load_figure
 from .folder import Folder, read_result, write_text
-from .outputs import RESULTS, drawn, is_chosen
 from .schema import Figure, Study
+from .study_figures import RESULTS, drawn, is_chosen
 from .toml_reading import read_kept_study
 from .wording import Made, first_sentence
 

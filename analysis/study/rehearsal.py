@@ -31,7 +31,7 @@ from .bench import Bench, Work
 from .cells import Cell, cells_of
 from .contract import called, load_figure, load_measure
 from .measuring import as_dataset
-from .outputs import drawn, is_chosen
+from .study_figures import drawn, is_chosen
 from .wording import Made
 
 _UNITS = 8

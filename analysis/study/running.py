@@ -157,14 +157,19 @@ def _run_in(
     todo = [cell for cell in cells if cell not in done]
     for cell in todo:
         work.path(cell).unlink(missing_ok=True)  # of an earlier state of the study
-    failures = _run(work, todo, jobs, len(done), progress)
-    if not study.keep_responses and not failures:
-        folder.clear_responses()
-    if not failures:
-        folder.clear_checkpoints()
-    for path in _no_longer_asked(folder, study, cells):
-        path.unlink()
-    warnings = _finished(work, failures, len(cells), output, progress)
+    try:
+        failures = _run(work, todo, jobs, len(done), progress)
+        if not study.keep_responses and not failures:
+            folder.clear_responses()
+        if not failures:
+            folder.clear_checkpoints()
+        for path in _no_longer_asked(folder, study, cells):
+            path.unlink()
+        warnings = _finished(work, failures, len(cells), jobs, progress)
+    finally:
+        if jobs > 1:
+            # So that the next run in this process imports what may have been edited.
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
     return Ran(output, len(cells), len(todo), perf_counter() - started, folder.files(), warnings)
 
 
@@ -181,13 +186,13 @@ def _no_longer_asked(folder: Folder, study: Study, cells: Sequence[Cell]) -> Ite
 
 
 def _finished(
-    work: Work, failures: Sequence[Failure], n_cells: int, output: Path, progress: bool | None
+    work: Work, failures: Sequence[Failure], n_cells: int, jobs: int, progress: bool | None
 ) -> list[str]:
     """Finish what is there: one failed cell withholds nothing of the others."""
     missing = {failure.cell: failure.text for failure in failures}
-    told = _told(failures, n_cells, output)
+    told = _told(failures, n_cells, work.root)
     try:
-        warnings = finish(work.folder, work, progress, missing)
+        warnings = finish(work.folder, work, progress, missing, jobs)
     except FigureError as error:
         if not failures:
             raise
@@ -283,9 +288,6 @@ def _run(
                 )
                 for found in pool(joblib.delayed(run_cells)(work, *task) for task in tasks):
                     failures += found
-            if jobs > 1:
-                # So that the next run in this process imports what may have been edited.
-                get_reusable_executor().shutdown(wait=True)
         except KeyboardInterrupt:
             if jobs > 1:
                 get_reusable_executor().shutdown(wait=True, kill_workers=True)

@@ -104,10 +104,10 @@ def nearest_distance(
         for index, (values, window) in enumerate(zip(bands, windows, strict=True)):
             # The gradient goes to the winner alone.
             images, numbers = xp.nonzero((slopes != 0) & (band == index))
-            where = (images, *xp.divmod(place[images, numbers], counts[index][1]))
-            off = windows_at(values, window, *where) - prototypes[numbers]
+            rows, cols = xp.divmod(place[images, numbers], counts[index][1])
+            off = windows_at(values, window, images, rows, cols) - prototypes[numbers]
             parts = off * slopes[images, numbers][:, None, None, None]
-            to_bands.append(add_windows(parts, *where, values.shape, window))
+            to_bands.append(add_windows(parts, images, rows, cols, values.shape, window))
             element = xp.arange(prototypes[0].size).reshape(prototypes.shape[1:])
             index = numbers[:, None, None, None] * prototypes[0].size + element
             to_prototypes = to_prototypes - sums_at(index, parts, prototypes.shape)

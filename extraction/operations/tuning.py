@@ -122,13 +122,13 @@ def _back_from_few(
     xp, n_images = namespace(values), len(values)
     rows, cols = xp.divmod(used, window.count(*values.shape[2:])[1])
     # All images at each of the places.
-    where = [xp.repeat(xp.arange(n_images), len(used)), xp.tile(rows, n_images)]
-    where.append(xp.tile(cols, n_images))
-    seen = windows_at(values, window, *where)
+    images = xp.repeat(xp.arange(n_images), len(used))
+    rows, cols = xp.tile(rows, n_images), xp.tile(cols, n_images)
+    seen = windows_at(values, window, images, rows, cols)
     by_window = slopes[:, :, used].transpose(0, 2, 1).reshape(len(seen), len(prototypes))
     flat, matrix = seen.reshape(len(seen), -1), prototypes.reshape(len(prototypes), -1)
     parts = flat * by_window.sum(axis=1, keepdims=True) - xp.matmul(by_window, matrix)
-    back = add_windows(parts.reshape(seen.shape), *where, values.shape, window)
+    back = add_windows(parts.reshape(seen.shape), images, rows, cols, values.shape, window)
     to_matrix = matrix * by_window.sum(axis=0)[:, None] - xp.matmul(by_window.T, flat)
     return back, to_matrix.reshape(prototypes.shape)
 
