@@ -31,6 +31,7 @@ from .folder import Folder
 from .measuring import Failure, run_cells
 from .outputs import FigureError, finish
 from .reading import read_study
+from .scheduling import Task, longest_first
 from .schema import Study
 from .toml_writing import as_toml
 
@@ -272,10 +273,12 @@ def _run(
     failures: list[Failure] = []
     singles, pairs = _groups(todo)
     # Pairs come after: they take responses that the single models' cells collect.
-    rounds: list[list[tuple[Any, ...]]] = [
+    rounds: list[list[Task]] = [
         [(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()],
         [(group, group[0].seed, []) for group in pairs],
     ]
+    if jobs > 1:
+        rounds = [longest_first(work, tasks) for tasks in rounds]
     with _bar(work, todo, n_done, progress):
         try:
             for tasks in rounds:

@@ -1,0 +1,57 @@
+"""In which order a study's tasks are begun: the longest first, so that no process waits at the end.
+
+Only the order depends on it, never a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from .bench import Bench, Wanted, Work, to_learn
+from .cells import Cell
+
+_EPOCHS = 20  # of a network that does not say
+_TRAINING = 3  # passes that a training step costs: upward, and back to values and to weights
+
+Task = tuple[list[Cell], int, list[Wanted]]
+
+
+def longest_first(work: Work, tasks: Sequence[Task]) -> list[Task]:
+    """Tasks by what they are likely to cost.
+
+    Parameters
+    ----------
+    work : Work
+    tasks : sequence of (cells, seed, wanted)
+        Of one model each, or of a pair.
+
+    Returns
+    -------
+    list of (cells, seed, wanted)
+    """
+    costs = [_cost(work, *task) for task in tasks]
+    return [tasks[number] for number in np.argsort(np.negative(costs), kind="stable")]
+
+
+def _cost(work: Work, cells: Sequence[Cell], seed: int, _: Sequence[Wanted]) -> float:
+    """Of one model, multiply-accumulates; of a pair, pairs of layers that are compared."""
+    # What cannot be built fails when it is run, and is told there.
+    with suppress(Exception):
+        benches = [Bench(work, name, seed) for name in cells[0].models]
+        if len(benches) > 1:
+            return float(sum(np.prod([len(b.layers(c.measure)) for b in benches]) for c in cells))
+        bench, n_images = benches[0], 0
+        for images, change in {(cell.images, cell.transformation) for cell in cells}:
+            n_images += len(bench.images(images, change))
+        shape = bench.image_shape(cells[0].images, cells[0].transformation)
+        layers = bench.unfitted.geometry(shape, bench.unfitted.layer_names)
+        each = sum(maps.n_multiply_adds for bands in layers.values() for maps in bands)
+        if bench.table.learns_from is not None:
+            n_epochs = bench.unfitted.get_params(deep=False).get("epochs", 1 / _TRAINING) or _EPOCHS
+            taught = len(to_learn(bench.images(bench.table.learns_from)))
+            n_images += int(_TRAINING * n_epochs * taught)
+        return float(each * n_images)
+    return 0.0
