@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -28,26 +28,6 @@ FOR_MEASURES = (
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a measure of the model itself costs, for a plan; measures of responses need none.
-
-    Attributes
-    ----------
-    fits : int
-        How often a readout is fitted to each layer, and a model that learns is fitted anew.
-    gradients : int
-        Image gradients of single units, in each layer.
-    """
-
-    fits: int = 0
-    gradients: int = 0
-
-
-def _no_cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
-    return Cost()
-
-
-@dataclass(frozen=True)
 class MeasureContract:
     """What a measure takes and gives; `measure` has the parameters."""
 
@@ -55,7 +35,6 @@ class MeasureContract:
     needs: tuple[str, ...]
     given: tuple[str, ...]
     design: tuple[str, ...]
-    cost: Callable[[Mapping[str, Any], int], Cost]
 
     @property
     def takes_responses(self) -> bool:
@@ -74,7 +53,6 @@ def measure(
     needs: Sequence[str] = (),
     given: Sequence[str] = (),
     design: Sequence[str] = (),
-    cost: Callable[[Mapping[str, Any], int], Cost] = _no_cost,
 ) -> Callable[[Function], Function]:
     """Mark a function as a measure, so that a study can take it.
 
@@ -95,8 +73,6 @@ def measure(
     design : sequence of str
         Numeric columns of a result given as a table that say what a row is of, such as a number
         of images, and are not measured. Dimensions and coordinates of a dataset are known to be.
-    cost : callable
-        cost(parameters, n_images) returns a `Cost`: what a measure of the model itself takes.
 
     Returns
     -------
@@ -124,7 +100,7 @@ def measure(
 
     def mark(function: Function) -> Function:
         check_parameters(function, given, 2 if takes == "pair" else 1)
-        contract = MeasureContract(takes, tuple(needs), tuple(given), tuple(design), cost)
+        contract = MeasureContract(takes, tuple(needs), tuple(given), tuple(design))
         # The function itself is handed back: it is called in Python as if it were not marked.
         function.contract = contract  # type: ignore[attr-defined]
         return function

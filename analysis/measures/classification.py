@@ -5,7 +5,7 @@ How well a readout of each layer tells classes apart on images that nothing was 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,15 +17,11 @@ from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar, silence
 
-from ..contract import Cost, measure
+from ..contract import measure
 from ..folds import group_labels, groups_by_name, part_of, splits
 from ..readout import Readout, fitted_classifier
 from ..responses import by_layer, responses
 from ..results import Definition
-
-
-def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
-    return Cost(fits=int(parameters.get("n_folds", 5)))
 
 
 @measure(
@@ -33,7 +29,6 @@ def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
     needs=("labels", "no transformation"),
     given=("images", "layers", "units", "refit", "random_state", "progress"),
     design=("chance",),
-    cost=_cost,
 )
 def classification(
     model: FeatureExtractor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.labelled import UnitNumbers
 
-from ..contract import Cost, measure
+from ..contract import measure
 from ..intervals import mean_defined, t_interval
 from ..results import DEFAULT, Definition, Resampling
 from .central_units import central_units
@@ -25,18 +25,11 @@ WAYS = ("theoretical", "effective", "mapped")
 _BOTH = ("theoretical", "effective")
 
 
-def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
-    if "effective" not in parameters.get("ways", _BOTH):
-        return Cost()
-    return Cost(gradients=n_images * int(parameters.get("n_units", 8)))
-
-
 @measure(
     takes="model",
     needs=("no transformation",),
     given=("images", "layers", "pixels_per_degree", "resampling", "progress"),
     design=("depth",),
-    cost=_cost,
 )
 def field_growth(
     model: FeatureExtractor,

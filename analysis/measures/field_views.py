@@ -5,7 +5,7 @@ Of one unit of each layer its theoretical, its effective and its mapped field.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import xarray as xr
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.images import luminance
 
-from ..contract import Cost, measure
+from ..contract import measure
 from ..results import Definition, Resampling
 from .central_units import central_units
 from .mapped_fields import mapped_fields
@@ -28,15 +28,10 @@ _DEFINITION = Definition(
 )
 
 
-def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
-    return Cost(gradients=min(n_images, int(parameters.get("n_images", 8))))
-
-
 @measure(
     takes="model",
     needs=("no transformation",),
     given=("images", "layers", "random_state"),
-    cost=_cost,
 )
 def field_views(
     model: FeatureExtractor,

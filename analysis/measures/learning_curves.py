@@ -6,7 +6,7 @@ How many images, and how many features, a layer needs before its classes can be 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar, silence
 
-from ..contract import Cost, measure
+from ..contract import measure
 from ..folds import group_labels, in_order, part_of, warn_of_likely_groups
 from ..intervals import wilson_interval
 from ..readout import fitted_classifier
@@ -31,16 +31,11 @@ from ..results import DEFAULT, NONE, Definition, Resampling
 _SHARED = 1.2
 
 
-def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
-    return Cost(fits=int(parameters.get("n_repeats", 5)) * len(parameters.get("n_train", [1])))
-
-
 @measure(
     takes="model",
     needs=("labels", "no transformation"),
     given=("images", "layers", "refit", "resampling", "progress"),
     design=("chance",),
-    cost=_cost,
 )
 def learning_curve(
     model: FeatureExtractor,

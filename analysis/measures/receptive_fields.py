@@ -19,7 +19,7 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.labelled import UnitNumbers, native
 from hmax_cnn.extraction.progress import progress_bar
 
-from ..contract import Cost, measure
+from ..contract import measure
 from ..intervals import t_interval
 from ..results import DEFAULT, Definition, Resampling
 from .central_units import units_of
@@ -87,15 +87,10 @@ def _edges(centre: float, size: float) -> tuple[int, int]:
     return floor(centre - size / 2 + 0.5 + 1e-9), ceil(centre + size / 2 + 0.5 - 1e-9)
 
 
-def _cost(parameters: Mapping[str, Any], n_images: int) -> Cost:
-    return Cost(gradients=n_images * int(parameters.get("units", 4)))
-
-
 @measure(
     takes="model",
     needs=("no transformation",),
     given=("images", "units", "layers", "resampling", "progress"),
-    cost=_cost,
 )
 def effective_fields(
     model: FeatureExtractor,

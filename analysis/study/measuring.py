@@ -55,7 +55,7 @@ def run_cells(
             with _noted() as said, silence(), threadpool_limits(1, "blas"):
                 for name in cell.models:
                     benches.setdefault(name, Bench(work, name, seed))
-                result = _measured(work, cell, [benches[name] for name in cell.models])
+                result = measured(work, cell, [benches[name] for name in cell.models])
                 write_result(result, work.path(cell))
         except Exception as error:  # any measure of anyone: the other cells shall not be lost
             failures.append(Failure(cell, told(error)))
@@ -111,7 +111,7 @@ def told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}{place}"
 
 
-def _measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
+def measured(work: Work, cell: Cell, benches: list[Bench]) -> xr.Dataset:
     """The result of a cell: its measure, called by its contract."""
     table = work.study.measures[cell.measure]
     function, contract = load_measure(table.measure)

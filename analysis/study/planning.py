@@ -1,41 +1,33 @@
-"""A plan of a study before it runs: cells, images, time and memory."""
+"""A plan of a study before it runs: cells, images, time and memory, from trials of its cells."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import heapreplace
 from math import ceil
 from pathlib import Path
-from time import perf_counter
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import joblib
-import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from threadpoolctl import threadpool_limits
+from joblib.externals.loky import get_reusable_executor
 
-from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.progress import progress_bar
 
-from ..contract import MeasureContract
-from .bench import Bench, Work, to_learn
+from .bench import Work
 from .building import Places
 from .cells import Cell, cells_of
-from .contract import load_measure
 from .fingerprints import Fingerprint
 from .reading import read_study
+from .running import groups_of
 from .schema import Study
+from .trials import COLLECTING, Trial, carried_on, memory, sets_of, sizes_of, tried
 
-_PROBED = 3  # images that a model is timed on
-_TAUGHT = 40  # images that a copy of it learns from
-_EPOCHS = 20  # of a network that does not say
-_LEAST = 0.15  # seconds of any cell: reading, writing, intervals
-_READOUT = 1.8e-3  # seconds of a linear SVM and its choice of C, per image and layer
-_FIGURE, _START = 1.3, 4.0  # seconds of a figure in three formats, and of starting processes
-_PYTHON = 250  # MiB of a process before it does anything
-# Of the time of the responses: an upper bound, the slowest in docs/benchmarks.md takes 0.33.
-_MEASURES = 0.4
-_GRADIENT = 2.0  # what one unit's image gradient costs, in answers
+_FIGURE = 1.3  # seconds of a figure in three formats
+_START = 8.0  # of starting, checking, starting processes, and of everything but cells and figures
+_REST = 1.4  # of a measure that a few images are too few for: so many times what it took to fail
 
 
 @dataclass(frozen=True)
@@ -45,14 +37,14 @@ class Plan:
     Attributes
     ----------
     rows : pandas.DataFrame
-        One per model and set of images: model, images, transformation, n_images, ms_per_image,
-        cells, seconds, memory_mib.
+        One per model (or pair) and set of images: model, images, transformation, n_images, cells,
+        seconds (learning counts in the first), memory_mib (of a process with this model).
     n_cells, n_images : int
         Cells in all, and images that models will look at.
     seconds : float
         On so many processes.
     memory_mib : float
-        In all processes at once: the largest of the rows for each.
+        In all processes at once.
     jobs : int
     """
 
@@ -64,24 +56,24 @@ class Plan:
     jobs: int
 
 
-def plan(path: Path, jobs: int | None = None) -> Plan:
-    """What a study will take, estimated from the responses of each model to a few images.
+def plan(path: Path, jobs: int | None = None, progress: bool | None = None) -> Plan:
+    """What a study will take, carried on from its cells made of a few images.
 
-    Nothing is written.
+    Nothing is kept.
 
     Parameters
     ----------
     path : Path
     jobs : int or None
         Processes; one per core where None.
+    progress : bool or None
 
     Returns
     -------
     Plan
-        Time is an estimate: every model learns from a few images for an epoch and is shown a few,
-        and that is scaled; measures of responses count as a share of the responses, readouts by
-        image and layer, gradients by unit and image. A measure of your own that asks for the model
-        itself counts as nothing.
+        Time and memory are estimates: every model learns from, and every measure is taken of, two
+        small numbers of images, on so many processes. What needs all images, such as tuning
+        curves, is estimated from what it took to answer.
 
     Raises
     ------
@@ -90,169 +82,146 @@ def plan(path: Path, jobs: int | None = None) -> Plan:
     """
     study = read_study(path)
     jobs = jobs or joblib.cpu_count()
-    # Nothing is kept and nothing looked up: fingerprints of images are not needed.
-    unknown = dict.fromkeys(study.images, Fingerprint("", frozenset(), frozenset()))
-    work = Work(study, Places(path.resolve().parent), Path(), unknown)
-    cells = cells_of(study)
-    rows = []
-    for name in study.models:
-        mine = [cell for cell in cells if name in cell.models and cell.seed == study.seeds[0]]
-        if mine:
-            # With the threads that the run will use: more would get into each other's way.
-            with threadpool_limits(1, "blas"):
-                rows += _rows_of_model(work, name, mine)
-    table = pd.DataFrame(rows)
-    n_seeds = len(study.seeds)
-    by_model = table.groupby("model")["seconds"].sum() * n_seeds
-    # The cells of one fitted model run in one process: no study is faster than its slowest model.
-    seconds = max(by_model.sum() / jobs, by_model.max() / n_seeds)
-    seconds += _FIGURE * len(study.figures) + (_START if jobs > 1 else 0)
-    memory = table["memory_mib"].nlargest(min(jobs, len(table))).sum()
-    table["seconds"] = (table["seconds"] * n_seeds).round(1)
+    # Nothing is kept and nothing looked up: a set of images is known by its name.
+    known = {name: Fingerprint(name, frozenset({name}), frozenset({name})) for name in study.images}
+    work = Work(study, Places(path.resolve().parent), Path(), known)
+    cells = [cell for cell in cells_of(study) if cell.seed == study.seeds[0]]
+    singles, pairs = groups_of(cells)
+    alone = [
+        [*group, *(Cell(COLLECTING, (name,), images, change, seed) for _, images, change in wanted)]
+        for (name, seed), (group, wanted) in singles.items()
+    ]
+    with TemporaryDirectory() as root:
+        estimates = [_estimates(work, Path(root), some, jobs, progress) for some in (alone, pairs)]
+    n_seeds, rounds = len(study.seeds), 0.0
+    for some in estimates:
+        rounds += _until_the_last([one.seconds for one in some for _ in range(n_seeds)], jobs)
+    n_figures = len(study.figures)
+    seconds = rounds + _START + _FIGURE * ceil(n_figures / max(1, min(jobs, n_figures)))
+    table = pd.DataFrame([row for some in estimates for one in some for row in one.rows(n_seeds)])
+    private, shared = memory()
+    most = sorted((one.private for some in estimates for one in some), reverse=True)[:jobs]
+    if jobs == 1:
+        own = max(private, *most)
+    else:
+        own = private + sum(most)
+        # So that the next run in this process imports what may have been edited.
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
     n_images = int(table["n_images"].sum()) * n_seeds
-    return Plan(table, len(cells), n_images, float(seconds), float(memory), jobs)
-
-
-def _rows_of_model(work: Work, name: str, cells: list[Cell]) -> list[dict[str, Any]]:
-    """A row for each set of images that a model is shown; its learning counts in the first."""
-    bench = Bench(work, name, cells[0].seed)
-    probe = _probe(bench)
-    # In place of the fitted model: its layers are as large as when it has learned.
-    bench.__dict__["model"] = probe.model
-    rows = []
-    for images, change in dict.fromkeys((cell.images, cell.transformation) for cell in cells):
-        here = [cell for cell in cells if (cell.images, cell.transformation) == (images, change)]
-        rows.append(_row(bench, probe, images, change, here))
-    if any(_asks_to_learn(work.study, cell) for cell in cells):
-        rows[0]["seconds"] += probe.learning
-    return rows
+    return Plan(
+        table,
+        len(cells) * n_seeds,
+        n_images,
+        seconds,
+        own + shared,
+        jobs,
+    )
 
 
 @dataclass(frozen=True)
-class _Probe:
-    """A model that can answer, and the seconds that its learning will take."""
+class _Estimate:
+    """What the cells of one model or pair will take, with one seed."""
 
-    model: FeatureExtractor
+    work: Work
+    cells: Sequence[Cell]
+    each: dict[Cell, float]
     learning: float
+    private: float
+
+    @property
+    def seconds(self) -> float:
+        return self.learning + sum(self.each.values())
+
+    def rows(self, n_seeds: int) -> list[dict[str, Any]]:
+        """A row for each set of images; learning counts in the first."""
+        found, learning = [], self.learning
+        for images, change in dict.fromkeys(
+            (cell.images, cell.transformation) for cell in self.cells
+        ):
+            here = [c for c in self.cells if (c.images, c.transformation) == (images, change)]
+            seconds = learning + sum(self.each[cell] for cell in here)
+            learning = 0.0
+            found.append(
+                {
+                    "model": "~".join(self.cells[0].models),
+                    "images": images,
+                    "transformation": change or "",
+                    # Pairs take what their models have answered.
+                    "n_images": len(self.work.images(images, change))
+                    if len(self.cells[0].models) == 1
+                    else 0,
+                    "cells": sum(cell.measure != COLLECTING for cell in here),
+                    "seconds": round(seconds * n_seeds, 1),
+                    "memory_mib": ceil(self.private),
+                }
+            )
+        return found
 
 
-def _asks_to_learn(study: Study, cell: Cell) -> bool:
-    """Whether a cell needs the fitted model, beside those that a readout fits in its folds."""
-    _, contract = load_measure(study.measures[cell.measure].measure)
-    return contract.takes_responses or contract.takes == "model"
-
-
-def _probe(bench: Bench) -> _Probe:
-    """The model, or a copy fitted on a few images for one epoch, and what that took.
-
-    Scaled to all images and epochs.
-    """
-    if bench.table.learns_from is None:
-        return _Probe(bench.unfitted, 0.0)
-    images = to_learn(bench.images(bench.table.learns_from))
-    labels = None if images.labels is None else np.asarray(images.labels)
-    few = np.arange(min(_TAUGHT, len(images))) if labels is None else _of_all_classes(labels)
-    parameters = bench.unfitted.get_params(deep=False)
-    has_epochs = "epochs" in parameters
-    if has_epochs:
-        # One epoch and four: their difference is what epochs take, without what comes before.
-        copies = [clone(bench.unfitted).set_params(epochs=count) for count in (1, 4)]
-    else:
-        copies = [clone(bench.unfitted)]
-    took = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of so few images
-        for copy in copies:
-            started = perf_counter()
-            copy.fit(images.subset(few), None if labels is None else labels[few])
-            took.append(perf_counter() - started)
-    more = len(images) / len(few)
-    if has_epochs:
-        n_epochs = parameters["epochs"] or _EPOCHS
-        each = max(0.0, took[1] - took[0]) / 3
-        return _Probe(copies[0], took[0] + each * max(0.0, n_epochs * more - 1))
-    # Without epochs half of it is taken for what does not grow with the images.
-    return _Probe(copies[0], took[0] + took[0] / 2 * max(0.0, more - 1))
-
-
-def _of_all_classes(labels: np.ndarray) -> np.ndarray:
-    """A few images, as many of each class as of any other."""
-    order = np.argsort(pd.Series(labels).groupby(labels).cumcount().to_numpy(), kind="stable")
-    return np.sort(order[: max(_TAUGHT, len(np.unique(labels)))])
-
-
-def _seconds_per_image(bench: Bench, probe: _Probe, images: Any) -> float:
-    """Of answering in all layers that are measured."""
-    layers = bench.unfitted.wanted_layers(bench.table.layers or bench.unfitted.layer_names)
-    some = np.stack([np.asarray(images[index]) for index in range(min(_PROBED, len(images)))])
-    # The first call pays for what is made once: filters, plans of transforms, threads.
-    probe.model.activations(some[:1], layers)
-    started = perf_counter()
-    probe.model.activations(some, layers)
-    return (perf_counter() - started) / len(some)
-
-
-def _row(
-    bench: Bench, probe: _Probe, images: str, change: str | None, cells: list[Cell]
-) -> dict[str, Any]:
-    pictures = bench.images(images, change)
-    each, count = _seconds_per_image(bench, probe, pictures), len(pictures)
-    study = bench.work.study
-    seconds, n_sharing = _LEAST * len(cells), 0
-    for cell in cells:
-        _, contract = load_measure(study.measures[cell.measure].measure)
-        if contract.takes_responses:
-            n_sharing += 1
-        else:
-            seconds += _on_its_own(bench, probe, cell, contract, each, count)
-    n_units = 0
-    if n_sharing:
-        # Responses are collected once; each measure of them costs a share of that.
-        seconds += count * each * (1 + _MEASURES * n_sharing)
-        n_units = sum(map(len, bench.union(images, change)[0].values()))
-    shape = bench.image_shape(images, change)
-    largest = max(
-        sum(int(np.prod(maps.shape)) for maps in bands)
-        for bands in bench.unfitted.geometry(shape, bench.unfitted.layer_names).values()
+def _estimates(
+    work: Work, root: Path, tasks: Sequence[list[Cell]], jobs: int, progress: bool | None
+) -> list[_Estimate]:
+    """Every task tried with one or two numbers of images, on so many processes."""
+    asked = [
+        (number, trial)
+        for number, cells in enumerate(tasks)
+        for trial in range(_n_trials(work, cells))
+    ]
+    pool = joblib.Parallel(min(jobs, max(1, len(asked))), batch_size=1, return_as="generator")
+    found = pool(
+        joblib.delayed(tried)(work, root, _first_of_each(tasks[number]), 1 - trial)
+        for number, trial in asked
     )
-    # float32: responses, a copy while they are resampled, and one in a file's buffer; and about
-    # four of the largest layer while it is computed.
-    memory = 4 * (3 * count * n_units + 4 * largest) / 2**20 + _PYTHON
-    return {
-        "model": bench.name,
-        "images": images,
-        "transformation": change or "",
-        "n_images": count,
-        "ms_per_image": round(1000 * each, 2),
-        "cells": len(cells),
-        "seconds": seconds,
-        "memory_mib": ceil(memory),
-    }
+    trials: list[list[Trial]] = [[] for _ in tasks]
+    with progress_bar(asked, name="Trials", unit="trial", progress=progress) as bar:
+        for (number, _), trial in zip(bar, found, strict=True):
+            trials[number].append(trial)
+    return [_estimate(work, *pair) for pair in zip(tasks, trials, strict=True)]
 
 
-def _on_its_own(
-    bench: Bench,
-    probe: _Probe,
-    cell: Cell,
-    contract: MeasureContract,
-    each: float,
-    count: int,
-) -> float:
-    """Seconds of a measure of the model itself, by the cost that its contract tells."""
-    table = bench.work.study.measures[cell.measure]
-    parameters = dict(table.parameters)
-    if isinstance(table.units, int):
-        parameters.setdefault("units", table.units)
-    cost = contract.cost(parameters, count)
-    n_layers = len(bench.layers(cell.measure))
-    seconds = cost.gradients * n_layers * _GRADIENT * each
-    if cost.fits:
-        seconds += cost.fits * n_layers * count * _READOUT
-        if bench.table.learns_from == cell.images:
-            seconds += cost.fits * (probe.learning + count * each)
-        else:
-            seconds += count * each
-    return seconds
+def _kind(cell: Cell) -> tuple[str, str]:
+    return cell.measure, cell.images
+
+
+def _first_of_each(cells: Sequence[Cell]) -> list[Cell]:
+    """One of those cells that differ by their transformation alone: they take alike, by image."""
+    return list({_kind(cell): cell for cell in reversed(cells)}.values())
+
+
+def _n_trials(work: Work, cells: Sequence[Cell]) -> int:
+    """One where all sets are small enough to be taken whole."""
+    sets = [work.images(name) for name in sets_of(work, cells)]
+    return 1 if all(len(sizes_of(images)) == 1 for images in sets) else 2
+
+
+def _estimate(work: Work, cells: Sequence[Cell], trials: Sequence[Trial]) -> _Estimate:
+    """What all images will take, from what some took."""
+    counts = {name: len(work.images(name)) for name in sets_of(work, cells)}
+    each = {}
+    for cell in _first_of_each(cells):
+        made = [trial for trial in trials if cell not in trial.failed]
+        points = {t.n_images[cell.images]: t.seconds[cell] for t in made or trials}
+        each[cell] = carried_on(points, counts[cell.images]) * (1 if made else _REST)
+    of_kind = {_kind(cell): cell for cell in each}
+    for cell in cells:
+        first = of_kind[_kind(cell)]
+        n_first, n_own = (len(work.images(c.images, c.transformation)) for c in (first, cell))
+        each[cell] = each[first] * n_own / n_first
+    taught = work.study.models[cells[0].models[0]].learns_from
+    learning = 0.0
+    if taught is not None and len(cells[0].models) == 1:
+        points = {trial.n_images[taught]: trial.learning for trial in trials}
+        learning = carried_on(points, counts[taught])
+    sizes = {sum(trial.n_images.values()): trial.private for trial in trials}
+    return _Estimate(work, cells, each, learning, carried_on(sizes, sum(counts.values())))
+
+
+def _until_the_last(seconds: Sequence[float], jobs: int) -> float:
+    """How long tasks take on so many processes, the longest begun first."""
+    ends = [0.0] * jobs
+    for one in sorted(seconds, reverse=True):
+        heapreplace(ends, ends[0] + one)
+    return max(ends)
 
 
 def in_words(found: Plan, study: Study) -> str:

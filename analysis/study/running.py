@@ -241,7 +241,7 @@ def _same_study(folder: Folder, cells: Sequence[Cell], output: Path) -> None:
         raise FileExistsError(msg)
 
 
-def _groups(
+def groups_of(
     cells: Sequence[Cell],
 ) -> tuple[dict[tuple[str, int], tuple[list[Cell], list[Wanted]]], list[list[Cell]]]:
     """Cells that share a fitted model, and the pairs, which come after.
@@ -271,7 +271,7 @@ def _run(
     work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: bool | None
 ) -> list[Failure]:
     failures: list[Failure] = []
-    singles, pairs = _groups(todo)
+    singles, pairs = groups_of(todo)
     # Pairs come after: they take responses that the single models' cells collect.
     rounds: list[list[Task]] = [
         [(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()],
