@@ -42,7 +42,8 @@ def _cost(work: Work, cells: Sequence[Cell], seed: int, _: Sequence[Wanted]) -> 
     with suppress(Exception):
         benches = [Bench(work, name, seed) for name in cells[0].models]
         if len(benches) > 1:
-            sizes = [[len(b.layers(cell.measure)) for b in benches] for cell in cells]
+            one, other = benches
+            sizes = [(len(one.layers(c.measure)), len(other.layers(c.measure))) for c in cells]
             return float(sum(first * second for first, second in sizes))
         bench, n_images = benches[0], 0
         for images, change in {(cell.images, cell.transformation) for cell in cells}:
