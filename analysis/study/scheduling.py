@@ -50,7 +50,7 @@ def _cost(work: Work, cells: Sequence[Cell], seed: int, _: Sequence[Wanted]) -> 
             n_images += len(bench.images(images, change))
         shape = bench.image_shape(cells[0].images, cells[0].transformation)
         layers = bench.unfitted.geometry(shape, bench.unfitted.layer_names)
-        each = sum(maps.n_multiply_adds for bands in layers.values() for maps in bands)
+        each = sum(maps.n_multiply_adds or 0 for bands in layers.values() for maps in bands)
         if bench.table.learns_from is not None:
             n_epochs = bench.unfitted.get_params(deep=False).get("epochs", 1 / _TRAINING) or _EPOCHS
             taught = len(to_learn(bench.images(bench.table.learns_from)))

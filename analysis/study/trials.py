@@ -30,8 +30,9 @@ _EACH_CLASS = 6  # images of each class in a trial: readouts are fitted in five 
 _LEAST = 16  # images of a set in a trial
 _WHOLE = 1.3  # times that number: sets up to there are taken whole,
 _ONE_TRIAL = 4  # and up to there one trial is enough
-_FIXED = 0.15  # seconds of any cell, however few its images, where there is one trial
-_CURVED = 1.15  # exponent from which on time is not taken to grow in a straight line
+_FIXED = 0.15  # seconds of any cell, however few its images
+_CURVED = 1.3  # exponent from which on time is not taken to grow in a straight line
+_STEEPEST = 2.5  # the largest that is believed
 COLLECTING = ""  # of responses that pairs will take
 
 
@@ -161,8 +162,8 @@ def carried_on(points: Mapping[int, float], count: int) -> float:
 
     Examples
     --------
-    >>> carried_on({10: 2.0, 20: 3.0}, 40), carried_on({10: 1.0, 20: 4.0}, 40)
-    (5.0, 16.0)
+    >>> carried_on({10: 2.0, 20: 3.0}, 40), round(carried_on({10: 1.15, 20: 4.15}, 40), 6)
+    (5.0, 16.15)
     """
     (most, last), *others = sorted(points.items(), reverse=True)
     if most >= count:
@@ -171,9 +172,10 @@ def carried_on(points: Mapping[int, float], count: int) -> float:
         fixed = min(last, _FIXED)
         return fixed + (last - fixed) * count / most
     ((fewer, first),) = others
-    exponent = log(max(last / first, 1)) / log(most / fewer)
-    if exponent > _CURVED:
-        return float(last * (count / most) ** min(exponent, 2))
+    if first > _FIXED and last > 2 * _FIXED:  # shorter times say nothing of how they grow
+        exponent = log(max((last - _FIXED) / (first - _FIXED), 1)) / log(most / fewer)
+        if exponent > _CURVED:
+            return float(_FIXED + (last - _FIXED) * (count / most) ** min(exponent, _STEEPEST))
     return last + max(0.0, last - first) / (most - fewer) * (count - most)
 
 

@@ -17,8 +17,9 @@ from hmax_cnn.data import digits
     [
         ({10: 2.0, 20: 3.0}, 100, 11.0),  # a straight line with a start of 1
         ({10: 3.0, 20: 2.0}, 100, 2.0),  # it does not fall
-        ({10: 1.0, 20: 4.0}, 40, 16.0),  # as the square
-        ({10: 1.0, 20: 16.0}, 40, 64.0),  # and no faster than that
+        ({10: 1.15, 20: 4.15}, 40, 16.15),  # as the square, and what any cell takes
+        ({10: 1.15, 20: 64.15}, 80, 0.15 + 64 * 4**2.5),  # and not much faster than that
+        ({10: 0.1, 20: 0.29}, 40, 0.67),  # so short a time says nothing of how it grows
         ({10: 1.0, 40: 7.0}, 40, 7.0),  # the whole set was tried
         ({10: 1.15}, 30, 3.15),  # one trial: what any cell takes, and the rest by image
     ],
