@@ -7,9 +7,9 @@ from types import ModuleType
 
 import click
 
-from . import cnn, gpu, hmax
+from . import cnn, gpu, hmax, study
 from .memory import growth
-from .rounds import run_cases, write
+from .rounds import conditions, run_cases, write
 from .scaling import rows
 
 _OUTPUT = click.option(
@@ -71,6 +71,14 @@ def scaling(output: Path | None) -> None:
 def memory(counts: tuple[int, ...], forms: tuple[str, ...]) -> None:
     """Peak memory of `hmax-cnn extract` for few and many images."""
     growth(counts, forms)
+
+
+@main.command("study")
+@click.argument("names", nargs=-1)
+@_OUTPUT
+def of_studies(names: tuple[str, ...], output: Path | None) -> None:
+    """The shipped studies, or those of these NAMES: what is planned, and what is taken."""
+    write(output, {"conditions": conditions(1), "rows": study.rows(names)})
 
 
 main.add_command(_of(hmax, "Image to C1 and C2, beside PyTorch."), "hmax")
