@@ -27,7 +27,6 @@ from .trials import COLLECTING, Trial, carried_on, memory, sets_of, sizes_of, tr
 
 _FIGURE = 1.3  # seconds of a figure in three formats
 _START = 8.0  # of starting, checking, starting processes, and of everything but cells and figures
-_REST = 1.4  # of a measure that a few images are too few for: so many times what it took to fail
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,8 @@ def _estimate(work: Work, cells: Sequence[Cell], trials: Sequence[Trial]) -> _Es
     for cell in _first_of_each(cells):
         made = [trial for trial in trials if cell not in trial.failed]
         points = {t.n_images[cell.images]: t.seconds[cell] for t in made or trials}
-        each[cell] = carried_on(points, counts[cell.images]) * (1 if made else _REST)
+        # What few images are too few for has failed after the model had answered.
+        each[cell] = carried_on(points, counts[cell.images])
     of_kind = {_kind(cell): cell for cell in each}
     for cell in cells:
         first = of_kind[_kind(cell)]

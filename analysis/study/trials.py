@@ -27,7 +27,7 @@ from .measuring import measured
 from .workers import end_with_parent
 
 _EACH_CLASS = 6  # images of each class in a trial: readouts are fitted in five folds
-_LEAST = 16  # images of a set in a trial
+_LEAST = 48  # images of a set in a trial
 _WHOLE = 1.3  # times that number: sets up to there are taken whole,
 _ONE_TRIAL = 4  # and up to there one trial is enough
 _FIXED = 0.15  # seconds of any cell, however few its images
