@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -27,6 +27,10 @@ FOR_MEASURES = (
 )
 
 
+def _takes_none(parameters: Mapping[str, Any]) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class MeasureContract:
     """What a measure takes and gives; `measure` has the parameters."""
@@ -35,6 +39,7 @@ class MeasureContract:
     needs: tuple[str, ...]
     given: tuple[str, ...]
     design: tuple[str, ...]
+    gradients: Callable[[Mapping[str, Any]], bool]
 
     @property
     def takes_responses(self) -> bool:
@@ -53,6 +58,7 @@ def measure(
     needs: Sequence[str] = (),
     given: Sequence[str] = (),
     design: Sequence[str] = (),
+    gradients: Callable[[Mapping[str, Any]], bool] = _takes_none,
 ) -> Callable[[Function], Function]:
     """Mark a function as a measure, so that a study can take it.
 
@@ -73,6 +79,9 @@ def measure(
     design : sequence of str
         Numeric columns of a result given as a table that say what a row is of, such as a number
         of images, and are not measured. Dimensions and coordinates of a dataset are known to be.
+    gradients : callable
+        gradients(parameters) says whether it takes image gradients of the model, with these
+        parameters: a model that has none is refused before a study runs.
 
     Returns
     -------
@@ -100,7 +109,7 @@ def measure(
 
     def mark(function: Function) -> Function:
         check_parameters(function, given, 2 if takes == "pair" else 1)
-        contract = MeasureContract(takes, tuple(needs), tuple(given), tuple(design))
+        contract = MeasureContract(takes, tuple(needs), tuple(given), tuple(design), gradients)
         # The function itself is handed back: it is called in Python as if it were not marked.
         function.contract = contract  # type: ignore[attr-defined]
         return function

@@ -30,6 +30,7 @@ _BOTH = ("theoretical", "effective")
     needs=("no transformation",),
     given=("images", "layers", "pixels_per_degree", "resampling", "progress"),
     design=("depth",),
+    gradients=lambda parameters: "effective" in parameters.get("ways", _BOTH),
 )
 def field_growth(
     model: FeatureExtractor,

@@ -32,6 +32,7 @@ _DEFINITION = Definition(
     takes="model",
     needs=("no transformation",),
     given=("images", "layers", "random_state"),
+    gradients=lambda _: True,
 )
 def field_views(
     model: FeatureExtractor,

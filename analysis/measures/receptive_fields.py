@@ -91,6 +91,7 @@ def _edges(centre: float, size: float) -> tuple[int, int]:
     takes="model",
     needs=("no transformation",),
     given=("images", "units", "layers", "resampling", "progress"),
+    gradients=lambda _: True,
 )
 def effective_fields(
     model: FeatureExtractor,

@@ -200,7 +200,7 @@ class Check:
         if "strengths" in contract.needs:
             self._strengths(name, table)
         with suppress(*_EXPECTED):  # of wrong parameters, which the measure itself refuses
-            if contract.cost(parameters, 1).gradients:
+            if contract.gradients(parameters):
                 self._gradients(name, table, images)
         for shown in table.images or images:
             if images.get(shown) is not None:
