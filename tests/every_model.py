@@ -27,4 +27,6 @@ def default(model_class):
             nn.Conv2d(4, 3, 3),
         )
         return model_class(module, channels=1, natural_shape=(64, 64))
-    return model_class(**({"epochs": 2} if "batch_size" in model_class().get_params() else {}))
+    known = model_class().get_params()
+    learns = {"epochs": 2} if "batch_size" in known else {}
+    return model_class(**learns, **({"n_prototypes": 20} if "n_prototypes" in known else {}))
