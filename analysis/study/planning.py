@@ -26,6 +26,7 @@ from .schema import Study
 from .trials import COLLECTING, Trial, carried_on, memory, sets_of, sizes_of, tried
 
 _FIGURE = 1.3  # seconds of a figure in three formats
+_REST = 1.5  # what a measure takes that few images are too few for, in what the answers took
 _START = 8.0  # of starting, checking, starting processes, and of everything but cells and figures
 
 
@@ -199,9 +200,11 @@ def _estimate(work: Work, cells: Sequence[Cell], trials: Sequence[Trial]) -> _Es
     each = {}
     for cell in _first_of_each(cells):
         made = [trial for trial in trials if cell not in trial.failed]
-        points = {t.n_images[cell.images]: t.seconds[cell] for t in made or trials}
-        # What few images are too few for has failed after the model had answered.
-        each[cell] = carried_on(points, counts[cell.images])
+        # What few images are too few for has failed after the model had answered: the larger trial
+        # alone, since two short times differ by chance.
+        taken = made or trials[:1]
+        points = {trial.n_images[cell.images]: trial.seconds[cell] for trial in taken}
+        each[cell] = carried_on(points, counts[cell.images]) * (1 if made else _REST)
     of_kind = {_kind(cell): cell for cell in each}
     for cell in cells:
         first = of_kind[_kind(cell)]
@@ -212,8 +215,17 @@ def _estimate(work: Work, cells: Sequence[Cell], trials: Sequence[Trial]) -> _Es
     if taught is not None and len(cells[0].models) == 1:
         points = {trial.n_images[taught]: trial.learning for trial in trials}
         learning = carried_on(points, counts[taught])
-    sizes = {sum(trial.n_images.values()): trial.private for trial in trials}
-    return _Estimate(work, cells, each, learning, carried_on(sizes, sum(counts.values())))
+    return _Estimate(work, cells, each, learning, _private(trials, sum(counts.values())))
+
+
+def _private(trials: Sequence[Trial], n_images: int) -> float:
+    """Memory of a process with all images, in a straight line that does not fall."""
+    (most, last), *others = sorted(
+        ((sum(trial.n_images.values()), trial.private) for trial in trials), reverse=True
+    )
+    for fewer, first in others:
+        return last + max(0.0, last - first) / (most - fewer) * max(0, n_images - most)
+    return last
 
 
 def _until_the_last(seconds: Sequence[float], jobs: int) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import log
 from pathlib import Path
@@ -106,13 +107,15 @@ def tried(work: Work, root: Path, cells: Sequence[Cell], number: int) -> Trial:
     with warnings.catch_warnings(), silence():
         warnings.simplefilter("ignore")  # of so few images
         here = replace(work, root=root / str(number), built={}, states={})
+        here.root.mkdir(exist_ok=True)
         trial = Trial(_few_everywhere(here, cells, number))
         _forget_peak()
         with threadpool_limits(1, "blas"):
             benches = [Bench(here, name, seed) for name in names]
             if len(benches) == 1:
                 started = perf_counter()
-                benches[0].model  # noqa: B018, it learns
+                with suppress(Exception):  # of few images; its cells then fail as well
+                    benches[0].model  # noqa: B018, it learns
                 trial.learning = perf_counter() - started
             for cell in cells:
                 started = perf_counter()

@@ -57,7 +57,7 @@ def test_a_plan_counts_all_and_keeps_nothing(tmp_path, monkeypatch):
         '[measures.picky]\nmeasure = "mine:picky"\nmodels = ["pixels"]\nimages = ["digits"]\n\n'
         "[figures.invariance]",
     )
-    found = plan(small_study.written(tmp_path, many, own), jobs=1)
+    found = plan(small_study.written(tmp_path, many, own), jobs=2)
     assert found.n_cells == 8
     rows = found.rows.set_index(["model", "images"])
     assert rows.loc[("pixels", "digits"), "n_images"] == 400
