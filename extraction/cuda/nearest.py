@@ -39,7 +39,7 @@ def search(
     maps, table, tiles = _laid_out(bands, windows, mean)
     elements = np.indices((n_features, *sides), np.int32).reshape(3, -1).T
     elements = xp.asarray(np.ascontiguousarray(elements))
-    keys = xp.full((n_images, n_prototypes), np.iinfo(np.uint64).max, xp.uint64)
+    keys = ~xp.zeros((n_images, n_prototypes), xp.uint64)  # the largest there are
     distances = xp.empty((n_images, n_prototypes), xp.float32)
     where = xp.empty((n_images, n_prototypes), xp.int64)
     program, counts = Program(xp, "nearest"), (len(matrix), n_prototypes, n_features)

@@ -137,7 +137,10 @@ def add_windows(
 
 
 def sums_at(index: Array, parts: Array, shape: tuple[int, ...]) -> Array:
-    """An array of this shape with the sum of all parts of each (flat) index, always the same."""
+    """An array of this shape with the sum of all parts of each (flat) index.
+
+    Taken in double precision, and on the processor always in the same order.
+    """
     total = namespace(parts).bincount(index.ravel(), parts.ravel(), minlength=prod(shape))
     return total.reshape(shape).astype(parts.dtype)
 
