@@ -70,6 +70,8 @@ def side(name: str, case: dict[str, Any]) -> None:
     from hmax_cnn.extraction.arrays import device_namespace, n_cores
     from hmax_cnn.extraction.parallel import workers
 
+    if case.get("tf32"):
+        os.environ["CUPY_TF32"] = "1"
     shape = (case["size"], case["size"])
     graph = build(case["architecture"], case["options"] | {"n_classes": 10, "image_shape": shape})
     weights = graph.draw(0)
@@ -147,6 +149,9 @@ def others(
 
     n_threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(n_threads)
+    # The same precision on both sides: by itself PyTorch uses TF32 for convolutions on a GPU.
+    torch.backends.cudnn.allow_tf32 = bool(case.get("tf32"))
+    torch.backends.cuda.matmul.allow_tf32 = bool(case.get("tf32"))
     module = getattr(networks, case["maker"])(*case["arguments"])
     held = [array for key, array in weights.items() if "running" not in key]
     with torch.no_grad():

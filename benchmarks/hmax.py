@@ -98,6 +98,7 @@ def plain(
     from .yardsticks.plain_hmax import PlainHMAX
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.backends.cudnn.allow_tf32 = False  # the same precision on both sides
     model = PlainHMAX(patches, options["partial"]).to(options["device"])
 
     def features(images: np.ndarray) -> np.ndarray:

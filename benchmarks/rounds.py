@@ -188,21 +188,22 @@ def _processor() -> str:
 
 def run_cases(cases: Sequence[Case], n_rounds: int, output: Path | None, **about_all: Any) -> None:
     """Measure, print row by row, and write JSON."""
-    rows = []
+    rows, about = [], conditions(n_rounds) | about_all
+    print(json.dumps(about), flush=True)
     for case in cases:
         measure(case, n_rounds)
         rows.append(row_of(case))
         print(show(rows[-1]), flush=True)
-    about = conditions(n_rounds) | about_all
-    print(json.dumps(about))
-    write(output, {"conditions": about, "rows": rows})
+        # After each row: what was measured is kept, also where the next is interrupted.
+        write(output, {"conditions": about, "rows": rows}, quiet=case is not cases[-1])
 
 
-def write(output: Path | None, found: Mapping[str, Any]) -> None:
+def write(output: Path | None, found: Mapping[str, Any], *, quiet: bool = False) -> None:
     """JSON, whole or not at all."""
     if output is None:
         return
     partial = output.with_name(f".{output.name}.partial")
     partial.write_text(json.dumps(found, indent=1))
     partial.replace(output)
-    print(f"Wrote {output}")
+    if not quiet:
+        print(f"Wrote {output}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, pi
 
 from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.cuda import updates
 from hmax_cnn.extraction.parallel import each
 
 OPTIMISERS = ("sgd", "adam")
@@ -63,16 +64,18 @@ class Optimiser:
 
     def start(self, weights: Mapping[str, Array]) -> dict[str, Array]:
         """What it remembers of each weight, at the beginning."""
-        slots: tuple[str, ...] = ()
-        if self.kind == "adam":
-            slots = ("mean", "square")
-        elif self.momentum:
-            slots = ("velocity",)
         return {
             f"{name}.{slot}": namespace(weight).zeros_like(weight)
-            for slot in slots
+            for slot in self.slots
             for name, weight in weights.items()
         }
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """What it remembers of each weight, by name."""
+        if self.kind == "adam":
+            return ("mean", "square")
+        return ("velocity",) if self.momentum else ()
 
     def move(
         self,
@@ -85,23 +88,19 @@ class Optimiser:
         """Move weights and memory, in place, by update `number` (from 1)."""
 
         def one(name: str) -> None:
-            gradient = gradients[name]
+            gradient, kept = gradients[name], [memory[f"{name}.{slot}"] for slot in self.slots]
+            if updates.suits_in_place(weights[name], *kept):
+                self._on_gpu(weights[name], kept, gradient, rate, number)
+                return
             # Decay is added to the gradient, as PyTorch's SGD and Adam do: for Adam it is not the
             # decoupled AdamW.
             if self.weight_decay:
                 gradient = gradient + self.weight_decay * weights[name]
             if self.kind == "adam":
-                self._adam(
-                    weights[name],
-                    memory[f"{name}.mean"],
-                    memory[f"{name}.square"],
-                    gradient,
-                    rate,
-                    number,
-                )
+                self._adam(weights[name], *kept, gradient, rate, number)
                 return
             if self.momentum:
-                velocity = memory[f"{name}.velocity"]
+                (velocity,) = kept
                 # In place: the memory of a network is as large as its weights.
                 velocity *= self.momentum
                 velocity += gradient
@@ -113,6 +112,19 @@ class Optimiser:
 
         # Weights are shared out among the workers.
         each(one, list(gradients))
+
+    def _on_gpu(
+        self, weight: Array, kept: Sequence[Array], gradient: Array, rate: float, number: int
+    ) -> None:
+        if self.kind == "adam":
+            options = (rate, self.betas, self.epsilon, self.weight_decay, number)
+            updates.adam(weight, *kept, gradient, *options)
+            return
+        velocity = kept[0] if kept else None
+        updates.sgd(
+            weight, velocity, gradient, rate, self.momentum, self.weight_decay,
+            nesterov=self.nesterov,
+        )  # fmt: skip
 
     def _adam(
         self, weight: Array, mean: Array, square: Array, gradient: Array, rate: float, number: int

@@ -16,16 +16,16 @@ EXACT, LARGEST_PATH, WHOLE_IMAGE = "exact", "largest path", "whole image"
 
 def _pair(value: Any, name: str, lowest: int) -> tuple[int, int]:
     """One whole number for both axes, or one for each."""
-    if isinstance(value, Integral):
-        pair = (value, value)
-    else:
-        pair = value
-    if (
-        isinstance(pair, tuple | list)
-        and len(pair) == 2
-        and all(isinstance(v, Integral) and int(v) >= lowest for v in pair)
-    ):
-        return int(pair[0]), int(pair[1])
+    # Nearly always plain numbers, many times in every step of a training: asking an abstract class
+    # takes as long as a small operation.
+    pair = (value, value) if type(value) is int or isinstance(value, Integral) else value
+    if isinstance(pair, (tuple, list)) and len(pair) == 2:
+        first, second = pair
+        whole = (type(first) is int and type(second) is int) or (
+            isinstance(first, Integral) and isinstance(second, Integral)
+        )
+        if whole and int(first) >= lowest and int(second) >= lowest:
+            return int(first), int(second)
     msg = (
         f"`{name}` must be a whole number of at least {lowest}, or a pair (y, x) of them, got "
         f"{value!r}."
@@ -152,7 +152,9 @@ class Span:
 
     def __post_init__(self) -> None:
         for name in ("size", "step", "first"):
-            object.__setattr__(self, name, Fraction(getattr(self, name)))
+            value = getattr(self, name)
+            if type(value) is not Fraction:
+                object.__setattr__(self, name, Fraction(value))
 
     def through(self, extent: int, stride: int = 1, before: int = 0, dilation: int = 1) -> Span:
         """The span of units that look at these through a window of `extent` units.

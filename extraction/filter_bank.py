@@ -94,7 +94,7 @@ class FilterBank(FeatureExtractor):
         """
         xp, values = namespace(retina.values), retina.values
         # Of each image: what is small against it is rounding.
-        largest = xp.abs(values).max(axis=(1, 2, 3), initial=0)[:, None, None]
+        largest = xp.abs(values).max(axis=(1, 2, 3))[:, None, None]
         bands, backs = [], []
         for name, weights in self._filters().items():
             filters = xp.asarray(weights, values.dtype)[:, None]

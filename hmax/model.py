@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 import xarray as xr
 
-from hmax_cnn.extraction.arrays import namespace
+from hmax_cnn.extraction.arrays import device_namespace, namespace
 from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import Field
@@ -18,7 +18,7 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
-from .bands import s1_and_c1, summed
+from .bands import bytes_at_once, is_at_once_on_gpu, s1_and_c1, summed
 from .gabor import gabor_bank
 from .imprinting import Draws
 from .presets import ANATOMY_NAMES, Anatomy, resolve
@@ -212,6 +212,8 @@ class HMAX(FeatureExtractor):
         int
         """
         anatomy = self._anatomy()
+        if device_namespace(self.device) is not np and is_at_once_on_gpu(anatomy):
+            return bytes_at_once(anatomy, height, width)
         n_sizes = max(len(anatomy.filter_sizes[band - 1]) for band in anatomy.bands)
         n_filters = len(anatomy.orientations) * len(anatomy.phases) * n_sizes
         # Two complex spectra, and a band of S1 in about four copies.

@@ -17,6 +17,7 @@
 #define __device__
 #define __shared__ static
 #define __align__(n) __attribute__((aligned(n)))
+#define __launch_bounds__(...)
 
 using std::max;
 using std::min;
@@ -25,6 +26,7 @@ struct Index { unsigned int x, y, z; };
 static Index threadIdx, blockIdx, blockDim, gridDim;
 
 struct float2 { float x, y; };
+struct float4 { float x, y, z, w; };
 static inline float2 make_float2(float x, float y) { return {x, y}; }
 
 static inline int __float_as_int(float value)
@@ -119,10 +121,13 @@ static bool run(const unsigned int* sides, const std::function<void()>& kernel)
 
 // What an argument is, in the words of NumPy; a star for an array.
 static const char* kind(float*) { return "float32*"; }
+static const char* kind(float4*) { return "float32*"; }
 static const char* kind(int*) { return "int32*"; }
 static const char* kind(long long*) { return "int64*"; }
 static const char* kind(unsigned long long*) { return "uint64*"; }
 static const char* kind(int) { return "int32"; }
+static const char* kind(unsigned int) { return "uint32"; }
+static const char* kind(float) { return "float32"; }
 static const char* kind(long long) { return "int64"; }
 template <class Type> static const char* kind(const Type* p) { return kind((Type*)p); }
 

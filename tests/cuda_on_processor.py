@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,8 @@ def built(code: str, options: Sequence[str]) -> ctypes.CDLL:
     library = Path(tempfile.gettempdir(), f"hmax-cnn-cuda-{os.getuid()}", f"{digest[:24]}.so")
     if not library.exists():
         library.parent.mkdir(mode=0o700, exist_ok=True)
-        # Under a name of its own first: another process may be at the same text.
-        unfinished = library.with_suffix(f".{os.getpid()}")
+        # Under a name of its own first: another process or thread may be at the same text.
+        unfinished = library.with_suffix(f".{os.getpid()}-{get_ident()}")
         command = ["g++", *_OPTIONS, *options, "-x", "c++", "-", "-o", str(unfinished)]
         subprocess.run(command, input=whole, text=True, check=True)
         unfinished.rename(library)

@@ -73,7 +73,7 @@ class DeviceArray:
         if name in _DATA:
             return value
         if callable(value):
-            return _Function(name, value)
+            return _Function(name, value, getattr(_real().ndarray, name))
         return _wrapped(value)
 
     def __getitem__(self, index: Any) -> DeviceArray:
@@ -148,9 +148,20 @@ class _Function:
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         if inspect.isfunction(self.real):
             inspect.signature(self.real).bind(*arguments, **options)
+        else:
+            _check_keywords(self.name, self.real, options)
         if self.name in _FROM_HOST and isinstance(arguments[0], np.ndarray | list | float | int):
             return DeviceArray(self.function(*arguments, **options).copy())
         return _wrapped(self.function(*_unwrapped(arguments), **_unwrapped(options)))
+
+
+def _check_keywords(name: str, real: Any, options: dict[str, Any]) -> None:
+    """Compiled methods have no signature but the first line of their docstring."""
+    line = (getattr(real, "__doc__", None) or "").partition("\n")[0]
+    if f"{name}(self" in line:
+        unknown = [key for key in options if f"{key}=" not in line and f" {key}," not in line]
+        if unknown:
+            raise TypeError(f"CuPy's {line} takes no {', '.join(unknown)}")
 
 
 class _Module(types.ModuleType):
@@ -214,7 +225,8 @@ def install(monkeypatch: Any, cupy: Any, cupyx_fft: Any) -> None:
     module.cuda = types.SimpleNamespace(runtime=runtime, Stream=_Stream, get_current_stream=_Stream)
     module.RawModule, module.ndarray = _RawModule, DeviceArray
     pool = types.SimpleNamespace(free_all_blocks=lambda: None)
-    module.get_default_memory_pool = module.get_default_pinned_memory_pool = lambda: pool
+    module.get_default_memory_pool = lambda: pool
+    monkeypatch.setenv("HMAX_CNN_CUDNN", "off")
     monkeypatch.setitem(sys.modules, "cupyx", types.SimpleNamespace(empty_pinned=np.empty))
     monkeypatch.setitem(sys.modules, "cupy", module)
     monkeypatch.setitem(

@@ -157,11 +157,13 @@ class BatchNorm(Layer):
         )
         n_values = values.size // values.shape[1]
         # The running variance is unbiased (n - 1), that of the batch is not: as PyTorch keeps them.
-        measured = {"running_mean": mean, "running_var": variance * (n_values / (n_values - 1))}
+        unbiased = n_values / (n_values - 1)
         statistics = {
-            name: (1 - self.momentum) * weights[name] + self.momentum * new
-            for name, new in measured.items()
-        }
+            name: ops.running_statistics(weights[name], measured, self.momentum, factor)
+            for name, measured, factor in (
+                ("running_mean", mean, 1.0), ("running_var", variance, unbiased)
+            )
+        }  # fmt: skip
 
         def pullback(gradient: Array) -> Gradients:
             to_values, to_scale, to_shift = back(gradient)

@@ -1,7 +1,7 @@
-"""Correlation on the GPU by columns and products of matrices: see `windows.cu`.
+"""Correlation on the GPU: by cuDNN where it is there, else by columns and products of matrices.
 
-Products are cuBLAS's, in single precision; with `CUPY_TF32=1` in the environment, as everywhere in
-CuPy, they may use TF32, which keeps 10 bits of each factor.
+See `graphs.py` and `windows.cu`. Products are cuBLAS's, in single precision; with `CUPY_TF32=1` in
+the environment, as everywhere in CuPy, they may use TF32, which keeps 10 bits of each factor.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from collections.abc import Iterator
 
 from ..arrays import Array, namespace, step_bytes, tiles
 from ..fields import Window
+from . import graphs
 from .normalisation import scale_and_shift
-from .programs import Program, geometry, ready
+from .programs import THREADS, geometry, program, ready
+
+_ENOUGH_BLOCKS = 8192  # to fill a GPU; with fewer, threads of more blocks share the elements
 
 
 def correlate(
@@ -40,15 +43,18 @@ def correlate(
     -------
     array of shape (n_images, n_filters, height', width')
     """
-    xp, program = namespace(values), Program(namespace(values), "windows")
-    values, banks = ready(values), _banks(weights, groups)
-    if window == Window(1) and groups == 1:
-        # The maps are their own columns.
-        products = xp.matmul(banks[0], values.reshape(*values.shape[:2], -1))
-        products = products.reshape(len(values), -1, *values.shape[2:])
+    xp, values = namespace(values), ready(values)
+    plain = window == Window(1) and groups == 1
+    if plain or _by_graphs(values, groups):
+        if plain:
+            # The maps are their own columns.
+            matches = _mixed(_banks(weights, 1)[0], values)
+        else:
+            matches = graphs.correlate(values, weights, window)
         if scale is not None:
-            products = scale_and_shift(products, scale, shift)
-        return xp.maximum(products, 0, out=products) if rectifies else products
+            return scale_and_shift(matches, scale, shift, rectifies=rectifies, in_place=True)
+        return xp.maximum(matches, 0, out=matches) if rectifies else matches
+    kernels, banks = program(xp, "windows"), _banks(weights, groups)
     n_images, (n_down, n_across) = len(values), window.count(*values.shape[2:])
     matches = xp.empty((n_images, len(weights), n_down, n_across), xp.float32)
     n_each = banks.shape[1]
@@ -59,7 +65,7 @@ def correlate(
             products = bank @ _columns(values[images], window, group, groups, rows)
             own = slice(group * n_each, (group + 1) * n_each)
             factors = [None if each is None else ready(each)[own] for each in (scale, shift)]
-            program.run_for_each(
+            kernels.run_for_each(
                 "finished", products.size, products, into, len(into), n_each, n_places,
                 len(weights), own.start, n_down * n_across, start, *factors, int(rectifies),
             )  # fmt: skip
@@ -84,8 +90,12 @@ def values_back(
     gradient: Array, weights: Array, shape: tuple[int, ...], window: Window, groups: int = 1
 ) -> Array:
     """The gradient of `correlate` with respect to the maps, of this shape."""
+    if window == Window(1) and groups == 1:
+        return _mixed(_banks(weights, 1)[0].T, ready(gradient))
+    if _by_graphs(gradient, groups):
+        return graphs.values_back(gradient, weights, shape, window)
     xp, banks = namespace(gradient), _banks(weights, groups)
-    program = Program(xp, "windows")
+    kernels = program(xp, "windows")
     back, n_each = xp.empty(shape, xp.float32), shape[1] // groups
     # Whole images: windows of neighbouring rows add to the same places.
     per_image = 4 * sum(banks.shape[1:]) * gradient.shape[2] * gradient.shape[3]
@@ -93,11 +103,21 @@ def values_back(
         into = back[images]
         for group, bank in enumerate(banks):
             columns = bank.T @ _by_filter(_of_group(gradient[images], group, groups))
-            program.run_for_each(
+            kernels.run_for_each(
                 "values_of", len(into) * n_each * shape[2] * shape[3], columns, into, len(into),
                 shape[1], group * n_each, n_each, *geometry(window, shape[2:]),
             )  # fmt: skip
     return back
+
+
+def _by_graphs(values: Array, groups: int) -> bool:
+    return groups == 1 and len(values) > 0 and graphs.available()
+
+
+def _mixed(bank: Array, maps: Array) -> Array:
+    """Each place's features times a matrix."""
+    mixed = namespace(maps).matmul(bank, maps.reshape(*maps.shape[:2], -1))
+    return mixed.reshape(len(maps), -1, *maps.shape[2:])
 
 
 def _banks(weights: Array, groups: int) -> Array:
@@ -121,9 +141,11 @@ def _columns(values: Array, window: Window, group: int, groups: int, rows: slice
     )  # fmt: skip
     n_elements = n_each * window.size[0] * window.size[1]
     columns = xp.empty((n_elements, n_images * n_rows * n_across), xp.float32)
-    Program(xp, "windows").run_for_each(
-        "columns_of", columns.size, values, columns, n_images, n_features, group * n_each, n_each,
-        rows.start, n_rows, *geometry(window, sides),
+    n_blocks = -(-columns.shape[1] // THREADS)
+    program(xp, "windows").run(
+        "columns_of", (n_blocks, min(n_elements, -(-_ENOUGH_BLOCKS // n_blocks))), (THREADS,),
+        values, columns, n_images, n_features, group * n_each, n_each, rows.start, n_rows,
+        *geometry(window, sides),
     )  # fmt: skip
     return columns
 

@@ -1,13 +1,14 @@
 // The nearest window of all bands to each prototype, by tiles of the product of prototypes and
 // windows and a running minimum of |x|^2 - 2 x.w + |w|^2: no map of distances is ever stored.
 
-#define PROTOTYPES 64   // of a tile
+#define PROTOTYPES 128  // of a tile
 #define PLACES 128      // of a tile
-#define DEPTH 16        // elements that are multiplied between two waits
+#define DEPTH 8         // elements that are multiplied between two waits
 #define ACROSS 16       // threads along the places; as many along the prototypes
 #define OWN_PROTOTYPES (PROTOTYPES / ACROSS)
 #define OWN_PLACES (PLACES / ACROSS)
 #define THREADS (ACROSS * ACROSS)
+#define FETCHED (DEPTH * PLACES / THREADS)  // values of the next step that a thread reads
 
 // Bits whose order as whole numbers is that of the floats.
 static __device__ unsigned int ordered(float value)
@@ -16,10 +17,10 @@ static __device__ unsigned int ordered(float value)
     return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-// The places of a thread in its tile: fours that lie beside each other.
-static __device__ int own_place(int q)
+// What a thread has of its tile, along one side: fours that lie beside each other.
+static __device__ int own(int which, int thread)
 {
-    return q / 4 * 4 * ACROSS + threadIdx.x * 4 + q % 4;
+    return which / 4 * 4 * ACROSS + thread * 4 + which % 4;
 }
 
 // bands      all maps with their borders, one after the other, each (image, feature, y, x)
@@ -28,18 +29,19 @@ static __device__ int own_place(int q)
 // tiles      (n_tiles, 2): band and first window in it
 // matrix     (n_elements, n_prototypes)
 // norms      (n_prototypes): |w|^2
-// elements   (n_elements, 3): feature, y and x of each element in the window
+// steps      (n_bands, n_elements): from the corner of a window to each of its elements
 // keys       (n_images, n_prototypes): smallest square and its window so far, in one number
 //
 // A block of threads for each tile (x), PROTOTYPES prototypes (y) and image (z).
-extern "C" __global__ void nearest(
+extern "C" __launch_bounds__(THREADS, 2) __global__ void nearest(
     const float* bands, const long long* table, const int* tiles, const float* matrix,
-    const float* norms, const int* elements, int n_elements, int n_prototypes, int n_features,
+    const float* norms, const int* steps, int n_elements, int n_prototypes, int n_features,
     unsigned long long* keys)
 {
-    // Aligned, so that a thread reads four values at once.
-    __shared__ __align__(16) float windows[DEPTH][PLACES];
-    __shared__ __align__(16) float weights[DEPTH][PROTOTYPES];
+    // Aligned, so that a thread reads four values at once. While one half is multiplied, the
+    // other is filled.
+    __shared__ __align__(16) float windows[2][DEPTH][PLACES];
+    __shared__ __align__(16) float weights[2][DEPTH][PROTOTYPES];
     __shared__ float energies[THREADS / PLACES][PLACES];
     __shared__ unsigned long long lowest[ACROSS][PROTOTYPES];
 
@@ -51,10 +53,13 @@ extern "C" __global__ void nearest(
     const float* map = bands + band[0] + blockIdx.z * n_features * height * width;
     const int first_prototype = blockIdx.y * PROTOTYPES;
 
-    // Each thread reads the elements of one window, every second of them.
+    // Each thread reads the elements of one window and the weights of one prototype, every second
+    // of them.
     const int column = thread % PLACES, part = thread / PLACES;
     const int place = min(first + column, n_places - 1);
     const float* corner = map + place / across * width + place % across;
+    const int* step = steps + (long long)tiles[2 * blockIdx.x] * n_elements;
+    const int prototype = first_prototype + column;
     float energy = 0.0f;
 
     float products[OWN_PROTOTYPES][OWN_PLACES];
@@ -63,38 +68,40 @@ extern "C" __global__ void nearest(
         #pragma unroll
         for (int q = 0; q < OWN_PLACES; ++q) products[p][q] = 0.0f;
 
-    for (int start = 0; start < n_elements; start += DEPTH) {
+    float next_value[FETCHED], next_weight[FETCHED];
+    for (int start = -DEPTH; start < n_elements; start += DEPTH) {
+        const int half = start / DEPTH & 1;
+        const bool more = start + DEPTH < n_elements;
         #pragma unroll
-        for (int d = part; d < DEPTH; d += THREADS / PLACES) {
-            float value = 0.0f;
-            if (start + d < n_elements) {
-                const int* element = elements + 3 * (start + d);
-                value = corner[(element[0] * height + element[1]) * width + element[2]];
-            }
-            windows[d][column] = value;
-            energy = fmaf(value, value, energy);
+        for (int i = 0; i < FETCHED; ++i) {
+            const int element = start + DEPTH + i * (THREADS / PLACES) + part;
+            const bool there = element < n_elements;
+            next_value[i] = there ? corner[step[element]] : 0.0f;
+            next_weight[i] = there && prototype < n_prototypes
+                ? matrix[(long long)element * n_prototypes + prototype] : 0.0f;
+            energy = fmaf(next_value[i], next_value[i], energy);
         }
-        #pragma unroll
-        for (int i = thread; i < DEPTH * PROTOTYPES; i += THREADS) {
-            const int d = i / PROTOTYPES, p = first_prototype + i % PROTOTYPES;
-            const bool there = start + d < n_elements && p < n_prototypes;
-            weights[d][i % PROTOTYPES] =
-                there ? matrix[(long long)(start + d) * n_prototypes + p] : 0.0f;
-        }
-        __syncthreads();
-        #pragma unroll
-        for (int d = 0; d < DEPTH; ++d) {
-            float w[OWN_PROTOTYPES], x[OWN_PLACES];
+        if (start >= 0) {
             #pragma unroll
-            for (int p = 0; p < OWN_PROTOTYPES; ++p)
-                w[p] = weights[d][threadIdx.y * OWN_PROTOTYPES + p];
-            #pragma unroll
-            for (int q = 0; q < OWN_PLACES; ++q) x[q] = windows[d][own_place(q)];
-            #pragma unroll
-            for (int p = 0; p < OWN_PROTOTYPES; ++p)
+            for (int d = 0; d < DEPTH; ++d) {
+                float w[OWN_PROTOTYPES], x[OWN_PLACES];
                 #pragma unroll
-                for (int q = 0; q < OWN_PLACES; ++q)
-                    products[p][q] = fmaf(w[p], x[q], products[p][q]);
+                for (int p = 0; p < OWN_PROTOTYPES; ++p)
+                    w[p] = weights[half][d][own(p, threadIdx.y)];
+                #pragma unroll
+                for (int q = 0; q < OWN_PLACES; ++q) x[q] = windows[half][d][own(q, threadIdx.x)];
+                #pragma unroll
+                for (int p = 0; p < OWN_PROTOTYPES; ++p)
+                    #pragma unroll
+                    for (int q = 0; q < OWN_PLACES; ++q)
+                        products[p][q] = fmaf(w[p], x[q], products[p][q]);
+            }
+        }
+        if (!more) break;
+        #pragma unroll
+        for (int i = 0; i < FETCHED; ++i) {
+            windows[1 - half][i * (THREADS / PLACES) + part][column] = next_value[i];
+            weights[1 - half][i * (THREADS / PLACES) + part][column] = next_weight[i];
         }
         __syncthreads();
     }
@@ -103,12 +110,13 @@ extern "C" __global__ void nearest(
 
     #pragma unroll
     for (int p = 0; p < OWN_PROTOTYPES; ++p) {
-        const int own = threadIdx.y * OWN_PROTOTYPES + p;
-        const float norm = first_prototype + own < n_prototypes ? norms[first_prototype + own] : 0;
+        const int at_p = own(p, threadIdx.y);
+        const float norm =
+            first_prototype + at_p < n_prototypes ? norms[first_prototype + at_p] : 0.0f;
         unsigned long long best = ~0ULL;
         #pragma unroll
         for (int q = 0; q < OWN_PLACES; ++q) {
-            const int at = own_place(q);
+            const int at = own(q, threadIdx.x);
             if (first + at >= n_places) continue;
             float square = norm - 2.0f * products[p][q];
             #pragma unroll
@@ -118,7 +126,7 @@ extern "C" __global__ void nearest(
                 (unsigned long long)ordered(square) << 32 | (unsigned int)(band[4] + first + at);
             best = min(best, key);
         }
-        lowest[threadIdx.x][own] = best;
+        lowest[threadIdx.x][at_p] = best;
     }
     __syncthreads();
     if (thread >= PROTOTYPES || first_prototype + thread >= n_prototypes) return;
@@ -136,7 +144,7 @@ extern "C" __global__ void nearest(
 #define WORKERS 128
 
 extern "C" __global__ void distances_of_winners(
-    const float* bands, const long long* table, const float* matrix, const int* elements,
+    const float* bands, const long long* table, const float* matrix, const int* steps,
     int n_elements, int n_prototypes, int n_features, const unsigned long long* keys,
     float* distances, long long* where)
 {
@@ -144,22 +152,21 @@ extern "C" __global__ void distances_of_winners(
     const long long index = (long long)blockIdx.y * n_prototypes + blockIdx.x;
     const long long winner = (long long)(keys[index] & 0xffffffffULL);
     const long long* band = table;
-    while (band[9] <= winner) band += 5;
+    const int* step = steps;
+    for (; band[9] <= winner; band += 5) step += n_elements;
     const long long height = band[1], width = band[2], place = winner - band[4];
     const float* corner = bands + band[0] + blockIdx.y * n_features * height * width
         + place / band[3] * width + place % band[3];
 
     float sum = 0.0f;
     for (int e = threadIdx.x; e < n_elements; e += WORKERS) {
-        const int* element = elements + 3 * e;
-        const float off = corner[(element[0] * height + element[1]) * width + element[2]]
-            - matrix[(long long)e * n_prototypes + blockIdx.x];
+        const float off = corner[step[e]] - matrix[(long long)e * n_prototypes + blockIdx.x];
         sum = fmaf(off, off, sum);
     }
     sums[threadIdx.x] = sum;
-    for (int step = WORKERS / 2; step > 0; step /= 2) {
+    for (int apart = WORKERS / 2; apart > 0; apart /= 2) {
         __syncthreads();
-        if (threadIdx.x < step) sums[threadIdx.x] += sums[threadIdx.x + step];
+        if (threadIdx.x < apart) sums[threadIdx.x] += sums[threadIdx.x + apart];
     }
     if (threadIdx.x == 0) {
         distances[index] = sqrtf(sums[0]);

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Array, namespace
 from ..fields import Window
-from .programs import Program, geometry, ready
+from .programs import geometry, program, ready
 
 
 def max_pool(
@@ -32,14 +32,14 @@ def max_pool(
     xp, shape = namespace(values), values.shape
     pooled = xp.empty((*shape[:2], *count), xp.float32)
     winner = xp.empty(pooled.shape, xp.int32)
-    program, n_maps = Program(xp, "pooling"), np.int64(shape[0] * shape[1])
+    kernels, n_maps = program(xp, "pooling"), np.int64(shape[0] * shape[1])
     sides = geometry(window, shape[2:])
-    program.run_for_each("max_pool", pooled.size, ready(values), pooled, winner, n_maps, *sides)
+    kernels.run_for_each("max_pool", pooled.size, ready(values), pooled, winner, n_maps, *sides)
 
     def pullback(gradient: Array) -> Array:
         back = xp.empty(shape, xp.float32)
         arrays = (ready(gradient), winner, back)
-        program.run_for_each("max_pool_back", back.size, *arrays, n_maps, *sides)
+        kernels.run_for_each("max_pool_back", back.size, *arrays, n_maps, *sides)
         return back
 
     return pooled, pullback

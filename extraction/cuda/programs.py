@@ -32,20 +32,12 @@ def ready(array: Array) -> Array:
 
 
 class Program:
-    """One text, compiled with some constants.
+    """One text, compiled with some constants; made by `program`."""
 
-    Parameters
-    ----------
-    xp : module
-        CuPy.
-    name : str
-        Of the file, without its ending.
-    **constants : int
-        By their names in the text.
-    """
-
-    def __init__(self, xp: ModuleType, name: str, **constants: int) -> None:
-        self.module = _compiled(xp, name, tuple(sorted(constants.items())))
+    def __init__(self, xp: ModuleType, module: Any) -> None:
+        self.xp, self.module = xp, module
+        # By name and GPU: asking for one anew takes as long as starting it.
+        self.kernels: dict[tuple[str, int], Any] = {}
 
     def run(self, kernel: str, grid: Sequence[int], block: Sequence[int], *arguments: Any) -> None:
         """Start a kernel on the current stream.
@@ -60,7 +52,10 @@ class Program:
         """
         if 0 in grid:
             return
-        self.module.get_function(kernel)(tuple(grid), tuple(block), tuple(map(_in_c, arguments)))
+        key = (kernel, self.xp.cuda.runtime.getDevice())
+        if key not in self.kernels:
+            self.kernels[key] = self.module.get_function(kernel)
+        self.kernels[key](tuple(grid), tuple(block), tuple(map(_in_c, arguments)))
 
     def run_for_each(self, kernel: str, n_items: int, *arguments: Any) -> None:
         """Start a kernel that has a thread for each of so many items."""
@@ -77,9 +72,25 @@ def _in_c(argument: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _compiled(xp: ModuleType, name: str, constants: tuple[tuple[str, int], ...]) -> Any:
+def program(xp: ModuleType, name: str, **constants: int) -> Program:
+    """One text, compiled with some constants, the same each time.
+
+    Parameters
+    ----------
+    xp : module
+        CuPy.
+    name : str
+        Of the file, without its ending.
+    **constants : int
+        By their names in the text.
+
+    Returns
+    -------
+    Program
+    """
     text = resources.files(__package__).joinpath(f"{name}.cu").read_text(encoding="utf-8")
-    return xp.RawModule(code=text, options=tuple(f"-D{key}={n}" for key, n in constants))
+    options = tuple(f"-D{key}={n}" for key, n in sorted(constants.items()))
+    return Program(xp, xp.RawModule(code=text, options=options))
 
 
 def geometry(window: Window, sides: Sequence[int]) -> tuple[int, ...]:

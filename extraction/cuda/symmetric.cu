@@ -38,7 +38,7 @@ static __device__ float2 folded(const float* row, int before, int after, float2 
 // A block of threads for each tile (x), band (y) and image (z), of TILE x TILE / ROWS threads.
 extern "C" __global__ void block_maxima(
     const float* images, const float* floors, int height, int width,
-    const float* weights, int n_sizes, int n_rows, int n_columns,
+    const float4* weights, int n_sizes, int n_rows, int n_columns,
     const int* n_down, const int* halves, const float* mirrors, const float* signs,
     const float* offsets, const int* first_size, const int* sides, const long long* starts,
     long long per_image, int silent, float* out)
@@ -121,7 +121,7 @@ extern "C" __global__ void block_maxima(
                 matches[g][0][r] = matches[g][1][r] = matches[g][2][r] = matches[g][3][r] = 0.0f;
             const float2 vertical = make_float2(mirrors[4 * g], mirrors[4 * g + 2]);
             const float2 across = make_float2(mirrors[4 * g + 1], mirrors[4 * g + 3]);
-            const float* quadrant = weights + (long long)(g * n_sizes + k) * n_columns * n_rows * 4;
+            const float4* quadrant = weights + (long long)(g * n_sizes + k) * n_columns * n_rows;
             for (int j = 0; j <= half; ++j) {
                 const int before = HALF + threadIdx.x - j, after = HALF + threadIdx.x + j;
                 float2 below[ROWS], above[ROWS];
@@ -132,16 +132,15 @@ extern "C" __global__ void block_maxima(
                 const int n = n_down[k * n_columns + j];
                 #pragma unroll 4
                 for (int i = 0; i < n; ++i) {
-                    const float* w = quadrant + ((long long)j * n_rows + i) * 4;
-                    const float w0 = w[0], w1 = w[1], w2 = w[2], w3 = w[3];
+                    const float4 w = quadrant[j * n_rows + i];
                     #pragma unroll
                     for (int r = 0; r < ROWS; ++r) {
                         const float most = fmaf(vertical.x, above[r].x, below[r].x);
                         const float other = fmaf(vertical.y, above[r].y, below[r].y);
-                        matches[g][0][r] = fmaf(w0, most, matches[g][0][r]);
-                        matches[g][1][r] = fmaf(w1, most, matches[g][1][r]);
-                        matches[g][2][r] = fmaf(w2, most, matches[g][2][r]);
-                        matches[g][3][r] = fmaf(w3, other, matches[g][3][r]);
+                        matches[g][0][r] = fmaf(w.x, most, matches[g][0][r]);
+                        matches[g][1][r] = fmaf(w.y, most, matches[g][1][r]);
+                        matches[g][2][r] = fmaf(w.z, most, matches[g][2][r]);
+                        matches[g][3][r] = fmaf(w.w, other, matches[g][3][r]);
                     }
                     if (i == half) break;  // the row after the last is not in the tile
                     #pragma unroll

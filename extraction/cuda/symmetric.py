@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace, settle
-from .programs import Program, ready
+from .programs import program, ready
 
 LARGEST = 51  # of a filter: what a block of threads sees has to fit into its 48 KB
 RESPONSES = ("signed", "half", "absolute")
@@ -56,7 +56,7 @@ def block_maxima(
         quadrants, xp, xp.cuda.runtime.getDevice()
     )
     n_bands, (n_groups, n_sizes, n_columns, n_rows, _) = len(sides), weights.shape
-    program = Program(
+    kernels = program(
         xp,
         "symmetric",
         HALF=int(quadrants.halves.max()),
@@ -65,7 +65,7 @@ def block_maxima(
         RESPONSE=RESPONSES.index(response),
     )
     n_tiles = -(-height // _TILE) * -(-width // _TILE)
-    program.run(
+    kernels.run(
         "block_maxima",
         (n_tiles, n_bands, n_images),
         (_TILE, _TILE // _ROWS),

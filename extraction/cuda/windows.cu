@@ -10,24 +10,26 @@
 // columns  (n_chosen, size_y, size_x, n_images, rows, n_across): of the features from `first` on,
 //          and of the rows of windows from `top` on
 //
-// A thread for each column entry.
+// A thread for each window (x); along y, blocks take turns at the elements that windows see. Whole
+// numbers of 32 bits: a step of an operation has no more columns, and the GPU divides them faster.
 extern "C" __global__ void columns_of(
     const float* values, float* columns, int n_images, int n_features, int first, int n_chosen,
     int top, int rows, GEOMETRY)
 {
-    const long long index = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-    if (index >= (long long)n_chosen * size_y * size_x * n_images * rows * n_across) return;
-    long long rest = index;
-    const int across = (int)(rest % n_across); rest /= n_across;
-    const int down = top + (int)(rest % rows); rest /= rows;
-    const int image = (int)(rest % n_images); rest /= n_images;
-    const int b = (int)(rest % size_x); rest /= size_x;
-    const int a = (int)(rest % size_y); rest /= size_y;
-    const int y = down * stride_y + a * dilation_y - above;
-    const int x = across * stride_x + b * dilation_x - before;
-    const bool inside = y >= 0 && y < height && x >= 0 && x < width;
-    const long long map = (long long)image * n_features + first + rest;
-    columns[index] = inside ? values[(map * height + y) * width + x] : 0.0f;
+    const unsigned int window = blockIdx.x * blockDim.x + threadIdx.x;
+    const unsigned int n_windows = n_images * rows * n_across;
+    if (window >= n_windows) return;
+    const unsigned int across = window % n_across, row = window / n_across;
+    const int y0 = (int)(top + row % rows) * stride_y - above, x0 = (int)across * stride_x - before;
+    const float* image = values + ((long long)(row / rows) * n_features + first) * height * width;
+    const unsigned int n_elements = n_chosen * size_y * size_x;
+    for (unsigned int element = blockIdx.y; element < n_elements; element += gridDim.y) {
+        const unsigned int b = element % size_x, rest = element / size_x;
+        const int y = y0 + (int)(rest % size_y) * dilation_y, x = x0 + (int)b * dilation_x;
+        const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+        const float* map = image + (long long)(rest / size_y) * height * width;
+        columns[(long long)element * n_windows + window] = inside ? map[y * width + x] : 0.0f;
+    }
 }
 
 // The adjoint: each place of a map adds up what all windows that saw it hand back. It gathers, so
@@ -41,12 +43,10 @@ extern "C" __global__ void values_of(
     const float* columns, float* values, int n_images, int n_features, int first, int n_chosen,
     GEOMETRY)
 {
-    const long long index = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-    if (index >= (long long)n_images * n_chosen * height * width) return;
-    long long rest = index;
-    const int x = (int)(rest % width); rest /= width;
-    const int y = (int)(rest % height); rest /= height;
-    const int feature = (int)(rest % n_chosen), image = (int)(rest / n_chosen);
+    const unsigned int index = blockIdx.x * blockDim.x + threadIdx.x;
+    if (index >= (unsigned int)n_images * n_chosen * height * width) return;
+    const int x = index % width, y = index / width % height;
+    const int map = index / width / height, feature = map % n_chosen, image = map / n_chosen;
     float sum = 0.0f;
     for (int a = 0; a < size_y; ++a) {
         const int from_y = y + above - a * dilation_y;
@@ -74,10 +74,11 @@ extern "C" __global__ void finished(
     const float* products, float* maps, int n_images, int n_filters, int n_places, int n_all,
     int first, int per_map, int start, const float* scale, const float* shift, int rectifies)
 {
-    const long long index = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-    if (index >= (long long)n_images * n_filters * n_places) return;
-    const int place = (int)(index % n_places), filter = (int)(index / n_places % n_filters);
-    const long long image = index / n_places / n_filters;
+    const unsigned int index = blockIdx.x * blockDim.x + threadIdx.x;
+    if (index >= (unsigned int)n_images * n_filters * n_places) return;
+    const int place = index % n_places, map = index / n_places;
+    const int filter = map % n_filters;
+    const long long image = map / n_filters;
     float value = products[(filter * (long long)n_images + image) * n_places + place];
     if (scale) value = fmaf(value, scale[filter], shift[filter]);
     if (rectifies) value = fmaxf(value, 0.0f);

@@ -11,6 +11,7 @@ from .normalisation import (
     divide_by_local_norm,
     local_contrast_normalisation,
     local_response_normalisation,
+    running_statistics,
     scale_and_shift,
 )
 from .pooling import average_pool, feature_l2_pool, l2_pool, max_pool, softmax_pool
@@ -45,6 +46,7 @@ __all__ = [
     "nearest_distance",
     "normalised_dot_product",
     "relu",
+    "running_statistics",
     "scale_and_shift",
     "sigmoid",
     "softmax_pool",

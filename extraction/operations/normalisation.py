@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -255,9 +254,9 @@ def batch_normalisation(
         )
         raise ValueError(msg)
     if by_rows.suits(values):
-        return _batch_by_kernels(by_rows, values, scale, shift, epsilon)
+        return _batch_by_rows(values, scale, shift, epsilon)
     if suits_cuda(values) and len(values):
-        return _batch_by_kernels(on_cuda, values, scale, shift, epsilon)
+        return _batch_by_cuda(values, scale, shift, epsilon)
     mean, variance = xp.empty(n_features, values.dtype), xp.empty(n_features, values.dtype)
     normalised = xp.empty(values.shape, values.dtype)
 
@@ -279,18 +278,51 @@ def batch_normalisation(
     return normalised, pullback, mean, variance
 
 
-def _batch_by_kernels(
-    module: ModuleType, values: Array, scale: Array, shift: Array, epsilon: float
-) -> tuple[Array, Pullback, Array, Array]:
-    """`batch_normalisation` by kernels, for the processor or the GPU."""
-    mean, variance = module.moments(values)
-    over = 1 / namespace(values).sqrt(variance + np.float32(epsilon))
-    normalised = module.scale_and_shift(values, scale * over, shift - mean * scale * over)
+def _batch_by_rows(
+    values: np.ndarray, scale: np.ndarray, shift: np.ndarray, epsilon: float
+) -> tuple[np.ndarray, Pullback, np.ndarray, np.ndarray]:
+    """`batch_normalisation` by compiled kernels."""
+    mean, variance = by_rows.moments(values)
+    over = 1 / np.sqrt(variance + np.float32(epsilon))
+    normalised = by_rows.scale_and_shift(values, scale * over, shift - mean * scale * over)
 
-    def pullback(gradient: Array) -> tuple[Array, Array, Array]:
-        return module.batch_back(gradient, values, scale, mean, over)
+    def pullback(gradient: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return by_rows.batch_back(gradient, values, scale, mean, over)
 
     return normalised, pullback, mean, variance
+
+
+def _batch_by_cuda(
+    values: Array, scale: Array, shift: Array, epsilon: float
+) -> tuple[Array, Pullback, Array, Array]:
+    """`batch_normalisation` by kernels for the GPU."""
+    normalised, found = on_cuda.normalise(values, scale, shift, epsilon)
+
+    def pullback(gradient: Array) -> tuple[Array, Array, Array]:
+        return on_cuda.gradients(gradient, values, scale, found)
+
+    return normalised, pullback, found[0], found[1]
+
+
+def running_statistics(before: Array, measured: Array, share: float, factor: float = 1) -> Array:
+    """Running statistics after one more batch.
+
+    Parameters
+    ----------
+    before, measured : array of shape (n_features,)
+        As they were, and of the batch.
+    share : float
+        Of the newest batch.
+    factor : float
+        Of what was measured, such as n / (n - 1).
+
+    Returns
+    -------
+    array of shape (n_features,)
+    """
+    if suits_cuda(before, measured):
+        return on_cuda.running_statistics(before, measured, share, factor)
+    return (1 - share) * before + share * (factor * measured)
 
 
 def _batch_back(

@@ -20,6 +20,7 @@ from ..cuda.programs import suits as suits_cuda
 
 _LARGEST = 63  # of a filter: from here on the Fourier transform is faster
 _MARGIN = _LARGEST // 2 + 5  # the quadrants, filled up to whole steps
+LARGEST_ON_GPU = on_cuda.LARGEST
 _TINY = 1e-12  # parts of filters of unit norm that are rounding alone
 _CLASSES = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 
@@ -154,7 +155,7 @@ def suits(values: Array, largest: int) -> bool:
     bool
     """
     if on_gpu(values):
-        return suits_cuda(values) and largest <= on_cuda.LARGEST
+        return suits_cuda(values) and largest <= LARGEST_ON_GPU
     if values.dtype != np.float32 or largest > _LARGEST:
         return False
     return kernels("symmetric") is not None

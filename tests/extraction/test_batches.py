@@ -1,9 +1,13 @@
 """Batches, and pixel values that are out of range."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from hmax_cnn.extraction import InputWarning
+from hmax_cnn.extraction.arrays import own_stream
 from hmax_cnn.hmax import HMAX
 
 
@@ -76,6 +80,20 @@ def test_batches_on_a_gpu_come_in_order(place, n_images):
     expected = HMAX(**options).transform(images)
     found = HMAX(**options, device="cuda").transform(images)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_thread_keeps_its_stream(place):
+    """CuPy keeps freed memory by stream: with new ones, memory would grow with the batches."""
+    if place.device == "cpu":
+        pytest.skip("of a GPU only")
+    cupy, found = sys.modules["cupy"], []
+    for _ in range(2):
+        with own_stream(cupy) as stream:
+            found.append(stream)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: found.append(own_stream(cupy).__enter__())).result()
+    assert found[0] is found[1]
+    assert found[0] is not found[2]
 
 
 @pytest.mark.gpu

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from operation_arrays import same_on
 
+from hmax_cnn.cnn.optimisers import Optimiser
 from hmax_cnn.extraction import operations as ops
 from hmax_cnn.extraction.cuda import correlation
 
@@ -104,6 +105,45 @@ def test_batch_normalisation(place, shape, rng):
 def test_scale_and_shift(place, rng):
     arrays = [rng.standard_normal((2, 5, 3, 7)), *rng.standard_normal((2, 5))]
     same_on(place, ops.scale_and_shift, arrays, {})
+
+
+@pytest.mark.parametrize("shape", [(1,), (64, 5), (300,)])
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_running_statistics(place, shape, share, rng):
+    before, measured = rng.standard_normal((2, *shape))
+    expected = (1 - share) * before + share * 1.25 * measured
+    found = ops.running_statistics(
+        *(place.put(array.astype(np.float32)) for array in (before, measured)), share, 1.25
+    )
+    # Seen: 2e-7.
+    np.testing.assert_allclose(place.host(found), expected, atol=1e-6, rtol=0)
+
+
+RULES = {
+    "plain": Optimiser("sgd", 0.0),
+    "momentum": Optimiser("sgd", 0.9),
+    "Nesterov, decay": Optimiser("sgd", 0.9, nesterov=True, weight_decay=0.1),
+    "Adam": Optimiser("adam"),
+    "Adam, decay": Optimiser("adam", weight_decay=0.1, betas=(0.8, 0.95)),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_updates(place, name, rng):
+    """Three of them, of an array and of one number, as in double precision."""
+    if place.name == "read-only":
+        pytest.skip("weights are moved in place")
+    weights = {"many": rng.standard_normal((7, 300)), "one": rng.standard_normal(1)}
+    steps = [{key: rng.standard_normal(weights[key].shape) for key in weights} for _ in range(3)]
+    placed = {key: place.put(array.astype(np.float32)) for key, array in weights.items()}
+    for moved, put in ((weights, np.copy), (placed, lambda a: place.put(a.astype(np.float32)))):
+        memory = RULES[name].start(moved)
+        for number, gradients in enumerate(steps, 1):
+            of_device = {key: put(array) for key, array in gradients.items()}
+            RULES[name].move(moved, memory, of_device, 0.01, number)
+    for key, expected in weights.items():
+        # Seen: 5e-7.
+        np.testing.assert_allclose(place.host(placed[key]), expected, atol=2e-6, rtol=0)
 
 
 SEARCHES = {

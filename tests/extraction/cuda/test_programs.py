@@ -7,7 +7,7 @@ from standin import real_cupy
 
 from hmax_cnn.extraction.cuda import symmetric
 
-TEXTS = ["symmetric", "nearest", "windows", "pooling", "normalisation"]
+TEXTS = ["symmetric", "nearest", "windows", "pooling", "normalisation", "updates"]
 GENERATIONS = ["sm_75", "sm_80", "sm_90", "sm_100", "sm_120"]
 # Filters as HMAX has them, and the largest and most that fit.
 FILTERS = [(18, 1, 4), (symmetric.LARGEST // 2, 6, 12)]
