@@ -97,7 +97,8 @@ class Optimiser:
             if self.weight_decay:
                 gradient = gradient + self.weight_decay * weights[name]
             if self.kind == "adam":
-                self._adam(weights[name], *kept, gradient, rate, number)
+                mean, square = kept
+                self._adam(weights[name], mean, square, gradient, rate, number)
                 return
             if self.momentum:
                 (velocity,) = kept
@@ -117,8 +118,11 @@ class Optimiser:
         self, weight: Array, kept: Sequence[Array], gradient: Array, rate: float, number: int
     ) -> None:
         if self.kind == "adam":
-            options = (rate, self.betas, self.epsilon, self.weight_decay, number)
-            updates.adam(weight, *kept, gradient, *options)
+            mean, square = kept
+            updates.adam(
+                weight, mean, square, gradient, rate, self.betas, self.epsilon, self.weight_decay,
+                number,
+            )  # fmt: skip
             return
         velocity = kept[0] if kept else None
         updates.sgd(

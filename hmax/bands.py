@@ -15,12 +15,7 @@ from hmax_cnn.extraction.fields import join
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 from hmax_cnn.extraction.operations import Spectrum, max_pool
-from hmax_cnn.extraction.operations.symmetric import (
-    LARGEST_ON_GPU,
-    Quadrants,
-    block_maxima,
-    suits,
-)
+from hmax_cnn.extraction.operations.symmetric import Quadrants, block_maxima, suits
 
 from .cells import (
     as_simple,
@@ -30,11 +25,11 @@ from .cells import (
     simple_cells,
     window_of_complex,
 )
+from .costs import largest_filter, pools_blocks
 from .gabor import gabor_bank
 from .presets import Anatomy
 
 Way = TypeVar("Way")
-_BORDER = 16  # places that prototypes reach beyond C1
 
 
 def _untraced(_: Any) -> Array:
@@ -86,9 +81,9 @@ def s1_and_c1(retina: Maps, anatomy: Anatomy, *, needs_simple: bool = True) -> I
         for size in anatomy.filter_sizes[band - 1]:
             _check_size(retina.values.shape[2:], size, band, anatomy)
     # Kernels know no way back.
-    if retina.traced or not suits(retina.values, _largest(anatomy)):
+    if retina.traced or not suits(retina.values, largest_filter(anatomy)):
         yield from _by_transform(retina.values, anatomy)
-    elif needs_simple or not _pools_blocks(anatomy):
+    elif needs_simple or not pools_blocks(anatomy):
         yield from _by_quadrants(retina.values, anatomy)
     else:
         yield from _at_once(retina.values, anatomy)
@@ -126,51 +121,6 @@ def _padded(values: Array, margin: int) -> Array:
 
 
 # By compiled kernels ----------------------------------------------------------------------------
-
-
-def _largest(anatomy: Anatomy) -> int:
-    return max(max(anatomy.filter_sizes[band - 1]) for band in anatomy.bands)
-
-
-def _pools_blocks(anatomy: Anatomy) -> bool:
-    """Whether C1 is the maximum of whole blocks of rectified responses."""
-    pools = zip(anatomy.pool_sizes, anatomy.pool_strides, strict=True)
-    in_blocks = all(size % stride == 0 for size, stride in pools)
-    return in_blocks and anatomy.s1_response in ("absolute", "half")
-
-
-def is_at_once_on_gpu(anatomy: Anatomy) -> bool:
-    """Whether a GPU makes C1 of all bands in one pass, where S1 is not looked at.
-
-    Parameters
-    ----------
-    anatomy : Anatomy
-
-    Returns
-    -------
-    bool
-    """
-    return _pools_blocks(anatomy) and _largest(anatomy) <= LARGEST_ON_GPU
-
-
-def bytes_at_once(anatomy: Anatomy, height: int, width: int) -> int:
-    """About what one image takes in that pass and while C1 is compared with prototypes.
-
-    Parameters
-    ----------
-    anatomy : Anatomy
-    height, width : int
-        In pixels.
-
-    Returns
-    -------
-    int
-    """
-    n_filters = len(anatomy.orientations) * len(anatomy.phases)
-    strides = [anatomy.pool_strides[band - 1] for band in anatomy.bands]
-    sides = ((height / stride + _BORDER, width / stride + _BORDER) for stride in strides)
-    # Pixels as bytes and twice as numbers; C1 as blocks, as maps, and with borders around it.
-    return int(9 * height * width + 12 * n_filters * sum(down * across for down, across in sides))
 
 
 def _by_quadrants(values: Array, anatomy: Anatomy) -> Iterator[Band]:

@@ -18,7 +18,8 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
-from .bands import bytes_at_once, is_at_once_on_gpu, s1_and_c1, summed
+from .bands import s1_and_c1, summed
+from .costs import bytes_of_image
 from .gabor import gabor_bank
 from .imprinting import Draws
 from .presets import ANATOMY_NAMES, Anatomy, resolve
@@ -211,13 +212,8 @@ class HMAX(FeatureExtractor):
         -------
         int
         """
-        anatomy = self._anatomy()
-        if device_namespace(self.device) is not np and is_at_once_on_gpu(anatomy):
-            return bytes_at_once(anatomy, height, width)
-        n_sizes = max(len(anatomy.filter_sizes[band - 1]) for band in anatomy.bands)
-        n_filters = len(anatomy.orientations) * len(anatomy.phases) * n_sizes
-        # Two complex spectra, and a band of S1 in about four copies.
-        return (64 + 16 * n_filters) * height * width
+        on_gpu = device_namespace(self.device) is not np
+        return bytes_of_image(self._anatomy(), height, width, on_gpu=on_gpu)
 
     def expected_range(self) -> tuple[float, float] | None:
         """Lowest and highest pixel value that the model expects.

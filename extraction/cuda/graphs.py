@@ -32,11 +32,12 @@ _MOST_PLANS = 512
 
 def available() -> bool:
     """Whether cuDNN can be used."""
-    return os.environ.get("HMAX_CNN_CUDNN", "on") != "off" and _cudnn() is not None
+    return os.environ.get("HMAX_CNN_CUDNN", "on") != "off" and library() is not None
 
 
 @cache
-def _cudnn() -> ModuleType | None:
+def library() -> ModuleType | None:
+    """NVIDIA's front end, where it is installed and finds cuDNN and a driver."""
     if find_spec("cudnn") is None:
         return None
     try:
@@ -172,7 +173,7 @@ def _handle(cudnn: ModuleType, stream: int) -> Iterator[Any]:
 
 def _run(task: _Task, first: Array, second: Array) -> Array:
     """What cuDNN makes of two arrays, on the current stream."""
-    cudnn, xp = _cudnn(), namespace(first)
+    cudnn, xp = library(), namespace(first)
     if cudnn is None:
         msg = "cuDNN is not available."
         raise RuntimeError(msg)

@@ -1,4 +1,4 @@
-"""The maximum over windows on the GPU: see `pooling.cu`."""
+"""The maximum over windows on the GPU: see `windows.cu`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def max_pool(
     xp, shape = namespace(values), values.shape
     pooled = xp.empty((*shape[:2], *count), xp.float32)
     winner = xp.empty(pooled.shape, xp.int32)
-    kernels, n_maps = program(xp, "pooling"), np.int64(shape[0] * shape[1])
+    kernels, n_maps = program(xp, "windows"), np.int64(shape[0] * shape[1])
     sides = geometry(window, shape[2:])
     kernels.run_for_each("max_pool", pooled.size, ready(values), pooled, winner, n_maps, *sides)
 

@@ -1,10 +1,19 @@
-// What windows see as the columns of a matrix, for products of matrices, and the way back.
+// What windows see: as the columns of a matrix, for products of matrices, and its maximum; with the
+// ways back.
 //
 // GEOMETRY: sides of the map, of the result and of the window, its strides, dilations, and the
 // padding above and to the left.
 #define GEOMETRY                                                                        \
     int height, int width, int n_down, int n_across, int size_y, int size_x,            \
     int stride_y, int stride_x, int dilation_y, int dilation_x, int above, int before
+
+// Along one axis: the window that has a place of the map as its element number `element`, or -1.
+static __device__ int window_on(
+    int place, int element, int stride, int dilation, int padding, int n_windows)
+{
+    const int from = place + padding - element * dilation;
+    return from < 0 || from % stride || from / stride >= n_windows ? -1 : from / stride;
+}
 
 // values   (n_images, n_features, height, width)
 // columns  (n_chosen, size_y, size_x, n_images, rows, n_across): of the features from `first` on,
@@ -49,14 +58,13 @@ extern "C" __global__ void values_of(
     const int map = index / width / height, feature = map % n_chosen, image = map / n_chosen;
     float sum = 0.0f;
     for (int a = 0; a < size_y; ++a) {
-        const int from_y = y + above - a * dilation_y;
-        if (from_y < 0 || from_y % stride_y || from_y / stride_y >= n_down) continue;
+        const int down = window_on(y, a, stride_y, dilation_y, above, n_down);
+        if (down < 0) continue;
         for (int b = 0; b < size_x; ++b) {
-            const int from_x = x + before - b * dilation_x;
-            if (from_x < 0 || from_x % stride_x || from_x / stride_x >= n_across) continue;
+            const int across = window_on(x, b, stride_x, dilation_x, before, n_across);
+            if (across < 0) continue;
             const long long row = ((long long)feature * size_y + a) * size_x + b;
-            sum += columns[((row * n_images + image) * n_down + from_y / stride_y) * n_across
-                           + from_x / stride_x];
+            sum += columns[((row * n_images + image) * n_down + down) * n_across + across];
         }
     }
     values[(((long long)image * n_features + first + feature) * height + y) * width + x] = sum;
@@ -83,4 +91,62 @@ extern "C" __global__ void finished(
     if (scale) value = fmaf(value, scale[filter], shift[filter]);
     if (rectifies) value = fmaxf(value, 0.0f);
     maps[(image * n_all + first + filter) * per_map + start + place] = value;
+}
+
+// The maximum over windows.
+//
+// values          (n_maps, height, width)
+// pooled, winner  (n_maps, n_down, n_across): the winner by its number in the window
+//
+// A thread for each window.
+extern "C" __global__ void max_pool(
+    const float* values, float* pooled, int* winner, long long n_maps, GEOMETRY)
+{
+    const long long index = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (index >= n_maps * n_down * n_across) return;
+    const int across = (int)(index % n_across), down = (int)(index / n_across % n_down);
+    const float* map = values + index / n_across / n_down * height * width;
+    float largest = 0.0f;
+    int best = -1;
+    for (int a = 0; a < size_y; ++a) {
+        const int y = down * stride_y + a * dilation_y - above;
+        if (y < 0 || y >= height) continue;
+        for (int b = 0; b < size_x; ++b) {
+            const int x = across * stride_x + b * dilation_x - before;
+            if (x < 0 || x >= width) continue;
+            const float value = map[(long long)y * width + x];
+            if (best < 0 || value > largest) {
+                largest = value;
+                best = a * size_x + b;
+            }
+        }
+    }
+    pooled[index] = largest;
+    winner[index] = best;
+}
+
+// gradient, winner  (n_maps, n_down, n_across)
+// back              (n_maps, height, width)
+//
+// A thread for each place of the maps, which asks the windows that saw it: the order of the sum,
+// and with it every bit, is always the same.
+extern "C" __global__ void max_pool_back(
+    const float* gradient, const int* winner, float* back, long long n_maps, GEOMETRY)
+{
+    const long long index = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (index >= n_maps * height * width) return;
+    const int x = (int)(index % width), y = (int)(index / width % height);
+    const long long map = index / width / height * n_down * n_across;
+    float sum = 0.0f;
+    for (int a = 0; a < size_y; ++a) {
+        const int down = window_on(y, a, stride_y, dilation_y, above, n_down);
+        if (down < 0) continue;
+        for (int b = 0; b < size_x; ++b) {
+            const int across = window_on(x, b, stride_x, dilation_x, before, n_across);
+            if (across < 0) continue;
+            const long long at = map + (long long)down * n_across + across;
+            if (winner[at] == a * size_x + b) sum += gradient[at];
+        }
+    }
+    back[index] = sum;
 }

@@ -1,13 +1,14 @@
 """Kernels as NVIDIA's own compiler takes them, without a GPU."""
 
+import sys
 from importlib import resources
 
 import pytest
 from standin import real_cupy
 
-from hmax_cnn.extraction.cuda import symmetric
+from hmax_cnn.extraction.cuda import graphs, symmetric
 
-TEXTS = ["symmetric", "nearest", "windows", "pooling", "normalisation", "updates"]
+TEXTS = ["symmetric", "nearest", "windows", "normalisation", "updates"]
 GENERATIONS = ["sm_75", "sm_80", "sm_90", "sm_100", "sm_120"]
 # Filters as HMAX has them, and the largest and most that fit.
 FILTERS = [(18, 1, 4), (symmetric.LARGEST // 2, 6, 12)]
@@ -43,3 +44,28 @@ def test_every_text_compiles_for_every_generation(generation):
 def test_every_text_is_tested():
     files = resources.files("hmax_cnn.extraction.cuda").iterdir()
     assert {file.name for file in files if file.name.endswith(".cu")} == {f"{n}.cu" for n in TEXTS}
+
+
+@pytest.fixture
+def _asked_anew():
+    """Whether cuDNN is there is asked once in a process."""
+    graphs.library.cache_clear()
+    yield
+    graphs.library.cache_clear()
+
+
+@pytest.mark.usefixtures("_asked_anew")
+def test_cudnn_that_cannot_be_used_is_told_of(tmp_path, monkeypatch):
+    """A package without its library, as on a machine without a driver."""
+    (tmp_path / "cudnn.py").write_text(
+        "def create_handle():\n    raise RuntimeError('Unable to find symbol cudnnCreate')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cudnn", raising=False)
+    monkeypatch.setenv("HMAX_CNN_CUDNN", "on")
+    with pytest.warns(RuntimeWarning, match="cudnnCreate.*HMAX_CNN_CUDNN=off"):
+        assert not graphs.available()
+    sys.modules.pop("cudnn", None)
+    graphs.library.cache_clear()
+    monkeypatch.setenv("HMAX_CNN_CUDNN", "off")
+    assert not graphs.available()
