@@ -123,6 +123,7 @@ def run(python, work, *arguments):
     return done.stdout
 
 
+@pytest.mark.parametrize("installed", ["wheel"], indirect=True)
 def test_script(installed):
     python, work = installed
     (work / "script.py").write_text(SCRIPT)
@@ -166,6 +167,7 @@ def test_command_line(installed):
         assert np.load(work / "features.npz")["features"].shape == (2, n_units)
 
 
+@pytest.mark.parametrize("installed", ["wheel"], indirect=True)
 def test_study(installed):
     """The user's data.py, analysis.py and cnn.py are named in a study beside our own packages."""
     python, work = installed
