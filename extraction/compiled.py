@@ -77,6 +77,17 @@ def wanted() -> bool:
     return os.environ.get(SWITCH, "").lower() not in _OFF
 
 
+def versions() -> dict[str, str]:
+    """What compiles the kernels that are in use, by name; nothing where none are.
+
+    Returns
+    -------
+    dict from str to str
+    """
+    numba = _numba() if wanted() else None
+    return {} if numba is None else {"numba": numba.__version__}
+
+
 @cache
 def _loaded(name: str) -> Any:
     numba = _numba()

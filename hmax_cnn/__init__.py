@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .data.transformed import transformed
     from .data.views import views
     from .extraction import FeatureExtractor, FilterBank, Maps, Pixels
+    from .extraction.store import open_features
     from .hmax import HMAX, Prototypes
 
     __version__: str
@@ -58,6 +59,7 @@ _HOMES = {
     "figure": ".analysis.figures.contract",
     "measure": ".analysis.contract",
     "open_dataset": ".data",
+    "open_features": ".extraction.store",
     "open_results": ".analysis.study",
     "read_study": ".analysis.study",
     "responses": ".analysis.responses",
@@ -86,6 +88,7 @@ __all__ = [
     "figure",
     "measure",
     "open_dataset",
+    "open_features",
     "open_results",
     "read_study",
     "responses",

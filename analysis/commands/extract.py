@@ -7,16 +7,15 @@ from pathlib import Path
 import click
 
 from hmax_cnn.extraction.files import check_other_file, writable
+from hmax_cnn.extraction.store import DTYPES, is_store
 
 from .feature_files import ending, write
 from .features import extract, partial_of
 from .kept_rows import KeptRows
 from .options import (
     background_option,
-    built_model,
     layer_option,
     model_option,
-    opened_dataset,
     parse_settings,
     plainly,
     quiet_option,
@@ -25,6 +24,8 @@ from .options import (
     settings_option,
     skip_bad_option,
 )
+from .request import Request, say_of_store
+from .stored import Part
 
 
 @click.command(name="extract")
@@ -44,9 +45,23 @@ from .options import (
 @click.option(
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
-    help="features.npz, .csv, .nc, .parquet, .mat or .svmlight",
+    metavar="FILE",
+    help="features.npz, .csv, .nc, .parquet, .mat or .svmlight; or features.zarr, a store of any "
+    "size, also in a bucket (s3://...).",
 )
+@click.option(
+    "--part",
+    metavar="K/N",
+    help="Of a store: do the K-th of N equal parts only, such as in an array of jobs.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    default=DTYPES[0],
+    show_default=True,
+    help="Of the numbers in a store.",
+)
+@click.option("--overwrite", is_flag=True, help="Write over a store of other features.")
 @quiet_option
 @plainly
 def extract_command(
@@ -58,7 +73,10 @@ def extract_command(
     background: str | None,
     skip_bad: bool,
     teacher: str | None,
-    output: Path,
+    output: str,
+    part: str | None,
+    dtype: str,
+    overwrite: bool,
     quiet: bool,
 ) -> None:
     """Write features of IMAGES into a file.
@@ -69,14 +87,24 @@ def extract_command(
     (train/, or a column `split`), or from the images of --learn-from. What is done is kept
     however the command ends, and the same command goes on from there.
     """
+    asked = Request(images, name, settings, layer, resize, background, skip_bad, teacher, dtype)
+    if is_store(output):
+        share = Part() if part is None else Part.parsed(part)
+        say_of_store(asked.run(output, share, overwrite=overwrite, quiet=quiet), share, quiet=quiet)
+        return
+    if part or overwrite or dtype != DTYPES[0]:
+        msg = f"--part, --dtype and --overwrite go with a store, features.zarr, got {output}."
+        raise ValueError(msg)
+    _into_file(asked, Path(output), quiet=quiet)
+
+
+def _into_file(asked: Request, output: Path, *, quiet: bool) -> None:
     ending(output)
-    check_other_file(output, [images, teacher, *parse_settings(settings).values()])
+    check_other_file(
+        output, [asked.images, asked.learn_from, *parse_settings(asked.settings).values()]
+    )
     writable(output)
-    model = built_model(name, settings, layer, quiet)
-    dataset = opened_dataset(images, resize, background, skip_bad, quiet)
-    others = None
-    if teacher is not None:
-        others = opened_dataset(teacher, resize, background, skip_bad, quiet)
+    model, dataset, others = asked.opened(quiet=quiet)
     progress = False if quiet else None
     with KeptRows(partial_of(output)) as kept:
         features = extract(model, dataset, output, kept, progress, others)

@@ -224,6 +224,22 @@ def _write_nc(features: Features, path: Path, progress: bool | None) -> None:
             numbers.write(block.tobytes())
 
 
+def coordinates_of(features: Features) -> xr.Dataset:
+    """What is known of images and units, labelled as in every file that xarray opens.
+
+    Parameters
+    ----------
+    features : Features
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    of_images = {"image": np.array(features.images, object)} | features.of_images()
+    coords = {name: ("image", np.asarray(column)) for name, column in of_images.items()}
+    return xr.Dataset(coords=coords | _of_units(features))
+
+
 def _of_units(features: Features) -> dict[str, Any]:
     """What is known of units, as coordinates."""
     coords = {}

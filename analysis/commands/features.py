@@ -16,7 +16,8 @@ import joblib
 import numpy as np
 
 from hmax_cnn.data import Dataset
-from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction import FeatureExtractor, compiled
+from hmax_cnn.extraction.arrays import device_namespace
 from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.progress import progress_bar
 
@@ -54,12 +55,12 @@ def extract(
     OSError
         If the disk is full, or would be before the end.
     """
-    learns_from, told = _to_learn(model, dataset, learn_from)
+    learns_from, told = to_learn(model, dataset, learn_from)
     attributes = describe(model, dataset)
-    made_by = _made_by(model, dataset, learns_from)
+    by = made_by(model, dataset, learns_from)
     model.fit(learns_from, learns_from.labels)
     try:
-        _fill(kept, model, dataset, made_by, output, progress)
+        _fill(kept, model, dataset, by, output, progress)
     except KeyboardInterrupt:
         msg = f"Interrupted: {_told(kept, dataset)}"
         raise Interrupted(msg) from None
@@ -78,7 +79,7 @@ def _fill(
     kept: KeptRows,
     model: FeatureExtractor,
     dataset: Dataset,
-    made_by: str,
+    by: str,
     output: Path,
     progress: bool | None,
 ) -> None:
@@ -88,7 +89,7 @@ def _fill(
     ) as bar:
         for number, first in enumerate(range(0, len(dataset), _AT_ONCE)):
             some = dataset.subset(slice(first, first + _AT_ONCE))
-            made_of = _made_of(made_by, some)
+            made_of = _made_of(by, some)
             if not kept.has(number, made_of):
                 rows = model.transform(some)
                 if not number:
@@ -128,10 +129,7 @@ def _labelled(
     """Features with what is known of images and units, and a warning where images were learned."""
     seen = seen_before(model, dataset)
     if seen.any():
-        attributes["warning"] = (
-            f"The model has learned from {seen.sum()} of these {len(dataset)} images (column "
-            "learned_from): a test on those would say nothing."
-        )
+        attributes["warning"] = warning_of(int(seen.sum()), len(dataset))
     return Features(
         rows,
         dataset.names,
@@ -144,7 +142,24 @@ def _labelled(
     )
 
 
-def _to_learn(
+def warning_of(n_seen: int, n_images: int) -> str:
+    """Of images that a model has learned from.
+
+    Parameters
+    ----------
+    n_seen, n_images : int
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"The model has learned from {n_seen} of these {n_images} images (column learned_from): a "
+        "test on those would say nothing."
+    )
+
+
+def to_learn(
     model: FeatureExtractor, dataset: Dataset, others: Dataset | None
 ) -> tuple[Dataset, str]:
     """What a model learns from, and how a reader is told.
@@ -177,11 +192,25 @@ def partial_of(output: Path) -> Path:
     return output.with_name(f".{output.name}.partial")
 
 
-def _made_by(model: FeatureExtractor, dataset: Dataset, learns_from: Dataset) -> str:
+def made_by(
+    model: FeatureExtractor, dataset: Dataset, learns_from: Dataset, *, content: bool = False
+) -> str:
     """Everything but the images that rows depend on, as a digest.
 
     Parameters, the code and files behind them, what the model holds, what it learns from, how
-    images are resized, and versions.
+    images are resized, the device and kernels, and versions.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    dataset, learns_from : Dataset
+    content : bool
+        Whether images that it learns from are told apart by every byte; by place, size and time of
+        change if not.
+
+    Returns
+    -------
+    str
     """
     # Without a seed a second run would learn something else: its rows would not go with the first.
     if model.get_params(deep=False).get("random_state", 0) is None:
@@ -198,6 +227,8 @@ def _made_by(model: FeatureExtractor, dataset: Dataset, learns_from: Dataset) ->
         _content(parameters),
         digest_of(model.held()),
         sorted({**found.libraries, **versions_of(model.libraries)}.items()),
+        device_namespace(model.device).__name__,
+        sorted(compiled.versions().items()),
     ]
     digest = hashlib.sha256(repr(known).encode())
     for path in (*found.code, *found.data):
@@ -206,13 +237,36 @@ def _made_by(model: FeatureExtractor, dataset: Dataset, learns_from: Dataset) ->
     if model.__sklearn_tags__().requires_fit:
         labels = learns_from.labels
         digest.update(repr(None if labels is None else labels.tolist()).encode())
-        digest.update(_state(learns_from))
+        digest.update(content_of(learns_from) if content else _state(learns_from))
     return digest.hexdigest()
 
 
-def _made_of(made_by: str, images: Dataset) -> str:
+def _made_of(by: str, images: Dataset) -> str:
     """What a block of rows was made of, as a digest."""
-    return hashlib.sha256(made_by.encode() + _state(images)).hexdigest()
+    return hashlib.sha256(by.encode() + _state(images)).hexdigest()
+
+
+def content_of(images: Dataset) -> bytes:
+    """Every byte of the images, in order, as a digest.
+
+    Parameters
+    ----------
+    images : Dataset
+
+    Returns
+    -------
+    bytes
+    """
+    found = hashlib.sha256()
+    for item in images.source:
+        if isinstance(item, Path):
+            with item.open("rb") as file:
+                found.update(hashlib.file_digest(file, "blake2b").digest())
+        else:
+            values = np.ascontiguousarray(item)
+            found.update(f"{values.shape}{values.dtype}".encode())
+            found.update(hashlib.blake2b(values.tobytes()).digest())
+    return found.digest()
 
 
 def _state(images: Dataset) -> bytes:

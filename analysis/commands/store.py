@@ -1,0 +1,152 @@
+"""hmax-cnn store: what lies in a store of features, whether it is whole, and copies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from hmax_cnn.extraction.files import writable
+from hmax_cnn.extraction.progress import progress_bar
+from hmax_cnn.extraction.store import FeatureStore, StoredFeatures, open_features
+from hmax_cnn.extraction.store.store import MISSING, WHOLE
+
+from .feature_files import Features, check_size, ending, write
+from .options import form_option, plainly, quiet_option, say, show
+from .request import Request, say_of_store
+from .stored import Part
+
+
+@click.group()
+def store() -> None:
+    """Look at a store of features, check it, mend it, copy it.
+
+    STORE is a folder such as features.zarr, or an address such as s3://bucket/features.zarr.
+    """
+
+
+@store.command()
+@click.argument("where", metavar="STORE")
+@form_option
+@plainly
+def info(where: str, form: str) -> None:
+    """Say what lies in STORE and what made it."""
+    found = FeatureStore.at(where)
+    layout, attributes = found.layout, dict(found.layout.attributes)
+    attributes.pop("request", None)
+    n_done = len(found.done())
+    known = {
+        "images": layout.shape[0],
+        "units": layout.shape[1],
+        "dtype": layout.dtype,
+        "MiB": round(layout.n_bytes / 2**20, 1),
+        "images per shard": layout.per_shard,
+        "shards": f"{n_done} of {layout.n_shards}",
+    }
+    rows = [(name, str(value)) for name, value in (known | attributes).items()]
+    show(pd.DataFrame(rows, columns=["what", "value"]), form)
+
+
+@store.command()
+@click.argument("where", metavar="STORE")
+@quiet_option
+@plainly
+def verify(where: str, quiet: bool) -> None:
+    """Read every byte of STORE, and say which shards are damaged or missing."""
+    found = FeatureStore.at(where)
+    bad = _not_whole(found, quiet=quiet)
+    if bad:
+        text = ", ".join(f"{shard} ({state})" for shard, state in list(bad.items())[:10])
+        more = f" and {len(bad) - 10} more" if len(bad) > 10 else ""
+        msg = (
+            f"{len(bad)} of {found.layout.n_shards} shards are not whole: {text}{more}. Make them "
+            f"again with `hmax-cnn store repair {where}`."
+        )
+        raise ValueError(msg)
+    if not quiet:
+        say(f"All {found.layout.n_shards} shards of {where} are whole.")
+
+
+@store.command()
+@click.argument("where", metavar="STORE")
+@quiet_option
+@plainly
+def repair(where: str, quiet: bool) -> None:
+    """Make the shards of STORE again that are damaged or missing, and no others.
+
+    The images must still be where they were.
+    """
+    found = FeatureStore.at(where)
+    asked = Request.parsed(found.layout.attributes.get("request", ""))
+    for shard, state in _not_whole(found, quiet=quiet).items():
+        if state != MISSING:
+            found.discard(shard)
+    say_of_store(asked.run(where, Part(), quiet=quiet), Part(), quiet=quiet)
+
+
+@store.command()
+@click.argument("where", metavar="STORE")
+@click.argument("output", type=click.Path(path_type=Path))
+@quiet_option
+@plainly
+def export(where: str, output: Path, quiet: bool) -> None:
+    """Copy STORE into a file: .npz, .csv, .nc, .parquet, .mat or .svmlight."""
+    ending(output)
+    writable(output)
+    features = open_features(where)
+    check_size(output, *features.shape)
+    written = write(_as_features(features), output, False if quiet else None)
+    if not quiet:
+        n_images, n_units = features.shape
+        say(f"{n_images} images x {n_units} units in {', '.join(map(str, written))}")
+
+
+def _not_whole(found: FeatureStore, *, quiet: bool) -> dict[int, str]:
+    """Shards that are damaged or missing, each with which it is."""
+    states = progress_bar(
+        found.states(),
+        total=found.layout.n_shards,
+        name="Reading",
+        unit="shard",
+        progress=False if quiet else None,
+    )
+    return {shard: state for shard, state in states if state != WHOLE}
+
+
+class _Shards:
+    """Rows of a store, shard by shard."""
+
+    def __init__(self, features: StoredFeatures) -> None:
+        self.features = features
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.features.shape
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for rows, _ in self.features.batches(self.features.store.layout.per_shard):
+            yield rows.astype(np.float32, copy=False)
+
+
+def _as_features(stored: StoredFeatures) -> Features:
+    """With what is known of images and units, as a file has it."""
+    known = {
+        str(name): stored.column(str(name))
+        for name, one in stored.dataset.coords.items()
+        if one.dims == ("image",) and name not in ("image", "label", "split", "learned_from")
+    }
+    attributes = dict(stored.store.layout.attributes)
+    attributes.pop("request", None)
+    return Features(
+        _Shards(stored),
+        stored.images,
+        stored.labels,
+        stored.split,
+        stored.units,
+        attributes,
+        stored.column("learned_from"),
+        known,
+    )

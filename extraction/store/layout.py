@@ -1,0 +1,195 @@
+"""How a store is laid out: Zarr 3 as xarray reads it, with a record of each shard beside it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .places import Place
+
+RESPONSE, RECORDS = "response", "shards/record"  # the latter in a group of its own
+DTYPES = ("float32", "float16")
+_SHARD_IMAGES, _SHARD_BYTES = 256, 2**27  # at most
+_CHUNK_BYTES = 2**20  # about: what is read for a single image
+_RECORD = 64  # bytes: what a shard was made of, and a digest of its content
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """All of a store but its numbers.
+
+    Attributes
+    ----------
+    coordinates : xarray.Dataset
+        What is known of images (dimension `image`) and units (dimension `unit`).
+    attributes : mapping from str to str
+        What made the features.
+    dtype : {'float32', 'float16'}
+    per_shard, per_chunk : int
+        Images of a shard, which is a file, and of a part of it that can be read alone.
+    """
+
+    coordinates: xr.Dataset
+    attributes: Mapping[str, str]
+    dtype: str
+    per_shard: int
+    per_chunk: int
+
+    @classmethod
+    def of(cls, coordinates: xr.Dataset, attributes: Mapping[str, str], dtype: str) -> Layout:
+        """A layout whose shards can be held in memory, and lost, without regret.
+
+        Raises
+        ------
+        ValueError
+            If there is no such dtype.
+        """
+        if dtype not in DTYPES:
+            msg = f"`dtype` must be one of {', '.join(DTYPES)}, got {dtype!r}."
+            raise ValueError(msg)
+        row = max(1, coordinates.sizes["unit"] * np.dtype(dtype).itemsize)
+        per_chunk = _power_of_two(min(_SHARD_IMAGES, _CHUNK_BYTES // row))
+        per_shard = max(per_chunk, _power_of_two(min(_SHARD_IMAGES, _SHARD_BYTES // row)))
+        return cls(coordinates, attributes, dtype, per_shard, per_chunk)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Images and units."""
+        return self.coordinates.sizes["image"], self.coordinates.sizes["unit"]
+
+    @property
+    def n_shards(self) -> int:
+        """Of all images; the last may have fewer."""
+        return -(-self.shape[0] // self.per_shard)
+
+    @property
+    def n_bytes(self) -> int:
+        """Of all numbers."""
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+    def images_of(self, shard: int) -> slice:
+        """Numbers of the images of a shard."""
+        first = shard * self.per_shard
+        return slice(first, min(first + self.per_shard, self.shape[0]))
+
+    def objects(self) -> Iterator[tuple[str, bytes]]:
+        """Names and contents of all that is there before the first shard; the root comes last."""
+        import zarr
+
+        files: dict[str, Any] = {}
+        store = zarr.storage.MemoryStore(files)
+        with warnings.catch_warnings():
+            # Both are what xarray itself writes: text of any length, and all metadata in one place.
+            warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
+            warnings.filterwarnings("ignore", "The data type .* does not have a Zarr V3")
+            texts = {
+                name: {"dtype": object}
+                for name, one in self.coordinates.coords.items()
+                if one.dtype.kind in "OU"
+            }
+            self.coordinates.to_zarr(store, zarr_format=3, consolidated=False, encoding=texts)
+            group = zarr.open_group(store, mode="a")
+            response = self._array(group, RESPONSE, self.shape[0])
+            response.attrs.update(self.attributes)
+            group.create_array(
+                RECORDS,
+                shape=(self.n_shards, _RECORD),
+                chunks=(1, _RECORD),
+                dtype="uint8",
+                compressors=None,
+                dimension_names=["shard", "byte"],
+            )
+            zarr.consolidate_metadata(store)
+        last = "zarr.json"
+        for name in sorted(files, key=lambda name: (name == last, name)):
+            yield name, files[name].to_bytes()
+
+    def _array(self, group: Any, name: str, n_images: int) -> Any:
+        import zarr
+
+        return group.create_array(
+            name,
+            shape=(n_images, self.shape[1]),
+            chunks=(self.per_chunk, self.shape[1]),
+            shards=(self.per_shard, self.shape[1]),
+            dtype=self.dtype,
+            fill_value=float("nan"),
+            compressors=[zarr.codecs.Crc32cCodec()],
+            dimension_names=["image", "unit"],
+        )
+
+    def encoded(self, rows: np.ndarray) -> bytes:
+        """A shard's file, made in memory, so that it is written at once or not at all."""
+        import zarr
+
+        files: dict[str, Any] = {}
+        group = zarr.create_group(zarr.storage.MemoryStore(files))
+        self._array(group, RESPONSE, self.per_shard)[: len(rows)] = rows
+        content: bytes = files[f"{RESPONSE}/c/0/0"].to_bytes()
+        return content
+
+
+def _power_of_two(number: int) -> int:
+    """The largest that is not above a number; at least 1."""
+    return 1 << max(0, int(number).bit_length() - 1)
+
+
+def shard_name(shard: int) -> str:
+    """Of the file of a shard."""
+    return f"{RESPONSE}/c/{shard}/0"
+
+
+def record_name(shard: int) -> str:
+    """Of the file that says what a shard was made of."""
+    return f"{RECORDS}/c/{shard}/0"
+
+
+def read_layout(place: Place) -> Layout | None:
+    """The layout of what lies in a place; None where nothing does.
+
+    Raises
+    ------
+    ValueError
+        If something else lies there.
+    """
+    text = place.read("zarr.json")
+    if text is None:
+        return None
+    try:
+        every = json.loads(text)["consolidated_metadata"]["metadata"]
+        _check_codecs(every)
+        known = every[RESPONSE]
+        (codec,) = known["codecs"]
+        per_shard = known["chunk_grid"]["configuration"]["chunk_shape"][0]
+        per_chunk = codec["configuration"]["chunk_shape"][0]
+        coordinates = xr.open_zarr(place.opened(), chunks=None, consolidated=True)
+        attributes = dict(coordinates[RESPONSE].attrs)
+        coordinates = coordinates.drop_vars(RESPONSE)
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        msg = f"{place} is not a store of features ({error}). Give another name."
+        raise ValueError(msg) from error
+    return Layout(coordinates, attributes, known["data_type"], per_shard, per_chunk)
+
+
+_CODECS = {"bytes", "crc32c", "sharding_indexed", "vlen-utf8", "zstd"}
+
+
+def _check_codecs(known: Any) -> None:
+    """Refuse what we do not write: some codecs of others run code."""
+    if isinstance(known, list):
+        for one in known:
+            _check_codecs(one)
+    elif isinstance(known, dict):
+        for key, value in known.items():
+            if key in ("codecs", "index_codecs"):
+                other = {one["name"] for one in value} - _CODECS
+                if other:
+                    msg = f"it is coded by {', '.join(sorted(map(str, other)))}"
+                    raise ValueError(msg)
+            _check_codecs(value)

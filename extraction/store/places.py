@@ -1,0 +1,196 @@
+"""Where a store's bytes lie: a folder here, or a bucket behind an address."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..files import clear_unfinished, written_whole
+
+
+class Place(Protocol):
+    """A folder of objects with names such as 'response/c/12/0'."""
+
+    def read(self, name: str) -> bytes | None:
+        """The content of an object, or None where it is not there."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """An object, whole or not at all; what was there under the name is replaced."""
+
+    def size(self, name: str) -> int | None:
+        """Bytes of an object, or None where it is not there."""
+
+    def names(self) -> Iterator[str]:
+        """Every object that is whole."""
+
+    def remove(self, name: str) -> None:
+        """Remove an object, if it is there."""
+
+    def free(self) -> int | None:
+        """Bytes that can still be written, where that is known."""
+
+    def clear(self) -> None:
+        """Remove what killed processes left half-written."""
+
+    def opened(self) -> Any:
+        """The same for zarr to read."""
+
+
+def is_store(name: str | os.PathLike[str]) -> bool:
+    """Whether a name is that of a store and not of a file.
+
+    >>> is_store("features.zarr"), is_store("s3://bucket/features.zarr"), is_store("features.npz")
+    (True, True, False)
+    """
+    return str(name).rstrip("/").endswith(".zarr")
+
+
+def place_of(address: str | os.PathLike[str]) -> Place:
+    """A folder, or what fsspec finds at an address with '://'.
+
+    Parameters
+    ----------
+    address : str or path
+        Such as 'features.zarr' or 's3://bucket/features.zarr'.
+
+    Returns
+    -------
+    Place
+    """
+    if "://" in str(address):
+        return Remote(str(address))
+    return Folder(Path(address))
+
+
+class Folder:
+    """A folder on a disk, which several processes and machines may share."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def read(self, name: str) -> bytes | None:
+        """See `Place`."""
+        try:
+            return (self.path / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """See `Place`: under a temporary name first, then renamed."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(target) as temporary, temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def size(self, name: str) -> int | None:
+        """See `Place`."""
+        try:
+            return (self.path / name).stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def names(self) -> Iterator[str]:
+        """See `Place`."""
+        for folder, _, files in os.walk(self.path):
+            for name in files:
+                if ".writing-" not in name:  # not of another process that is at work
+                    yield Path(folder, name).relative_to(self.path).as_posix()
+
+    def remove(self, name: str) -> None:
+        """See `Place`."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def free(self) -> int | None:
+        """See `Place`."""
+        there = self.path
+        while not there.exists():
+            there = there.parent
+        return shutil.disk_usage(there).free
+
+    def clear(self) -> None:
+        """Remove what killed processes of this machine had under way."""
+        if self.path.is_dir():
+            clear_unfinished(self.path)
+
+    def opened(self) -> Any:
+        """See `Place`."""
+        from zarr.storage import LocalStore
+
+        return LocalStore(self.path, read_only=True)
+
+
+class Remote:
+    """A bucket, or what else fsspec knows by an address: an object there is replaced at once."""
+
+    def __init__(self, address: str) -> None:
+        import fsspec
+
+        self.address = address.rstrip("/")
+        try:
+            self.files, self.root = fsspec.core.url_to_fs(self.address)
+        except (ImportError, ValueError) as error:
+            msg = f"Cannot open {address}: {error}. Install what it needs, or use a folder."
+            raise ValueError(msg) from error
+
+    def __str__(self) -> str:
+        return self.address
+
+    def _at(self, name: str) -> str:
+        return f"{self.root.rstrip('/')}/{name}"
+
+    def read(self, name: str) -> bytes | None:
+        """See `Place`."""
+        try:
+            content: bytes = self.files.cat_file(self._at(name))
+        except FileNotFoundError:
+            return None
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """See `Place`."""
+        # Of a bucket there are no folders to make; other systems need them.
+        with contextlib.suppress(NotImplementedError, PermissionError):
+            self.files.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+        self.files.pipe_file(self._at(name), content)
+
+    def size(self, name: str) -> int | None:
+        """See `Place`."""
+        self.files.invalidate_cache()
+        try:
+            return int(self.files.size(self._at(name)))
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> Iterator[str]:
+        """See `Place`."""
+        self.files.invalidate_cache()
+        start = len(self.root.rstrip("/")) + 1
+        with contextlib.suppress(FileNotFoundError):
+            yield from (name[start:] for name in self.files.find(self.root))
+
+    def remove(self, name: str) -> None:
+        """See `Place`."""
+        with contextlib.suppress(FileNotFoundError):
+            self.files.rm_file(self._at(name))
+
+    def free(self) -> int | None:
+        """See `Place`: nobody knows."""
+        return None
+
+    def clear(self) -> None:
+        """Nothing is ever half there."""
+
+    def opened(self) -> Any:
+        """See `Place`."""
+        from zarr.storage import FsspecStore
+
+        return FsspecStore.from_url(self.address, read_only=True)

@@ -1,0 +1,187 @@
+"""Features on disk, shard by shard: found again by all that made them, never half-written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import numpy as np
+
+from .layout import Layout, read_layout, record_name, shard_name
+from .places import Place, place_of
+
+MISSING, DAMAGED, WHOLE = "missing", "damaged", "whole"
+
+
+class OtherFeaturesError(ValueError):
+    """A store holds features of something else."""
+
+
+class FeatureStore:
+    """A store that is being written, checked or mended; `open_features` reads it.
+
+    Many processes may write shards at once: a shard of the same images and model has the same
+    bytes, and takes its place whole.
+
+    Parameters
+    ----------
+    place : Place
+    layout : Layout
+        What lies there.
+    """
+
+    def __init__(self, place: Place, layout: Layout) -> None:
+        self.place, self.layout = place, layout
+
+    @classmethod
+    def at(cls, address: str | os.PathLike[str]) -> FeatureStore:
+        """A store that is there.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is none.
+        """
+        place = place_of(address)
+        layout = read_layout(place)
+        if layout is None:
+            msg = f"There is no store of features in {address}. Make one with `hmax-cnn extract`."
+            raise FileNotFoundError(msg)
+        return cls(place, layout)
+
+    @classmethod
+    def prepared(
+        cls, address: str | os.PathLike[str], layout: Layout, *, overwrite: bool = False
+    ) -> FeatureStore:
+        """A store of this layout, made or gone on with.
+
+        Where the same model's features of other images lie there, shards that are made of the same
+        images stay of use.
+
+        Raises
+        ------
+        OtherFeaturesError
+            If another model's features lie there, or those of other settings, unless they are to be
+            overwritten.
+        """
+        place = place_of(address)
+        place.clear()
+        there = read_layout(place)
+        if there is not None and not overwrite:
+            _check_same(there, layout, place)
+        store = cls(place, layout)
+        wanted = dict(layout.objects())
+        if there is not None and any(place.read(name) != wanted[name] for name in wanted):
+            store._clear_other(wanted)
+        store._put_layout(wanted)
+        return store
+
+    def _clear_other(self, wanted: dict[str, bytes]) -> None:
+        """Remove what does not belong to this layout, the root first: nobody reads a mixture."""
+        self.place.remove("zarr.json")
+        keep = {shard_name(i) for i in range(self.layout.n_shards)}
+        keep |= {record_name(i) for i in range(self.layout.n_shards)}
+        for name in list(self.place.names()):
+            if name not in keep and name not in wanted:
+                self.place.remove(name)
+
+    def _put_layout(self, wanted: dict[str, bytes]) -> None:
+        """All but the numbers, the root last; what is already so stays."""
+        for name, content in wanted.items():
+            if self.place.read(name) != content:
+                self.place.write(name, content)
+
+    def has(self, shard: int, made_of: bytes) -> bool:
+        """Whether a shard is there, made of these things; its content is looked at by `state`."""
+        record = self._record(shard)
+        return record is not None and record[:32] == made_of and self._size_is_right(shard)
+
+    def put(self, shard: int, made_of: bytes, rows: np.ndarray) -> None:
+        """Write a shard, and then what it was made of.
+
+        Parameters
+        ----------
+        shard : int
+        made_of : bytes
+            A digest of 32 bytes.
+        rows : array of shape (n_images, n_units)
+
+        Raises
+        ------
+        ValueError
+            If it has another number of rows or units than the store.
+        OSError
+            If it cannot be written; what was there before stays.
+        """
+        images = self.layout.images_of(shard)
+        expected = (images.stop - images.start, self.layout.shape[1])
+        if rows.shape != expected:
+            msg = (
+                f"Shard {shard} must be of {expected[0]} images x {expected[1]} units, got "
+                f"{rows.shape[0]} x {rows.shape[1]}. Resize the images to one shape, or use a "
+                "layer that sees the whole image."
+            )
+            raise ValueError(msg)
+        content = self.layout.encoded(rows)
+        # The numbers first: a record stands for bytes that are there. An old record must not stand
+        # for new ones.
+        if self._record(shard) is not None:
+            self.place.remove(record_name(shard))
+        self.place.write(shard_name(shard), content)
+        self.place.write(record_name(shard), made_of + _digest(content))
+
+    def discard(self, shard: int) -> None:
+        """Forget a shard, so that it is made again."""
+        self.place.remove(record_name(shard))
+
+    def states(self) -> Iterator[tuple[int, str]]:
+        """Each shard and whether it is whole, damaged or missing; every byte is read."""
+        for shard in range(self.layout.n_shards):
+            record = self._record(shard)
+            content = None if record is None else self.place.read(shard_name(shard))
+            if record is None or content is None:
+                yield shard, MISSING
+            elif _digest(content) != record[32:]:
+                yield shard, DAMAGED
+            else:
+                yield shard, WHOLE
+
+    def done(self) -> list[int]:
+        """Shards that are there, by their records and sizes."""
+        there = range(self.layout.n_shards)
+        return [i for i in there if self._record(i) is not None and self._size_is_right(i)]
+
+    def _record(self, shard: int) -> bytes | None:
+        record = self.place.read(record_name(shard))
+        return record if record is not None and len(record) == 64 else None
+
+    def _size_is_right(self, shard: int) -> bool:
+        size = self.place.size(shard_name(shard))
+        images = self.layout.images_of(shard)
+        row = self.layout.shape[1] * np.dtype(self.layout.dtype).itemsize
+        return size is not None and size >= (images.stop - images.start) * row
+
+
+def _check_same(there: Layout, wanted: Layout, place: Place) -> None:
+    """Refuse to write features of one model over those of another."""
+    pairs = {name: (there.attributes.get(name), wanted.attributes.get(name)) for name in _DECIDE}
+    pairs |= {
+        "dtype": (there.dtype, wanted.dtype),
+        "units": (str(there.shape[1]), str(wanted.shape[1])),
+    }
+    other = [f"{name} ({old} there)" for name, (old, new) in pairs.items() if old != new]
+    if other or there.per_shard != wanted.per_shard:
+        msg = (
+            f"{place} holds other features: of another {', '.join(other) or 'layout'}. Give "
+            "another --output, or write over them with --overwrite."
+        )
+        raise OtherFeaturesError(msg)
+
+
+# Attributes that say what features are; all that makes them stands in the record of each shard.
+_DECIDE = ("model", "parameters", "layers", "resize", "background")
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=32).digest()
