@@ -61,6 +61,11 @@ from .stored import Part
     show_default=True,
     help="Of the numbers in a store.",
 )
+@click.option(
+    "--shard-images",
+    type=click.IntRange(min=1),
+    help="Of a store: images in a file; 256, or as many as 128 MB hold, if not given.",
+)
 @click.option("--overwrite", is_flag=True, help="Write over a store of other features.")
 @quiet_option
 @plainly
@@ -76,6 +81,7 @@ def extract_command(
     output: str,
     part: str | None,
     dtype: str,
+    shard_images: int | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -87,13 +93,18 @@ def extract_command(
     (train/, or a column `split`), or from the images of --learn-from. What is done is kept
     however the command ends, and the same command goes on from there.
     """
-    asked = Request(images, name, settings, layer, resize, background, skip_bad, teacher, dtype)
+    asked = Request(
+        images, name, settings, layer, resize, background, skip_bad, teacher, dtype, shard_images
+    )
     if is_store(output):
         share = Part() if part is None else Part.parsed(part)
         say_of_store(asked.run(output, share, overwrite=overwrite, quiet=quiet), share, quiet=quiet)
         return
-    if part or overwrite or dtype != DTYPES[0]:
-        msg = f"--part, --dtype and --overwrite go with a store, features.zarr, got {output}."
+    if part or overwrite or shard_images or dtype != DTYPES[0]:
+        msg = (
+            "--part, --dtype, --shard-images and --overwrite go with a store, such as "
+            f"features.zarr, got --output {output}."
+        )
         raise ValueError(msg)
     _into_file(asked, Path(output), quiet=quiet)
 

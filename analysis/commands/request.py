@@ -26,6 +26,7 @@ class Request:
     skip_bad: bool
     learn_from: str | None
     dtype: str
+    shard_images: int | None
 
     @classmethod
     def parsed(cls, text: str) -> Request:
@@ -72,6 +73,7 @@ class Request:
             request=self.text(),
             part=part,
             dtype=self.dtype,
+            shard_images=self.shard_images,
             overwrite=overwrite,
             progress=False if quiet else None,
             learn_from=others,

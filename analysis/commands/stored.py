@@ -69,6 +69,7 @@ def extract_to_store(
     request: str = "",
     part: Part = Part(),
     dtype: str = "float32",
+    shard_images: int | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
     learn_from: Dataset | None = None,
@@ -88,6 +89,8 @@ def extract_to_store(
         How to ask for the same again; kept in the store.
     part : Part
     dtype : {'float32', 'float16'}
+    shard_images : int or None
+        In a shard; None is 256, or as many as 128 MB hold.
     overwrite : bool
         Whether other features that lie there may be replaced.
     progress : bool or None
@@ -122,7 +125,7 @@ def extract_to_store(
     coordinates, n_seen = _coordinates(model, dataset)
     if n_seen:
         attributes["warning"] = warning_of(n_seen, len(dataset))
-    layout = Layout.of(coordinates, attributes, dtype)
+    layout = Layout.of(coordinates, attributes, dtype, shard_images)
     _check_space(address, layout)
     store = FeatureStore.prepared(address, layout, overwrite=overwrite)
     work = _Work(store, model, dataset, hashlib.sha256(f"{by} {dtype}".encode()).digest())

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -42,20 +43,39 @@ class Layout:
     per_chunk: int
 
     @classmethod
-    def of(cls, coordinates: xr.Dataset, attributes: Mapping[str, str], dtype: str) -> Layout:
+    def of(
+        cls,
+        coordinates: xr.Dataset,
+        attributes: Mapping[str, str],
+        dtype: str = DTYPES[0],
+        shard_images: int | None = None,
+    ) -> Layout:
         """A layout whose shards can be held in memory, and lost, without regret.
+
+        Parameters
+        ----------
+        coordinates : xarray.Dataset
+        attributes : mapping from str to str
+        dtype : {'float32', 'float16'}
+        shard_images : int or None
+            In a shard; None is 256, or as many as 128 MB hold.
 
         Raises
         ------
         ValueError
-            If there is no such dtype.
+            If there is no such dtype, or no image in a shard.
         """
         if dtype not in DTYPES:
             msg = f"`dtype` must be one of {', '.join(DTYPES)}, got {dtype!r}."
             raise ValueError(msg)
         row = max(1, coordinates.sizes["unit"] * np.dtype(dtype).itemsize)
-        per_chunk = _power_of_two(min(_SHARD_IMAGES, _CHUNK_BYTES // row))
-        per_shard = max(per_chunk, _power_of_two(min(_SHARD_IMAGES, _SHARD_BYTES // row)))
+        if shard_images is not None and shard_images < 1:
+            msg = f"`shard_images` must be at least 1, got {shard_images}."
+            raise ValueError(msg)
+        # Zarr asks for whole chunks in a shard.
+        per_shard = shard_images or _power_of_two(min(_SHARD_IMAGES, _SHARD_BYTES // row))
+        fitting = max(1, min(per_shard, _CHUNK_BYTES // row))
+        per_chunk = next(n for n in range(fitting, 0, -1) if per_shard % n == 0)
         return cls(coordinates, attributes, dtype, per_shard, per_chunk)
 
     @property
@@ -80,9 +100,7 @@ class Layout:
 
     def objects(self) -> Iterator[tuple[str, bytes]]:
         """Names and contents of all that is there before the first shard; the root comes last."""
-        import zarr
-
-        files: dict[str, Any] = {}
+        zarr, files = zarr_module(), dict[str, Any]()
         store = zarr.storage.MemoryStore(files)
         with warnings.catch_warnings():
             # Both are what xarray itself writes: text of any length, and all metadata in one place.
@@ -111,8 +129,6 @@ class Layout:
             yield name, files[name].to_bytes()
 
     def _array(self, group: Any, name: str, n_images: int) -> Any:
-        import zarr
-
         return group.create_array(
             name,
             shape=(n_images, self.shape[1]),
@@ -120,19 +136,32 @@ class Layout:
             shards=(self.per_shard, self.shape[1]),
             dtype=self.dtype,
             fill_value=float("nan"),
-            compressors=[zarr.codecs.Crc32cCodec()],
+            compressors=[zarr_module().codecs.Crc32cCodec()],
             dimension_names=["image", "unit"],
         )
 
     def encoded(self, rows: np.ndarray) -> bytes:
         """A shard's file, made in memory, so that it is written at once or not at all."""
-        import zarr
-
-        files: dict[str, Any] = {}
+        zarr, files = zarr_module(), dict[str, Any]()
         group = zarr.create_group(zarr.storage.MemoryStore(files))
         self._array(group, RESPONSE, self.per_shard)[: len(rows)] = rows
         content: bytes = files[f"{RESPONSE}/c/0/0"].to_bytes()
         return content
+
+
+def zarr_module() -> Any:
+    """Zarr, which is an extra.
+
+    Raises
+    ------
+    RuntimeError
+        If it is not installed.
+    """
+    try:
+        return import_module("zarr")
+    except ImportError as error:
+        msg = f"A store needs zarr ({error}). Install hmax-cnn with the extra `store`."
+        raise RuntimeError(msg) from error
 
 
 def _power_of_two(number: int) -> int:
@@ -158,6 +187,7 @@ def read_layout(place: Place) -> Layout | None:
     ValueError
         If something else lies there.
     """
+    zarr_module()
     text = place.read("zarr.json")
     if text is None:
         return None

@@ -128,14 +128,21 @@ class Folder:
         return LocalStore(self.path, read_only=True)
 
 
+_BUCKETS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "tos"}
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)
+
+
 class Remote:
     """A bucket, or what else fsspec knows by an address: an object there is replaced at once."""
 
     def __init__(self, address: str) -> None:
-        import fsspec
-
         self.address = address.rstrip("/")
         try:
+            import fsspec
+
             self.files, self.root = fsspec.core.url_to_fs(self.address)
         except (ImportError, ValueError) as error:
             msg = f"Cannot open {address}: {error}. Install what it needs, or use a folder."
@@ -147,26 +154,47 @@ class Remote:
     def _at(self, name: str) -> str:
         return f"{self.root.rstrip('/')}/{name}"
 
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of whatever library is behind the address, as one of ours."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            msg = (
+                f"{self.address} cannot be read or written: {type(error).__name__}: {error}. Check "
+                "the address, the network and your credentials."
+            )
+            raise OSError(msg) from error
+
     def read(self, name: str) -> bytes | None:
         """See `Place`."""
         try:
-            content: bytes = self.files.cat_file(self._at(name))
+            with self._told():
+                content: bytes = self.files.cat_file(self._at(name))
         except FileNotFoundError:
             return None
         return content
 
     def write(self, name: str, content: bytes) -> None:
         """See `Place`."""
-        # Of a bucket there are no folders to make; other systems need them.
-        with contextlib.suppress(NotImplementedError, PermissionError):
-            self.files.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
-        self.files.pipe_file(self._at(name), content)
+        try:
+            with self._told():
+                # A bucket has no folders, and must not be made by a slip of the pen.
+                if not _BUCKETS.intersection(_protocols(self.files)):
+                    self.files.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+                self.files.pipe_file(self._at(name), content)
+        except FileNotFoundError as error:
+            msg = f"Cannot write {self.address}: {error}. Make the bucket or folder first."
+            raise FileNotFoundError(msg) from error
 
     def size(self, name: str) -> int | None:
         """See `Place`."""
         self.files.invalidate_cache()
         try:
-            return int(self.files.size(self._at(name)))
+            with self._told():
+                return int(self.files.size(self._at(name)))
         except FileNotFoundError:
             return None
 
@@ -174,12 +202,12 @@ class Remote:
         """See `Place`."""
         self.files.invalidate_cache()
         start = len(self.root.rstrip("/")) + 1
-        with contextlib.suppress(FileNotFoundError):
-            yield from (name[start:] for name in self.files.find(self.root))
+        with contextlib.suppress(FileNotFoundError), self._told():
+            yield from [name[start:] for name in self.files.find(self.root)]
 
     def remove(self, name: str) -> None:
         """See `Place`."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), self._told():
             self.files.rm_file(self._at(name))
 
     def free(self) -> int | None:

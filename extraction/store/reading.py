@@ -123,7 +123,7 @@ class StoredFeatures:
         try:
             if isinstance(images, int | np.integer | slice):
                 return np.asarray(response[images])
-            numbers = np.arange(len(self))[np.asarray(images)]
+            numbers = np.arange(len(self))[images]
             # Each part of a shard is read once, whatever the order asked for.
             order = np.argsort(numbers, kind="stable")
             rows = np.empty((len(numbers), self.shape[1]), response.dtype)
@@ -154,7 +154,7 @@ class StoredFeatures:
         """
         numbers = np.arange(len(self))
         if images is not None:
-            numbers = numbers[np.asarray(images)]
+            numbers = numbers[images]
         for first in range(0, len(numbers), size):
             some = numbers[first : first + size]
             yield self[some], some

@@ -1,0 +1,348 @@
+"""Features in a store: hmax-cnn extract into features.zarr, and hmax-cnn store."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from command_line import HMAX_CNN, inside
+from PIL import Image
+
+from hmax_cnn import open_features
+from hmax_cnn.analysis.commands import stored
+from hmax_cnn.extraction.store import FeatureStore
+
+SMALL = ["--model", "extraction:Pixels", "--set", "grid=(4, 4)", "--shard-images", "8"]
+
+
+def extract(images, output, *options):
+    done = inside("extract", images, *SMALL, *options, "--output", output)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def bytes_of(folder):
+    """Every file of a store, hidden ones too."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def calm(pictures, tmp_path):
+    """A store that was made without a disturbance, of five shards."""
+    extract(pictures, tmp_path / "calm.zarr")
+    return tmp_path / "calm.zarr"
+
+
+def test_it_holds_what_a_file_holds(pictures, tmp_path, calm):
+    """The same numbers, names and labels as .nc, opened by xarray alone and by us."""
+    assert inside("store", "export", calm, tmp_path / "exported.nc").returncode == 0
+    done = inside("extract", pictures, *SMALL[:4], "--output", tmp_path / "plain.nc")
+    assert done.returncode == 0, done.stderr
+    with xr.open_dataset(tmp_path / "plain.nc") as plain:
+        plain.load()
+    with xr.open_dataset(tmp_path / "exported.nc") as exported:
+        np.testing.assert_array_equal(exported["response"], plain["response"])
+    opened = xr.open_zarr(calm, chunks=None)
+    assert set(opened.coords) == set(plain.coords)
+    for name in opened.coords:
+        assert list(map(str, opened[name].values)) == list(map(str, plain[name].values))
+    np.testing.assert_array_equal(opened["response"], plain["response"])
+    features = open_features(calm)
+    assert (features.shape, len(features)) == ((36, 16), 36)
+    assert features.images[0] == "level/00.png"
+    assert features.labels.tolist() == plain["label"].values.tolist()
+    assert features.split is None
+    assert features.units["unit"].tolist() == plain["unit"].values.tolist()
+    assert "36 images x 16 units" in repr(features)
+
+
+@pytest.mark.parametrize("form", ["npz", "csv", "svmlight", "parquet", "mat"])
+def test_export(tmp_path, calm, form):
+    done = inside("store", "export", calm, tmp_path / f"features.{form}")
+    assert done.returncode == 0, done.stderr
+    assert f"36 images x 16 units in {tmp_path / 'features'}.{form}" in done.stderr
+    assert (tmp_path / f"features.{form}").stat().st_size > 1000
+
+
+def test_rows_in_any_order(calm):
+    features = open_features(calm)
+    everything = features[:]
+    assert everything.dtype == np.float32
+    np.testing.assert_array_equal(features[3], everything[3])
+    for some in ([35, 0, 17, 17], slice(5, 30, 7), np.arange(36) % 5 == 0, []):
+        np.testing.assert_array_equal(features[some], everything[some])
+    chosen = features.labels == "slanted"
+    batches = list(features.batches(5, chosen))
+    assert [len(rows) for rows, _ in batches] == [5, 5, 2]
+    np.testing.assert_array_equal(np.concatenate([n for _, n in batches]), np.flatnonzero(chosen))
+    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in batches]), everything[chosen])
+
+
+def test_half_precision(pictures, tmp_path, calm):
+    extract(pictures, tmp_path / "half.zarr", "--dtype", "float16")
+    half = open_features(tmp_path / "half.zarr")[:]
+    assert half.dtype == np.float16
+    np.testing.assert_array_equal(half, open_features(calm)[:].astype(np.float16))
+
+
+def test_run_again_nothing_is_made(pictures, calm):
+    before = {path: path.stat().st_mtime_ns for path in calm.rglob("*")}
+    assert "0 shards made, 5 were there" in extract(pictures, calm)
+    assert {path: path.stat().st_mtime_ns for path in calm.rglob("*")} == before
+
+
+CHANGES = {
+    "a pixel": (lambda folder: _repaint(folder / "slanted" / "03.png"), 1),
+    "one more at the end": (
+        lambda folder: shutil.copy(folder / "level" / "00.png", folder / "upright" / "99.png"),
+        1,
+    ),
+    "one less at the start": (lambda folder: (folder / "level" / "00.png").unlink(), 5),
+    "another order": (
+        lambda folder: (folder / "upright" / "11.png").rename(folder / "level" / "!.png"),
+        5,
+    ),
+    "another class": (lambda folder: (folder / "upright").rename(folder / "vertical"), 0),
+}
+
+
+def _repaint(path):
+    """One value changed, the file's length and time as they were."""
+    pixels = np.array(Image.open(path))
+    before = path.stat()
+    for row in range(len(pixels)):
+        changed = pixels.copy()
+        changed[row, 0] ^= 1
+        Image.fromarray(changed).save(path)
+        if path.stat().st_size == before.st_size:
+            break
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_changed_is_made_again(pictures, tmp_path, name):
+    """And the end is what a new store would be, byte for byte."""
+    change, n_made = CHANGES[name]
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures, folder)
+    extract(folder, tmp_path / "features.zarr")
+    change(folder)
+    assert f"{n_made} shards made" in extract(folder, tmp_path / "features.zarr")
+    extract(folder, tmp_path / "anew.zarr")
+    assert bytes_of(tmp_path / "features.zarr") == bytes_of(tmp_path / "anew.zarr")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--set", "grid=(4, 2)"], "of another parameters"),
+        (["--model", "extraction:FilterBank"], "of another model"),
+        (["--resize", "stretch:20x20"], "resize (none there)"),
+        (["--dtype", "float16"], "dtype (float32 there)"),
+        (["--shard-images", "4"], "layout"),
+    ],
+)
+def test_other_features_are_not_written_over(pictures, calm, options, text):
+    before = bytes_of(calm)
+    words = [*SMALL]
+    for key in ("--set", "--model", "--shard-images"):
+        if key in options:
+            del words[words.index(key) : words.index(key) + 2]
+    if "--model" in options:
+        words = ["--shard-images", "8"]
+    done = inside("extract", pictures, *words, *options, "--output", calm)
+    assert done.returncode == 1
+    assert "holds other features" in done.stderr
+    assert text in done.stderr
+    assert "--overwrite" in done.stderr
+    assert bytes_of(calm) == before
+    done = inside("extract", pictures, *words, *options, "--output", calm, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert open_features(calm).shape[0] == 36
+
+
+def test_parts_at_once_give_the_same_bytes(pictures, tmp_path, calm):
+    """Three parts and one of them twice, each a process of its own, all at the same time."""
+    output = tmp_path / "parts.zarr"
+    command = [*HMAX_CNN, "extract", str(pictures), *SMALL, "--output", str(output), "--quiet"]
+    running = [
+        subprocess.Popen([*command, "--part", part], stderr=subprocess.PIPE)
+        for part in ("1/3", "2/3", "3/3", "2/3")
+    ]
+    assert [process.communicate()[1] for process in running] == [b""] * 4
+    assert bytes_of(output) == bytes_of(calm)
+
+
+def test_a_part_says_what_it_did_and_what_is_missing(pictures, tmp_path):
+    output = tmp_path / "parts.zarr"
+    assert "part 1 of 2: 2 shards made" in extract(pictures, output, "--part", "1/2")
+    with pytest.raises(ValueError, match=r"3 of the 5 shards .* are not there yet"):
+        open_features(output)
+    some = open_features(output, partial=True)[:]
+    assert np.isnan(some).all(axis=1).tolist() == [False] * 16 + [True] * 20
+    done = inside("store", "verify", output)
+    assert "3 of 5 shards are not whole: 2 (missing), 3 (missing)" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2"])
+def test_what_is_no_part(pictures, tmp_path, text):
+    done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr", "--part", text)
+    assert done.returncode == 1
+    assert f"such as 3/20, the third of twenty parts, got '{text}'" in done.stderr
+    assert not (tmp_path / "f.zarr").exists()
+
+
+def test_parts_of_a_model_without_a_seed(pictures, tmp_path):
+    done = inside(
+        *("extract", pictures, "--set", "random_state=None", "--output", tmp_path / "f.zarr"),
+        *("--part", "1/2"),
+    )
+    assert done.returncode == 1
+    assert "random_state=0" in done.stderr
+
+
+def test_options_of_a_store_with_a_file(pictures, tmp_path):
+    done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.npz")
+    assert done.returncode == 1
+    assert "go with a store" in done.stderr
+
+
+DAMAGES = {
+    "a bit": (lambda path: path.write_bytes(_flipped(path.read_bytes())), "damaged"),
+    "cut off": (lambda path: path.write_bytes(path.read_bytes()[:100]), "damaged"),
+    "empty": (lambda path: path.write_bytes(b""), "damaged"),
+    "removed": (Path.unlink, "missing"),
+}
+
+
+def _flipped(content):
+    changed = bytearray(content)
+    changed[300] ^= 4
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_found_and_mended(calm, name, monkeypatch):
+    damage, state = DAMAGES[name]
+    before = bytes_of(calm)
+    damage(calm / "response" / "c" / "2" / "0")
+    done = inside("store", "verify", calm)
+    assert done.returncode == 1
+    assert f"1 of 5 shards are not whole: 2 ({state})" in done.stderr
+    if name == "a bit":
+        # Met by a reader, it is an error and no number.
+        with pytest.raises(ValueError, match="store repair"):
+            open_features(calm)[:]
+    made = []
+    monkeypatch.setattr(
+        FeatureStore,
+        "put",
+        lambda *given, put=FeatureStore.put: (made.append(given[1]), put(*given)),
+    )
+    done = inside("store", "repair", calm)
+    assert done.returncode == 0, done.stderr
+    assert made == [2]
+    assert bytes_of(calm) == before
+    done = inside("store", "verify", calm)
+    assert (done.returncode, done.stderr) == (0, f"All 5 shards of {calm} are whole.\n")
+
+
+def test_info(calm):
+    done = inside("store", "info", calm, "--format", "json")
+    known = {row["what"]: row["value"] for row in json.loads(done.stdout)}
+    assert known["images"] == "36"
+    assert known["shards"] == "5 of 5"
+    assert known["layers"] == "pixels"
+    assert json.loads(known["parameters"]) == {"grid": "(4, 4)", "layer": "'pixels'"}
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(pictures, tmp_path, calm):
+    """SIGKILL three times; nothing of another name is left, and no shard is made twice."""
+    output = tmp_path / "killed.zarr"
+    command = [*HMAX_CNN, "extract", str(pictures), *SMALL, "--output", str(output), "--quiet"]
+    shards = output / "response" / "c"
+    for n_there in (1, 2, 4):
+        process = subprocess.Popen(command, start_new_session=True)
+        while process.poll() is None and len(list(shards.glob("*/0"))) < n_there:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    made = {path: path.stat().st_mtime_ns for path in shards.glob("*/0")}
+    with_record = {int(path.name) for path in (output / "shards" / "record" / "c").iterdir()}
+    extract(pictures, output)
+    assert bytes_of(output) == bytes_of(calm)
+    kept = [path for path, when in made.items() if int(path.parent.name) in with_record]
+    assert [path.stat().st_mtime_ns for path in kept] == [made[path] for path in kept]
+
+
+def test_interrupted_it_says_what_is_kept(pictures, tmp_path, monkeypatch):
+    work, rows = stored._Work, stored._Work._rows  # noqa: SLF001 - where a signal would arrive
+
+    def stop(self, shard):
+        if shard == 2:
+            raise KeyboardInterrupt
+        return rows(self, shard)
+
+    monkeypatch.setattr(work, "_rows", stop)
+    done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr")
+    assert done.returncode == 130
+    assert f"2 of 5 shards are kept in {tmp_path / 'f.zarr'}. Run the same command" in done.stderr
+    monkeypatch.undo()
+    assert "3 shards made, 2 were there" in extract(pictures, tmp_path / "f.zarr")
+
+
+def test_a_disk_that_is_too_small(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # noqa: SLF001
+    done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr")
+    assert done.returncode == 1
+    assert "--dtype float16, which takes half" in done.stderr
+    assert not (tmp_path / "f.zarr").exists()
+
+
+NO_STORES = {
+    "no folder": (lambda _: None, "There is no store"),
+    "an empty folder": (Path.mkdir, "There is no store"),
+    "no JSON": (lambda path: _root(path, "{"), "is not a store of features"),
+    "no metadata": (lambda path: _root(path, "{}"), "is not a store of features"),
+    "a list": (lambda path: _root(path, "[]"), "is not a store of features"),
+    "another codec": (
+        lambda path: _root(path, json.dumps(_with_codec("numcodecs.pickle"))),
+        "coded by numcodecs.pickle",
+    ),
+    "another store": (
+        lambda path: xr.Dataset({"a": ("x", [1.0])}).to_zarr(path, zarr_format=3),
+        "is not a store of features",
+    ),
+}
+
+
+def _root(path, text):
+    path.mkdir()
+    (path / "zarr.json").write_text(text)
+
+
+def _with_codec(name):
+    response = {"codecs": [{"name": name, "configuration": {}}]}
+    return {"consolidated_metadata": {"metadata": {"response": response}}}
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize("name", NO_STORES)
+def test_what_is_no_store(tmp_path, name):
+    make, text = NO_STORES[name]
+    make(tmp_path / "f.zarr")
+    for command in ("info", "verify", "repair"):
+        done = inside("store", command, tmp_path / "f.zarr")
+        assert done.returncode == 1
+        assert text in done.stderr
+        assert "Traceback" not in done.stderr
