@@ -65,11 +65,14 @@ def main() -> None:
     """Kill and run again, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=3, help="Of each command and signal.")
-    trials = parser.parse_args().trials
+    parser.add_argument("--only", default="", help="Part of the names of the commands.")
+    asked = parser.parse_args()
+    trials = asked.trials
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         prepare(root)
-        rows = [row for name, job in jobs(root).items() for row in of_job(name, job, root, trials)]
+        chosen = {name: job for name, job in jobs(root).items() if asked.only in name}
+        rows = [row for name, job in chosen.items() for row in of_job(name, job, root, trials)]
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
     total = int(table["trials"].sum())
@@ -92,6 +95,9 @@ def jobs(root: Path) -> dict[str, Job]:
     for form in ("npz", "csv", "nc", "svmlight"):
         words = ["extract", pictures, "--layer", "c1", "--output", f"f.{form}"]
         found[f"extract {form}"] = Job(words, _files, _blocks, [])
+    store = ["extract", pictures, "--layer", "c1", "--shard-images", "16", "--output", "f.zarr"]
+    found["extract zarr"] = Job(store, _store, _shards, [])
+    found["extract zarr, part 2 of 3"] = Job([*store, "--part", "2/3"], _store, _part, [])
     few = ["--set", "bands=2", "--set", "prototypes=photographs", "--set", "n_prototypes=10"]
     classify = ["classify", pictures, *few, "--output", "out"]
     found["classify"] = Job(classify, _readout, lambda _: 0.0, ["--overwrite"])
@@ -126,6 +132,20 @@ def _blocks(folder: Path) -> float:
     """Share of the images whose features are kept."""
     lines = [line for path in folder.glob(".*/blocks.jsonl") for line in path.open()]
     return 64 * len(lines) / N_IMAGES
+
+
+def _store(folder: Path) -> list[Path]:
+    # Hidden ones too: half-written files would be among them.
+    return sorted(path for path in (folder / "f.zarr").rglob("*") if path.is_file())
+
+
+def _shards(folder: Path) -> float:
+    """Share of the shards that are there with their records."""
+    return 16 * len(list(folder.glob("f.zarr/shards/record/c/*/0"))) / N_IMAGES
+
+
+def _part(folder: Path) -> float:
+    return 3 * _shards(folder)
 
 
 def _epochs(folder: Path) -> float:

@@ -113,7 +113,16 @@ class Layout:
             }
             self.coordinates.to_zarr(store, zarr_format=3, consolidated=False, encoding=texts)
             group = zarr.open_group(store, mode="a")
-            response = self._array(group, RESPONSE, self.shape[0])
+            response = group.create_array(
+                RESPONSE,
+                shape=self.shape,
+                chunks=(self.per_chunk, self.shape[1]),
+                shards=(self.per_shard, self.shape[1]),
+                dtype=self.dtype,
+                fill_value=float("nan"),
+                compressors=[zarr.codecs.Crc32cCodec()],
+                dimension_names=["image", "unit"],
+            )
             response.attrs.update(self.attributes)
             group.create_array(
                 RECORDS,
@@ -128,25 +137,27 @@ class Layout:
         for name in sorted(files, key=lambda name: (name == last, name)):
             yield name, files[name].to_bytes()
 
-    def _array(self, group: Any, name: str, n_images: int) -> Any:
-        return group.create_array(
-            name,
-            shape=(n_images, self.shape[1]),
-            chunks=(self.per_chunk, self.shape[1]),
-            shards=(self.per_shard, self.shape[1]),
-            dtype=self.dtype,
-            fill_value=float("nan"),
-            compressors=[zarr_module().codecs.Crc32cCodec()],
-            dimension_names=["image", "unit"],
-        )
-
     def encoded(self, rows: np.ndarray) -> bytes:
-        """A shard's file, made in memory, so that it is written at once or not at all."""
-        zarr, files = zarr_module(), dict[str, Any]()
-        group = zarr.create_group(zarr.storage.MemoryStore(files))
-        self._array(group, RESPONSE, self.per_shard)[: len(rows)] = rows
-        content: bytes = files[f"{RESPONSE}/c/0/0"].to_bytes()
-        return content
+        """A shard's file, made in memory, so that it is written at once or not at all.
+
+        As Zarr's sharding codec lays it out: chunks, each with its checksum, and an index of where
+        they begin and how long they are, with its own. Zarr itself takes six times as long.
+        """
+        checksum = import_module("google_crc32c").value
+        numbers = np.dtype(self.dtype).newbyteorder("<")
+        index = np.full((self.per_shard // self.per_chunk, 2), 2**64 - 1, "<u8")  # none there
+        pieces, end = [], 0
+        for number, first in enumerate(range(0, len(rows), self.per_chunk)):
+            chunk = rows[first : first + self.per_chunk]
+            if len(chunk) < self.per_chunk:
+                beyond = np.full((self.per_chunk - len(chunk), self.shape[1]), np.nan, numbers)
+                chunk = np.concatenate([chunk, beyond])
+            content = np.ascontiguousarray(chunk, numbers).tobytes()
+            pieces += [content, checksum(content).to_bytes(4, "little")]
+            index[number] = end, len(content) + 4
+            end += len(content) + 4
+        content = index.tobytes()
+        return b"".join([*pieces, content, checksum(content).to_bytes(4, "little")])
 
 
 def zarr_module() -> Any:

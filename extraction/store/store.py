@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from hashlib import blake2b
+from hashlib import sha256
 
 import numpy as np
 
@@ -184,4 +184,4 @@ _DECIDE = ("model", "parameters", "layers", "resize", "background")
 
 
 def _digest(content: bytes) -> bytes:
-    return blake2b(content, digest_size=32).digest()
+    return sha256(content).digest()
