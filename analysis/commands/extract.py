@@ -67,6 +67,12 @@ from .stored import Part
     help="Of a store: images in a file; 256, or as many as 128 MB hold, if not given.",
 )
 @click.option("--overwrite", is_flag=True, help="Write over a store of other features.")
+@click.option(
+    "--plan",
+    "only_plan",
+    is_flag=True,
+    help="Of a store: only say what it would take in time, memory and on disk.",
+)
 @quiet_option
 @plainly
 def extract_command(
@@ -83,6 +89,7 @@ def extract_command(
     dtype: str,
     shard_images: int | None,
     overwrite: bool,
+    only_plan: bool,
     quiet: bool,
 ) -> None:
     """Write features of IMAGES into a file.
@@ -98,11 +105,14 @@ def extract_command(
     )
     if is_store(output):
         share = Part() if part is None else Part.parsed(part)
-        say_of_store(asked.run(output, share, overwrite=overwrite, quiet=quiet), share, quiet=quiet)
+        how = {"overwrite": overwrite, "only_plan": only_plan, "quiet": quiet}
+        told = asked.run(output, share, **how)
+        if not only_plan:
+            say_of_store(told, share, quiet=quiet)
         return
-    if part or overwrite or shard_images or dtype != DTYPES[0]:
+    if part or overwrite or shard_images or only_plan or dtype != DTYPES[0]:
         msg = (
-            "--part, --dtype, --shard-images and --overwrite go with a store, such as "
+            "--part, --dtype, --shard-images, --overwrite and --plan go with a store, such as "
             f"features.zarr, got --output {output}."
         )
         raise ValueError(msg)

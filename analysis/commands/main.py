@@ -20,6 +20,7 @@ _COMMANDS = {
     "model": ("new", "model", "Start a model of your own."),
     "models": ("describe", "models", "List the models that there are."),
     "report": ("study", "report", "Write the page of a study's folder again."),
+    "slurm": ("slurm", "slurm", "Print a script for SLURM that does a command in parts."),
     "store": ("store", "store", "Check, mend and copy a store of features."),
     "study": ("study", "study", "Run comparison studies, and check and list them."),
     "summary": ("describe", "summary", "Layers, output shapes, parameters and operations."),

@@ -63,8 +63,16 @@ class Request:
             others = opened_dataset(self.learn_from, *framing)
         return model, dataset, others
 
-    def run(self, output: str, part: Part, *, overwrite: bool = False, quiet: bool = False) -> Told:
-        """Extract into a store."""
+    def run(
+        self,
+        output: str,
+        part: Part,
+        *,
+        overwrite: bool = False,
+        only_plan: bool = False,
+        quiet: bool = False,
+    ) -> Told:
+        """Extract into a store, or only say what that would take."""
         model, dataset, others = self.opened(quiet=quiet)
         return extract_to_store(
             model,
@@ -77,6 +85,8 @@ class Request:
             overwrite=overwrite,
             progress=False if quiet else None,
             learn_from=others,
+            tell=say if only_plan or not quiet else None,
+            only_plan=only_plan,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ from hmax_cnn.extraction.store.places import place_of
 from ..interrupted import Interrupted
 from .feature_files import Features, coordinates_of
 from .features import content_of, describe, made_by, to_learn, warning_of
+from .preflight import preflight
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def extract_to_store(
     overwrite: bool = False,
     progress: bool | None = None,
     learn_from: Dataset | None = None,
-    tell: bool = True,
+    tell: Callable[[str], None] | None = None,
+    only_plan: bool = False,
 ) -> Told:
     """Features of every image, or of those of one part.
 
@@ -95,8 +97,10 @@ def extract_to_store(
         Whether other features that lie there may be replaced.
     progress : bool or None
     learn_from : Dataset or None
-    tell : bool
-        Whether to say beforehand how large it will be.
+    tell : callable or None
+        Is told beforehand what it will take, where that is worth a trial.
+    only_plan : bool
+        Whether that is all that is wanted.
 
     Returns
     -------
@@ -127,12 +131,16 @@ def extract_to_store(
         attributes["warning"] = warning_of(n_seen, len(dataset))
     layout = Layout.of(coordinates, attributes, dtype, shard_images)
     _check_space(address, layout)
+    shards, n_made = part.of_shards(layout.n_shards), 0
+    n_images = sum(_n_images(layout, shard) for shard in shards)
+    if tell is not None and (only_plan or n_images > layout.per_shard):
+        tell(preflight(model, dataset, layout, n_images).text())
+    if only_plan:
+        return Told(FeatureStore(place_of(address), layout), attributes, 0, 0)
     store = FeatureStore.prepared(address, layout, overwrite=overwrite)
     work = _Work(store, model, dataset, hashlib.sha256(f"{by} {dtype}".encode()).digest())
-    shards = part.of_shards(layout.n_shards)
-    n_made = 0
     try:
-        n_made = work.fill(shards, progress, tell=tell)
+        n_made = work.fill(shards, progress)
     except KeyboardInterrupt:
         msg = f"Interrupted: {_kept(store)}"
         raise Interrupted(msg) from None
@@ -154,6 +162,11 @@ def _kept(store: FeatureStore) -> str:
     )
 
 
+def _n_images(layout: Layout, shard: int) -> int:
+    images = layout.images_of(shard)
+    return images.stop - images.start
+
+
 class _Work:
     """Making the shards of a store."""
 
@@ -162,9 +175,9 @@ class _Work:
     ) -> None:
         self.store, self.model, self.dataset, self.by = store, model, dataset, by
 
-    def fill(self, shards: range, progress: bool | None, *, tell: bool) -> int:
+    def fill(self, shards: range, progress: bool | None) -> int:
         """Make the shards that are not there; returns how many those were."""
-        n_images = sum(self._n_images(shard) for shard in shards)
+        n_images = sum(_n_images(self.store.layout, shard) for shard in shards)
         n_made = 0
         bar = progress_bar(total=n_images, unit="image", name="Extracting", progress=progress)
         with bar, ThreadPoolExecutor(1) as writer:
@@ -183,15 +196,11 @@ class _Work:
                     waiting.result()
         return n_made
 
-    def _n_images(self, shard: int) -> int:
-        images = self.store.layout.images_of(shard)
-        return images.stop - images.start
-
     def _wanted(self, shards: range, bar: object) -> Iterator[tuple[int, bytes]]:
         for shard in shards:
             made_of = self._made_of(shard)
             if self.store.has(shard, made_of):
-                bar.update(self._n_images(shard))  # type: ignore[attr-defined]
+                bar.update(_n_images(self.store.layout, shard))  # type: ignore[attr-defined]
                 continue
             yield shard, made_of
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -346,3 +347,19 @@ def test_what_is_no_store(tmp_path, name):
         assert done.returncode == 1
         assert text in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_plan_makes_nothing(pictures, tmp_path):
+    done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr", "--plan")
+    assert done.returncode == 0, done.stderr
+    assert "36 images to do: about 0 s and" in done.stderr
+    assert "0.0 MiB on disk in all" in done.stderr
+    assert not (tmp_path / "f.zarr").exists()
+
+
+def test_without_zarr_it_says_what_to_install(pictures, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr")
+    assert done.returncode == 1
+    assert "Install hmax-cnn with the extra `store`" in done.stderr
+    assert not (tmp_path / "f.zarr").exists()

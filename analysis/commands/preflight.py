@@ -1,0 +1,102 @@
+"""What an extraction will take, from a few of its images."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from resource import RUSAGE_SELF, getrusage
+from time import perf_counter
+
+import numpy as np
+
+from hmax_cnn.data import Dataset
+from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.store import Layout
+
+_FIRST, _MOST = 8, 64  # images tried
+_LONGEST = 2.0  # seconds that they may take
+# Shards in memory at once: one that is made, one that is written, and its copies on the way.
+_HELD = 4
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What an extraction will take.
+
+    Attributes
+    ----------
+    n_images : int
+        That are still to do.
+    n_bytes : int
+        Of all numbers, on disk.
+    seconds, memory : float
+        Seconds, and peak memory of this process in bytes.
+    """
+
+    n_images: int
+    n_bytes: int
+    seconds: float
+    memory: float
+
+    def text(self) -> str:
+        """In a line."""
+        return (
+            f"{self.n_images} images to do: about {_as_time(self.seconds)} and "
+            f"{self.memory / 2**20:.0f} MiB of memory; {_as_size(self.n_bytes)} on disk in all."
+        )
+
+
+def preflight(
+    model: FeatureExtractor, dataset: Dataset, layout: Layout, n_images: int
+) -> Preflight:
+    """Try a few images, from all over the set.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+        Ready to transform.
+    dataset : Dataset
+    layout : Layout
+    n_images : int
+        That are still to do.
+
+    Returns
+    -------
+    Preflight
+    """
+    quiet = model.progress
+    model.set_params(progress=False)
+    try:
+        n_tried, seconds = _FIRST, _timed(model, dataset, _FIRST)  # the first compiles, and reads
+        while n_tried < min(_MOST, len(dataset)) and seconds < _LONGEST:
+            n_tried *= 2
+            seconds = _timed(model, dataset, n_tried)
+    finally:
+        model.set_params(progress=quiet)
+    n_tried = min(n_tried, len(dataset))
+    shard = layout.per_shard * layout.shape[1] * np.dtype(layout.dtype).itemsize
+    peak = getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Preflight(
+        n_images, layout.n_bytes, seconds / n_tried * n_images, float(peak + _HELD * shard)
+    )
+
+
+def _timed(model: FeatureExtractor, dataset: Dataset, n_images: int) -> float:
+    some = np.unique(np.linspace(0, len(dataset) - 1, n_images).astype(int))
+    start = perf_counter()
+    model.transform(dataset.subset(some))
+    return perf_counter() - start
+
+
+def _as_time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _as_size(n_bytes: int) -> str:
+    if n_bytes < 2**30:
+        return f"{n_bytes / 2**20:.1f} MiB"
+    return f"{n_bytes / 2**30:.1f} GiB"
