@@ -25,6 +25,7 @@ from .options import (
     skip_bad_option,
 )
 from .request import Request, say_of_store
+from .spread import spreading
 from .stored import Part
 
 
@@ -73,6 +74,17 @@ from .stored import Part
     is_flag=True,
     help="Of a store: only say what it would take in time, memory and on disk.",
 )
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Of a store: of a Dask cluster that makes the shards, such as tcp://10.0.0.1:8786.",
+)
+@click.option(
+    "--workers",
+    "n_workers",
+    type=click.IntRange(min=1),
+    help="Of a store: processes of a Dask cluster on this machine that make the shards.",
+)
 @quiet_option
 @plainly
 def extract_command(
@@ -90,6 +102,8 @@ def extract_command(
     shard_images: int | None,
     overwrite: bool,
     only_plan: bool,
+    scheduler: str | None,
+    n_workers: int | None,
     quiet: bool,
 ) -> None:
     """Write features of IMAGES into a file.
@@ -105,18 +119,48 @@ def extract_command(
     )
     if is_store(output):
         share = Part() if part is None else Part.parsed(part)
-        how = {"overwrite": overwrite, "only_plan": only_plan, "quiet": quiet}
-        told = asked.run(output, share, **how)
-        if not only_plan:
-            say_of_store(told, share, quiet=quiet)
+        spreads = scheduler is not None or n_workers is not None
+        _into_store(
+            asked, output, share, overwrite=overwrite, only_plan=only_plan, quiet=quiet,
+            over=(scheduler, n_workers) if spreads else None,
+        )  # fmt: skip
         return
-    if part or overwrite or shard_images or only_plan or dtype != DTYPES[0]:
+    others = (part, overwrite, shard_images, only_plan, scheduler, n_workers)
+    if any(others) or dtype != DTYPES[0]:
         msg = (
-            "--part, --dtype, --shard-images, --overwrite and --plan go with a store, such as "
+            "--part, --dtype, --shard-images, --overwrite, --plan, --scheduler and --workers go "
+            "with a store, such as "
             f"features.zarr, got --output {output}."
         )
         raise ValueError(msg)
     _into_file(asked, Path(output), quiet=quiet)
+
+
+def _into_store(
+    asked: Request,
+    output: str,
+    part: Part,
+    *,
+    overwrite: bool,
+    only_plan: bool,
+    over: tuple[str | None, int | None] | None,
+    quiet: bool,
+) -> None:
+    extraction = asked.extraction(output, quiet=quiet)
+    n_shards = len(part.of_shards(extraction.store.layout.n_shards))
+    if only_plan or (not quiet and n_shards > 1 and over is None):
+        say(extraction.plan(part).text())
+    if only_plan:
+        return
+    progress = False if quiet else None
+    if over is None:
+        told = extraction.run(part, overwrite=overwrite, progress=progress)
+    else:
+        with spreading(asked, output, *over, quiet=quiet) as elsewhere:
+            told = extraction.run(
+                part, overwrite=overwrite, progress=progress, spread_over=elsewhere
+            )
+    say_of_store(told, part, quiet=quiet)
 
 
 def _into_file(asked: Request, output: Path, *, quiet: bool) -> None:

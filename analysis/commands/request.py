@@ -10,7 +10,7 @@ from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
 
 from .options import built_model, opened_dataset, say
-from .stored import Part, Told, extract_to_store
+from .stored import Extraction, Part, Told
 
 
 @dataclass(frozen=True)
@@ -63,30 +63,17 @@ class Request:
             others = opened_dataset(self.learn_from, *framing)
         return model, dataset, others
 
-    def run(
-        self,
-        output: str,
-        part: Part,
-        *,
-        overwrite: bool = False,
-        only_plan: bool = False,
-        quiet: bool = False,
-    ) -> Told:
-        """Extract into a store, or only say what that would take."""
+    def extraction(self, output: str, *, quiet: bool) -> Extraction:
+        """Ready to begin: the model has learned, the store is laid out."""
         model, dataset, others = self.opened(quiet=quiet)
-        return extract_to_store(
+        return Extraction.of(
             model,
             dataset,
             output,
+            learn_from=others,
             request=self.text(),
-            part=part,
             dtype=self.dtype,
             shard_images=self.shard_images,
-            overwrite=overwrite,
-            progress=False if quiet else None,
-            learn_from=others,
-            tell=say if only_plan or not quiet else None,
-            only_plan=only_plan,
         )
 
 

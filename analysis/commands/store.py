@@ -84,7 +84,8 @@ def repair(where: str, quiet: bool) -> None:
     for shard, state in _not_whole(found, quiet=quiet).items():
         if state != MISSING:
             found.discard(shard)
-    say_of_store(asked.run(where, Part(), quiet=quiet), Part(), quiet=quiet)
+    told = asked.extraction(where, quiet=quiet).run(progress=False if quiet else None)
+    say_of_store(told, Part(), quiet=quiet)
 
 
 @store.command()

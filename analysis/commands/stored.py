@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -21,7 +22,7 @@ from hmax_cnn.extraction.store.places import place_of
 from ..interrupted import Interrupted
 from .feature_files import Features, coordinates_of
 from .features import content_of, describe, made_by, to_learn, warning_of
-from .preflight import preflight
+from .preflight import Preflight, preflight
 
 
 @dataclass(frozen=True)
@@ -57,152 +58,203 @@ class Told:
     """What an extraction did."""
 
     store: FeatureStore
-    attributes: dict[str, str]
     n_made: int
     n_there: int
 
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """What made the features."""
+        return self.store.layout.attributes
 
-def extract_to_store(
-    model: FeatureExtractor,
-    dataset: Dataset,
-    address: str,
-    *,
-    request: str = "",
-    part: Part = Part(),
-    dtype: str = "float32",
-    shard_images: int | None = None,
-    overwrite: bool = False,
-    progress: bool | None = None,
-    learn_from: Dataset | None = None,
-    tell: Callable[[str], None] | None = None,
-    only_plan: bool = False,
-) -> Told:
-    """Features of every image, or of those of one part.
 
-    Shards that are there already, made of the same images by the same model, are left as they are.
+@dataclass(frozen=True, eq=False)
+class Extraction:
+    """Features of images into a store, ready to begin.
 
-    Parameters
+    Attributes
     ----------
     model : FeatureExtractor
+        Ready to transform.
     dataset : Dataset
-    address : str
-        A folder, or an address that fsspec knows.
-    request : str
-        How to ask for the same again; kept in the store.
-    part : Part
-    dtype : {'float32', 'float16'}
-    shard_images : int or None
-        In a shard; None is 256, or as many as 128 MB hold.
-    overwrite : bool
-        Whether other features that lie there may be replaced.
-    progress : bool or None
-    learn_from : Dataset or None
-    tell : callable or None
-        Is told beforehand what it will take, where that is worth a trial.
-    only_plan : bool
-        Whether that is all that is wanted.
-
-    Returns
-    -------
-    Told
-
-    Raises
-    ------
-    Interrupted
-        On Ctrl-C.
-    OtherFeaturesError, ValueError
-        If there are other features there, or parts would not go together.
-    OSError
-        If the disk is full, or would be.
+    store : FeatureStore
+        Where they go to; nothing is there yet.
+    by : bytes
+        A digest of all that makes them but the images.
     """
-    if part.of > 1 and model.get_params(deep=False).get("random_state", 0) is None:
-        msg = "--part needs a model that is the same each time: give --set random_state=0."
-        raise ValueError(msg)
-    learns_from, told = to_learn(model, dataset, learn_from)
-    attributes = describe(model, dataset) | {
-        "layers": " ".join(model.wanted_layers()), "request": request
-    }  # fmt: skip
-    by = made_by(model, dataset, learns_from, content=True)
-    model.fit(learns_from, learns_from.labels)
-    if told:
-        attributes["learned_from"] = told
-    coordinates, n_seen = _coordinates(model, dataset)
-    if n_seen:
-        attributes["warning"] = warning_of(n_seen, len(dataset))
-    layout = Layout.of(coordinates, attributes, dtype, shard_images)
-    _check_space(address, layout)
-    shards, n_made = part.of_shards(layout.n_shards), 0
-    n_images = sum(_n_images(layout, shard) for shard in shards)
-    if tell is not None and (only_plan or n_images > layout.per_shard):
-        tell(preflight(model, dataset, layout, n_images).text())
-    if only_plan:
-        return Told(FeatureStore(place_of(address), layout), attributes, 0, 0)
-    store = FeatureStore.prepared(address, layout, overwrite=overwrite)
-    work = _Work(store, model, dataset, hashlib.sha256(f"{by} {dtype}".encode()).digest())
-    try:
-        n_made = work.fill(shards, progress)
-    except KeyboardInterrupt:
-        msg = f"Interrupted: {_kept(store)}"
-        raise Interrupted(msg) from None
-    except Exception as error:
-        error.add_note(f"Until then {_kept(store)}")
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            error.add_note(f"Cannot write {address}: free some space, or choose another place.")
-        raise
-    return Told(store, attributes, n_made, len(shards) - n_made)
 
+    model: FeatureExtractor
+    dataset: Dataset
+    store: FeatureStore
+    by: bytes
 
-def _kept(store: FeatureStore) -> str:
-    n_done, n_shards = len(store.done()), store.layout.n_shards
-    if not n_done:
-        return "nothing was done yet."
-    return (
-        f"{n_done} of {n_shards} shards are kept in {store.place}. Run the same command again to "
-        "go on from there."
-    )
+    @classmethod
+    def of(
+        cls,
+        model: FeatureExtractor,
+        dataset: Dataset,
+        address: str,
+        *,
+        learn_from: Dataset | None = None,
+        request: str = "",
+        dtype: str = "float32",
+        shard_images: int | None = None,
+    ) -> Extraction:
+        """Let the model learn, and lay out the store.
 
+        Parameters
+        ----------
+        model : FeatureExtractor
+        dataset : Dataset
+        address : str
+            A folder, or an address that fsspec knows.
+        learn_from : Dataset or None
+        request : str
+            How to ask for the same again; kept in the store.
+        dtype : {'float32', 'float16'}
+        shard_images : int or None
+            In a shard; None is 256, or as many as 128 MB hold.
 
-def _n_images(layout: Layout, shard: int) -> int:
-    images = layout.images_of(shard)
-    return images.stop - images.start
+        Returns
+        -------
+        Extraction
 
+        Raises
+        ------
+        OSError
+            If the disk is too small.
+        """
+        learns_from, told = to_learn(model, dataset, learn_from)
+        layers = " ".join(model.wanted_layers())
+        attributes = describe(model, dataset) | {"layers": layers, "request": request}
+        by = made_by(model, dataset, learns_from, content=True)
+        model.fit(learns_from, learns_from.labels)
+        if told:
+            attributes["learned_from"] = told
+        coordinates, n_seen = _coordinates(model, dataset)
+        if n_seen:
+            attributes["warning"] = warning_of(n_seen, len(dataset))
+        layout = Layout.of(coordinates, attributes, dtype, shard_images)
+        _check_space(address, layout)
+        digest = hashlib.sha256(f"{by} {dtype}".encode()).digest()
+        return cls(model, dataset, FeatureStore(place_of(address), layout), digest)
 
-class _Work:
-    """Making the shards of a store."""
+    def plan(self, part: Part) -> Preflight:
+        """What a part will take, were nothing there."""
+        n_images = sum(map(self._n_images, part.of_shards(self.store.layout.n_shards)))
+        return preflight(self.model, self.dataset, self.store.layout, n_images)
 
-    def __init__(
-        self, store: FeatureStore, model: FeatureExtractor, dataset: Dataset, by: bytes
-    ) -> None:
-        self.store, self.model, self.dataset, self.by = store, model, dataset, by
+    def run(
+        self,
+        part: Part = Part(),
+        *,
+        overwrite: bool = False,
+        progress: bool | None = None,
+        spread_over: Callable[[list[int]], Iterator[int]] | None = None,
+    ) -> Told:
+        """Make the shards of a part that are not there, made of the same images by the same model.
 
-    def fill(self, shards: range, progress: bool | None) -> int:
-        """Make the shards that are not there; returns how many those were."""
-        n_images = sum(_n_images(self.store.layout, shard) for shard in shards)
-        n_made = 0
-        bar = progress_bar(total=n_images, unit="image", name="Extracting", progress=progress)
-        with bar, ThreadPoolExecutor(1) as writer:
-            waiting: Future[None] | None = None
-            try:
-                for shard, made_of in self._wanted(shards, bar):
-                    rows = self._rows(shard)
-                    # While one shard is written the next is made.
-                    if waiting is not None:
-                        waiting.result()
-                    waiting = writer.submit(self.store.put, shard, made_of, rows)
-                    n_made += 1
-                    bar.update(len(rows))
-            finally:
-                if waiting is not None:
-                    waiting.result()
+        Parameters
+        ----------
+        part : Part
+        overwrite : bool
+            Whether other features that lie there may be replaced.
+        progress : bool or None
+        spread_over : callable or None
+            Makes shards of these numbers elsewhere, and gives the number of each when it is made.
+
+        Returns
+        -------
+        Told
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C.
+        OtherFeaturesError, ValueError
+            If there are other features there, or parts would not go together.
+        OSError
+            If the disk is full.
+        """
+        if (part.of > 1 or spread_over) and self._differs_each_time():
+            msg = "Parts need a model that is the same each time: give --set random_state=0."
+            raise ValueError(msg)
+        self.store.prepare(overwrite=overwrite)
+        shards = part.of_shards(self.store.layout.n_shards)
+        try:
+            n_made = self._fill(shards, progress, spread_over)
+        except KeyboardInterrupt:
+            msg = f"Interrupted: {self._kept()}"
+            raise Interrupted(msg) from None
+        except Exception as error:
+            error.add_note(f"Until then {self._kept()}")
+            if isinstance(error, OSError) and error.errno in _FULL:
+                error.add_note("Free some space, or choose another place.")
+            raise
+        return Told(self.store, n_made, len(shards) - n_made)
+
+    def make(self, shard: int) -> None:
+        """Make one shard, whether or not it is there."""
+        for _ in self._here(iter([(shard, self._made_of(shard))])):
+            pass
+
+    def _differs_each_time(self) -> bool:
+        return self.model.get_params(deep=False).get("random_state", 0) is None
+
+    def _kept(self) -> str:
+        n_done, n_shards = len(self.store.done()), self.store.layout.n_shards
+        if not n_done:
+            return "nothing was done yet."
+        return (
+            f"{n_done} of {n_shards} shards are kept in {self.store.place}. Run the same command "
+            "again to go on from there."
+        )
+
+    def _fill(
+        self,
+        shards: range,
+        progress: bool | None,
+        spread_over: Callable[[list[int]], Iterator[int]] | None,
+    ) -> int:
+        """Make what is not there; returns how many shards those were."""
+        n_images, n_made = sum(map(self._n_images, shards)), 0
+        with progress_bar(
+            total=n_images, unit="image", name="Extracting", progress=progress
+        ) as bar:
+            wanted = self._wanted(shards, bar)
+            made = self._here(wanted)
+            if spread_over is not None:
+                made = spread_over([shard for shard, _ in wanted])
+            for shard in made:
+                n_made += 1
+                bar.update(self._n_images(shard))
         return n_made
 
-    def _wanted(self, shards: range, bar: object) -> Iterator[tuple[int, bytes]]:
+    def _wanted(self, shards: range, bar: Any) -> Iterator[tuple[int, bytes]]:
         for shard in shards:
             made_of = self._made_of(shard)
             if self.store.has(shard, made_of):
-                bar.update(_n_images(self.store.layout, shard))  # type: ignore[attr-defined]
-                continue
-            yield shard, made_of
+                bar.update(self._n_images(shard))
+            else:
+                yield shard, made_of
+
+    def _here(self, wanted: Iterator[tuple[int, bytes]]) -> Iterator[int]:
+        """Make shards in this process: while one is written the next is made."""
+        with ThreadPoolExecutor(1) as writer:
+            waiting: Future[None] | None = None
+            try:
+                for shard, made_of in wanted:
+                    rows = self._rows(shard)
+                    if waiting is not None:
+                        waiting.result()
+                    waiting = writer.submit(self.store.put, shard, made_of, rows)
+                    yield shard
+            finally:
+                if waiting is not None:
+                    waiting.result()
+
+    def _n_images(self, shard: int) -> int:
+        images = self.store.layout.images_of(shard)
+        return images.stop - images.start
 
     def _made_of(self, shard: int) -> bytes:
         """Of the model and of every byte of the images, in order."""
@@ -212,6 +264,9 @@ class _Work:
     def _rows(self, shard: int) -> np.ndarray:
         rows = self.model.transform(self.dataset.subset(self.store.layout.images_of(shard)))
         return rows.astype(self.store.layout.dtype, copy=False)
+
+
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def _coordinates(model: FeatureExtractor, dataset: Dataset) -> tuple[xr.Dataset, int]:

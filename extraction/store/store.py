@@ -50,11 +50,8 @@ class FeatureStore:
             raise FileNotFoundError(msg)
         return cls(place, layout)
 
-    @classmethod
-    def prepared(
-        cls, address: str | os.PathLike[str], layout: Layout, *, overwrite: bool = False
-    ) -> FeatureStore:
-        """A store of this layout, made or gone on with.
+    def prepare(self, *, overwrite: bool = False) -> None:
+        """Put the layout where it is to be, or find it there.
 
         Where the same model's features of other images lie there, shards that are made of the same
         images stay of use.
@@ -65,17 +62,14 @@ class FeatureStore:
             If another model's features lie there, or those of other settings, unless they are to be
             overwritten.
         """
-        place = place_of(address)
-        place.clear()
-        there = read_layout(place)
+        self.place.clear()
+        there = read_layout(self.place)
         if there is not None and not overwrite:
-            _check_same(there, layout, place)
-        store = cls(place, layout)
-        wanted = dict(layout.objects())
-        if there is not None and any(place.read(name) != wanted[name] for name in wanted):
-            store._clear_other(wanted)
-        store._put_layout(wanted)
-        return store
+            _check_same(there, self.layout, self.place)
+        wanted = dict(self.layout.objects())
+        if there is not None and any(self.place.read(name) != wanted[name] for name in wanted):
+            self._clear_other(wanted)
+        self._put_layout(wanted)
 
     def _clear_other(self, wanted: dict[str, bytes]) -> None:
         """Remove what does not belong to this layout, the root first: nobody reads a mixture."""

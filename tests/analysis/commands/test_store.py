@@ -205,7 +205,16 @@ def test_what_is_no_part(pictures, tmp_path, text):
 
 def test_parts_of_a_model_without_a_seed(pictures, tmp_path):
     done = inside(
-        *("extract", pictures, "--set", "random_state=None", "--output", tmp_path / "f.zarr"),
+        *(
+            "extract",
+            pictures,
+            "--set",
+            "random_state=None",
+            "--set",
+            "prototype_sizes=(4,)",
+            "--output",
+            tmp_path / "f.zarr",
+        ),
         *("--part", "1/2"),
     )
     assert done.returncode == 1
@@ -287,7 +296,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(pictures, tmp_path, c
 
 
 def test_interrupted_it_says_what_is_kept(pictures, tmp_path, monkeypatch):
-    work, rows = stored._Work, stored._Work._rows  # noqa: SLF001 - where a signal would arrive
+    work, rows = stored.Extraction, stored.Extraction._rows  # noqa: SLF001 - a signal would arrive
 
     def stop(self, shard):
         if shard == 2:

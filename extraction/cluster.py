@@ -1,0 +1,97 @@
+"""Work on the workers of a Dask cluster: plain futures, one for each piece."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, TypeVar
+
+from .arrays import n_cores
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+_RETRIES = 10  # of a piece whose worker was lost
+
+
+@contextmanager
+def cluster(scheduler: str | None = None, n_workers: int | None = None) -> Iterator[Any]:
+    """A client of a cluster that is there, or of one made on this machine meanwhile.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Address of one that is there, such as 'tcp://10.0.0.1:8786'.
+    n_workers : int or None
+        Processes on this machine, where there is no scheduler.
+
+    Yields
+    ------
+    distributed.Client
+
+    Raises
+    ------
+    RuntimeError
+        If Dask is not installed.
+    OSError
+        If the scheduler does not answer.
+    """
+    try:
+        distributed = import_module("distributed")
+    except ImportError as error:
+        msg = f"A cluster needs Dask ({error}). Install hmax-cnn with the extra `cluster`."
+        raise RuntimeError(msg) from error
+    if scheduler is not None:
+        with distributed.Client(scheduler, timeout="10s") as client:
+            yield client
+        return
+    # The cores are shared out: each worker computes with its own.
+    each = {"OMP_NUM_THREADS": str(max(1, n_cores() // (n_workers or 1)))}
+    own = distributed.LocalCluster(
+        n_workers=n_workers, threads_per_worker=1, env=each, silence_logs=logging.ERROR
+    )
+    with own, distributed.Client(own) as client:
+        yield client
+
+
+def spread(
+    client: Any, function: Callable[..., Answer], items: Sequence[Item], *arguments: Any
+) -> Iterator[tuple[Item, Answer]]:
+    """Call a function for each item, somewhere, and give what comes back as it comes.
+
+    A piece whose worker is lost is done by another.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    function : callable
+        Called with an item and the other arguments; importable on the workers.
+    items : sequence
+    *arguments
+        The same for all.
+
+    Yields
+    ------
+    item : object
+    answer : object
+
+    Raises
+    ------
+    OSError
+        If the scheduler is lost.
+    """
+    distributed = import_module("distributed")
+    futures = {
+        client.submit(function, item, *arguments, retries=_RETRIES, pure=False): item
+        for item in items
+    }
+    try:
+        for future in distributed.as_completed(futures):
+            yield futures[future], future.result()
+    except (distributed.client.FutureCancelledError, distributed.comm.CommClosedError) as error:
+        msg = f"The scheduler was lost ({error})."
+        raise OSError(msg) from error
+    finally:
+        client.cancel(list(futures))
