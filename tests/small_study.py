@@ -77,6 +77,13 @@ def written(folder: Path, *changes: tuple[str, str], name: str = "study.toml") -
     return path
 
 
+def without_figures(folder: Path, *changes: tuple[str, str], name: str = "study.toml") -> Path:
+    """The same without figures, which take as long to draw as all the rest takes to run."""
+    path = written(folder, *changes, name=name)
+    path.write_text(path.read_text().partition("[figures.")[0])
+    return path
+
+
 def contents(root: Path) -> dict[str, bytes]:
     """Every file of a folder but the two that say when and where: by name."""
     files = (path for path in root.rglob("*") if path.is_file())

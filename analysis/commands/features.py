@@ -265,7 +265,7 @@ def content_of(images: Dataset) -> bytes:
         else:
             values = np.ascontiguousarray(item)
             found.update(f"{values.shape}{values.dtype}".encode())
-            found.update(hashlib.sha256(memoryview(values)).digest())
+            found.update(hashlib.sha256(values.data).digest())
     return found.digest()
 
 

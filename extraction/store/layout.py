@@ -94,12 +94,27 @@ class Layout:
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
     def images_of(self, shard: int) -> slice:
-        """Numbers of the images of a shard."""
+        """Numbers of the images of a shard.
+
+        Parameters
+        ----------
+        shard : int
+
+        Returns
+        -------
+        slice
+        """
         first = shard * self.per_shard
         return slice(first, min(first + self.per_shard, self.shape[0]))
 
     def objects(self) -> Iterator[tuple[str, bytes]]:
-        """Names and contents of all that is there before the first shard; the root comes last."""
+        """All that is there before the first shard; the root comes last.
+
+        Yields
+        ------
+        name : str
+        content : bytes
+        """
         zarr, files = zarr_module(), dict[str, Any]()
         store = zarr.storage.MemoryStore(files)
         with warnings.catch_warnings():
@@ -142,6 +157,14 @@ class Layout:
 
         As Zarr's sharding codec lays it out: chunks, each with its checksum, and an index of where
         they begin and how long they are, with its own. Zarr itself takes six times as long.
+
+        Parameters
+        ----------
+        rows : array of shape (n_images, n_units)
+
+        Returns
+        -------
+        bytes
         """
         checksum = import_module("google_crc32c").value
         numbers = np.dtype(self.dtype).newbyteorder("<")

@@ -43,6 +43,16 @@ class Place(Protocol):
 def is_store(name: str | os.PathLike[str]) -> bool:
     """Whether a name is that of a store and not of a file.
 
+    Parameters
+    ----------
+    name : str or path
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
     >>> is_store("features.zarr"), is_store("s3://bucket/features.zarr"), is_store("features.npz")
     (True, True, False)
     """

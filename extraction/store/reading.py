@@ -58,6 +58,10 @@ class StoredFeatures:
 
     Made by `open_features`.
 
+    Parameters
+    ----------
+    store : FeatureStore
+
     Attributes
     ----------
     dataset : xarray.Dataset

@@ -38,6 +38,14 @@ class FeatureStore:
     def at(cls, address: str | os.PathLike[str]) -> FeatureStore:
         """A store that is there.
 
+        Parameters
+        ----------
+        address : str or path
+
+        Returns
+        -------
+        FeatureStore
+
         Raises
         ------
         FileNotFoundError, ValueError
@@ -55,6 +63,10 @@ class FeatureStore:
 
         Where the same model's features of other images lie there, shards that are made of the same
         images stay of use.
+
+        Parameters
+        ----------
+        overwrite : bool
 
         Raises
         ------
@@ -87,7 +99,18 @@ class FeatureStore:
                 self.place.write(name, content)
 
     def has(self, shard: int, made_of: bytes) -> bool:
-        """Whether a shard is there, made of these things; its content is looked at by `state`."""
+        """Whether a shard is there, made of these things; its content is looked at by `states`.
+
+        Parameters
+        ----------
+        shard : int
+        made_of : bytes
+            A digest of 32 bytes.
+
+        Returns
+        -------
+        bool
+        """
         record = self._record(shard)
         return record is not None and record[:32] == made_of and self._size_is_right(shard)
 
@@ -126,11 +149,22 @@ class FeatureStore:
         self.place.write(record_name(shard), made_of + _digest(content))
 
     def discard(self, shard: int) -> None:
-        """Forget a shard, so that it is made again."""
+        """Forget a shard, so that it is made again.
+
+        Parameters
+        ----------
+        shard : int
+        """
         self.place.remove(record_name(shard))
 
     def states(self) -> Iterator[tuple[int, str]]:
-        """Each shard and whether it is whole, damaged or missing; every byte is read."""
+        """Each shard and whether it is whole, damaged or missing; every byte is read.
+
+        Yields
+        ------
+        shard : int
+        state : {'whole', 'damaged', 'missing'}
+        """
         for shard in range(self.layout.n_shards):
             record = self._record(shard)
             content = None if record is None else self.place.read(shard_name(shard))
@@ -142,7 +176,12 @@ class FeatureStore:
                 yield shard, WHOLE
 
     def done(self) -> list[int]:
-        """Shards that are there, by their records and sizes."""
+        """Shards that are there, by their records and sizes.
+
+        Returns
+        -------
+        list of int
+        """
         there = range(self.layout.n_shards)
         return [i for i in there if self._record(i) is not None and self._size_is_right(i)]
 

@@ -54,7 +54,7 @@ class Slow(Pixels):
     """Takes its time."""
 
     def walk(self, retina, wanted):
-        time.sleep(0.05 * len(retina.values))
+        time.sleep(0.03 * len(retina.values))
         yield from super().walk(retina, wanted)
 '''
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_study import written
+from small_study import without_figures
 
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.study import read_study, run_study
@@ -26,7 +26,7 @@ transformations = ["position"]
 units = "centre"
 
 [measures.accuracy]"""
-    path = written(tmp_path, ("[measures.accuracy]", other))
+    path = without_figures(tmp_path, ("[measures.accuracy]", other))
     study = read_study(path)
     done = run_study(path, tmp_path / "out", jobs=1, progress=False)
     assert done.n_made == N_CELLS + 1
@@ -53,7 +53,7 @@ units = "centre"
 def test_pictures_are_resized_for_each_model(tmp_path):
     """A model's own `resize` is what it sees, learns from and is transformed at; others see what
     the images' table says; stimuli keep their size."""
-    path = written(
+    path = without_figures(
         tmp_path,
         ("grid = [8, 8] }", 'grid = [8, 8] }\nresize = "cover:24x20"'),
     )
@@ -71,7 +71,7 @@ def test_pictures_are_resized_for_each_model(tmp_path):
 
 def test_a_size_that_no_picture_can_have(tmp_path):
     """Refused before anything runs, with the table that says it."""
-    path = written(
+    path = without_figures(
         tmp_path,
         ("parameters = { grid = [8, 8] }", 'parameters = { grid = [8, 8] }\nresize = "half"'),
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_study import written
+from small_study import without_figures
 
 from hmax_cnn.analysis.study import open_results, run_study
 from hmax_cnn.analysis.study.building import Places, build_images
@@ -41,7 +41,7 @@ def test_test_images_are_not_learned_ones(tmp_path):
         'images = ["digits"]\nmodels = ["pixels", "linear"]',
         'images = ["all"]\nmodels = ["linear"]',
     )
-    path = written(
+    path = without_figures(
         tmp_path,
         ("[models.pixels]", given),
         ('learns_from = "digits"', 'learns_from = "all"'),

@@ -6,7 +6,7 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 import pytest
-from small_study import written
+from small_study import without_figures
 
 from hmax_cnn.analysis.study import fingerprints, read_study, run_study
 from hmax_cnn.analysis.study.bench import Work
@@ -37,7 +37,7 @@ def test_files_and_imported_modules_count(tmp_path):
     (tmp_path / "the_other.py").write_text("FACTOR = 1\n")
     (tmp_path / "number.txt").write_text("7")
     own = 'measure = "reading_measure:reads"\nparameters = { table = "number.txt" }'
-    path = written(tmp_path, ('measure = "analysis.measures.alignment:cka"', own))
+    path = without_figures(tmp_path, ('measure = "analysis.measures.alignment:cka"', own))
 
     def run(resume=True):
         done = run_study(path, tmp_path / "out", resume=resume, jobs=1, progress=False)
@@ -71,7 +71,7 @@ def test_what_an_index_says_counts(tmp_path):
         (tmp_path / "index.csv").write_text("\n".join(["path,label,angle", *lines]) + "\n")
 
     turned = 'views = { object = "label", angle = "angle" }'
-    path = written(
+    path = without_figures(
         tmp_path,
         (
             (
@@ -298,7 +298,9 @@ layers = ["1"]
 parameters = { module = "made_networks:made", natural_shape = [16, 16] }
 
 [models.pixels]"""
-    path = written(tmp_path, ("[measures.accuracy]", dimensionality), ("[models.pixels]", network))
+    path = without_figures(
+        tmp_path, ("[measures.accuracy]", dimensionality), ("[models.pixels]", network)
+    )
     done = run_study(path, tmp_path / "out", jobs=1, progress=False)
     table = tmp_path / "out" / "tables" / "dimensionality.csv"
     before = pd.read_csv(table)["value"].item()

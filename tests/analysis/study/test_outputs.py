@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from small_study import written
+from small_study import without_figures, written
 
 from hmax_cnn.analysis.study import read_study, run_study
 from hmax_cnn.analysis.study.cells import cells_of
@@ -133,7 +133,7 @@ def test_layers_of_a_measure_of_ones_own_stand_from_the_image_upward(tmp_path):
         '    """The same as a table."""\n'
         '    return spread(responses)["layer_value"].to_dataframe("value").reset_index()\n'
     )
-    path = written(
+    path = without_figures(
         tmp_path,
         (
             '[models.filters]\nlabel = "classical filters"\nmodel = "extraction:FilterBank"\n',

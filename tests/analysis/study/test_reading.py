@@ -1,7 +1,7 @@
 """Reading a study: all that is wrong, each with its line."""
 
 import pytest
-from small_study import written
+from small_study import without_figures, written
 
 from hmax_cnn.analysis.study import StudyError, read_study
 from hmax_cnn.analysis.study.toml_writing import as_toml
@@ -278,7 +278,7 @@ def test_no_such_file(tmp_path):
 
 def test_defaults_are_written_out(tmp_path):
     """The study as run reads as the same study, and says what was left to defaults."""
-    study = read_study(written(tmp_path))
+    study = read_study(without_figures(tmp_path))
     text = as_toml(study)
     (tmp_path / "again.toml").write_text(text)
     assert read_study(tmp_path / "again.toml") == study

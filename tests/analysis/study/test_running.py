@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 from filelock import FileLock
 from PIL import Image
-from small_study import contents, written
+from small_study import contents, without_figures, written
 
 from hmax_cnn.analysis.figures.seeds import over_seeds
 from hmax_cnn.analysis.figures.tables import tables
@@ -79,7 +79,7 @@ resize = "stretch:32x32"
 per_class = 2
 
 [models.pixels]"""
-    path = written(
+    path = without_figures(
         tmp_path,
         ("[measures.alignment]", slow),
         ("[models.pixels]", small),
@@ -146,10 +146,10 @@ def test_only_what_changed_is_made_again(tmp_path):
     """A resumed study keeps cells of the same things: a changed measure, model or module is made
     again, a measure that is gone is taken away."""
     (tmp_path / "own_measure.py").write_text(SLOW)
-    path = written(tmp_path, ("analysis.measures.alignment:cka", "own_measure:slow"))
+    path = without_figures(tmp_path, ("analysis.measures.alignment:cka", "own_measure:slow"))
     assert run_study(path, tmp_path / "out", jobs=1, progress=False).n_made == 6
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 0
-    written(
+    without_figures(
         tmp_path,
         ("analysis.measures.alignment:cka", "own_measure:slow"),
         ("n_folds = 2", "n_folds = 3"),
@@ -161,7 +161,7 @@ def test_only_what_changed_is_made_again(tmp_path):
         '[measures.alignment]\nmeasure = "analysis.measures.alignment:cka"\nmodels = ["pixels", '
         '"filters"]\nimages = ["shapes"]\n'
     )
-    written(tmp_path, (gone, ""), ("n_folds = 2", "n_folds = 3"), ("[8, 8]", "[4, 4]"))
+    without_figures(tmp_path, (gone, ""), ("n_folds = 2", "n_folds = 3"), ("[8, 8]", "[4, 4]"))
     assert run_study(path, tmp_path / "out", resume=True, jobs=1, progress=False).n_made == 2
     assert not (tmp_path / "out" / "results" / "alignment").exists() or not list(
         (tmp_path / "out" / "results" / "alignment").rglob("*.nc")
@@ -345,7 +345,7 @@ def spread(responses, random_state=0):
 def test_a_design_of_ones_own(tmp_path):
     """The mean over seeds is taken for each row of the design that a measure declares."""
     (tmp_path / "my_spread.py").write_text(OWN_DESIGN)
-    path = written(
+    path = without_figures(
         tmp_path,
         ("units = 20", "units = 20\nseeds = [0, 1]"),
         ('measure = "analysis.measures.alignment:cka"', 'measure = "my_spread:spread"'),
@@ -392,12 +392,12 @@ def test_interrupted_before_anything(tmp_path, monkeypatch):
         lambda *_: (_ for _ in ()).throw(KeyboardInterrupt),
     )
     with pytest.raises(Interrupted, match="before anything was computed"):
-        run_study(written(tmp_path), tmp_path / "out", jobs=1, progress=False)
+        run_study(without_figures(tmp_path), tmp_path / "out", jobs=1, progress=False)
 
 
 def test_damaged_files_are_made_again(tmp_path):
     """A result whose bytes were changed on disk is no result."""
-    path = written(tmp_path)
+    path = without_figures(tmp_path)
     run_study(path, tmp_path / "out", jobs=1, progress=False)
     kept = contents(tmp_path / "out")
     for number, name in enumerate(
@@ -462,7 +462,7 @@ def test_images_that_a_model_has_learned_from(tmp_path):
         'measure = "analysis.measures.retrieval:retrieval"\nmodels = ["linear"]\nimages = ["again"]'
     )
     shown = ('images = ["digits"]\nmodels', 'images = ["again"]\nmodels')
-    path = written(tmp_path, ("[models.pixels]", same), shown, (alignment, retrieval))
+    path = without_figures(tmp_path, ("[models.pixels]", same), shown, (alignment, retrieval))
     done = run_study(path, tmp_path / "out", jobs=1, progress=False)
     assert open_results(tmp_path / "out")["accuracy/linear/again/seed0"].attrs["learned_anew"] == 1
     assert any(
@@ -479,7 +479,7 @@ measure = "slow_measure:slow"
 images = ["shapes"]
 
 [measures.alignment]"""
-    path = written(tmp_path, ("[measures.alignment]", slow))
+    path = without_figures(tmp_path, ("[measures.alignment]", slow))
     command = running(path, tmp_path / "killed", "--quiet", "--jobs", "2")
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
 
