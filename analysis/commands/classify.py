@@ -100,7 +100,7 @@ def classify(
 
     model = built_model(name, settings, layer, quiet)
     if not overwrite:
-        _check_new(output)
+        check_new(output)
     writable(output / "accuracy.csv" if output.is_dir() else output)
     images = opened_dataset(dataset, resize, background, skip_bad, quiet)
     if groups is not None:
@@ -122,22 +122,23 @@ def classify(
     except KeyboardInterrupt:
         if not done:
             raise
-        _save_readouts(list(done.values()), output, about, complete=False)
+        save_readouts(list(done.values()), output, about, complete=False)
         n_folds = sum(len(result.best_c) for result in done.values())
         msg = f"Interrupted: what was done ({n_folds} folds) is in {output}."
         raise Interrupted(msg) from None
-    written = _save_readouts(list(done.values()), output, about, complete=True)
+    written = save_readouts(list(done.values()), output, about, complete=True)
     show(pd.DataFrame([result.row() for result in done.values()]), form)
     if not quiet:
-        _tell(written, output)
+        tell(written, output)
 
 
-def _tell(written: list[Path], output: Path) -> None:
+def tell(written: list[Path], output: Path) -> None:
+    """Say what was measured, and where it is."""
     say("Accuracy with Wilson's 95 % interval; linear SVM, C chosen inside the training images.")
     say(f"{len(written)} files in {output}: {', '.join(path.name for path in written)}")
 
 
-def _check_new(output: Path) -> None:
+def check_new(output: Path) -> None:
     """Refuse to replace results that took hours, perhaps, without a word."""
     run = output / "run.json"
     # What was interrupted is made again.
@@ -149,7 +150,7 @@ def _check_new(output: Path) -> None:
         raise FileExistsError(msg)
 
 
-def _save_readouts(
+def save_readouts(
     done: list[Any], output: Path, attributes: dict[str, str], complete: bool
 ) -> list[Path]:
     """Accuracy, predictions and the last model's confusion matrix."""

@@ -21,7 +21,7 @@ _COMMANDS = {
     "models": ("describe", "models", "List the models that there are."),
     "report": ("study", "report", "Write the page of a study's folder again."),
     "slurm": ("slurm", "slurm", "Print a script for SLURM that does a command in parts."),
-    "store": ("store", "store", "Check, mend and copy a store of features."),
+    "store": ("store", "store", "Check, mend, copy and classify a store of features."),
     "study": ("study", "study", "Run comparison studies, and check and list them."),
     "summary": ("describe", "summary", "Layers, output shapes, parameters and operations."),
     "train": ("train", "train", "Train a network and write its weights."),

@@ -1,4 +1,4 @@
-"""hmax-cnn store: what lies in a store of features, whether it is whole, and copies of it."""
+"""hmax-cnn store: what lies in a store of features, whether it is whole, copies of it, an SVM."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from hmax_cnn.extraction.progress import progress_bar
 from hmax_cnn.extraction.store import FeatureStore, StoredFeatures, open_features
 from hmax_cnn.extraction.store.store import MISSING, WHOLE
 
+from ..folds import stratified
+from ..readout import Readout
+from ..streamed_svm import StreamedSVM
+from .classify import check_new, save_readouts, tell
 from .feature_files import Features, check_size, ending, write
 from .options import form_option, plainly, quiet_option, say, show
 from .request import Request, say_of_store
@@ -103,6 +107,66 @@ def export(where: str, output: Path, quiet: bool) -> None:
     if not quiet:
         n_images, n_units = features.shape
         say(f"{n_images} images x {n_units} units in {', '.join(map(str, written))}")
+
+
+@store.command()
+@click.argument("where", metavar="STORE")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the images held out, where no split is given.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("hmax-cnn-classify"),
+    show_default=True,
+    help="Folder for results.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace results of an earlier run in --output.")
+@form_option
+@quiet_option
+@plainly
+def classify(where: str, seed: int, output: Path, overwrite: bool, form: str, quiet: bool) -> None:
+    """How well a linear SVM tells classes apart from the features in STORE.
+
+    Features are read batch by batch, so that they need not fit into memory. Uses the given split
+    (train/ and test/, or a column `split`); without one a fifth of the images is held out. C is
+    chosen inside the training images.
+    """
+    if not overwrite:
+        check_new(output)
+    writable(output / "accuracy.csv" if output.is_dir() else output)
+    features = open_features(where)
+    if features.labels is None:
+        msg = f"{where} has no labels: extract a folder per class, or an index with labels."
+        raise ValueError(msg)
+    train, test = _parts(features, seed)
+    attributes = dict(features.store.layout.attributes) | {"store": where, "seed": str(seed)}
+    svm = StreamedSVM(seed=seed, progress=False if quiet else None)
+    svm.fit(features, features.labels, train)
+    name = f"{attributes['model'].partition(':')[2]} {attributes['layers'].replace(' ', '+')}"
+    found = Readout(name, np.unique(features.labels))
+    found.add(features.images[test].tolist(), 0, features.labels[test], svm.predict(test))
+    found.best_c.append(svm.best_c_)
+    written = save_readouts([found], output, attributes, complete=True)
+    show(pd.DataFrame([found.row()]), form)
+    if not quiet:
+        tell(written, output)
+
+
+def _parts(features: StoredFeatures, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of training and of held-out images."""
+    if features.split is not None:
+        train = np.flatnonzero(features.split == "train")
+        for part in ("test", "validation"):
+            held_out = np.flatnonzero(features.split == part)
+            if len(train) and len(held_out):
+                return train, held_out
+    train, held_out = stratified(features.labels, 5, seed)[0]
+    return train, held_out
 
 
 def _not_whole(found: FeatureStore, *, quiet: bool) -> dict[int, str]:

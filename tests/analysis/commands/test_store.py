@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from command_line import HMAX_CNN, inside
@@ -372,3 +373,40 @@ def test_without_zarr_it_says_what_to_install(pictures, tmp_path, monkeypatch):
     assert done.returncode == 1
     assert "Install hmax-cnn with the extra `store`" in done.stderr
     assert not (tmp_path / "f.zarr").exists()
+
+
+def test_classify(tmp_path, calm):
+    """Without a split: a fifth is held out. Gratings are told apart."""
+    done = inside("store", "classify", calm, "--output", tmp_path / "svm", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert (row["features"], row["n_test"], row["folds"]) == ("Pixels pixels", 8, 1)
+    assert 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1
+    table = pd.read_csv(tmp_path / "svm" / "predictions.csv")
+    assert len(table) == 8
+    about = json.loads((tmp_path / "svm" / "run.json").read_text())
+    assert about["store"] == str(calm)
+    again = inside("store", "classify", calm, "--output", tmp_path / "svm")
+    assert again.returncode == 1
+    assert "--overwrite" in again.stderr
+
+
+def test_classify_by_the_given_split(pictures, tmp_path):
+    for part, first in (("train", 0), ("test", 8)):
+        for label in ("level", "slanted", "upright"):
+            (tmp_path / "set" / part / label).mkdir(parents=True)
+            for number in range(first, first + 8 if part == "train" else 12):
+                name = f"{number:02d}.png"
+                shutil.copy(pictures / label / name, tmp_path / "set" / part / label / name)
+    options = [*("--set", "prototypes=photographs"), *("--set", "bands=2"), "--layer", "c2"]
+    done = inside("extract", tmp_path / "set", *options, "--output", tmp_path / "f.zarr")
+    assert done.returncode == 0, done.stderr
+    done = inside(
+        *("store", "classify", tmp_path / "f.zarr", "--output", tmp_path / "svm"),
+        *("--format", "json", "--quiet"),
+    )
+    (row,) = json.loads(done.stdout)
+    table = pd.read_csv(tmp_path / "svm" / "predictions.csv")
+    assert set(table["image"].str.partition("/")[0]) == {"test"}
+    assert row["n_test"] == 12
+    assert row["accuracy"] >= 0.9
