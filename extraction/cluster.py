@@ -13,7 +13,7 @@ from .arrays import n_cores
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-_RETRIES = 10  # of a piece whose worker was lost
+_LOST = 10  # workers that a piece may lose before it is given up: they are short of memory
 
 
 @contextmanager
@@ -49,6 +49,8 @@ def cluster(scheduler: str | None = None, n_workers: int | None = None) -> Itera
         return
     # The cores are shared out: each worker computes with its own.
     each = {"OMP_NUM_THREADS": str(max(1, n_cores() // (n_workers or 1)))}
+    dask = import_module("dask")
+    dask.config.set({"distributed.scheduler.allowed-failures": _LOST})
     own = distributed.LocalCluster(
         n_workers=n_workers, threads_per_worker=1, env=each, silence_logs=logging.ERROR
     )
@@ -83,15 +85,15 @@ def spread(
         If the scheduler is lost.
     """
     distributed = import_module("distributed")
-    futures = {
-        client.submit(function, item, *arguments, retries=_RETRIES, pure=False): item
-        for item in items
-    }
+    futures = {client.submit(function, item, *arguments, pure=False): item for item in items}
     try:
         for future in distributed.as_completed(futures):
             yield futures[future], future.result()
     except (distributed.client.FutureCancelledError, distributed.comm.CommClosedError) as error:
         msg = f"The scheduler was lost ({error})."
+        raise OSError(msg) from error
+    except distributed.scheduler.KilledWorker as error:
+        msg = f"Workers were killed again and again, perhaps for want of memory ({error})."
         raise OSError(msg) from error
     finally:
         client.cancel(list(futures))

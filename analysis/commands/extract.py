@@ -72,18 +72,20 @@ from .stored import Part
     "--plan",
     "only_plan",
     is_flag=True,
-    help="Of a store: only say what it would take in time, memory and on disk.",
+    help="For a store: only say what it would take in time, memory and on disk. A model that "
+    "learns does so first.",
 )
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Of a store: of a Dask cluster that makes the shards, such as tcp://10.0.0.1:8786.",
+    help="For a store: address of a Dask scheduler whose workers make the shards, such as "
+    "tcp://10.0.0.1:8786.",
 )
 @click.option(
     "--workers",
     "n_workers",
     type=click.IntRange(min=1),
-    help="Of a store: processes of a Dask cluster on this machine that make the shards.",
+    help="For a store: make the shards with so many worker processes on this machine (Dask).",
 )
 @quiet_option
 @plainly
@@ -146,7 +148,9 @@ def _into_store(
     over: tuple[str | None, int | None] | None,
     quiet: bool,
 ) -> None:
-    extraction = asked.extraction(output, quiet=quiet)
+    # Parts decode their own images; were each to decode all, many parts would take no less time.
+    alone = part.of == 1 and over is None
+    extraction = asked.extraction(output, check=alone, quiet=quiet)
     n_shards = len(part.of_shards(extraction.store.layout.n_shards))
     if only_plan or (not quiet and n_shards > 1 and over is None):
         say(extraction.plan(part).text())

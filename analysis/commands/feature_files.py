@@ -30,6 +30,7 @@ from ..csv_tables import without_formulas
 from .class_numbers import codes_of
 
 _TAKEN = ("image", "images", "labels", "features", "units", "attributes", "path")
+_OF_STORES = ("response", "shards", "zarr.json", "_")
 _ROWS = 1024  # of a column, at a time
 
 
@@ -235,8 +236,14 @@ def coordinates_of(features: Features) -> xr.Dataset:
     -------
     xarray.Dataset
     """
-    of_images = {"image": np.array(features.images, object)} | features.of_images()
-    coords = {name: ("image", np.asarray(column)) for name, column in of_images.items()}
+    coords = {"image": ("image", np.array(features.images, object))}
+    for name, column in features.of_images().items():
+        # A column of the index is a folder of the store.
+        plain = re.sub(r"[^\w .-]|^\W*$", "_", name)
+        safe = f"image_{plain}" if plain in _OF_STORES or plain.startswith(".") else plain
+        while safe in coords:
+            safe += "_"
+        coords[safe] = ("image", np.asarray(column))
     return xr.Dataset(coords=coords | _of_units(features))
 
 

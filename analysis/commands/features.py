@@ -18,6 +18,7 @@ import numpy as np
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor, compiled
 from hmax_cnn.extraction.arrays import device_namespace
+from hmax_cnn.extraction.cuda import programs
 from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.progress import progress_bar
 
@@ -227,8 +228,8 @@ def made_by(
         _content(parameters),
         digest_of(model.held()),
         sorted({**found.libraries, **versions_of(model.libraries)}.items()),
-        device_namespace(model.device).__name__,
         sorted(compiled.versions().items()),
+        programs.numerics(device_namespace(model.device)),
     ]
     digest = hashlib.sha256(repr(known).encode())
     for path in (*found.code, *found.data):

@@ -244,14 +244,18 @@ def built_model(
 
 
 def opened_dataset(
-    where: str, resize: str, background: str | None, skip_bad: bool, quiet: bool
+    where: str,
+    resize: str,
+    background: str | None,
+    skip_bad: bool,
+    quiet: bool,
+    check: bool = True,
 ) -> Dataset:
-    """The images of the command line, resized and checked."""
-    return (
-        open_dataset(where)
-        .framed(resize, background)
-        .checked(skip_bad, progress=False if quiet else None)
-    )
+    """The images of the command line, resized and, unless that is left out, checked."""
+    images = open_dataset(where).framed(resize, background)
+    if not check:
+        return images
+    return images.checked(skip_bad, progress=False if quiet else None)
 
 
 def image_sides(text: str | None, model: FeatureExtractor) -> tuple[int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 
 import numpy as np
@@ -26,7 +25,7 @@ class Preflight:
     Attributes
     ----------
     n_images : int
-        That are still to do.
+        Of the part.
     n_bytes : int
         Of all numbers, on disk.
     seconds, memory : float
@@ -41,7 +40,7 @@ class Preflight:
     def text(self) -> str:
         """In a line."""
         return (
-            f"{self.n_images} images to do: about {_as_time(self.seconds)} and "
+            f"{self.n_images} images, were none there: about {_as_time(self.seconds)} and "
             f"{self.memory / 2**20:.0f} MiB of memory; {_as_size(self.n_bytes)} on disk in all."
         )
 
@@ -58,7 +57,7 @@ def preflight(
     dataset : Dataset
     layout : Layout
     n_images : int
-        That are still to do.
+        Of the part.
 
     Returns
     -------
@@ -75,9 +74,20 @@ def preflight(
         model.set_params(progress=quiet)
     n_tried = min(n_tried, len(dataset))
     shard = layout.per_shard * layout.shape[1] * np.dtype(layout.dtype).itemsize
-    peak = getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = _peak()
     return Preflight(
         n_images, layout.n_bytes, seconds / n_tried * n_images, float(peak + _HELD * shard)
+    )
+
+
+def _peak() -> int:
+    """Bytes of memory that this process has taken at most; 0 where nobody knows."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
     )
 
 

@@ -54,18 +54,28 @@ class Request:
         }
         return json.dumps(asdict(self) | full)
 
-    def opened(self, *, quiet: bool) -> tuple[FeatureExtractor, Dataset, Dataset | None]:
-        """The model, the images, and those that it learns from where they are others."""
+    def opened(
+        self, *, check: bool = True, quiet: bool
+    ) -> tuple[FeatureExtractor, Dataset, Dataset | None]:
+        """The model, the images, and those that it learns from where they are others.
+
+        Parameters
+        ----------
+        check : bool
+            Whether to decode every picture first, so that a bad one is met before hours of work;
+            where bad ones are left out that must be.
+        quiet : bool
+        """
         model = built_model(self.model, self.settings, self.layer, quiet)
-        framing = (self.resize, self.background, self.skip_bad, quiet)
+        framing = (self.resize, self.background, self.skip_bad, quiet, check or self.skip_bad)
         dataset, others = opened_dataset(self.images, *framing), None
         if self.learn_from is not None:
             others = opened_dataset(self.learn_from, *framing)
         return model, dataset, others
 
-    def extraction(self, output: str, *, quiet: bool) -> Extraction:
+    def extraction(self, output: str, *, check: bool = True, quiet: bool) -> Extraction:
         """Ready to begin: the model has learned, the store is laid out."""
-        model, dataset, others = self.opened(quiet=quiet)
+        model, dataset, others = self.opened(check=check, quiet=quiet)
         return Extraction.of(
             model,
             dataset,
@@ -88,6 +98,6 @@ def say_of_store(told: Told, part: Part, *, quiet: bool) -> None:
     n_images, n_units = told.store.layout.shape
     share = "" if part.of == 1 else f"part {part.number} of {part.of}: "
     say(
-        f"{share}{told.n_made} shards made, {told.n_there} were there; {n_images} images x "
+        f"{share}shards made: {told.n_made}, already there: {told.n_there}; {n_images} images x "
         f"{n_units} units of {told.attributes['layers'].replace(' ', '+')!r} in {told.store.place}"
     )

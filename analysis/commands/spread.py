@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 
 from hmax_cnn.extraction.cluster import cluster, spread
 
 from .options import say
 from .request import Request
-from .stored import Extraction
+from .stored import Elsewhere, Extraction
 
 
 @contextmanager
 def spreading(
     asked: Request, output: str, scheduler: str | None, n_workers: int | None, *, quiet: bool
-) -> Iterator[Callable[[list[int]], Iterator[int]]]:
+) -> Iterator[Elsewhere]:
     """What makes the shards of a store on a cluster.
 
     Parameters
@@ -31,19 +32,38 @@ def spreading(
     Yields
     ------
     callable
-        Takes numbers of shards and gives each when it is made.
+        Takes shards, each with what it is made of, and gives the number of each when it is made.
     """
+    # Places in full: a worker may have been started in another folder.
+    words = (asked.text(), output if "://" in output else str(Path(output).resolve()))
+
+    def elsewhere(shards: Mapping[int, bytes]) -> Iterator[int]:
+        for (shard, _), was_made in spread(client, _make, list(shards.items()), *words):
+            if not was_made:
+                msg = (
+                    f"A worker sees other images or another model for shard {shard} than this "
+                    "process. Give it the same files, versions and settings."
+                )
+                raise RuntimeError(msg)
+            yield shard
+
     with cluster(scheduler, n_workers) as client:
         if not quiet:
             say(f"Progress of every piece: {client.dashboard_link}")
-        yield lambda shards: (shard for shard, _ in spread(client, _make, shards, asked, output))
+        yield elsewhere
 
 
-def _make(shard: int, asked: Request, output: str) -> None:
-    _extraction(asked, output).make(shard)
+def _make(piece: tuple[int, bytes], request: str, output: str) -> bool:
+    shard, made_of = piece
+    with suppress(OSError):
+        if _extraction(request, output).make(shard, made_of):
+            return True
+    # Built for an earlier call, perhaps, before files changed or were removed.
+    _extraction.cache_clear()
+    return _extraction(request, output).make(shard, made_of)
 
 
 # A worker builds the model once.
 @lru_cache(maxsize=1)
-def _extraction(asked: Request, output: str) -> Extraction:
-    return asked.extraction(output, quiet=True)
+def _extraction(request: str, output: str) -> Extraction:
+    return Request.parsed(request).extraction(output, check=False, quiet=True)

@@ -12,9 +12,11 @@ import pandas as pd
 from hmax_cnn.extraction.files import writable
 from hmax_cnn.extraction.progress import progress_bar
 from hmax_cnn.extraction.store import FeatureStore, StoredFeatures, open_features
+from hmax_cnn.extraction.store.layout import KEY
 from hmax_cnn.extraction.store.store import MISSING, WHOLE
 
 from ..folds import stratified
+from ..naming import full_path
 from ..readout import Readout
 from ..streamed_svm import StreamedSVM
 from .classify import check_new, save_readouts, tell
@@ -59,7 +61,7 @@ def info(where: str, form: str) -> None:
 @quiet_option
 @plainly
 def verify(where: str, quiet: bool) -> None:
-    """Read every byte of STORE, and say which shards are damaged or missing."""
+    """Read every byte of the features in STORE, and say which shards are damaged or missing."""
     found = FeatureStore.at(where)
     bad = _not_whole(found, quiet=quiet)
     if bad:
@@ -76,19 +78,37 @@ def verify(where: str, quiet: bool) -> None:
 
 @store.command()
 @click.argument("where", metavar="STORE")
+@click.option(
+    "--trust-code",
+    is_flag=True,
+    help="Import the module of a model of one's own that STORE names.",
+)
 @quiet_option
 @plainly
-def repair(where: str, quiet: bool) -> None:
+def repair(where: str, trust_code: bool, quiet: bool) -> None:
     """Make the shards of STORE again that are damaged or missing, and no others.
 
-    The images must still be where they were.
+    The images, the model and the versions of libraries must be what they were.
     """
     found = FeatureStore.at(where)
     asked = Request.parsed(found.layout.attributes.get("request", ""))
+    if not trust_code and not full_path(asked.model).startswith("hmax_cnn."):
+        msg = (
+            f"{where} names a model of one's own, {asked.model}, which would be imported. If you "
+            "trust the store, repeat the command with --trust-code."
+        )
+        raise ValueError(msg)
+    extraction = asked.extraction(where, check=False, quiet=quiet)
+    if extraction.store.layout.attributes[KEY] != found.layout.attributes.get(KEY):
+        msg = (
+            f"The images, the model or a library are no longer what {where} was made with: shards "
+            "made now would be of other features. Extract anew into another store."
+        )
+        raise ValueError(msg)
     for shard, state in _not_whole(found, quiet=quiet).items():
         if state != MISSING:
             found.discard(shard)
-    told = asked.extraction(where, quiet=quiet).run(progress=False if quiet else None)
+    told = extraction.run(progress=False if quiet else None)
     say_of_store(told, Part(), quiet=quiet)
 
 

@@ -17,6 +17,7 @@ from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.progress import progress_bar
 from hmax_cnn.extraction.store import FeatureStore, Layout
+from hmax_cnn.extraction.store.layout import KEY
 from hmax_cnn.extraction.store.places import place_of
 
 from ..interrupted import Interrupted
@@ -117,11 +118,6 @@ class Extraction:
         Returns
         -------
         Extraction
-
-        Raises
-        ------
-        OSError
-            If the disk is too small.
         """
         learns_from, told = to_learn(model, dataset, learn_from)
         layers = " ".join(model.wanted_layers())
@@ -133,10 +129,12 @@ class Extraction:
         coordinates, n_seen = _coordinates(model, dataset)
         if n_seen:
             attributes["warning"] = warning_of(n_seen, len(dataset))
+        digest = hashlib.sha256(f"{by} {dtype}".encode())
+        named = digest.copy()
+        named.update(repr(list(map(str, dataset.names))).encode())
+        attributes[KEY] = named.hexdigest()
         layout = Layout.of(coordinates, attributes, dtype, shard_images)
-        _check_space(address, layout)
-        digest = hashlib.sha256(f"{by} {dtype}".encode()).digest()
-        return cls(model, dataset, FeatureStore(place_of(address), layout), digest)
+        return cls(model, dataset, FeatureStore(place_of(address), layout), digest.digest())
 
     def plan(self, part: Part) -> Preflight:
         """What a part will take, were nothing there."""
@@ -149,7 +147,7 @@ class Extraction:
         *,
         overwrite: bool = False,
         progress: bool | None = None,
-        spread_over: Callable[[list[int]], Iterator[int]] | None = None,
+        spread_over: Elsewhere | None = None,
     ) -> Told:
         """Make the shards of a part that are not there, made of the same images by the same model.
 
@@ -160,7 +158,8 @@ class Extraction:
             Whether other features that lie there may be replaced.
         progress : bool or None
         spread_over : callable or None
-            Makes shards of these numbers elsewhere, and gives the number of each when it is made.
+            Makes shards elsewhere, each given with what it is made of, and gives the number of each
+            when it is made.
 
         Returns
         -------
@@ -178,24 +177,45 @@ class Extraction:
         if (part.of > 1 or spread_over) and self._differs_each_time():
             msg = "Parts need a model that is the same each time: give --set random_state=0."
             raise ValueError(msg)
-        self.store.prepare(overwrite=overwrite)
         shards = part.of_shards(self.store.layout.n_shards)
+        self._check_space(shards)
+        self.store.prepare(overwrite=overwrite)
         try:
             n_made = self._fill(shards, progress, spread_over)
         except KeyboardInterrupt:
             msg = f"Interrupted: {self._kept()}"
             raise Interrupted(msg) from None
         except Exception as error:
-            error.add_note(f"Until then {self._kept()}")
+            error.add_note(f"By then {self._kept()}")
             if isinstance(error, OSError) and error.errno in _FULL:
                 error.add_note("Free some space, or choose another place.")
             raise
         return Told(self.store, n_made, len(shards) - n_made)
 
-    def make(self, shard: int) -> None:
-        """Make one shard, whether or not it is there."""
-        for _ in self._here(iter([(shard, self._made_of(shard))])):
+    def make(self, shard: int, made_of: bytes) -> bool:
+        """Make one shard, unless it would be made of something else."""
+        if self._made_of(shard) != made_of:
+            return False
+        for _ in self._here(iter([(shard, made_of)])):
             pass
+        return True
+
+    def _check_space(self, shards: range) -> None:
+        """Refuse what the disk cannot hold, before hours of work."""
+        layout, free = self.store.layout, self.store.place.free()
+        if free is None:
+            return
+        row = layout.n_bytes // layout.shape[0]
+        needed = row * sum(map(self._n_images, shards)) - self.store.bytes_there(shards)
+        if needed <= free:
+            return
+        msg = (
+            f"{layout.shape[0]} images x {layout.shape[1]} units of {layout.dtype}: "
+            f"{needed / 2**30:.2g} GiB more are needed, and {self.store.place} has "
+            f"{free / 2**30:.2g} GiB free. Choose another place, fewer layers or a layer of fewer "
+            "units, or --dtype float16, which takes half."
+        )
+        raise OSError(msg)
 
     def _differs_each_time(self) -> bool:
         return self.model.get_params(deep=False).get("random_state", 0) is None
@@ -203,17 +223,17 @@ class Extraction:
     def _kept(self) -> str:
         n_done, n_shards = len(self.store.done()), self.store.layout.n_shards
         if not n_done:
-            return "nothing was done yet."
-        return (
-            f"{n_done} of {n_shards} shards are kept in {self.store.place}. Run the same command "
-            "again to go on from there."
-        )
+            return "no shard was done."
+        kept = f"{n_done} of {n_shards} shards are kept in {self.store.place}."
+        if self._differs_each_time():
+            return f"{kept} Without a random_state the same command would make other features."
+        return f"{kept} Run the same command again to go on from there."
 
     def _fill(
         self,
         shards: range,
         progress: bool | None,
-        spread_over: Callable[[list[int]], Iterator[int]] | None,
+        spread_over: Elsewhere | None,
     ) -> int:
         """Make what is not there; returns how many shards those were."""
         n_images, n_made = sum(map(self._n_images, shards)), 0
@@ -223,7 +243,7 @@ class Extraction:
             wanted = self._wanted(shards, bar)
             made = self._here(wanted)
             if spread_over is not None:
-                made = spread_over([shard for shard, _ in wanted])
+                made = spread_over(dict(wanted))
             for shard in made:
                 n_made += 1
                 bar.update(self._n_images(shard))
@@ -266,6 +286,8 @@ class Extraction:
         return rows.astype(self.store.layout.dtype, copy=False)
 
 
+# Takes shards, each with what it is made of; gives the number of each when it is made.
+Elsewhere = Callable[[Mapping[int, bytes]], Iterator[int]]
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
@@ -291,17 +313,3 @@ class _NoRows:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter(())
-
-
-def _check_space(address: str, layout: Layout) -> None:
-    """Refuse what the disk cannot hold, before hours of work."""
-    free = place_of(address).free()
-    if free is None or layout.n_bytes <= free:
-        return
-    n_images, n_units = layout.shape
-    msg = (
-        f"{n_images} images x {n_units} units of {layout.dtype} need {layout.n_bytes / 2**30:.2g} "
-        f"GiB, and {address} has {free / 2**30:.2g} GiB free. Choose another place, fewer layers "
-        "or a layer of fewer units, or --dtype float16, which takes half."
-    )
-    raise OSError(msg)

@@ -44,13 +44,13 @@ def correlate(
     array of shape (n_images, n_filters, height', width')
     """
     xp, values = namespace(values), ready(values)
-    plain = window == Window(1) and groups == 1
-    if plain or _by_graphs(values, groups):
-        if plain:
-            # The maps are their own columns.
-            matches = _mixed(_banks(weights, 1)[0], values)
-        else:
-            matches = graphs.correlate(values, weights, window)
+    matches = None
+    if window == Window(1) and groups == 1:
+        # The maps are their own columns.
+        matches = _mixed(_banks(weights, 1)[0], values)
+    elif _by_graphs(values, groups):
+        matches = graphs.correlate(values, weights, window)
+    if matches is not None:
         if scale is not None:
             return scale_and_shift(matches, scale, shift, rectifies=rectifies, in_place=True)
         return xp.maximum(matches, 0, out=matches) if rectifies else matches
@@ -93,7 +93,9 @@ def values_back(
     if window == Window(1) and groups == 1:
         return _mixed(_banks(weights, 1)[0].T, ready(gradient))
     if _by_graphs(gradient, groups):
-        return graphs.values_back(gradient, weights, shape, window)
+        back = graphs.values_back(gradient, weights, shape, window)
+        if back is not None:
+            return back
     xp, banks = namespace(gradient), _banks(weights, groups)
     kernels = program(xp, "windows")
     back, n_each = xp.empty(shape, xp.float32), shape[1] // groups

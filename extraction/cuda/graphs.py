@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ def library() -> ModuleType | None:
     try:
         import cudnn
 
-        _handles.put(cudnn.create_handle())
+        cudnn.destroy_handle(cudnn.create_handle())
     except (ImportError, OSError, RuntimeError) as error:
         msg = (
             f"`nvidia-cudnn-frontend` is installed but cannot be used ({error}): convolutions go "
@@ -55,14 +56,20 @@ def library() -> ModuleType | None:
     return cudnn
 
 
-def correlate(values: Array, weights: Array, window: Window) -> Array:
-    """Matches of filters; see `correlation.correlate`."""
+def version() -> str:
+    """Of cuDNN, where it is used; 'none' where not."""
+    cudnn = library() if available() else None
+    return "none" if cudnn is None else str(cudnn.backend_version())
+
+
+def correlate(values: Array, weights: Array, window: Window) -> Array | None:
+    """Matches of filters; see `correlation.correlate`. None where cuDNN has no way to make them."""
     matches = (len(values), len(weights), *window.count(*values.shape[2:]))
     return _run(_Task.of("fprop", values.shape, weights.shape, matches, window), values, weights)
 
 
-def values_back(gradient: Array, weights: Array, shape: Shape, window: Window) -> Array:
-    """The gradient of `correlate` with respect to the maps, of this shape."""
+def values_back(gradient: Array, weights: Array, shape: Shape, window: Window) -> Array | None:
+    """The gradient of `correlate` with respect to the maps, of this shape; or None, as there."""
     return _run(_Task.of("dgrad", shape, weights.shape, gradient.shape, window), gradient, weights)
 
 
@@ -152,26 +159,35 @@ def _strides(shape: Shape) -> list[int]:
 
 
 # Planning takes milliseconds, running a fraction of one.
-_plans: dict[tuple[int, _Task], _Plan] = {}
+_plans: dict[tuple[int, _Task], _Plan | None] = {}
 _planning = Lock()
-# A handle belongs to one thread at a time and takes megabytes: threads hand theirs on.
-_handles: LifoQueue[Any] = LifoQueue()
+# A handle belongs to one GPU, and to one thread at a time, and takes megabytes: threads hand theirs
+# on.
+_handles: dict[int, LifoQueue[Any]] = defaultdict(LifoQueue)
 
 
 @contextmanager
-def _handle(cudnn: ModuleType, stream: int) -> Iterator[Any]:
+def _handle(cudnn: ModuleType, gpu: int, stream: int) -> Iterator[Any]:
     try:
-        handle = _handles.get_nowait()
+        handle = _handles[gpu].get_nowait()
     except Empty:
         handle = cudnn.create_handle()
     cudnn.set_stream(handle, stream)
     try:
         yield handle
     finally:
-        _handles.put(handle)
+        _handles[gpu].put(handle)
 
 
-def _run(task: _Task, first: Array, second: Array) -> Array:
+def _planned(cudnn: ModuleType, handle: Any, task: _Task, most_bytes: int) -> _Plan | None:
+    """A plan, or None where no algorithm does as is asked."""
+    try:
+        return _Plan.of(cudnn, handle, task, most_bytes)
+    except (RuntimeError, cudnn.cudnnGraphNotSupportedError):
+        return None
+
+
+def _run(task: _Task, first: Array, second: Array) -> Array | None:
     """What cuDNN makes of two arrays, on the current stream."""
     cudnn, xp = library(), namespace(first)
     if cudnn is None:
@@ -179,13 +195,15 @@ def _run(task: _Task, first: Array, second: Array) -> Array:
         raise RuntimeError(msg)
     arrays = (ready(first), ready(second), xp.empty(task.output, xp.float32))
     key = (xp.cuda.runtime.getDevice(), task)
-    with _handle(cudnn, xp.cuda.get_current_stream().ptr) as handle:
+    with _handle(cudnn, key[0], xp.cuda.get_current_stream().ptr) as handle:
         with _planning:
             if key not in _plans:
                 if len(_plans) >= _MOST_PLANS:
                     _plans.clear()
-                _plans[key] = _Plan.of(cudnn, handle, task, step_bytes(xp))
+                _plans[key] = _planned(cudnn, handle, task, step_bytes(xp))
             plan = _plans[key]
+        if plan is None:
+            return None
         workspace = xp.empty(max(1, plan.workspace), xp.uint8)
         pointers = {
             tensor: array.data.ptr for tensor, array in zip(plan.tensors, arrays, strict=True)

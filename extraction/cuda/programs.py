@@ -6,6 +6,7 @@ else it needs to know when it is compiled, such as the side of the largest filte
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
@@ -18,6 +19,30 @@ from ..arrays import Array, namespace, on_gpu
 from ..fields import Window
 
 THREADS = 256  # of a block, where a kernel does not say otherwise
+
+
+def numerics(xp: ModuleType) -> dict[str, str]:
+    """What the last bits of results on a device depend on, beside our own versions.
+
+    Parameters
+    ----------
+    xp : module
+        NumPy or CuPy.
+
+    Returns
+    -------
+    dict from str to str
+    """
+    if xp is np:
+        return {"device": "cpu"}
+    from . import graphs
+
+    return {
+        "device": "cuda",
+        "cupy": xp.__version__,
+        "tf32": os.environ.get("CUPY_TF32", "0"),
+        "cudnn": graphs.version(),
+    }
 
 
 def suits(*arrays: Array) -> bool:

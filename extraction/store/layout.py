@@ -18,7 +18,9 @@ RESPONSE, RECORDS = "response", "shards/record"  # the latter in a group of its 
 DTYPES = ("float32", "float16")
 _SHARD_IMAGES, _SHARD_BYTES = 256, 2**27  # at most
 _CHUNK_BYTES = 2**20  # about: what is read for a single image
-_RECORD = 64  # bytes: what a shard was made of, and a digest of its content
+# Bytes: digests of what a shard was made of, of its content, and of the store that it belongs to.
+RECORD = 96
+KEY = "key"  # attribute: a digest of the model, its settings and the names of the images
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +143,8 @@ class Layout:
             response.attrs.update(self.attributes)
             group.create_array(
                 RECORDS,
-                shape=(self.n_shards, _RECORD),
-                chunks=(1, _RECORD),
+                shape=(self.n_shards, RECORD),
+                chunks=(1, RECORD),
                 dtype="uint8",
                 compressors=None,
                 dimension_names=["shard", "byte"],
@@ -222,26 +224,69 @@ def read_layout(place: Place) -> Layout | None:
         If something else lies there.
     """
     zarr_module()
-    text = place.read("zarr.json")
-    if text is None:
-        return None
-    try:
-        every = json.loads(text)["consolidated_metadata"]["metadata"]
-        _check_codecs(every)
-        known = every[RESPONSE]
-        (codec,) = known["codecs"]
-        per_shard = known["chunk_grid"]["configuration"]["chunk_shape"][0]
-        per_chunk = codec["configuration"]["chunk_shape"][0]
-        coordinates = xr.open_zarr(place.opened(), chunks=None, consolidated=True)
-        attributes = dict(coordinates[RESPONSE].attrs)
-        coordinates = coordinates.drop_vars(RESPONSE)
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
-        msg = f"{place} is not a store of features ({error}). Give another name."
-        raise ValueError(msg) from error
+    for trial in range(_TRIALS):
+        text = place.read("zarr.json")
+        if text is None:
+            return None
+        try:
+            return _parsed(place, json.loads(text))
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+            # Another process may be putting a layout in its place: then the root is a new one soon.
+            if trial < _TRIALS - 1 and place.read("zarr.json") != text:
+                continue
+            msg = f"{place} is not a store of features ({error}). Give another name."
+            raise ValueError(msg) from error
+    return None
+
+
+_TRIALS = 10
+_CODECS = {"bytes", "crc32c", "sharding_indexed", "vlen-utf8", "zstd"}
+_DENSEST = 1000  # images or units whose names a byte can hold, packed; more is a lie
+
+
+def _parsed(place: Place, root: Any) -> Layout:
+    every = root["consolidated_metadata"]["metadata"]
+    for entry in every.values():
+        if entry["zarr_format"] != 3 or {"filters", "compressor"} & set(entry):
+            msg = "it is not of Zarr 3"
+            raise ValueError(msg)
+    _check_codecs(every)
+    known = every[RESPONSE]
+    (codec,) = known["codecs"]
+    n_images, n_units = known["shape"]
+    per_shard, width = known["chunk_grid"]["configuration"]["chunk_shape"]
+    per_chunk = codec["configuration"]["chunk_shape"][0]
+    numbers = (n_images, n_units, per_shard, per_chunk)
+    if not all(isinstance(n, int) and n > 0 for n in numbers) or per_shard % per_chunk:
+        msg = f"its shapes are {numbers}"
+        raise ValueError(msg)
+    if width != n_units or known["data_type"] not in DTYPES:
+        msg = f"its numbers are {known['data_type']}, {width} of {n_units} units in a shard"
+        raise ValueError(msg)
+    _check_sizes(place, every, {"image": n_images, "unit": n_units})
+    coordinates = xr.open_zarr(place.opened(), chunks=None, consolidated=True, zarr_format=3)
+    attributes = dict(coordinates[RESPONSE].attrs)
+    coordinates = coordinates.drop_vars(RESPONSE)
     return Layout(coordinates, attributes, known["data_type"], per_shard, per_chunk)
 
 
-_CODECS = {"bytes", "crc32c", "sharding_indexed", "vlen-utf8", "zstd"}
+def _check_sizes(place: Place, every: Any, sides: Mapping[str, int]) -> None:
+    """Refuse sizes that the bytes there cannot be of, before arrays of them are made."""
+    for name, entry in every.items():
+        if name == RESPONSE or entry["node_type"] != "array" or name.startswith("shards/"):
+            continue
+        (dimension,) = entry["dimension_names"]
+        (length,) = entry["shape"]
+        if length != sides[dimension]:
+            msg = f"{name} has {length} values for {sides[dimension]} along {dimension}"
+            raise ValueError(msg)
+    for dimension, length in sides.items():
+        (chunk,) = every[dimension]["chunk_grid"]["configuration"]["chunk_shape"]
+        n_chunks = -(-length // chunk)
+        n_bytes = sum(place.size(f"{dimension}/c/{i}") or 0 for i in range(min(n_chunks, 10_000)))
+        if n_chunks > 10_000 or length > _DENSEST * (n_bytes + 1):
+            msg = f"it says that it has {length} names of {dimension}s, in {n_bytes} bytes"
+            raise ValueError(msg)
 
 
 def _check_codecs(known: Any) -> None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from ..files import clear_unfinished, written_whole
 
@@ -71,8 +72,11 @@ def place_of(address: str | os.PathLike[str]) -> Place:
     -------
     Place
     """
-    if "://" in str(address):
-        return Remote(str(address))
+    text = str(address)
+    if text.startswith("file://"):
+        return Folder(Path(unquote(text.removeprefix("file://"))))
+    if "://" in text:
+        return Remote(text)
     return Folder(Path(address))
 
 

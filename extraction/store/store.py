@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
 import numpy as np
 
-from .layout import Layout, read_layout, record_name, shard_name
+from .layout import KEY, RECORD, Layout, read_layout, record_name, shard_name
 from .places import Place, place_of
 
 MISSING, DAMAGED, WHOLE = "missing", "damaged", "whole"
@@ -75,24 +75,43 @@ class FeatureStore:
             overwritten.
         """
         self.place.clear()
-        there = read_layout(self.place)
+        there = self._there(overwrite=overwrite)
         if there is not None and not overwrite:
             _check_same(there, self.layout, self.place)
         wanted = dict(self.layout.objects())
-        if there is not None and any(self.place.read(name) != wanted[name] for name in wanted):
-            self._clear_other(wanted)
+        if there is None:
+            self._check_alone(wanted)
+        elif any(self.place.read(name) != wanted[name] for name in wanted):
+            self._clear_other(there, wanted)
         self._put_layout(wanted)
 
-    def _clear_other(self, wanted: dict[str, bytes]) -> None:
-        """Remove what does not belong to this layout, the root first: nobody reads a mixture."""
+    def _there(self, *, overwrite: bool) -> Layout | None:
+        try:
+            return read_layout(self.place)
+        except ValueError:
+            if not overwrite:
+                raise
+            return None
+
+    def _check_alone(self, wanted: Mapping[str, bytes]) -> None:
+        """Refuse a folder that holds something else: what is not ours is never removed."""
+        own = wanted.keys() | _numbers_of(self.layout)
+        other = next((name for name in self.place.names() if name not in own), None)
+        if other is not None:
+            msg = f"{self.place} holds something else, such as {other}. Give another --output."
+            raise OtherFeaturesError(msg)
+
+    def _clear_other(self, there: Layout, wanted: Mapping[str, bytes]) -> None:
+        """Remove what belongs to another layout alone, the root first: nobody reads a mixture."""
         self.place.remove("zarr.json")
-        keep = {shard_name(i) for i in range(self.layout.n_shards)}
-        keep |= {record_name(i) for i in range(self.layout.n_shards)}
+        keep = _numbers_of(self.layout) | wanted.keys()
+        arrays = tuple(f"{name}/" for name in map(str, there.coordinates.variables))
         for name in list(self.place.names()):
-            if name not in keep and name not in wanted:
+            is_ours = name.startswith(arrays) or name in _numbers_of(there)
+            if is_ours and name not in keep:
                 self.place.remove(name)
 
-    def _put_layout(self, wanted: dict[str, bytes]) -> None:
+    def _put_layout(self, wanted: Mapping[str, bytes]) -> None:
         """All but the numbers, the root last; what is already so stays."""
         for name, content in wanted.items():
             if self.place.read(name) != content:
@@ -112,7 +131,11 @@ class FeatureStore:
         bool
         """
         record = self._record(shard)
-        return record is not None and record[:32] == made_of and self._size_is_right(shard)
+        if record is None or record[:32] != made_of or not self._size_is_right(shard):
+            return False
+        if record[64:] != self._key:  # of the same images, in a store of more or fewer
+            self.place.write(record_name(shard), record[:64] + self._key)
+        return True
 
     def put(self, shard: int, made_of: bytes, rows: np.ndarray) -> None:
         """Write a shard, and then what it was made of.
@@ -146,7 +169,7 @@ class FeatureStore:
         if self._record(shard) is not None:
             self.place.remove(record_name(shard))
         self.place.write(shard_name(shard), content)
-        self.place.write(record_name(shard), made_of + _digest(content))
+        self.place.write(record_name(shard), made_of + _digest(content) + self._key)
 
     def discard(self, shard: int) -> None:
         """Forget a shard, so that it is made again.
@@ -166,11 +189,11 @@ class FeatureStore:
         state : {'whole', 'damaged', 'missing'}
         """
         for shard in range(self.layout.n_shards):
-            record = self._record(shard)
+            record = self._own_record(shard)
             content = None if record is None else self.place.read(shard_name(shard))
             if record is None or content is None:
                 yield shard, MISSING
-            elif _digest(content) != record[32:]:
+            elif _digest(content) != record[32:64]:
                 yield shard, DAMAGED
             else:
                 yield shard, WHOLE
@@ -183,11 +206,33 @@ class FeatureStore:
         list of int
         """
         there = range(self.layout.n_shards)
-        return [i for i in there if self._record(i) is not None and self._size_is_right(i)]
+        return [i for i in there if self._own_record(i) is not None and self._size_is_right(i)]
+
+    def bytes_there(self, shards: Iterable[int]) -> int:
+        """Bytes that some shards take already, of these features or others.
+
+        Parameters
+        ----------
+        shards : iterable of int
+
+        Returns
+        -------
+        int
+        """
+        return sum(self.place.size(shard_name(shard)) or 0 for shard in shards)
+
+    @property
+    def _key(self) -> bytes:
+        return sha256(self.layout.attributes.get(KEY, "").encode()).digest()
 
     def _record(self, shard: int) -> bytes | None:
         record = self.place.read(record_name(shard))
-        return record if record is not None and len(record) == 64 else None
+        return record if record is not None and len(record) == RECORD else None
+
+    def _own_record(self, shard: int) -> bytes | None:
+        """The record of a shard that belongs to this model and these images."""
+        record = self._record(shard)
+        return record if record is not None and record[64:] == self._key else None
 
     def _size_is_right(self, shard: int) -> bool:
         size = self.place.size(shard_name(shard))
@@ -202,14 +247,21 @@ def _check_same(there: Layout, wanted: Layout, place: Place) -> None:
     pairs |= {
         "dtype": (there.dtype, wanted.dtype),
         "units": (str(there.shape[1]), str(wanted.shape[1])),
+        "images per shard": (str(there.per_shard), str(wanted.per_shard)),
     }
-    other = [f"{name} ({old} there)" for name, (old, new) in pairs.items() if old != new]
-    if other or there.per_shard != wanted.per_shard:
+    other = [f"{name} (there: {old})" for name, (old, new) in pairs.items() if old != new]
+    if other:
         msg = (
-            f"{place} holds other features: of another {', '.join(other) or 'layout'}. Give "
-            "another --output, or write over them with --overwrite."
+            f"{place} holds other features; these differ: {', '.join(other)}. Give another "
+            "--output, or write over them with --overwrite."
         )
         raise OtherFeaturesError(msg)
+
+
+def _numbers_of(layout: Layout) -> set[str]:
+    """Names of all shards and records."""
+    shards = range(layout.n_shards)
+    return {shard_name(i) for i in shards} | {record_name(i) for i in shards}
 
 
 # Attributes that say what features are; all that makes them stands in the record of each shard.

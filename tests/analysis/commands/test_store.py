@@ -99,7 +99,7 @@ def test_half_precision(pictures, tmp_path, calm):
 
 def test_run_again_nothing_is_made(pictures, calm):
     before = {path: path.stat().st_mtime_ns for path in calm.rglob("*")}
-    assert "0 shards made, 5 were there" in extract(pictures, calm)
+    assert "shards made: 0, already there: 5" in extract(pictures, calm)
     assert {path: path.stat().st_mtime_ns for path in calm.rglob("*")} == before
 
 
@@ -139,7 +139,7 @@ def test_what_changed_is_made_again(pictures, tmp_path, name):
     shutil.copytree(pictures, folder)
     extract(folder, tmp_path / "features.zarr")
     change(folder)
-    assert f"{n_made} shards made" in extract(folder, tmp_path / "features.zarr")
+    assert f"shards made: {n_made}" in extract(folder, tmp_path / "features.zarr")
     extract(folder, tmp_path / "anew.zarr")
     assert bytes_of(tmp_path / "features.zarr") == bytes_of(tmp_path / "anew.zarr")
 
@@ -147,11 +147,11 @@ def test_what_changed_is_made_again(pictures, tmp_path, name):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--set", "grid=(4, 2)"], "of another parameters"),
-        (["--model", "extraction:FilterBank"], "of another model"),
-        (["--resize", "stretch:20x20"], "resize (none there)"),
-        (["--dtype", "float16"], "dtype (float32 there)"),
-        (["--shard-images", "4"], "layout"),
+        (["--set", "grid=(4, 2)"], "these differ: parameters (there: "),
+        (["--model", "extraction:FilterBank"], "these differ: model"),
+        (["--resize", "stretch:20x20"], "resize (there: none)"),
+        (["--dtype", "float16"], "dtype (there: float32)"),
+        (["--shard-images", "4"], "images per shard (there: 8)"),
     ],
 )
 def test_other_features_are_not_written_over(pictures, calm, options, text):
@@ -187,7 +187,7 @@ def test_parts_at_once_give_the_same_bytes(pictures, tmp_path, calm):
 
 def test_a_part_says_what_it_did_and_what_is_missing(pictures, tmp_path):
     output = tmp_path / "parts.zarr"
-    assert "part 1 of 2: 2 shards made" in extract(pictures, output, "--part", "1/2")
+    assert "part 1 of 2: shards made: 2" in extract(pictures, output, "--part", "1/2")
     with pytest.raises(ValueError, match=r"3 of the 5 shards .* are not there yet"):
         open_features(output)
     some = open_features(output, partial=True)[:]
@@ -309,7 +309,7 @@ def test_interrupted_it_says_what_is_kept(pictures, tmp_path, monkeypatch):
     assert done.returncode == 130
     assert f"2 of 5 shards are kept in {tmp_path / 'f.zarr'}. Run the same command" in done.stderr
     monkeypatch.undo()
-    assert "3 shards made, 2 were there" in extract(pictures, tmp_path / "f.zarr")
+    assert "shards made: 3, already there: 2" in extract(pictures, tmp_path / "f.zarr")
 
 
 def test_a_disk_that_is_too_small(pictures, tmp_path, monkeypatch):
@@ -343,7 +343,7 @@ def _root(path, text):
 
 
 def _with_codec(name):
-    response = {"codecs": [{"name": name, "configuration": {}}]}
+    response = {"zarr_format": 3, "codecs": [{"name": name, "configuration": {}}]}
     return {"consolidated_metadata": {"metadata": {"response": response}}}
 
 
@@ -362,7 +362,7 @@ def test_what_is_no_store(tmp_path, name):
 def test_a_plan_makes_nothing(pictures, tmp_path):
     done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr", "--plan")
     assert done.returncode == 0, done.stderr
-    assert "36 images to do: about 0 s and" in done.stderr
+    assert "36 images, were none there: about 0 s and" in done.stderr
     assert "0.0 MiB on disk in all" in done.stderr
     assert not (tmp_path / "f.zarr").exists()
 
@@ -410,3 +410,125 @@ def test_classify_by_the_given_split(pictures, tmp_path):
     assert set(table["image"].str.partition("/")[0]) == {"test"}
     assert row["n_test"] == 12
     assert row["accuracy"] >= 0.9
+
+
+def test_shards_of_other_images_do_not_count(pictures, tmp_path):
+    """Two pictures fewer, and only the first part made again: the rest belongs to nobody now."""
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures, folder)
+    extract(folder, tmp_path / "f.zarr")
+    for name in ("00.png", "01.png"):
+        (folder / "level" / name).unlink()
+    extract(folder, tmp_path / "f.zarr", "--part", "1/5")
+    with pytest.raises(ValueError, match=r"4 of the 5 shards .* are not there yet"):
+        open_features(tmp_path / "f.zarr")
+    done = inside("store", "verify", tmp_path / "f.zarr")
+    assert "4 of 5 shards are not whole: 1 (missing)" in done.stderr
+    extract(folder, tmp_path / "f.zarr")
+    extract(folder, tmp_path / "anew.zarr")
+    assert bytes_of(tmp_path / "f.zarr") == bytes_of(tmp_path / "anew.zarr")
+
+
+def test_what_is_not_ours_stays(pictures, tmp_path, calm):
+    """A folder of something else is refused; in a store of ours, other files are left alone."""
+    other = tmp_path / "other.zarr"
+    (other / "data").mkdir(parents=True)
+    (other / ".zgroup").write_text("{}")
+    (other / "data" / "0.0").write_text("years of work")
+    for options in ([], ["--overwrite"]):
+        done = inside("extract", pictures, *SMALL, *options, "--output", other)
+        assert done.returncode == 1
+        assert "holds something else" in done.stderr
+    assert (other / "data" / "0.0").read_text() == "years of work"
+    (calm / "notes.txt").write_text("mine")
+    done = inside("extract", pictures, *SMALL[:2], "--output", calm, "--overwrite")
+    assert done.returncode == 0, done.stderr
+    assert (calm / "notes.txt").read_text() == "mine"
+
+
+def changed_root(calm, change):
+    root = json.loads((calm / "zarr.json").read_text())
+    change(root["consolidated_metadata"]["metadata"])
+    (calm / "zarr.json").write_text(json.dumps(root))
+
+
+def _of_many(metadata):
+    metadata["image"]["shape"] = [2 * 10**9]
+    metadata["image"]["chunk_grid"]["configuration"]["chunk_shape"] = [2 * 10**9]
+    metadata["response"]["shape"][0] = 2 * 10**9
+
+
+def _of_zarr_2(metadata):
+    metadata["image"] = {
+        "zarr_format": 2, "shape": [36], "chunks": [36], "dtype": "|O", "fill_value": None,
+        "filters": [{"id": "vlen-utf8"}, {"id": "pickle"}], "compressor": None, "order": "C",
+    }  # fmt: skip
+
+
+LIES = {
+    "many images": _of_many,
+    "Zarr 2 and a pickle": _of_zarr_2,
+    "no images": lambda metadata: metadata.pop("image"),
+    "shards of nothing": lambda metadata: metadata["response"]["chunk_grid"].update(
+        configuration={"chunk_shape": [0, 16]}
+    ),
+    "negative": lambda metadata: metadata["response"].update(shape=[-36, 16]),
+    "more labels": lambda metadata: metadata["label"].update(shape=[37]),
+    "complex numbers": lambda metadata: metadata["response"].update(data_type="complex64"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_metadata_that_lie(calm, name):
+    """Refused at once, before anything is made as large as they say, or decoded as they say."""
+    changed_root(calm, LIES[name])
+    began = time.monotonic()
+    for command in ("info", "verify"):
+        done = inside("store", command, calm)
+        assert done.returncode == 1
+        assert "is not a store of features" in done.stderr
+    assert time.monotonic() - began < 5
+
+
+def test_repair_makes_nothing_else(pictures, tmp_path):
+    """Where the images are others by now, it refuses."""
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures, folder)
+    extract(folder, tmp_path / "f.zarr")
+    before = bytes_of(tmp_path / "f.zarr")
+    (folder / "level" / "00.png").unlink()
+    done = inside("store", "repair", tmp_path / "f.zarr")
+    assert done.returncode == 1
+    assert "no longer what" in done.stderr
+    assert bytes_of(tmp_path / "f.zarr") == before
+
+
+def test_repair_imports_nothing_unasked(calm):
+    root = calm / "zarr.json"
+    root.write_text(root.read_text().replace("extraction:Pixels", "antigravity_of_mine:Pixels"))
+    done = inside("store", "repair", calm)
+    assert done.returncode == 1
+    assert "--trust-code" in done.stderr
+
+
+def test_columns_of_any_name(pictures, tmp_path):
+    """An index whose columns are called as things of the store, or as no file may be."""
+    names = ["response", "shards", "..", "a/b", "zarr.json", "unit", "grün"]
+    lines = [",".join(["path", *names])]
+    for number in range(3):
+        path = pictures / "level" / f"{number:02d}.png"
+        lines.append(",".join([str(path), *[f"{number}{name[:1]}" for name in names]]))
+    (tmp_path / "index.csv").write_text("\n".join(lines))
+    done = inside("extract", tmp_path / "index.csv", *SMALL, "--output", tmp_path / "f.zarr")
+    assert done.returncode == 0, done.stderr
+    opened = xr.open_zarr(tmp_path / "f.zarr", chunks=None)
+    assert "grün" in opened.coords
+    of_images = [name for name, one in opened.coords.items() if one.dims == ("image",)]
+    assert len(of_images) == 1 + len(names)
+    assert open_features(tmp_path / "f.zarr").shape == (3, 16)
+    assert {path.name for path in tmp_path.iterdir()} == {"index.csv", "f.zarr"}
+
+
+def test_an_address_of_a_file(pictures, tmp_path, calm):
+    extract(pictures, f"file://{tmp_path}/a%20b.zarr")
+    assert bytes_of(tmp_path / "a b.zarr") == bytes_of(calm)
