@@ -37,6 +37,7 @@ GROUND = [
     "exchange",
     "folds",
     "linear_svm",
+    "streamed_svm",
     "readout",
     "controls",
     "results",

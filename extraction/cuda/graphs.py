@@ -44,7 +44,8 @@ def library() -> ModuleType | None:
     try:
         import cudnn
 
-        cudnn.destroy_handle(cudnn.create_handle())
+        handle = cudnn.create_handle()
+        cudnn.destroy_handle(handle)
     except (ImportError, OSError, RuntimeError) as error:
         msg = (
             f"`nvidia-cudnn-frontend` is installed but cannot be used ({error}): convolutions go "
