@@ -16,6 +16,21 @@ Answer = TypeVar("Answer")
 _LOST = 10  # workers that a piece may lose before it is given up: they are short of memory
 
 
+def dask_module() -> Any:
+    """Dask's distributed, which is an extra.
+
+    Raises
+    ------
+    RuntimeError
+        If it is not installed.
+    """
+    try:
+        return import_module("distributed")
+    except ImportError as error:
+        msg = f"A cluster needs Dask ({error}). Install hmax-cnn with the extra `cluster`."
+        raise RuntimeError(msg) from error
+
+
 @contextmanager
 def cluster(scheduler: str | None = None, n_workers: int | None = None) -> Iterator[Any]:
     """A client of a cluster that is there, or of one made on this machine meanwhile.
@@ -38,22 +53,18 @@ def cluster(scheduler: str | None = None, n_workers: int | None = None) -> Itera
     OSError
         If the scheduler does not answer.
     """
-    try:
-        distributed = import_module("distributed")
-    except ImportError as error:
-        msg = f"A cluster needs Dask ({error}). Install hmax-cnn with the extra `cluster`."
-        raise RuntimeError(msg) from error
+    distributed = dask_module()
     if scheduler is not None:
         with distributed.Client(scheduler, timeout="10s") as client:
             yield client
         return
     # The cores are shared out: each worker computes with its own.
     each = {"OMP_NUM_THREADS": str(max(1, n_cores() // (n_workers or 1)))}
-    dask = import_module("dask")
-    dask.config.set({"distributed.scheduler.allowed-failures": _LOST})
-    own = distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, env=each, silence_logs=logging.ERROR
-    )
+    patience = {"distributed.scheduler.allowed-failures": _LOST}
+    with import_module("dask").config.set(patience):
+        own = distributed.LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, env=each, silence_logs=logging.ERROR
+        )
     with own, distributed.Client(own) as client:
         yield client
 

@@ -54,6 +54,29 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> duration(0.2), duration(600), duration(9000)
+    ('1 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
 def printable(text: str, kept: str = "") -> str:
     r"""A text with control characters, and bytes that are no UTF-8, written out.
 

@@ -22,9 +22,11 @@ from .options import (
     layer_option,
     model_option,
     opened_dataset,
+    overwrite_results_option,
     plainly,
     quiet_option,
     resize_option,
+    results_option,
     say,
     settings_option,
     show,
@@ -61,14 +63,8 @@ from .options import (
     show_default=True,
     help="Also the same SVM on pixels, averaged over a 16 x 16 grid.",
 )
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("hmax-cnn-classify"),
-    show_default=True,
-    help="Folder for results.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace results of an earlier run in --output.")
+@results_option
+@overwrite_results_option
 @form_option
 @quiet_option
 @plainly

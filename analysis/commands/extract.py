@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
+from hmax_cnn.extraction.cluster import dask_module
 from hmax_cnn.extraction.files import check_other_file, writable
 from hmax_cnn.extraction.store import DTYPES, is_store
+from hmax_cnn.extraction.store.layout import zarr_module
+from hmax_cnn.extraction.store.places import place_of
 
 from .feature_files import ending, write
 from .features import extract, partial_of
@@ -131,8 +134,7 @@ def extract_command(
     if any(others) or dtype != DTYPES[0]:
         msg = (
             "--part, --dtype, --shard-images, --overwrite, --plan, --scheduler and --workers go "
-            "with a store, such as "
-            f"features.zarr, got --output {output}."
+            f"with a store, such as features.zarr, got --output {output}."
         )
         raise ValueError(msg)
     _into_file(asked, Path(output), quiet=quiet)
@@ -148,6 +150,11 @@ def _into_store(
     over: tuple[str | None, int | None] | None,
     quiet: bool,
 ) -> None:
+    # Before anything is learned: what is missing, and where nothing can be written.
+    zarr_module()
+    place_of(output).check()
+    if over is not None:
+        dask_module()
     # Parts decode their own images; were each to decode all, many parts would take no less time.
     alone = part.of == 1 and over is None
     extraction = asked.extraction(output, check=alone, quiet=quiet)

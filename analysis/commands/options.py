@@ -10,6 +10,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -177,6 +178,20 @@ skip_bad_option = click.option(
     "--skip-bad",
     is_flag=True,
     help="Leave out pictures that cannot be read, with a warning that names them.",
+)
+
+
+results_option = click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("hmax-cnn-classify"),
+    show_default=True,
+    help="Folder for results.",
+)
+
+
+overwrite_results_option = click.option(
+    "--overwrite", is_flag=True, help="Replace results of an earlier run in --output."
 )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.store import Layout
 
 _FIRST, _MOST = 8, 64  # images tried
@@ -40,8 +41,9 @@ class Preflight:
     def text(self) -> str:
         """In a line."""
         return (
-            f"{self.n_images} images, were none there: about {_as_time(self.seconds)} and "
-            f"{self.memory / 2**20:.0f} MiB of memory; {_as_size(self.n_bytes)} on disk in all."
+            f"{self.n_images} images take about {duration(self.seconds)} and "
+            f"{self.memory / 2**20:.0f} MiB of memory, less where shards are there already; "
+            f"{_as_size(self.n_bytes)} on disk in all."
         )
 
 
@@ -96,14 +98,6 @@ def _timed(model: FeatureExtractor, dataset: Dataset, n_images: int) -> float:
     start = perf_counter()
     model.transform(dataset.subset(some))
     return perf_counter() - start
-
-
-def _as_time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _as_size(n_bytes: int) -> str:

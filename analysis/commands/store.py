@@ -21,7 +21,15 @@ from ..readout import Readout
 from ..streamed_svm import StreamedSVM
 from .classify import check_new, save_readouts, tell
 from .feature_files import Features, check_size, ending, write
-from .options import form_option, plainly, quiet_option, say, show
+from .options import (
+    form_option,
+    overwrite_results_option,
+    plainly,
+    quiet_option,
+    results_option,
+    say,
+    show,
+)
 from .request import Request, say_of_store
 from .stored import Part
 
@@ -138,14 +146,8 @@ def export(where: str, output: Path, quiet: bool) -> None:
     show_default=True,
     help="Of the images held out, where no split is given.",
 )
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("hmax-cnn-classify"),
-    show_default=True,
-    help="Folder for results.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace results of an earlier run in --output.")
+@results_option
+@overwrite_results_option
 @form_option
 @quiet_option
 @plainly

@@ -56,8 +56,10 @@ def confusion(
         if ax is None:
             # A single matrix has its colour bar at the side, which takes a part of the width.
             figure.set_figheight(n_rows * side * (1.0 if n_columns > 1 else 0.92))
-        room = (side - 0.6) / len(classes)  # inches for each class, beside the names
         with_bar = n_columns == 1 and ax is None
+        # Inches for each class, beside the names in 6 point, their label, and the colour bar.
+        beside = 0.25 + 0.055 * max(map(len, classes)) + (0.65 if with_bar else 0.1)
+        room = max(0.01, (side - beside) / len(classes))
         for axes, (key, part) in zip(panels.flat, groups, strict=False):
             _matrix(axes, _percent(part, classes), room, with_bar)
             axes.set(
@@ -93,7 +95,7 @@ def _percent(part: pd.DataFrame, classes: list[str]) -> pd.DataFrame:
 def _matrix(axes: Axes, percent: pd.DataFrame, room: float, with_bar: bool) -> None:
     """Cells in colour, with their number where it is legible."""
     labels: pd.DataFrame | bool = False
-    if room > 0.14:  # inches: two digits of the least legible size
+    if room > 0.13:  # inches: three digits of the least legible size
         labels = percent.map(lambda found: f"{found:.0f}" if found >= 0.5 else "")
     sns.heatmap(
         percent,
@@ -106,7 +108,7 @@ def _matrix(axes: Axes, percent: pd.DataFrame, room: float, with_bar: bool) -> N
         square=True,
         linewidths=0.3 if room > 0.1 else 0,
         linecolor="white",
-        annot_kws={"size": min(points(6), 26 * room)},
+        annot_kws={"size": min(points(6), 36 * room)},
         cbar=with_bar,
         cbar_kws={"label": "Predicted, % of true class", "shrink": 0.7},
     )

@@ -14,6 +14,7 @@ import joblib
 import pandas as pd
 from joblib.externals.loky import get_reusable_executor
 
+from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.progress import progress_bar
 
 from .bench import Work
@@ -240,15 +241,7 @@ def in_words(found: Plan, study: Study) -> str:
     """The plan in a few lines."""
     return (
         f"{found.n_cells} cells, {found.n_images} images to answer, {len(study.figures)} "
-        f"figures; about {_time(found.seconds)} and "
+        f"figures; about {duration(found.seconds)} and "
         f"{found.memory_mib / 1024:.1f} GiB on {found.jobs} "
         f"process{'es' if found.jobs > 1 else ''}."
     )
-
-
-def _time(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -25,6 +25,7 @@ from typing import Any
 
 from ..arrays import Array, namespace, step_bytes
 from ..fields import Window
+from ..progress import LOG
 from .programs import ready
 
 Shape = tuple[int, ...]
@@ -184,7 +185,8 @@ def _planned(cudnn: ModuleType, handle: Any, task: _Task, most_bytes: int) -> _P
     """A plan, or None where no algorithm does as is asked."""
     try:
         return _Plan.of(cudnn, handle, task, most_bytes)
-    except (RuntimeError, cudnn.cudnnGraphNotSupportedError):
+    except (RuntimeError, cudnn.cudnnGraphNotSupportedError) as error:
+        LOG.warning("cuDNN has no plan for %s (%s): by columns, more slowly.", task, error)
         return None
 
 

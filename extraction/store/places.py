@@ -34,6 +34,9 @@ class Place(Protocol):
     def free(self) -> int | None:
         """Bytes that can still be written, where that is known."""
 
+    def check(self) -> None:
+        """Refuse a place that cannot hold a store, as far as that is known beforehand."""
+
     def clear(self) -> None:
         """Remove what killed processes left half-written."""
 
@@ -129,6 +132,17 @@ class Folder:
         while not there.exists():
             there = there.parent
         return shutil.disk_usage(there).free
+
+    def check(self) -> None:
+        """See `Place`: a file, or a folder in none, is likely a slip."""
+        if self.path.exists() and not self.path.is_dir():
+            msg = f"Cannot write a store into {self.path}: it is a file. Give another --output."
+            raise FileExistsError(msg)
+        if not self.path.parent.is_dir():
+            msg = (
+                f"Cannot write {self.path}: there is no folder {self.path.parent}. Create it first."
+            )
+            raise FileNotFoundError(msg)
 
     def clear(self) -> None:
         """Remove what killed processes of this machine had under way."""
@@ -227,6 +241,9 @@ class Remote:
     def free(self) -> int | None:
         """See `Place`: nobody knows."""
         return None
+
+    def check(self) -> None:
+        """See `Place`: nobody knows before something is written."""
 
     def clear(self) -> None:
         """Nothing is ever half there."""

@@ -104,11 +104,10 @@ class FeatureStore:
     def _clear_other(self, there: Layout, wanted: Mapping[str, bytes]) -> None:
         """Remove what belongs to another layout alone, the root first: nobody reads a mixture."""
         self.place.remove("zarr.json")
-        keep = _numbers_of(self.layout) | wanted.keys()
+        keep, old = _numbers_of(self.layout) | wanted.keys(), _numbers_of(there)
         arrays = tuple(f"{name}/" for name in map(str, there.coordinates.variables))
         for name in list(self.place.names()):
-            is_ours = name.startswith(arrays) or name in _numbers_of(there)
-            if is_ours and name not in keep:
+            if (name.startswith(arrays) or name in old) and name not in keep:
                 self.place.remove(name)
 
     def _put_layout(self, wanted: Mapping[str, bytes]) -> None:

@@ -362,7 +362,7 @@ def test_what_is_no_store(tmp_path, name):
 def test_a_plan_makes_nothing(pictures, tmp_path):
     done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr", "--plan")
     assert done.returncode == 0, done.stderr
-    assert "36 images, were none there: about 0 s and" in done.stderr
+    assert "36 images take about 1 s and" in done.stderr
     assert "0.0 MiB on disk in all" in done.stderr
     assert not (tmp_path / "f.zarr").exists()
 
@@ -532,3 +532,15 @@ def test_columns_of_any_name(pictures, tmp_path):
 def test_an_address_of_a_file(pictures, tmp_path, calm):
     extract(pictures, f"file://{tmp_path}/a%20b.zarr")
     assert bytes_of(tmp_path / "a b.zarr") == bytes_of(calm)
+
+
+@pytest.mark.parametrize(
+    ("where", "text"), [("file.zarr", "it is a file"), ("nowhere/f.zarr", "there is no folder")]
+)
+def test_where_no_store_can_be(pictures, tmp_path, where, text):
+    """Known before anything is learned, and nothing is made."""
+    (tmp_path / "file.zarr").write_text("")
+    done = inside("extract", pictures, *SMALL, "--output", tmp_path / where)
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file.zarr"]
