@@ -14,7 +14,7 @@ from hmax_cnn.extraction.files import writable, written_whole
 
 from ..csv_tables import write_csv
 from ..interrupted import Interrupted
-from .features import describe
+from ..study.provenance import describe
 from .options import (
     background_option,
     built_model,

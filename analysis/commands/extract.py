@@ -8,6 +8,7 @@ import click
 
 from hmax_cnn.extraction.cluster import dask_module
 from hmax_cnn.extraction.files import check_other_file, writable
+from hmax_cnn.extraction.reductions import Reduction
 from hmax_cnn.extraction.store import DTYPES, is_store
 from hmax_cnn.extraction.store.layout import zarr_module
 from hmax_cnn.extraction.store.places import place_of
@@ -70,6 +71,12 @@ from .stored import Part
     type=click.IntRange(min=1),
     help="Of a store: images in a file; 256, or as many as 128 MB hold, if not given.",
 )
+@click.option(
+    "--reduce",
+    metavar="HOW",
+    help="Fewer numbers for each image: units:N (drawn), projection:N (random sums), pca:N (of the "
+    "training images), mean or pyramid:N (of each map).",
+)
 @click.option("--overwrite", is_flag=True, help="Write over a store of other features.")
 @click.option(
     "--plan",
@@ -105,6 +112,7 @@ def extract_command(
     part: str | None,
     dtype: str,
     shard_images: int | None,
+    reduce: str | None,
     overwrite: bool,
     only_plan: bool,
     scheduler: str | None,
@@ -120,8 +128,20 @@ def extract_command(
     however the command ends, and the same command goes on from there.
     """
     asked = Request(
-        images, name, settings, layer, resize, background, skip_bad, teacher, dtype, shard_images
+        images,
+        name,
+        settings,
+        layer,
+        resize,
+        background,
+        skip_bad,
+        teacher,
+        dtype,
+        shard_images,
+        reduce,
     )
+    if reduce is not None:
+        Reduction.parsed(reduce)  # before anything is read
     if is_store(output):
         share = Part() if part is None else Part.parsed(part)
         spreads = scheduler is not None or n_workers is not None
@@ -183,7 +203,7 @@ def _into_file(asked: Request, output: Path, *, quiet: bool) -> None:
     model, dataset, others = asked.opened(quiet=quiet)
     progress = False if quiet else None
     with KeptRows(partial_of(output)) as kept:
-        features = extract(model, dataset, output, kept, progress, others)
+        features = extract(model, dataset, output, kept, progress, others, asked.reduce)
         n_images, n_units = kept.shape
         if "warning" in features.attributes:
             say(f"Warning: {features.attributes['warning']}")

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
-import pickle
-import secrets
 import shutil
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import joblib
-import numpy as np
 
 from hmax_cnn.data import Dataset
-from hmax_cnn.extraction import FeatureExtractor, compiled
-from hmax_cnn.extraction.arrays import device_namespace
-from hmax_cnn.extraction.cuda import programs
+from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.progress import progress_bar
+from hmax_cnn.extraction.reductions import Reduction
 
 from ..interrupted import Interrupted
-from ..study.building import Places
-from ..study.fingerprints import behind, digest_of, versions_of
+from ..study.provenance import describe, made_by, state_of, to_learn, warning_of
 from .feature_files import Features, bytes_needed, check_size
 from .kept_rows import KeptRows
+from .rows import Rows
 
 _AT_ONCE = 64  # images in a block
 
@@ -38,6 +29,7 @@ def extract(
     kept: KeptRows,
     progress: bool | None = None,
     learn_from: Dataset | None = None,
+    reduce: str | None = None,
 ) -> Features:
     """Features of every image.
 
@@ -56,12 +48,16 @@ def extract(
     OSError
         If the disk is full, or would be before the end.
     """
-    learns_from, told = to_learn(model, dataset, learn_from)
+    reduction = None if reduce is None else Reduction.parsed(reduce)
+    learns_from, told = to_learn(model, dataset, learn_from, reduction)
     attributes = describe(model, dataset)
     by = made_by(model, dataset, learns_from)
-    model.fit(learns_from, learns_from.labels)
+    if reduction is not None:
+        attributes["reduction"] = str(reduce)
+        by += f" {reduce} {state_of(learns_from).hex()}"
+    rows = Rows.learned(model, dataset, learns_from, reduction, progress)
     try:
-        _fill(kept, model, dataset, by, output, progress)
+        _fill(kept, rows, dataset, by, output, progress)
     except KeyboardInterrupt:
         msg = f"Interrupted: {_told(kept, dataset)}"
         raise Interrupted(msg) from None
@@ -73,12 +69,12 @@ def extract(
         raise
     if told:
         attributes["learned_from"] = told
-    return _labelled(kept, model, dataset, attributes)
+    return _labelled(kept, rows, dataset, attributes)
 
 
 def _fill(
     kept: KeptRows,
-    model: FeatureExtractor,
+    rows_of: Rows,
     dataset: Dataset,
     by: str,
     output: Path,
@@ -92,7 +88,7 @@ def _fill(
             some = dataset.subset(slice(first, first + _AT_ONCE))
             made_of = _made_of(by, some)
             if not kept.has(number, made_of):
-                rows = model.transform(some)
+                rows = rows_of(some)
                 if not number:
                     _check_space(output, len(dataset), rows.shape[1])
                 kept.add(number, made_of, rows)
@@ -124,68 +120,21 @@ def _check_space(output: Path, n_images: int, n_units: int) -> None:
         raise OSError(msg)
 
 
-def _labelled(
-    rows: KeptRows, model: FeatureExtractor, dataset: Dataset, attributes: dict[str, str]
-) -> Features:
+def _labelled(kept: KeptRows, rows: Rows, dataset: Dataset, attributes: dict[str, str]) -> Features:
     """Features with what is known of images and units, and a warning where images were learned."""
-    seen = seen_before(model, dataset)
+    seen = seen_before(rows.model, dataset)
     if seen.any():
         attributes["warning"] = warning_of(int(seen.sum()), len(dataset))
     return Features(
-        rows,
+        kept,
         dataset.names,
         dataset.labels,
         dataset.split,
-        model.units(dataset[0].shape),
+        rows.units,
         attributes,
         seen if seen.any() else None,
         dataset.columns,
     )
-
-
-def warning_of(n_seen: int, n_images: int) -> str:
-    """Of images that a model has learned from.
-
-    Parameters
-    ----------
-    n_seen, n_images : int
-
-    Returns
-    -------
-    str
-    """
-    return (
-        f"The model has learned from {n_seen} of these {n_images} images (column learned_from): a "
-        "test on those would say nothing."
-    )
-
-
-def to_learn(
-    model: FeatureExtractor, dataset: Dataset, others: Dataset | None
-) -> tuple[Dataset, str]:
-    """What a model learns from, and how a reader is told.
-
-    Raises
-    ------
-    ValueError
-        If it would learn the classes of images that its features will be tested on.
-    """
-    if not model.__sklearn_tags__().requires_fit:
-        return dataset.subset(slice(1)), ""
-    source = dataset if others is None else others
-    if source.split is not None and (source.split == "train").any():
-        training = source.subset(np.flatnonzero(source.split == "train"))
-        return training, f"{len(training)} training images"
-    if others is not None:
-        return others, f"{len(others)} other images"
-    if dataset.split is not None or model.__sklearn_tags__().target_tags.required:
-        msg = (
-            f"{type(model).__name__} learns classes, and these images have no training part: it "
-            "would learn the images that its features are tested on. Give a split (folders train/ "
-            "and test/, or a column `split`), other images in --learn-from, or `weights`."
-        )
-        raise ValueError(msg)
-    return dataset, f"all {len(dataset)} images, since none are set apart to test on"
 
 
 def partial_of(output: Path) -> Path:
@@ -193,128 +142,6 @@ def partial_of(output: Path) -> Path:
     return output.with_name(f".{output.name}.partial")
 
 
-def made_by(
-    model: FeatureExtractor, dataset: Dataset, learns_from: Dataset, *, content: bool = False
-) -> str:
-    """Everything but the images that rows depend on, as a digest.
-
-    Parameters, the code and files behind them, what the model holds, what it learns from, how
-    images are resized, the device and kernels, and versions.
-
-    Parameters
-    ----------
-    model : FeatureExtractor
-    dataset, learns_from : Dataset
-    content : bool
-        Whether images that it learns from are told apart by every byte; by place, size and time of
-        change if not.
-
-    Returns
-    -------
-    str
-    """
-    # Without a seed a second run would learn something else: its rows would not go with the first.
-    if model.get_params(deep=False).get("random_state", 0) is None:
-        return secrets.token_hex()
-    parameters = {
-        name: value
-        for name, value in model.get_params(deep=False).items()
-        if name not in _WITHOUT_EFFECT
-    }
-    found = behind(model.path(), parameters, Places())
-    about = describe(model, dataset)
-    known = [
-        {name: about[name] for name in about if name != "skipped"},
-        _content(parameters),
-        digest_of(model.held()),
-        sorted({**found.libraries, **versions_of(model.libraries)}.items()),
-        sorted(compiled.versions().items()),
-        programs.numerics(device_namespace(model.device)),
-    ]
-    digest = hashlib.sha256(repr(known).encode())
-    for path in (*found.code, *found.data):
-        with path.open("rb") as file:  # weights may be larger than memory
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    if model.__sklearn_tags__().requires_fit:
-        labels = learns_from.labels
-        digest.update(repr(None if labels is None else labels.tolist()).encode())
-        digest.update(content_of(learns_from) if content else _state(learns_from))
-    return digest.hexdigest()
-
-
 def _made_of(by: str, images: Dataset) -> str:
     """What a block of rows was made of, as a digest."""
-    return hashlib.sha256(by.encode() + _state(images)).hexdigest()
-
-
-def content_of(images: Dataset) -> bytes:
-    """Every byte of the images, in order, as a digest.
-
-    Parameters
-    ----------
-    images : Dataset
-
-    Returns
-    -------
-    bytes
-    """
-    found = hashlib.sha256()
-    for item in images.source:
-        if isinstance(item, Path):
-            with item.open("rb") as file:
-                found.update(hashlib.file_digest(file, "sha256").digest())
-        else:
-            values = np.ascontiguousarray(item)
-            found.update(f"{values.shape}{values.dtype}".encode())
-            found.update(hashlib.sha256(values.data).digest())
-    return found.digest()
-
-
-def _state(images: Dataset) -> bytes:
-    """The images as they are: files by their place, size and time of change.
-
-    To read all images again would take as long as extraction.
-    """
-    digest = hashlib.sha256()
-    for item in images.source:
-        if isinstance(item, Path):
-            state = item.stat()
-            digest.update(repr((item.resolve(), state.st_size, state.st_mtime_ns)).encode())
-        else:
-            digest.update(np.ascontiguousarray(item).tobytes())
-    return digest.digest()
-
-
-def _content(parameters: dict[str, Any]) -> str:
-    """A digest of the parameters, modules with their weights included.
-
-    Parameters that have no digest, such as a lambda, never match those of an earlier run.
-    """
-    try:
-        # Modules with their weights: equal settings of other weights are another model.
-        return str(joblib.hash(parameters))
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return secrets.token_hex()
-
-
-def describe(model: FeatureExtractor, dataset: Dataset) -> dict[str, str]:
-    """What made the features, as text."""
-    parameters = {
-        name: repr(value)
-        for name, value in model.get_params(deep=False).items()
-        if value is not None and name not in _WITHOUT_EFFECT
-    }
-    return {
-        "model": model.path(),
-        "parameters": json.dumps(parameters),
-        "resize": dataset.framing.rule,
-        "background": dataset.background or "",
-        "resampling": "bicubic, antialiased (Pillow), before colour becomes luminance",
-        "skipped": json.dumps(dataset.skipped),
-        "versions": ", ".join(
-            f"{name} {version(name)}" for name in ("hmax-cnn", "numpy", "scipy", "pillow")
-        ),
-    }
-
-
-_WITHOUT_EFFECT = ("batch_memory", "n_threads", "progress", "device")
+    return hashlib.sha256(by.encode() + state_of(images)).hexdigest()

@@ -9,9 +9,10 @@ from time import perf_counter
 import numpy as np
 
 from hmax_cnn.data import Dataset
-from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.store import Layout
+
+from .rows import Rows
 
 _FIRST, _MOST = 8, 64  # images tried
 _LONGEST = 2.0  # seconds that they may take
@@ -43,19 +44,16 @@ class Preflight:
         return (
             f"{self.n_images} images take about {duration(self.seconds)} and "
             f"{self.memory / 2**20:.0f} MiB of memory, less where shards are there already; "
-            f"{_as_size(self.n_bytes)} on disk in all."
+            f"{as_size(self.n_bytes)} on disk in all."
         )
 
 
-def preflight(
-    model: FeatureExtractor, dataset: Dataset, layout: Layout, n_images: int
-) -> Preflight:
+def preflight(rows: Rows, dataset: Dataset, layout: Layout, n_images: int) -> Preflight:
     """Try a few images, from all over the set.
 
     Parameters
     ----------
-    model : FeatureExtractor
-        Ready to transform.
+    rows : Rows
     dataset : Dataset
     layout : Layout
     n_images : int
@@ -65,13 +63,14 @@ def preflight(
     -------
     Preflight
     """
+    model = rows.model
     quiet = model.progress
     model.set_params(progress=False)
     try:
-        n_tried, seconds = _FIRST, _timed(model, dataset, _FIRST)  # the first compiles, and reads
+        n_tried, seconds = _FIRST, _timed(rows, dataset, _FIRST)  # the first compiles, and reads
         while n_tried < min(_MOST, len(dataset)) and seconds < _LONGEST:
             n_tried *= 2
-            seconds = _timed(model, dataset, n_tried)
+            seconds = _timed(rows, dataset, n_tried)
     finally:
         model.set_params(progress=quiet)
     n_tried = min(n_tried, len(dataset))
@@ -93,14 +92,24 @@ def _peak() -> int:
     )
 
 
-def _timed(model: FeatureExtractor, dataset: Dataset, n_images: int) -> float:
+def _timed(rows: Rows, dataset: Dataset, n_images: int) -> float:
     some = np.unique(np.linspace(0, len(dataset) - 1, n_images).astype(int))
     start = perf_counter()
-    model.transform(dataset.subset(some))
+    rows(dataset.subset(some))
     return perf_counter() - start
 
 
-def _as_size(n_bytes: int) -> str:
+def as_size(n_bytes: int) -> str:
+    """As text, such as '1.5 GiB'.
+
+    Parameters
+    ----------
+    n_bytes : int
+
+    Returns
+    -------
+    str
+    """
     if n_bytes < 2**30:
         return f"{n_bytes / 2**20:.1f} MiB"
     return f"{n_bytes / 2**30:.1f} GiB"

@@ -27,6 +27,7 @@ class Request:
     learn_from: str | None
     dtype: str
     shard_images: int | None
+    reduce: str | None
 
     @classmethod
     def parsed(cls, text: str) -> Request:
@@ -84,6 +85,8 @@ class Request:
             request=self.text(),
             dtype=self.dtype,
             shard_images=self.shard_images,
+            reduction=self.reduce,
+            progress=False if quiet else None,
         )
 
 

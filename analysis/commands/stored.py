@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,14 +15,16 @@ from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.progress import progress_bar
+from hmax_cnn.extraction.reductions import Reduction
 from hmax_cnn.extraction.store import FeatureStore, Layout
 from hmax_cnn.extraction.store.layout import KEY
 from hmax_cnn.extraction.store.places import place_of
 
 from ..interrupted import Interrupted
+from ..study.provenance import Origin, describe, to_learn, warning_of
 from .feature_files import Features, coordinates_of
-from .features import content_of, describe, made_by, to_learn, warning_of
-from .preflight import Preflight, preflight
+from .preflight import Preflight, as_size, preflight
+from .rows import Rows
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,18 @@ class Extraction:
 
     Attributes
     ----------
-    model : FeatureExtractor
-        Ready to transform.
+    rows : Rows
     dataset : Dataset
     store : FeatureStore
         Where they go to; nothing is there yet.
-    by : bytes
-        A digest of all that makes them but the images.
+    origin : Origin
+        All that makes them but the images.
     """
 
-    model: FeatureExtractor
+    rows: Rows
     dataset: Dataset
     store: FeatureStore
-    by: bytes
+    origin: Origin
 
     @classmethod
     def of(
@@ -96,9 +96,11 @@ class Extraction:
         address: str,
         *,
         learn_from: Dataset | None = None,
+        reduction: str | None = None,
         request: str = "",
         dtype: str = "float32",
         shard_images: int | None = None,
+        progress: bool | None = None,
     ) -> Extraction:
         """Let the model learn, and lay out the store.
 
@@ -109,37 +111,39 @@ class Extraction:
         address : str
             A folder, or an address that fsspec knows.
         learn_from : Dataset or None
+        reduction : str or None
+            As `Reduction.parsed` reads it.
         request : str
             How to ask for the same again; kept in the store.
         dtype : {'float32', 'float16'}
         shard_images : int or None
             In a shard; None is 256, or as many as 128 MB hold.
+        progress : bool or None
 
         Returns
         -------
         Extraction
         """
-        learns_from, told = to_learn(model, dataset, learn_from)
+        reduced = None if reduction is None else Reduction.parsed(reduction)
+        learns_from, told = to_learn(model, dataset, learn_from, reduced)
         layers = " ".join(model.wanted_layers())
         attributes = describe(model, dataset) | {"layers": layers, "request": request}
-        by = made_by(model, dataset, learns_from, content=True)
-        model.fit(learns_from, learns_from.labels)
+        attributes["reduction"] = reduction or ""
+        origin = Origin.of(model, dataset, learns_from, dtype=dtype, reduction=reduced)
+        rows = Rows.learned(model, dataset, learns_from, reduced, progress)
         if told:
             attributes["learned_from"] = told
-        coordinates, n_seen = _coordinates(model, dataset)
+        coordinates, n_seen = _coordinates(rows, dataset)
         if n_seen:
             attributes["warning"] = warning_of(n_seen, len(dataset))
-        digest = hashlib.sha256(f"{by} {dtype}".encode())
-        named = digest.copy()
-        named.update(repr(list(map(str, dataset.names))).encode())
-        attributes[KEY] = named.hexdigest()
+        attributes[KEY] = origin.key(dataset.names)
         layout = Layout.of(coordinates, attributes, dtype, shard_images)
-        return cls(model, dataset, FeatureStore(place_of(address), layout), digest.digest())
+        return cls(rows, dataset, FeatureStore(place_of(address), layout), origin)
 
     def plan(self, part: Part) -> Preflight:
         """What a part will take, were nothing there."""
         n_images = sum(map(self._n_images, part.of_shards(self.store.layout.n_shards)))
-        return preflight(self.model, self.dataset, self.store.layout, n_images)
+        return preflight(self.rows, self.dataset, self.store.layout, n_images)
 
     def run(
         self,
@@ -205,20 +209,37 @@ class Extraction:
         layout, free = self.store.layout, self.store.place.free()
         if free is None:
             return
-        row = layout.n_bytes // layout.shape[0]
-        needed = row * sum(map(self._n_images, shards)) - self.store.bytes_there(shards)
+        n_images, n_units = layout.shape
+        row = layout.n_bytes // n_images
+        there = self.store.bytes_there(shards)
+        needed = row * sum(map(self._n_images, shards)) - there
         if needed <= free:
             return
+        share = (free + there) / (needed + there)
         msg = (
-            f"{layout.shape[0]} images x {layout.shape[1]} units of {layout.dtype}: "
-            f"{needed / 2**30:.2g} GiB more are needed, and {self.store.place} has "
-            f"{free / 2**30:.2g} GiB free. Choose another place, fewer layers or a layer of fewer "
-            "units, or --dtype float16, which takes half."
+            f"{n_images} images x {n_units} units of {layout.dtype}: {as_size(needed)} more are "
+            f"needed, and {self.store.place} has {as_size(free)} free. {self._what_fits(share)}"
         )
         raise OSError(msg)
 
+    def _what_fits(self, share: float) -> str:
+        """What would take so much of the room at most."""
+        layout, units = self.store.layout, self.rows.units
+        most, ways = int(share * layout.shape[1]), []
+        if share >= 0.5 and layout.dtype == "float32":
+            ways.append("--dtype float16, which takes half")
+        sizes = units["layer"].value_counts(sort=False)
+        fitting = [layer for layer, size in sizes.items() if size <= most]
+        if fitting and len(sizes) > 1:
+            ways.append(f"one of the layers {', '.join(map(str, fitting))}")
+        if most and self.rows.reduction is None:
+            ways.append(f"--reduce units:{most}, or another reduction")
+        if not ways:
+            return "Choose another place, or fewer images."
+        return f"What would fit: {'; '.join(ways)}. Or choose another place."
+
     def _differs_each_time(self) -> bool:
-        return self.model.get_params(deep=False).get("random_state", 0) is None
+        return self.rows.model.get_params(deep=False).get("random_state", 0) is None
 
     def _kept(self) -> str:
         n_done, n_shards = len(self.store.done()), self.store.layout.n_shards
@@ -263,7 +284,7 @@ class Extraction:
             waiting: Future[None] | None = None
             try:
                 for shard, made_of in wanted:
-                    rows = self._rows(shard)
+                    rows = self._rows_of(shard)
                     if waiting is not None:
                         waiting.result()
                     waiting = writer.submit(self.store.put, shard, made_of, rows)
@@ -279,10 +300,10 @@ class Extraction:
     def _made_of(self, shard: int) -> bytes:
         """Of the model and of every byte of the images, in order."""
         images = self.dataset.subset(self.store.layout.images_of(shard))
-        return hashlib.sha256(self.by + content_of(images)).digest()
+        return self.origin.made_of(images)
 
-    def _rows(self, shard: int) -> np.ndarray:
-        rows = self.model.transform(self.dataset.subset(self.store.layout.images_of(shard)))
+    def _rows_of(self, shard: int) -> np.ndarray:
+        rows = self.rows(self.dataset.subset(self.store.layout.images_of(shard)))
         return rows.astype(self.store.layout.dtype, copy=False)
 
 
@@ -291,15 +312,15 @@ Elsewhere = Callable[[Mapping[int, bytes]], Iterator[int]]
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
-def _coordinates(model: FeatureExtractor, dataset: Dataset) -> tuple[xr.Dataset, int]:
+def _coordinates(rows: Rows, dataset: Dataset) -> tuple[xr.Dataset, int]:
     """What is known of images and units, and how many images the model has learned from."""
-    seen = seen_before(model, dataset)
+    seen = seen_before(rows.model, dataset)
     known = Features(
         _NoRows((len(dataset), 0)),
         dataset.names,
         dataset.labels,
         dataset.split,
-        model.units(dataset[0].shape),
+        rows.units,
         {},
         seen if seen.any() else None,
         dataset.columns,

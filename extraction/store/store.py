@@ -264,7 +264,7 @@ def _numbers_of(layout: Layout) -> set[str]:
 
 
 # Attributes that say what features are; all that makes them stands in the record of each shard.
-_DECIDE = ("model", "parameters", "layers", "resize", "background")
+_DECIDE = ("model", "parameters", "layers", "reduction", "resize", "background")
 
 
 def _digest(content: bytes) -> bytes:

@@ -8,8 +8,8 @@ from every_model import default
 from few_images import few_digits
 
 from hmax_cnn import HMAX, open_dataset
-from hmax_cnn.analysis.commands import features
-from hmax_cnn.analysis.commands.features import content_of, made_by
+from hmax_cnn.analysis.study import provenance
+from hmax_cnn.analysis.study.provenance import content_of, made_by
 from hmax_cnn.cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
 from hmax_cnn.cnn.pytorch import TorchExtractor
 from hmax_cnn.extraction import FilterBank, Pixels
@@ -176,7 +176,7 @@ def test_what_computes_counts(monkeypatch):
     monkeypatch.undo()
     for package in ("hmax-cnn", "numpy", "scipy", "pillow"):
         of_package = {package: "0.0"}
-        monkeypatch.setattr(features, "version", lambda name, of=of_package: of.get(name, "1.0"))
+        monkeypatch.setattr(provenance, "version", lambda name, of=of_package: of.get(name, "1.0"))
         keys.add(key(HMAX(prototypes="photographs")))
         monkeypatch.undo()
     assert len(keys) == 7

@@ -297,14 +297,14 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(pictures, tmp_path, c
 
 
 def test_interrupted_it_says_what_is_kept(pictures, tmp_path, monkeypatch):
-    work, rows = stored.Extraction, stored.Extraction._rows  # noqa: SLF001 - a signal would arrive
+    work, rows = stored.Extraction, stored.Extraction._rows_of  # noqa: SLF001 - a signal would arrive
 
     def stop(self, shard):
         if shard == 2:
             raise KeyboardInterrupt
         return rows(self, shard)
 
-    monkeypatch.setattr(work, "_rows", stop)
+    monkeypatch.setattr(work, "_rows_of", stop)
     done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr")
     assert done.returncode == 130
     assert f"2 of 5 shards are kept in {tmp_path / 'f.zarr'}. Run the same command" in done.stderr
@@ -313,11 +313,75 @@ def test_interrupted_it_says_what_is_kept(pictures, tmp_path, monkeypatch):
 
 
 def test_a_disk_that_is_too_small(pictures, tmp_path, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # noqa: SLF001
+    """It says what would fit: half of the bytes, or so many units."""
+    for free, text in [
+        (1200, "What would fit: --dtype float16, which takes half; --reduce units:8, or another"),
+        (300, "What would fit: --reduce units:2, or another"),
+        (1, "Choose another place, or fewer images."),
+    ]:
+        usage = shutil._ntuple_diskusage(9000, 9000 - free, free)  # noqa: SLF001
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, usage=usage: usage)
+        done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr")
+        assert done.returncode == 1
+        assert text in done.stderr
+        assert not (tmp_path / "f.zarr").exists()
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("how", ["units:5", "units:5:1", "projection:6", "pca:4", "mean"])
+def test_reduced(pictures, tmp_path, calm, how):
+    """The same in a store, in parts and in a file; each reduction has a key of its own."""
+    options = ["--reduce", how]
+    if how.startswith("pca"):
+        done = inside("extract", pictures, *SMALL, *options, "--output", tmp_path / "f.zarr")
+        assert done.returncode == 1
+        assert "learns from training images only, and none are set apart" in done.stderr
+        options += ["--learn-from", pictures]
+    extract(pictures, tmp_path / "f.zarr", *options)
+    features = open_features(tmp_path / "f.zarr")
+    assert features.shape == (36, {"mean": 1}.get(how) or int(how.split(":")[1]))
+    if how.startswith("units"):
+        units = open_features(calm).units
+        chosen = units["unit"].isin(features.units["unit"]).to_numpy()
+        np.testing.assert_array_equal(features[:], open_features(calm)[:][:, chosen])
+    for part in (2, 1):
+        extract(pictures, tmp_path / "parts.zarr", *options, "--part", f"{part}/2")
+    for shard in range(5):
+        one, other = (tmp_path / of / f"response/c/{shard}/0" for of in ("f.zarr", "parts.zarr"))
+        assert one.read_bytes() == other.read_bytes()
+    done = inside("extract", pictures, *SMALL[:4], *options, "--output", tmp_path / "f.nc")
+    assert done.returncode == 0, done.stderr
+    with xr.open_dataset(tmp_path / "f.nc") as plain:
+        np.testing.assert_array_equal(plain["response"], features[:])
+        assert plain["unit"].values.tolist() == features.units["unit"].tolist()
+    (tmp_path / "f.zarr" / "response/c/3/0").write_bytes(b"")
+    assert inside("store", "repair", tmp_path / "f.zarr").returncode == 0
+    np.testing.assert_array_equal(open_features(tmp_path / "f.zarr")[:], features[:])
     done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr")
-    assert done.returncode == 1
-    assert "--dtype float16, which takes half" in done.stderr
-    assert not (tmp_path / "f.zarr").exists()
+    assert "these differ: reduction" in done.stderr
+
+
+def test_components_are_of_training_images_alone(pictures, tmp_path):
+    """A test image that changes is made again, and no other."""
+    for part, some in (("train", range(6)), ("test", range(6, 12))):
+        for label in ("level", "upright"):
+            (tmp_path / "set" / part / label).mkdir(parents=True)
+            for i in some:
+                shutil.copy(pictures / label / f"{i:02d}.png", tmp_path / "set" / part / label)
+    options = ["--reduce", "pca:4"]
+    extract(tmp_path / "set", tmp_path / "f.zarr", *options)
+    _repaint(tmp_path / "set" / "test" / "level" / "07.png")
+    assert "shards made: 1, already there: 2" in extract(
+        tmp_path / "set", tmp_path / "f.zarr", *options
+    )
+    _repaint(tmp_path / "set" / "train" / "level" / "03.png")
+    done = inside("extract", tmp_path / "set", *SMALL, *options, "--output", tmp_path / "f.zarr")
+    assert "shards made: 3" in done.stderr
+
+
+def test_what_is_no_reduction(pictures, tmp_path):
+    done = inside("extract", pictures, "--reduce", "nmf:3", "--output", tmp_path / "f.npz")
+    assert "`reduce` must be one of units:N, projection:N, pca:N, mean, pyramid:N" in done.stderr
 
 
 NO_STORES = {
