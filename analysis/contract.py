@@ -20,6 +20,7 @@ FOR_MEASURES = (
     "layers",
     "units",
     "refit",
+    "features",
     "resampling",
     "random_state",
     "pixels_per_degree",
@@ -74,8 +75,9 @@ def measure(
     given : sequence of str
         Parameters that the study fills in: 'images' (what the model looks at), 'image_shape',
         'layers', 'units', 'refit' (whether the model learned from these images, so that it must be
-        fitted anew on training images only), 'resampling', 'random_state', 'pixels_per_degree'
-        and 'progress'.
+        fitted anew on training images only), 'features' (responses of these layers to these images
+        that lie in a store already, or None), 'resampling', 'random_state', 'pixels_per_degree' and
+        'progress'.
     design : sequence of str
         Numeric columns of a result given as a table that say what a row is of, such as a number
         of images, and are not measured. Dimensions and coordinates of a dataset are known to be.

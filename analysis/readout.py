@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -29,6 +30,7 @@ from hmax_cnn.extraction.progress import progress_bar
 from .folds import groups_by_name, inner_folds, part_of, splits
 from .intervals import SHARED_TRAINING, wilson_interval, wilson_of_clusters
 from .linear_svm import C_GRID, LinearSVM, standardised
+from .responses import image_names, layers_of
 
 READOUTS = ("svm", "logistic", "nearest")
 _MOST_CLASSES = 1000  # half a million pairs
@@ -193,6 +195,45 @@ def fitted_classifier(
         if readout == "svm":  # `LinearSVM` has met it
             warnings.simplefilter("ignore", ConvergenceWarning)
         return classifier(readout, labels, seed, groups).fit(features, labels)
+
+
+def checked_features(
+    features: xr.DataArray | None, images: Any, layers: Sequence[str]
+) -> xr.DataArray | None:
+    """Responses that are there already, if they are those of some layers to these images.
+
+    Parameters
+    ----------
+    features : xarray.DataArray of dims (image, unit), or None
+    images : Dataset
+    layers : sequence of str
+
+    Returns
+    -------
+    xarray.DataArray or None
+
+    Raises
+    ------
+    ValueError
+        If they are of other images or layers.
+    """
+    if features is None:
+        return None
+    names, wanted = list(map(str, image_names(features))), list(map(str, images.names))
+    if names != wanted:
+        msg = (
+            f"`features` must be of the {len(wanted)} `images`, in their order, got {len(names)}: "
+            f"{', '.join(names[:3])} ... Take those of the same set."
+        )
+        raise ValueError(msg)
+    there = dict.fromkeys(layers_of(features).tolist())
+    if list(there) != list(layers):
+        msg = (
+            f"`features` must be of the layers {', '.join(layers)}, got {', '.join(there)}. Take "
+            "those of the same layers."
+        )
+        raise ValueError(msg)
+    return features
 
 
 def classify(

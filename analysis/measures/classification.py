@@ -19,7 +19,7 @@ from hmax_cnn.extraction.progress import progress_bar, silence
 
 from ..contract import measure
 from ..folds import group_labels, groups_by_name, part_of, splits
-from ..readout import Readout, fitted_classifier
+from ..readout import Readout, checked_features, fitted_classifier
 from ..responses import by_layer, responses
 from ..results import Definition
 
@@ -27,7 +27,7 @@ from ..results import Definition
 @measure(
     takes="model",
     needs=("labels", "no transformation"),
-    given=("images", "layers", "units", "refit", "random_state", "progress"),
+    given=("images", "layers", "units", "refit", "features", "random_state", "progress"),
     design=("chance",),
 )
 def classification(
@@ -39,6 +39,7 @@ def classification(
     groups: Any = None,
     units: int | None = None,
     refit: bool = True,
+    features: xr.DataArray | None = None,
     random_state: int = 0,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -63,6 +64,8 @@ def classification(
         At most so many units of each layer, drawn at random; None is all.
     refit : bool
         False keeps what the model has learned: from other images than these.
+    features : xarray.DataArray of dims (image, unit), or None
+        Responses of these layers to these images, where they are there already; None computes them.
     random_state : int
         Of folds and units.
     progress : bool or None
@@ -107,7 +110,9 @@ def classification(
     answers = None
     with silence(progress):
         if not refitted:
-            answers = responses(model, images, wanted, units, random_state)
+            answers = checked_features(features, images, wanted)
+            if answers is None:
+                answers = responses(model, images, wanted, units, random_state)
         bar = progress_bar(folds, name="Classification", unit="fold", progress=progress)
         for number, (train, test) in enumerate(bar):
             found = answers

@@ -21,7 +21,7 @@ from hmax_cnn.extraction.progress import progress_bar, silence
 from ..contract import measure
 from ..folds import group_labels, in_order, part_of, warn_of_likely_groups
 from ..intervals import wilson_interval
-from ..readout import fitted_classifier
+from ..readout import checked_features, fitted_classifier
 from ..responses import by_layer, responses
 from ..results import DEFAULT, NONE, Definition, Resampling
 
@@ -34,7 +34,7 @@ _SHARED = 1.2
 @measure(
     takes="model",
     needs=("labels", "no transformation"),
-    given=("images", "layers", "refit", "resampling", "progress"),
+    given=("images", "layers", "refit", "features", "resampling", "progress"),
     design=("chance",),
 )
 def learning_curve(
@@ -47,6 +47,7 @@ def learning_curve(
     n_repeats: int = 5,
     groups: Any = None,
     refit: bool = True,
+    features: xr.DataArray | None = None,
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -79,6 +80,8 @@ def learning_curve(
         of one group with a training image.
     refit : bool
         False keeps what the model has learned: from other images than these.
+    features : xarray.DataArray of dims (image, unit), or None
+        Responses of these layers to these images, where they are there already; None computes them.
     resampling : Resampling
         Intervals are Wilson's, for as many images as were tested in any repeat (an image that is
         tested twice is one image; of groups, as many groups), over 1.2 for repeats that share
@@ -121,7 +124,9 @@ def learning_curve(
     with silence(progress):
         if not learns:
             # A model that learns nothing answers once for all training sets.
-            fixed = responses(model, images, wanted)
+            fixed = checked_features(features, images, wanted)
+            if fixed is None:
+                fixed = responses(model, images, wanted)
         rng, labels = np.random.default_rng(resampling.random_state), np.asarray(images.labels)
         found = np.full((len(wanted), len(n_train), len(n_features), n_repeats), np.nan)
         seen = np.zeros((len(n_train), len(images)), bool)  # what was tested in any repeat

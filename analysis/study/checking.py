@@ -19,12 +19,14 @@ from ..contract import MeasureContract
 from ..naming import nearest
 from ..responses import image_coords
 from . import schema
-from .bench import Work, to_learn
+from .bench import to_learn
 from .building import Places, build_images, build_model, build_transformed, must_learn
 from .contract import figure_problems, load_figure, load_measure, measure_problems
 from .measuring import told
 from .problems import SECTIONS, Lines, Problem
 from .rehearsal import unrehearsed
+from .stores import store_at
+from .work import Work
 
 # What code of the user's own may raise while it is tried: it becomes a problem with a line number.
 _EXPECTED = (
@@ -138,6 +140,8 @@ class Check:
             text = f"{table.model} must be fitted first. Name images in `learns_from`: {known}."
             self._say(path, text)
             return
+        for address in table.stores:
+            self._built(path, "store", store_at, self.places, address)
         teacher = images.get(table.learns_from or "")
         if teacher is not None:
             self._teacher(table, model, teacher, (*path, "learns_from"))

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .bench import Work
 from .cells import cells_of
 from .fingerprints import Behind, behind
 from .folder import Folder
+from .work import Work
 
 _PACKAGES = (
     "hmax-cnn",

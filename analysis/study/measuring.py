@@ -21,10 +21,11 @@ from hmax_cnn.extraction.progress import silence
 from ..contract import MeasureContract
 from ..naming import is_ours
 from ..results import Resampling
-from .bench import Bench, Wanted, Work
+from .bench import Bench
 from .cells import Cell
 from .contract import called, load_measure
 from .folder import KEY, write_result
+from .work import Wanted, Work
 from .workers import end_with_parent
 
 
@@ -150,6 +151,7 @@ def _filled_in(work: Work, cell: Cell, bench: Bench, contract: MeasureContract) 
         "random_state": lambda: cell.seed,
         "layers": lambda: bench.layers(cell.measure),
         "refit": lambda: work.has_learned(cell.models[0], cell.images),
+        "features": lambda: bench.stored_features(cell),
         "pixels_per_degree": lambda: study.pixels_per_degree,
         "images": lambda: bench.images(cell.images, cell.transformation),
         "image_shape": lambda: bench.image_shape(cell.images, cell.transformation),

@@ -104,6 +104,8 @@ def _model(
         n_images = len(to_learn(images[table.learns_from]))
         source = study.label("images", table.learns_from)
         sentences.append(f"It was fitted to {n_images} images of {source}")
+    if table.stores:
+        sentences.append(f"Its features of pictures in {listed(table.stores)} were read from there")
     if table.layers:
         layers = list(in_print(table.layers).values())
         plural = "s" if len(layers) > 1 else ""

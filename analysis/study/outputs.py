@@ -12,7 +12,6 @@ import pandas as pd
 
 from ..csv_tables import write_csv
 from ..figures.tables import FIRST, LONGEST, MAIN
-from .bench import Work
 from .cells import Cell, cells_of
 from .contract import load_measure
 from .folder import Folder, read_result, write_bytes, write_json, write_text
@@ -24,6 +23,7 @@ from .reservations import with_reservations
 from .schema import Study
 from .study_figures import draw_all, tables_of
 from .wording import Made
+from .work import Work
 
 
 class FigureError(RuntimeError):

@@ -17,14 +17,15 @@ from joblib.externals.loky import get_reusable_executor
 from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.progress import progress_bar
 
-from .bench import Work
 from .building import Places
 from .cells import Cell, cells_of
 from .fingerprints import Fingerprint
 from .reading import read_study
 from .running import groups_of
 from .schema import Study
+from .stores import find_stored
 from .trials import COLLECTING, Trial, carried_on, memory, sets_of, sizes_of, tried
+from .work import Work
 
 _FIGURE = 1.3  # seconds of a figure in three formats
 _REST = 1.5  # what a measure takes that few images are too few for, in what the answers took
@@ -86,6 +87,7 @@ def plan(path: Path, jobs: int | None = None, progress: bool | None = None) -> P
     # Nothing is kept and nothing looked up: a set of images is known by its name.
     known = {name: Fingerprint(name, frozenset({name}), frozenset({name})) for name in study.images}
     work = Work(study, Places(path.resolve().parent), Path(), known)
+    work.stored.update(find_stored(work, progress))
     cells = [cell for cell in cells_of(study) if cell.seed == study.seeds[0]]
     singles, pairs = groups_of(cells)
     alone = [

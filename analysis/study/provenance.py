@@ -170,7 +170,9 @@ def describe(model: FeatureExtractor, dataset: Dataset) -> dict[str, str]:
     dict from str to str
     """
     parameters = {
-        name: repr(value) for name, value in _of_effect(model).items() if value is not None
+        name: repr(_by_content(value, {}))
+        for name, value in _of_effect(model).items()
+        if value is not None
     }
     return {"model": model.path(), "parameters": json.dumps(parameters)} | _framing(dataset)
 
@@ -246,15 +248,14 @@ def _file_digest(path: Path) -> str:
 
 
 def _by_content(value: Any, files: Mapping[str, str]) -> Any:
-    """Parameters with a digest in place of each file's path."""
+    """Parameters as their values count: files by a digest, lists as tuples."""
     if isinstance(value, str | Path):
         full = str(Path(value).resolve()) if str(value) else ""
         return files.get(str(value)) or files.get(full) or value
     if isinstance(value, dict):
         return {name: _by_content(one, files) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        found = [_by_content(one, files) for one in value]
-        return found if isinstance(value, list) else tuple(found)
+    if isinstance(value, list | tuple):  # TOML knows lists only
+        return tuple(_by_content(one, files) for one in value)
     return value
 
 

@@ -27,12 +27,13 @@ from ..contract import MeasureContract
 from ..naming import is_ours
 from ..responses import choose_units, labelled
 from ..results import Resampling
-from .bench import Bench, Work
+from .bench import Bench
 from .cells import Cell, cells_of
 from .contract import called, load_figure, load_measure
 from .measuring import as_dataset
 from .study_figures import drawn, is_chosen
 from .wording import Made
+from .work import Work
 
 _UNITS = 8
 _FEW = Resampling(3)
@@ -115,6 +116,7 @@ def _taken(
         "progress": False,
         "random_state": 0,
         "refit": False,
+        "features": None,
         **given,
     }
     if work.study.pixels_per_degree is not None:

@@ -23,7 +23,6 @@ from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..interrupted import Interrupted
-from .bench import Wanted, Work
 from .building import Places
 from .cells import Cell, cells_of
 from .fingerprints import fingerprint, forget_code
@@ -33,7 +32,9 @@ from .outputs import FigureError, finish
 from .reading import read_study
 from .scheduling import Task, longest_first
 from .schema import Study
+from .stores import find_stored
 from .toml_writing import as_toml
+from .work import Wanted, Work
 
 _LOOK = 0.3  # seconds between two looks at what is done
 
@@ -146,6 +147,7 @@ def _run_in(
     try:
         for name in study.images:
             work.fingerprints[name] = fingerprint(work.images(name), name, progress)
+        work.stored.update(find_stored(work, progress))
     except KeyboardInterrupt:
         msg = "Interrupted before anything was computed."
         raise Interrupted(msg) from None

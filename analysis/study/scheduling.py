@@ -10,8 +10,9 @@ from contextlib import suppress
 
 import numpy as np
 
-from .bench import Bench, Wanted, Work, to_learn
+from .bench import Bench, to_learn
 from .cells import Cell
+from .work import Wanted, Work
 
 _EPOCHS = 20  # of a network that does not say
 _TRAINING = 3  # passes that a training step costs: upward, and back to values and to weights

@@ -69,6 +69,9 @@ class Model(_Table):
         How pictures are resized for this model, in place of what their own table says: an ImageNet
         network sees 224 pixels a side, HMAX 96 to 140. Transformations in pixels are of the
         resized pictures.
+    store : str, list of str or None
+        Stores of `hmax-cnn extract` whose features of this model are read, not computed, for the
+        pictures that they hold, untransformed; beside the study's file, or an address.
     requires : list of str
         Modules or packages that must be installed for it; where one is not, the model is left out
         of the study with a word.
@@ -80,7 +83,15 @@ class Model(_Table):
     learns_from: str | None = None
     parameters: dict[str, Any] = {}
     resize: str | None = None
+    store: Name | Annotated[list[Name], Field(min_length=1)] | None = None
     requires: list[str] = []
+
+    @property
+    def stores(self) -> list[str]:
+        """All that `store` names."""
+        if self.store is None:
+            return []
+        return [self.store] if isinstance(self.store, str) else self.store
 
     @field_validator("requires")
     @classmethod

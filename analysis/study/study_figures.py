@@ -23,7 +23,6 @@ from ..figures.look import Look
 from ..figures.palette import colours_of
 from ..figures.style import save
 from ..figures.tables import corrected_together, joined
-from .bench import Work
 from .captions import caption
 from .cells import Cell
 from .contract import called, load_figure
@@ -31,6 +30,7 @@ from .folder import write_text
 from .measuring import told
 from .schema import Figure, Study
 from .wording import Made
+from .work import Work
 from .workers import end_with_parent
 
 

@@ -22,9 +22,10 @@ from threadpoolctl import threadpool_limits
 
 from hmax_cnn.extraction.progress import silence
 
-from .bench import Bench, Work
+from .bench import Bench
 from .cells import Cell
 from .measuring import measured
+from .work import Work
 from .workers import end_with_parent
 
 _EACH_CLASS = 6  # images of each class in a trial: readouts are fitted in five folds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,6 +139,68 @@ class StoredFeatures:
             )
             raise ValueError(msg) from error
         return rows
+
+    def responses(self, layers: Sequence[str] | None = None, images: Any = None) -> xr.DataArray:
+        """Responses in memory with all that is known of them, as measures take them.
+
+        Parameters
+        ----------
+        layers : sequence of str or None
+            None is all that are there.
+        images : numbers or mask, or None
+            Which; None is all.
+
+        Returns
+        -------
+        xarray.DataArray
+            float32, of dims (image, unit).
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or a shard is damaged.
+
+        Examples
+        --------
+        >>> found = features.responses(["c2"], features.split == "test")  # doctest: +SKIP
+        """
+        known = self.column("layer")
+        wanted = np.ones(self.shape[1], bool) if layers is None else np.isin(known, layers)
+        missing = [] if layers is None else [one for one in layers if one not in known]
+        if missing:
+            there = ", ".join(dict.fromkeys(known.tolist()))
+            msg = f"`layers` must be among {there}, got {missing[0]!r}."
+            raise ValueError(msg)
+        numbers = np.arange(len(self)) if images is None else np.arange(len(self))[images]
+        coords = {
+            str(name): (one.dims[0], self.column(str(name))[chosen])
+            for dim, chosen in (("image", numbers), ("unit", wanted))
+            for name, one in self.dataset.coords.items()
+            if one.dims == (dim,)
+        }
+        values = self.some(numbers, np.flatnonzero(wanted))
+        attributes = dict(self.dataset[RESPONSE].attrs)
+        return xr.DataArray(values, coords, ("image", "unit"), "response", attributes)
+
+    def some(self, images: np.ndarray, units: np.ndarray) -> np.ndarray:
+        """Responses of some units to some images, read batch by batch.
+
+        Parameters
+        ----------
+        images, units : integer array
+            Numbers.
+
+        Returns
+        -------
+        array of shape (n_images, n_units), float32
+        """
+        values = np.empty((len(images), len(units)), np.float32)
+        done = 0
+        # All units of all images might not fit into memory.
+        for rows, numbers in self.batches(self.store.layout.per_shard, images):
+            values[done : done + len(numbers)] = rows[:, units]
+            done += len(numbers)
+        return values
 
     def batches(
         self, size: int = 4096, images: Any = None

@@ -130,11 +130,27 @@ class FeatureStore:
         bool
         """
         record = self._record(shard)
-        if record is None or record[:32] != made_of or not self._size_is_right(shard):
+        if record is None or not self.is_made_of(shard, made_of):
             return False
         if record[64:] != self._key:  # of the same images, in a store of more or fewer
             self.place.write(record_name(shard), record[:64] + self._key)
         return True
+
+    def is_made_of(self, shard: int, made_of: bytes) -> bool:
+        """As `has`, for a store that is only read.
+
+        Parameters
+        ----------
+        shard : int
+        made_of : bytes
+            A digest of 32 bytes.
+
+        Returns
+        -------
+        bool
+        """
+        record = self._record(shard)
+        return record is not None and record[:32] == made_of and self._size_is_right(shard)
 
     def put(self, shard: int, made_of: bytes, rows: np.ndarray) -> None:
         """Write a shard, and then what it was made of.

@@ -6,11 +6,12 @@ from small_study import without_figures
 
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.study import read_study, run_study
-from hmax_cnn.analysis.study.bench import Bench, Work
+from hmax_cnn.analysis.study.bench import Bench
 from hmax_cnn.analysis.study.building import Places, build_images
 from hmax_cnn.analysis.study.cells import cells_of
 from hmax_cnn.analysis.study.fingerprints import fingerprint
 from hmax_cnn.analysis.study.problems import StudyError
+from hmax_cnn.analysis.study.work import Work
 
 N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
 

@@ -9,10 +9,10 @@ import pytest
 from small_study import without_figures
 
 from hmax_cnn.analysis.study import fingerprints, read_study, run_study
-from hmax_cnn.analysis.study.bench import Work
 from hmax_cnn.analysis.study.building import Places
 from hmax_cnn.analysis.study.cells import cells_of
 from hmax_cnn.analysis.study.fingerprints import fingerprint, forget_code
+from hmax_cnn.analysis.study.work import Work
 
 N_CELLS = 2 + 2 + 3  # similarity of two models; accuracy of two; three pairs of two models
 
