@@ -24,6 +24,7 @@ from sklearn.pipeline import Pipeline
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.choices import check_choice
+from hmax_cnn.extraction.cluster import spread
 from hmax_cnn.extraction.digests import check_unseen
 from hmax_cnn.extraction.progress import progress_bar
 
@@ -243,10 +244,26 @@ def classify(
     n_folds: int = 5,
     seed: int = 0,
     progress: bool | None = None,
+    client: Any = None,
 ) -> Iterator[Readout]:
     """Features, then a linear SVM, fold by fold.
 
     All that is learned, prototypes and C included, is learned on training images only.
+
+    Parameters
+    ----------
+    model : FeatureExtractor
+    dataset : Dataset
+        With labels.
+    name : str
+        Of the result.
+    n_folds : int
+        Where there is no split.
+    seed : int
+        Of the folds.
+    progress : bool or None
+    client : distributed.Client or None
+        Of a Dask cluster whose workers do the folds.
 
     Yields
     ------
@@ -261,26 +278,55 @@ def classify(
     """
     folds = list(splits(dataset, n_folds, seed))
     labels = np.asarray(dataset.labels)
-    features = None
+    features: Any = None
     # Of the files that it reads: what a fit learned is learned anew.
     check_unseen(clone(model), dataset, np.concatenate([test for _, test in folds]))
     if not model.__sklearn_tags__().requires_fit:
         features = model.transform(dataset)
     result = Readout(name, np.unique(labels), groups=groups_by_name(dataset))
-    bar = progress_bar(folds, name=f"Folds of {name}", progress=progress)
-    for number, (train, test) in enumerate(bar):
-        if features is None:
-            # A model that learns does so anew in each fold, from its training images only.
-            fitted = clone(model).fit(dataset.subset(train), labels[train])
-            learned = fitted.transform(dataset.subset(train))
-            tested = fitted.transform(dataset.subset(test))
-        else:
-            learned, tested = features[train], features[test]
-        svm = _fitted_svm(learned, labels[train], seed, part_of(dataset, train))
-        names = [dataset.names[index] for index in test]
-        result.add(names, number, labels[test], svm.predict(tested))
-        result.best_c.append(svm.C_)
-        yield result
+    if client is None:
+        answers = ((n, _fold(n, folds, model, dataset, features, seed)) for n in range(len(folds)))
+    else:
+        if features is not None:
+            features = client.scatter(features, broadcast=True)
+        given = (folds, model, dataset, features, seed)
+        answers = spread(client, _fold, range(len(folds)), *given)
+    waiting: dict[int, tuple[np.ndarray, float]] = {}
+    with progress_bar(total=len(folds), name=f"Folds of {name}", progress=progress) as bar:
+        for number, answer in answers:
+            waiting[number] = answer
+            bar.update()
+            # In the order of folds, whoever is ready first.
+            while len(result.best_c) in waiting:
+                done = len(result.best_c)
+                predicted, best_c = waiting.pop(done)
+                test = folds[done][1]
+                names = [dataset.names[index] for index in test]
+                result.add(names, done, labels[test], predicted)
+                result.best_c.append(best_c)
+                yield result
+
+
+def _fold(
+    number: int,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    model: FeatureExtractor,
+    dataset: Dataset,
+    features: np.ndarray | None,
+    seed: int,
+) -> tuple[np.ndarray, float]:
+    """Predictions for the test images of a fold, and the C that was chosen."""
+    train, test = folds[number]
+    labels = np.asarray(dataset.labels)
+    if features is None:
+        # A model that learns does so anew in each fold, from its training images only.
+        fitted = clone(model).fit(dataset.subset(train), labels[train])
+        learned = fitted.transform(dataset.subset(train))
+        tested = fitted.transform(dataset.subset(test))
+    else:
+        learned, tested = features[train], features[test]
+    svm = _fitted_svm(learned, labels[train], seed, part_of(dataset, train))
+    return svm.predict(tested), svm.C_
 
 
 def _fitted_svm(

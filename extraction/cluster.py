@@ -55,7 +55,7 @@ def cluster(scheduler: str | None = None, n_workers: int | None = None) -> Itera
     """
     distributed = dask_module()
     if scheduler is not None:
-        with distributed.Client(scheduler, timeout="10s") as client:
+        with distributed.Client(scheduler, timeout="10s", set_as_default=False) as client:
             yield client
         return
     # The cores are shared out: each worker computes with its own.
@@ -65,7 +65,7 @@ def cluster(scheduler: str | None = None, n_workers: int | None = None) -> Itera
         own = distributed.LocalCluster(
             n_workers=n_workers, threads_per_worker=1, env=each, silence_logs=logging.ERROR
         )
-    with own, distributed.Client(own) as client:
+    with own, distributed.Client(own, set_as_default=False) as client:
         yield client
 
 
@@ -96,9 +96,11 @@ def spread(
         If the scheduler is lost.
     """
     distributed = import_module("distributed")
-    futures = {client.submit(function, item, *arguments, pure=False): item for item in items}
+    futures = {
+        client.submit(_called, function, item, *arguments, pure=False): item for item in items
+    }
     try:
-        for future in distributed.as_completed(futures):
+        for future in distributed.as_completed(futures, loop=client.loop):
             yield futures[future], future.result()
     except (distributed.client.FutureCancelledError, distributed.comm.CommClosedError) as error:
         msg = f"The scheduler was lost ({error})."
@@ -108,3 +110,12 @@ def spread(
         raise OSError(msg) from error
     finally:
         client.cancel(list(futures))
+
+
+def _called(function: Callable[..., Answer], item: Any, *arguments: Any) -> Answer:
+    """On a worker: what it calls computes by itself.
+
+    xarray would ask the scheduler for a lock on every file that it writes.
+    """
+    with import_module("dask").config.set(scheduler="synchronous"):
+        return function(item, *arguments)

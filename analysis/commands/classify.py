@@ -18,6 +18,7 @@ from ..study.provenance import describe
 from .options import (
     background_option,
     built_model,
+    cluster_options,
     form_option,
     layer_option,
     model_option,
@@ -65,6 +66,7 @@ from .options import (
 )
 @results_option
 @overwrite_results_option
+@cluster_options
 @form_option
 @quiet_option
 @plainly
@@ -82,6 +84,8 @@ def classify(
     baseline: bool,
     output: Path,
     overwrite: bool,
+    scheduler: str | None,
+    n_workers: int | None,
     form: str,
     quiet: bool,
 ) -> None:
@@ -93,12 +97,15 @@ def classify(
     """
     from ..readout import Readout
     from ..readout import classify as run
+    from .spread import workers
 
     model = built_model(name, settings, layer, quiet)
     if not overwrite:
         check_new(output)
     writable(output / "accuracy.csv" if output.is_dir() else output)
-    images = opened_dataset(dataset, resize, background, skip_bad, quiet)
+    # A worker may have been started in another folder.
+    where = dataset if scheduler is None or not Path(dataset).exists() else Path(dataset).resolve()
+    images = opened_dataset(str(where), resize, background, skip_bad, quiet)
     if groups is not None:
         images = images.grouped(groups)
     layers = "+".join(model.wanted_layers())
@@ -110,11 +117,13 @@ def classify(
     about = describe(model, images) | {"dataset": dataset, "folds": str(folds), "seed": str(seed)}
     about |= {"groups": groups or ""}
     done: dict[str, Readout] = {}
+    progress = False if quiet else None
     try:
-        for one, label in compared:
-            # A result for every fold that is done: the last of a model holds all of them.
-            for result in run(one, images, label, folds, seed, progress=False if quiet else None):
-                done[label] = result
+        with workers(scheduler, n_workers, quiet=quiet) as client:
+            for one, label in compared:
+                # A result for every fold that is done: the last of a model holds all of them.
+                for result in run(one, images, label, folds, seed, progress, client):
+                    done[label] = result
     except KeyboardInterrupt:
         if not done:
             raise

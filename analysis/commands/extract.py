@@ -18,6 +18,7 @@ from .features import extract, partial_of
 from .kept_rows import KeptRows
 from .options import (
     background_option,
+    cluster_options,
     layer_option,
     model_option,
     parse_settings,
@@ -29,7 +30,7 @@ from .options import (
     skip_bad_option,
 )
 from .request import Request, say_of_store
-from .spread import spreading
+from .spread import making_shards, workers
 from .stored import Part
 
 
@@ -85,18 +86,7 @@ from .stored import Part
     help="For a store: only say what it would take in time, memory and on disk. A model that "
     "learns does so first.",
 )
-@click.option(
-    "--scheduler",
-    metavar="ADDRESS",
-    help="For a store: address of a Dask scheduler whose workers make the shards, such as "
-    "tcp://10.0.0.1:8786.",
-)
-@click.option(
-    "--workers",
-    "n_workers",
-    type=click.IntRange(min=1),
-    help="For a store: make the shards with so many worker processes on this machine (Dask).",
-)
+@cluster_options
 @quiet_option
 @plainly
 def extract_command(
@@ -187,7 +177,8 @@ def _into_store(
     if over is None:
         told = extraction.run(part, overwrite=overwrite, progress=progress)
     else:
-        with spreading(asked, output, *over, quiet=quiet) as elsewhere:
+        with workers(*over, quiet=quiet) as client:
+            elsewhere = making_shards(client, asked, output)
             told = extraction.run(
                 part, overwrite=overwrite, progress=progress, spread_over=elsewhere
             )

@@ -195,6 +195,22 @@ overwrite_results_option = click.option(
 )
 
 
+def cluster_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that let the workers of a Dask cluster do the work: `scheduler`, `n_workers`."""
+    scheduler = click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Address of a Dask scheduler whose workers do the work, such as tcp://10.0.0.1:8786.",
+    )
+    workers = click.option(
+        "--workers",
+        "n_workers",
+        type=click.IntRange(min=1),
+        help="Do the work with so many Dask workers on this machine.",
+    )
+    return scheduler(workers(command))
+
+
 quiet_option = click.option("--quiet", is_flag=True, help="No progress bars and no closing line.")
 
 

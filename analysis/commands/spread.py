@@ -6,24 +6,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from hmax_cnn.extraction.cluster import cluster, spread
 
+from ..study.building import Places
 from .options import say
 from .request import Request
 from .stored import Elsewhere, Extraction
 
 
 @contextmanager
-def spreading(
-    asked: Request, output: str, scheduler: str | None, n_workers: int | None, *, quiet: bool
-) -> Iterator[Elsewhere]:
-    """What makes the shards of a store on a cluster.
+def workers(scheduler: str | None, n_workers: int | None, *, quiet: bool) -> Iterator[Any]:
+    """A client of the cluster that was asked for on the command line.
 
     Parameters
     ----------
-    asked : Request
-    output : str
     scheduler : str or None
     n_workers : int or None
         As in `cluster`.
@@ -31,6 +29,29 @@ def spreading(
 
     Yields
     ------
+    distributed.Client or None
+        None where no cluster was asked for.
+    """
+    if scheduler is None and n_workers is None:
+        yield None
+        return
+    with cluster(scheduler, n_workers) as client:
+        if not quiet:
+            say(f"Progress of every piece: {client.dashboard_link}")
+        yield client
+
+
+def making_shards(client: Any, asked: Request, output: str) -> Elsewhere:
+    """What makes the shards of a store on a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    asked : Request
+    output : str
+
+    Returns
+    -------
     callable
         Takes shards, each with what it is made of, and gives the number of each when it is made.
     """
@@ -47,10 +68,7 @@ def spreading(
                 raise RuntimeError(msg)
             yield shard
 
-    with cluster(scheduler, n_workers) as client:
-        if not quiet:
-            say(f"Progress of every piece: {client.dashboard_link}")
-        yield elsewhere
+    return elsewhere
 
 
 def _make(piece: tuple[int, bytes], request: str, output: str) -> bool:
@@ -66,4 +84,5 @@ def _make(piece: tuple[int, bytes], request: str, output: str) -> bool:
 # A worker builds the model once.
 @lru_cache(maxsize=1)
 def _extraction(request: str, output: str) -> Extraction:
+    Places().forget_modules()  # a model of one's own may have been edited since
     return Request.parsed(request).extraction(output, check=False, quiet=True)

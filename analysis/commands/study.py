@@ -10,7 +10,7 @@ import click
 
 from hmax_cnn.extraction.files import written_whole
 
-from .options import json_option, plainly, quiet_option, say, show
+from .options import cluster_options, json_option, plainly, quiet_option, say, show
 
 
 @click.group()
@@ -119,6 +119,7 @@ def list_command(as_json: bool) -> None:
     type=click.IntRange(min=1),
     help="Processes; one per core if not given. Results do not depend on it.",
 )
+@cluster_options
 @quiet_option
 @json_option
 @plainly
@@ -128,6 +129,8 @@ def run_command(
     resume: bool,
     only_plan: bool,
     jobs: int | None,
+    scheduler: str | None,
+    n_workers: int | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -138,6 +141,7 @@ def run_command(
     After Ctrl-C, or a change of the file, the same command with --resume goes on.
     """
     from ..study.running import run_study
+    from .spread import workers
 
     if only_plan:
         _show_plan(file, jobs, as_json)
@@ -146,7 +150,9 @@ def run_command(
         msg = "--output is needed: a folder for everything."
         raise click.UsageError(msg)
     # JSON on standard output must stay JSON: no bar beside it.
-    done = run_study(file, output, resume, jobs, progress=False if quiet or as_json else None)
+    progress = False if quiet or as_json else None
+    with workers(scheduler, n_workers, quiet=quiet or as_json) as client:
+        done = run_study(file, output, resume, jobs, progress, client)
     for warning in done.warnings if not quiet else ():
         say(f"Warning: {warning}")
     if as_json:

@@ -10,8 +10,8 @@ from hmax_cnn.extraction.files import writable
 
 from .options import (
     background_option,
-    built_model,
-    opened_dataset,
+    cluster_options,
+    parse_settings,
     plainly,
     quiet_option,
     resize_option,
@@ -42,6 +42,12 @@ from .options import (
 @click.option(
     "--output", required=True, type=click.Path(path_type=Path), help="weights.safetensors"
 )
+@click.option(
+    "--seeds",
+    metavar="N,N,...",
+    help="Train once for each, such as 0,1,2; files are named after them.",
+)
+@cluster_options
 @quiet_option
 @plainly
 def train(
@@ -53,6 +59,9 @@ def train(
     background: str | None,
     skip_bad: bool,
     output: Path,
+    seeds: str | None,
+    scheduler: str | None,
+    n_workers: int | None,
     quiet: bool,
 ) -> None:
     """Train a network on DATASET and write its weights.
@@ -62,19 +71,38 @@ def train(
     Interrupted with Ctrl-C, what is done is kept, and the same command goes on from there, to the
     same numbers.
     """
-    from .training import run
+    from .spread import workers
+    from .training import Asked
 
     if output.suffix != ".safetensors":
         msg = f"--output must end in .safetensors, got {output}."
         raise ValueError(msg)
     writable(output)
-    model = built_model(name, settings, quiet=quiet)
-    images = opened_dataset(dataset, resize, background, skip_bad, quiet)
-    if test is None:
-        others = None
+    asked = Asked(name, settings, dataset, test, resize, background, skip_bad)
+    if seeds is None:
+        if scheduler is not None or n_workers is not None:
+            msg = "--scheduler and --workers go with --seeds: a training is done by one process."
+            raise ValueError(msg)
+        done = asked.run(output, quiet=quiet)
     else:
-        others = opened_dataset(test, resize, background, skip_bad, quiet)
-    done = run(model, images, others, output)
+        wanted = _seeds(seeds, settings)
+        with workers(scheduler, n_workers, quiet=quiet) as client:
+            done = asked.run_seeds(output, wanted, client, quiet=quiet)
     show(done.table, "text")
     if not quiet:
         say(f"{len(done.written)} files: {', '.join(map(str, done.written))}")
+
+
+def _seeds(text: str, settings: tuple[str, ...]) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdecimal() and len(part) < 10 for part in parts):
+        msg = f"--seeds must be whole numbers with commas between, such as 0,1,2, got {text!r}."
+        raise ValueError(msg)
+    seeds = list(map(int, parts))
+    if len(set(seeds)) < len(seeds):
+        msg = f"--seeds must differ, got {text!r}."
+        raise ValueError(msg)
+    if "random_state" in parse_settings(settings):
+        msg = "--seeds sets the random_state: leave --set random_state out."
+        raise ValueError(msg)
+    return seeds

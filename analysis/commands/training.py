@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +13,16 @@ import pandas as pd
 from hmax_cnn.cnn import Augmentation, DivergenceError
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.cluster import spread
 from hmax_cnn.extraction.digests import SeenBeforeError, picture_digests
+from hmax_cnn.extraction.progress import progress_bar
 
 from ..figures.curves import curves
 from ..figures.pictures import pictures
 from ..figures.style import save
 from ..interrupted import Interrupted
 from ..intervals import wilson_interval
+from .options import built_model, opened_dataset, parse_settings
 
 
 @dataclass
@@ -36,10 +41,114 @@ class Trained:
     written: list[Path]
 
 
-def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output: Path) -> Trained:
+@dataclass(frozen=True)
+class Asked:
+    """The arguments of `hmax-cnn train`, but for where it writes to."""
+
+    model: str
+    settings: tuple[str, ...]
+    dataset: str
+    test: str | None
+    resize: str
+    background: str | None
+    skip_bad: bool
+
+    def run(
+        self, output: Path, seed: int | None = None, *, quiet: bool, keep: bool = False
+    ) -> Trained:
+        """Open the images, build the model and train it; see `run`.
+
+        Parameters
+        ----------
+        output : Path
+        seed : int or None
+            In place of the model's own.
+        quiet : bool
+        keep : bool
+            Whether the checkpoint stays when all is done.
+
+        Returns
+        -------
+        Trained
+        """
+        model = built_model(self.model, self.settings, quiet=quiet)
+        if seed is not None:
+            model.set_params(random_state=seed)
+            if "n_threads" not in parse_settings(self.settings):
+                # Sums over threads differ in their last bits: here as on any worker.
+                model.set_params(n_threads=1)
+        framing = (self.resize, self.background, self.skip_bad, quiet)
+        images, others = opened_dataset(self.dataset, *framing), None
+        if self.test is not None:
+            others = opened_dataset(self.test, *framing)
+        return run(model, images, others, output, keep=keep)
+
+    def run_seeds(self, output: Path, seeds: Sequence[int], client: Any, *, quiet: bool) -> Trained:
+        """Train once for each seed, here or on a cluster.
+
+        Checkpoints stay until all are done: seeds that are done are not trained again.
+
+        Parameters
+        ----------
+        output : Path
+            Each seed's files are named after it, such as weights-seed3.safetensors.
+        seeds : sequence of int
+        client : distributed.Client or None
+        quiet : bool
+
+        Returns
+        -------
+        Trained
+            A row for each seed.
+        """
+        outputs = {
+            seed: output.with_name(f"{output.stem}-seed{seed}.safetensors") for seed in seeds
+        }
+        here = ((seed, _train(seed, self, outputs)) for seed in seeds)
+        full = replace(self, **{name: _full(getattr(self, name)) for name in ("dataset", "test")})
+        files = {seed: path.resolve() for seed, path in outputs.items()}
+        trained = here if client is None else spread(client, _train, list(seeds), full, files)
+        done: dict[int, Trained] = {}
+        with progress_bar(
+            total=len(seeds), name="Training", unit="seed", progress=False if quiet else None
+        ) as bar:
+            for seed, one in trained:
+                done[seed] = one
+                bar.update()
+        for path in outputs.values():
+            _checkpoint(path).unlink(missing_ok=True)
+        rows = [done[seed].table.assign(seed=seed) for seed in seeds]
+        table = pd.concat(rows, ignore_index=True)
+        table.insert(0, "seed", table.pop("seed"))
+        written = [output.parent / path.name for seed in seeds for path in done[seed].written]
+        return Trained(table, written)
+
+
+def _train(seed: int, asked: Asked, outputs: Mapping[int, Path]) -> Trained:
+    return asked.run(outputs[seed], seed, quiet=True, keep=True)
+
+
+def _full(where: str | None) -> str | None:
+    """A place as a worker in another folder finds it."""
+    return where if where is None or not Path(where).exists() else str(Path(where).resolve())
+
+
+def _checkpoint(output: Path) -> Path:
+    return output.with_name(f".{output.stem}.partial.safetensors")
+
+
+def run(
+    model: FeatureExtractor,
+    dataset: Dataset,
+    test: Dataset | None,
+    output: Path,
+    *,
+    keep: bool = False,
+) -> Trained:
     """Train on the training images of a dataset, and test on the others.
 
-    Weights, curves and an example of the augmentation are written.
+    Weights, curves and an example of the augmentation are written; the checkpoint is removed unless
+    it is to be kept.
 
     Raises
     ------
@@ -60,18 +169,12 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
         raise ValueError(msg)
     training, test = _split(dataset, test)
     if test is not None:
-        shared = np.isin(picture_digests(test), picture_digests(training))
-        if shared.any():
-            msg = (
-                f"{shared.sum()} of the {len(test)} test images are training images too, such as "
-                f"{test.names[int(shared.argmax())]!r}: the test accuracy would say nothing. Take "
-                "them out of one of the two."
-            )
-            raise SeenBeforeError(msg)
-    checkpoint = output.with_name(f".{output.stem}.partial.safetensors")
+        _check_apart(training, test)
+    checkpoint = _checkpoint(output)
     _fit(model, training, checkpoint)
     model.write(output)
-    checkpoint.unlink(missing_ok=True)
+    if not keep:
+        checkpoint.unlink(missing_ok=True)
     title = f"{model.architecture or 'lenet5'}, {len(training)} training images"
     stem = output.with_name(f"{output.stem}_curves")
     written = [output, *save(curves(model.history_, title), stem, model.history_)]
@@ -89,6 +192,17 @@ def run(model: FeatureExtractor, dataset: Dataset, test: Dataset | None, output:
     if test is not None:
         row |= _tested(model, test)
     return Trained(pd.DataFrame([row]), written)
+
+
+def _check_apart(training: Dataset, test: Dataset) -> None:
+    shared = np.isin(picture_digests(test), picture_digests(training))
+    if shared.any():
+        msg = (
+            f"{shared.sum()} of the {len(test)} test images are training images too, such as "
+            f"{test.names[int(shared.argmax())]!r}: the test accuracy would say nothing. Take "
+            "them out of one of the two."
+        )
+        raise SeenBeforeError(msg)
 
 
 def _fit(model: FeatureExtractor, training: Dataset, checkpoint: Path) -> None:

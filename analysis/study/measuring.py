@@ -51,6 +51,8 @@ def run_cells(
     benches: dict[str, Bench] = {}
     failures = []
     for cell in cells:
+        if work.is_done(cell):  # by a worker that was lost before it had done all of these
+            continue
         started = perf_counter()
         try:
             with _noted() as said, silence(), threadpool_limits(1, "blas"):

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,6 +19,7 @@ import joblib
 from filelock import FileLock, Timeout
 from joblib.externals.loky import get_reusable_executor
 
+from hmax_cnn.extraction.cluster import spread
 from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
@@ -30,7 +31,7 @@ from .folder import Folder
 from .measuring import Failure, run_cells
 from .outputs import FigureError, finish
 from .reading import read_study
-from .scheduling import Task, longest_first
+from .scheduling import Task, by_images, longest_first
 from .schema import Study
 from .stores import find_stored
 from .toml_writing import as_toml
@@ -71,6 +72,7 @@ def run_study(
     resume: bool = False,
     jobs: int | None = None,
     progress: bool | None = None,
+    client: Any = None,
 ) -> Ran:
     """Run a study, or go on with it, and write everything into one folder.
 
@@ -86,6 +88,9 @@ def run_study(
     jobs : int or None
         Processes; one per core where None. Results do not depend on it.
     progress : bool or None
+    client : distributed.Client or None
+        Of a Dask cluster whose workers make the cells; they must see the files of the study and the
+        folder. Figures are drawn here.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def run_study(
     study = read_study(file)
     folder = _opened(Path(output), resume)
     with _alone(folder):
-        return _run_in(folder, study, places, jobs, progress, started)
+        return _run_in(folder, study, places, jobs, progress, started, client)
 
 
 @contextmanager
@@ -139,6 +144,7 @@ def _run_in(
     jobs: int | None,
     progress: bool | None,
     started: float,
+    client: Any,
 ) -> Ran:
     """Make what is not there, and finish the folder."""
     output = folder.root
@@ -161,7 +167,7 @@ def _run_in(
     for cell in todo:
         work.path(cell).unlink(missing_ok=True)  # of an earlier state of the study
     try:
-        failures = _run(work, todo, jobs, len(done), progress)
+        failures = _run(work, todo, jobs, len(done), progress, client)
         if not study.keep_responses and not failures:
             folder.clear_responses()
         if not failures:
@@ -270,7 +276,7 @@ def groups_of(
 
 
 def _run(
-    work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: bool | None
+    work: Work, todo: Sequence[Cell], jobs: int, n_done: int, progress: bool | None, client: Any
 ) -> list[Failure]:
     failures: list[Failure] = []
     singles, pairs = groups_of(todo)
@@ -279,31 +285,61 @@ def _run(
         [(group, seed, wanted) for (_, seed), (group, wanted) in singles.items()],
         [(group, group[0].seed, []) for group in pairs],
     ]
-    if jobs > 1:
+    if client is not None:
+        rounds = [by_images(work, tasks) for tasks in rounds]
+    if jobs > 1 or client is not None:
         rounds = [longest_first(work, tasks) for tasks in rounds]
+
+    def kept() -> str:
+        n_kept = n_done + len(work.cells_done(todo))
+        return (
+            f"{n_kept} of {n_done + len(todo)} cells are kept in {work.root}. Run the same command "
+            "with --resume to go on."
+        )
+
     with _bar(work, todo, n_done, progress):
         try:
             for tasks in rounds:
-                if jobs == 1 or len(tasks) < 2:
-                    for task in tasks:
-                        failures += run_cells(work, *task)
-                    continue
-                pool = joblib.Parallel(
-                    min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1
-                )
-                for found in pool(joblib.delayed(run_cells)(work, *task) for task in tasks):
+                for found in _made(work, tasks, jobs, client):
                     failures += found
         except KeyboardInterrupt:
-            if jobs > 1:
+            if jobs > 1 and client is None:
                 get_reusable_executor().shutdown(wait=True, kill_workers=True)
             work.folder.clear_halves()
-            n_kept = n_done + len(work.cells_done(todo))
-            msg = (
-                f"Interrupted: {n_kept} of {n_done + len(todo)} cells are kept in {work.root}. "
-                "Run the same command with --resume to go on."
-            )
+            msg = f"Interrupted: {kept()}"
             raise Interrupted(msg) from None
+        except OSError as error:  # of a cluster that is lost, or a full disk
+            error.add_note(f"By then {kept()}")
+            raise
     return failures
+
+
+def _made(work: Work, tasks: Sequence[Task], jobs: int, client: Any) -> Iterator[list[Failure]]:
+    """Make the cells of tasks, here, in other processes, or on a cluster."""
+    if client is not None:
+        theirs = replace(work, process=None)
+        for (cells, _, _), failures in spread(client, _on_worker, tasks, theirs):
+            missing = set(cells) - set(work.cells_done(cells)) - {one.cell for one in failures}
+            if missing:
+                msg = (
+                    f"A worker made {missing.pop()}, which is not in {work.root}: it sees another "
+                    "folder of that name, or other images. Give it the same files."
+                )
+                raise OSError(msg)
+            yield failures
+    elif jobs == 1 or len(tasks) < 2:
+        for task in tasks:
+            yield run_cells(work, *task)
+    else:
+        pool = joblib.Parallel(min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1)
+        yield from pool(joblib.delayed(run_cells)(work, *task) for task in tasks)
+
+
+def _on_worker(task: Task, work: Work) -> list[Failure]:
+    """On a worker that may have seen other states of the user's own modules."""
+    forget_code()
+    work.places.forget_modules()
+    return run_cells(work, *task)
 
 
 @contextmanager

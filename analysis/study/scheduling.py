@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -37,10 +38,43 @@ def longest_first(work: Work, tasks: Sequence[Task]) -> list[Task]:
     return [tasks[number] for number in np.argsort(np.negative(costs), kind="stable")]
 
 
+def by_images(work: Work, tasks: Sequence[Task]) -> list[Task]:
+    """Tasks in parts of one set of images each, for more workers than there are models.
+
+    A model that learns stays in one task, so that it learns once.
+
+    Parameters
+    ----------
+    work : Work
+    tasks : sequence of (cells, seed, wanted)
+
+    Returns
+    -------
+    list of (cells, seed, wanted)
+    """
+    parts: dict[Any, Task] = {}
+    for cells, seed, wanted in tasks:
+        for cell in cells:
+            key = _part_of(work, cell.models, cell.images, cell.transformation)
+            parts.setdefault((seed, key), ([], seed, []))[0].append(cell)
+        for one in wanted:
+            key = _part_of(work, one[:1], *one[1:])
+            parts.setdefault((seed, key), ([], seed, []))[2].append(one)
+    return list(parts.values())
+
+
+def _part_of(work: Work, models: tuple[str, ...], images: str, change: str | None) -> Any:
+    if any(work.study.models[name].learns_from for name in models):
+        return models
+    return models, images, change
+
+
 def _cost(work: Work, cells: Sequence[Cell], seed: int, _: Sequence[Wanted]) -> float:
     """Of one model, multiply-accumulates; of a pair, pairs of layers that are compared."""
     # What cannot be built fails when it is run, and is told there.
     with suppress(Exception):
+        if not cells:  # responses alone, which other tasks' measures collect
+            return 0.0
         benches = [Bench(work, name, seed) for name in cells[0].models]
         if len(benches) > 1:
             one, other = benches

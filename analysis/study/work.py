@@ -51,8 +51,8 @@ class Work:
         The folder that results are written into.
     fingerprints : dict from str to Fingerprint
         Of the images, by name.
-    process : int
-        Of the study: its workers end with it.
+    process : int or None
+        Of the study: its workers end with it, but for those of a cluster, which are not its own.
     built : dict
         Images that were built, by name, transformation and resizing.
     states : dict
@@ -65,7 +65,7 @@ class Work:
     places: Places
     root: Path
     fingerprints: dict[str, Fingerprint]
-    process: int = field(default_factory=os.getpid)
+    process: int | None = field(default_factory=os.getpid)
     built: dict[tuple[str, str | None, str | None], Any] = field(default_factory=dict, repr=False)
     states: dict[tuple[str, int], str] = field(default_factory=dict)
     stored: dict[Asked, Stored] = field(default_factory=dict)

@@ -10,15 +10,16 @@ _LOOK = 0.5  # seconds between two looks for the parent
 _watched: list[int] = []
 
 
-def end_with_parent(parent: int) -> None:
+def end_with_parent(parent: int | None) -> None:
     """End this process soon after its parent, which may be killed without a word to its workers.
 
     Parameters
     ----------
-    parent : int
-        Number of the process that the work is for; nothing is done within that itself.
+    parent : int or None
+        Number of the process that the work is for; nothing is done within that itself, nor without
+        one.
     """
-    if os.name == "nt" or os.getpid() == parent or _watched:
+    if parent is None or os.name == "nt" or os.getpid() == parent or _watched:
         return
     _watched.append(parent)
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()

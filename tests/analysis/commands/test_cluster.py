@@ -10,6 +10,9 @@ import time
 
 import pytest
 from command_line import HMAX_CNN, inside, run
+from small_study import without_figures
+
+from hmax_cnn.analysis.commands.training import Asked
 
 pytest.importorskip("distributed")
 SMALL = ["--model", "extraction:Pixels", "--set", "grid=(4, 4)", "--shard-images", "2"]
@@ -101,13 +104,18 @@ def cluster(tmp_path):
     made.stop()
 
 
-def wait_for(folder, n_shards, process):
-    """Until so many shards are there."""
+def wait_until(there, process):
+    """Until something is there, while a process works."""
     deadline = time.monotonic() + 60
-    records = folder / "shards" / "record" / "c"
-    while len(list(records.glob("*/0"))) < n_shards and time.monotonic() < deadline:
+    while not there() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
+
+
+def wait_for(folder, n_shards, process):
+    """Until so many shards are there."""
+    records = folder / "shards" / "record" / "c"
+    wait_until(lambda: len(list(records.glob("*/0"))) >= n_shards, process)
 
 
 def test_killed_workers_scheduler_and_client(pictures, tmp_path, cluster):
@@ -155,6 +163,109 @@ def test_killed_workers_scheduler_and_client(pictures, tmp_path, cluster):
     one, other = bytes_of(output), bytes_of(calm)
     assert set(one) == set(other)
     assert [name for name in one if one[name] != other[name]] == []
+
+
+def contents(folder):
+    """All but what says when."""
+    return {
+        name: content
+        for name, content in bytes_of(folder).items()
+        if name not in ("manifest.json", ".log.jsonl")
+    }
+
+
+def test_a_study_loses_a_worker_and_its_client(tmp_path, cluster):
+    """Cells that are done stay; the bytes are those of a run on one process."""
+    (tmp_path / "slowly.py").write_text(SLOW)
+    plain = without_figures(tmp_path, ('"extraction:Pixels"', '"slowly:Slow"'))
+    command = [*HMAX_CNN, "study", "run", str(plain), "--quiet", "--output"]
+    done = subprocess.run([*command, "calm", "--jobs", "1"], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    cluster.scheduler()
+    first = cluster.worker()
+    over = [*command, "over", "--scheduler", cluster.address]
+    client = subprocess.Popen(over, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    cells = tmp_path / "over" / "results"
+    wait_until(lambda: len(list(cells.rglob("*.nc"))) >= 1, client)
+    first.kill()
+    cluster.worker()
+    wait_until(lambda: len(list(cells.rglob("*.nc"))) >= 3, client)
+    client.kill()
+    client.communicate()
+    kept = {path: path.stat().st_mtime_ns for path in cells.rglob("*.nc")}
+    done = subprocess.run([*over, "--resume"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert contents(tmp_path / "over") == contents(tmp_path / "calm")
+
+
+def test_seeds_are_trained_anywhere(pictures, tmp_path, cluster):
+    """The same weights on workers as here, and none is trained twice."""
+    cluster.scheduler()
+    cluster.worker()
+    words = ["train", pictures, "--resize", "stretch:28x28", "--set", "architecture=lenet5"]
+    words += ["--set", "epochs=2", "--seeds", "0, 3", "--output"]
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    done = inside(*words, tmp_path / "here" / "w.safetensors")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:1] == ["seed"]
+    over = ["--scheduler", cluster.address]
+    done = inside(*words, tmp_path / "there" / "w.safetensors", *over)
+    assert done.returncode == 0, done.stderr
+    assert "10 files" in done.stderr
+    here, there = bytes_of(tmp_path / "here"), bytes_of(tmp_path / "there")
+    assert {name for name in here if name.endswith("safetensors")} == {
+        "w-seed0.safetensors",
+        "w-seed3.safetensors",
+    }
+    weights = [name for name in here if name.endswith(".safetensors")]
+    assert set(here) == set(there)
+    assert [name for name in weights if here[name] != there[name]] == []
+    assert here["w-seed0.safetensors"] != here["w-seed3.safetensors"]
+    alone = tmp_path / "alone.safetensors"
+    settings = ["--set", "random_state=3", "--set", "n_threads=1", "--quiet"]
+    assert inside(*words[:-3], *settings, "--output", alone).returncode == 0
+    assert alone.read_bytes() == here["w-seed3.safetensors"]
+
+
+def test_seeds_that_are_done_are_not_trained_again(pictures, tmp_path):
+    """Where a run of several was cut off: the curves say the same seconds."""
+    asked = Asked("cnn:CNN", ("epochs=2",), str(pictures), None, "stretch:28x28", None, False)
+    for _ in range(2):
+        asked.run(tmp_path / "w-seed1.safetensors", 1, quiet=True, keep=True)
+        kept = bytes_of(tmp_path)
+    asked.run_seeds(tmp_path / "w.safetensors", [1], None, quiet=True)
+    done = bytes_of(tmp_path)
+    assert set(kept) - set(done) == {".w-seed1.partial.safetensors"}
+    assert done["w-seed1_curves.csv"] == kept["w-seed1_curves.csv"]
+    assert done["w-seed1.safetensors"] == kept["w-seed1.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--seeds", "0,x"], "must be whole numbers with commas between"),
+        (["--seeds", "1,1"], "must differ"),
+        (["--seeds", "1", "--set", "random_state=2"], "leave --set random_state out"),
+        (["--workers", "2"], "go with --seeds"),
+    ],
+)
+def test_what_are_no_seeds(pictures, tmp_path, options, text):
+    done = inside("train", pictures, *options, "--output", tmp_path / "w.safetensors")
+    assert done.returncode == 1
+    assert text in done.stderr
+
+
+def test_folds_are_done_anywhere(pictures, tmp_path, cluster):
+    cluster.scheduler()
+    cluster.worker()
+    words = ["classify", pictures, "--set", "prototypes=photographs", "--set", "bands=2"]
+    words += ["--folds", "3", "--output"]
+    assert inside(*words, tmp_path / "here").returncode == 0
+    done = inside(*words, tmp_path / "there", "--scheduler", cluster.address)
+    assert done.returncode == 0, done.stderr
+    assert bytes_of(tmp_path / "here") == bytes_of(tmp_path / "there")
 
 
 def test_nobody_answers(pictures, tmp_path):
