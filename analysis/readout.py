@@ -23,6 +23,7 @@ from sklearn.pipeline import Pipeline
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.batches import even_batches
 from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.cluster import spread
 from hmax_cnn.extraction.digests import check_unseen
@@ -284,6 +285,7 @@ def classify(
     if not model.__sklearn_tags__().requires_fit:
         features = model.transform(dataset)
     result = Readout(name, np.unique(labels), groups=groups_by_name(dataset))
+    answers: Iterator[tuple[int, tuple[np.ndarray, float]]]
     if client is None:
         answers = ((n, _fold(n, folds, model, dataset, features, seed)) for n in range(len(folds)))
     else:
@@ -320,9 +322,10 @@ def _fold(
     labels = np.asarray(dataset.labels)
     if features is None:
         # A model that learns does so anew in each fold, from its training images only.
-        fitted = clone(model).fit(dataset.subset(train), labels[train])
-        learned = fitted.transform(dataset.subset(train))
-        tested = fitted.transform(dataset.subset(test))
+        with even_batches():
+            fitted = clone(model).fit(dataset.subset(train), labels[train])
+            learned = fitted.transform(dataset.subset(train))
+            tested = fitted.transform(dataset.subset(test))
     else:
         learned, tested = features[train], features[test]
     svm = _fitted_svm(learned, labels[train], seed, part_of(dataset, train))

@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import available_if
 
 from hmax_cnn.extraction.arrays import Array, device_namespace, to_host
-from hmax_cnn.extraction.batches import threads_for
+from hmax_cnn.extraction.batches import are_even, threads_for
 from hmax_cnn.extraction.digests import NOTHING, picture_digests
 from hmax_cnn.extraction.files import writable
 from hmax_cnn.extraction.images import Images, to_retina
@@ -269,10 +269,7 @@ class Network(ClassifierMixin, GraphModel):
         def prepare(some: np.ndarray) -> Array:
             return standardised(to_retina(some, xp, graph.n_channels), start)
 
-        if xp is np:
-            n_threads = threads_for(self, images)
-        else:
-            n_threads = 1
+        n_threads = threads_for(self, images) if xp is np and not are_even() else 1
         read, digest = reader(images)
         lesson = Lesson(
             graph,

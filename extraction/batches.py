@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ import numpy as np
 from .arrays import Array, device_namespace, give_back, n_cores, own_stream, to_host
 from .images import Images, InputWarning, to_retina
 from .maps import Maps
-from .parallel import in_order, workers
+from .parallel import in_order, one_blas_thread, workers
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -22,6 +24,35 @@ if TYPE_CHECKING:
 LARGEST_BATCH = {"cpu": 4, "cuda": 256}
 _GPU_BATCHES = 2  # at once: one is sent or read back while the other is computed
 _CACHED_BATCH = 4 * 2**20  # bytes: as many small images as stay in the cache
+# Of batches of one size: on a GPU at most so many images, and so many bytes.
+_EVEN_ON_GPU, _EVEN_BYTES, _VECTOR = 64, 2**29, 16
+_even = ContextVar("even batches", default=False)
+
+
+@contextmanager
+def even_batches() -> Iterator[None]:
+    """Let no number depend on how many images there are, on threads, or on memory.
+
+    BLAS takes other ways through products of other sizes, and their last bits differ. In this block
+    batches of a model are of one size, the last ones filled up with copies, and BLAS and training
+    keep to one thread.
+    """
+    before = _even.set(True)
+    try:
+        with one_blas_thread:
+            yield
+    finally:
+        _even.reset(before)
+
+
+def are_even() -> bool:
+    """Whether this runs in a block of `even_batches`.
+
+    Returns
+    -------
+    bool
+    """
+    return _even.get()
 
 
 def walked(model: LayeredModel, retina: Maps, wanted: Collection[str]) -> LayerBands:
@@ -69,19 +100,27 @@ def stream(
     n_threads = threads_for(model, source) if on_processor else min(_GPU_BATCHES, len(source))
     # A single image has the threads to itself, as far as operations share out their work.
     n_within = (model.n_threads or n_cores()) if on_processor and n_threads == 1 else 1
+    even = are_even()
+    sizes = _BatchSizes(model, source, wanted, n_threads)
+    if even:
+        n_within = 1
+        largest = sizes.even_bytes(source[0].shape)
+        n_threads = max(1, min(n_threads, model.batch_memory * 2**20 // largest))
 
     def respond(batch: tuple[int, Array]) -> tuple[int, int, LayerBands]:
         first, values = batch
+        n_images = len(values)
+        if even:
+            values = _filled_up(values, sizes.even_for(values.shape[1:]))
         with own_stream(xp):
             layers = walked(model, Maps(to_retina(values, xp, model.n_channels)), wanted)
             on_host = {
-                name: [replace(maps, values=to_host(maps.values)) for maps in bands]
+                name: [replace(maps, values=to_host(maps.values)[:n_images]) for maps in bands]
                 for name, bands in layers.items()
             }
-        return first, len(values), on_host
+        return first, n_images, on_host
 
-    sizes = _BatchSizes(model, source, wanted, n_threads)
-    pieces = _checked(model, source.batches(sizes.size_for))
+    pieces = _checked(model, source.batches(sizes.even_for if even else sizes.size_for))
     name, progress = type(model).__name__, model.progress
     # Threads over batches, not within: NumPy releases the lock in what takes time, and each batch
     # stays in the cache of its core.
@@ -93,6 +132,12 @@ def stream(
                 yield first, layers
         finally:
             give_back(xp)
+
+
+def _filled_up(values: Array, size: int) -> Array:
+    """A batch of so many images, the last of them repeated."""
+    n_missing = size - len(values)
+    return np.concatenate([values, *[values[-1:]] * n_missing]) if n_missing else values
 
 
 class _BatchSizes:
@@ -108,19 +153,34 @@ class _BatchSizes:
 
     def size_for(self, shape: tuple[int, ...]) -> int:
         if shape not in self.known:
-            layers = self.model.geometry(shape, self.wanted)
-            bands = [maps for layer in layers.values() for maps in layer]
-            # float32 of the layers that are kept; what lies below them is counted as working
-            # memory.
-            kept = 4 * sum(int(np.prod(maps.shape)) for maps in bands)
-            working = self.model.working_bytes(*shape[:2])
-            check_affordable(self.model, shape, kept)
+            kept, working = self._bytes(shape)
             limit = LARGEST_BATCH["cuda"]
             if self.on_processor:
                 limit = max(LARGEST_BATCH["cpu"], _CACHED_BATCH // working)
             affordable = self.model.batch_memory * 2**20 // self.n_threads // (kept + working)
             self.known[shape] = max(1, min(limit, self.fair, affordable))
         return self.known[shape]
+
+    def even_for(self, shape: tuple[int, ...]) -> int:
+        """By the model and the shape alone; in whole vectors of the processor where it can be."""
+        if shape not in self.known:
+            kept, working = self._bytes(shape)
+            limit = max(1, min(_EVEN_ON_GPU, _EVEN_BYTES // (kept + working)))
+            if self.on_processor:
+                limit = max(LARGEST_BATCH["cpu"], _CACHED_BATCH // working)
+            self.known[shape] = limit - limit % _VECTOR if limit >= _VECTOR else limit
+        return self.known[shape]
+
+    def even_bytes(self, shape: tuple[int, ...]) -> int:
+        return self.even_for(shape) * sum(self._bytes(shape))
+
+    def _bytes(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """What an image takes: of the layers that are kept, and of what lies below them."""
+        layers = self.model.geometry(shape, self.wanted)
+        bands = [maps for layer in layers.values() for maps in layer]
+        kept = 4 * sum(int(np.prod(maps.shape)) for maps in bands)  # float32
+        check_affordable(self.model, shape, kept)
+        return kept, self.model.working_bytes(*shape[:2])
 
 
 # An image may take eight times the default of `batch_memory`, and no more unless that is raised.

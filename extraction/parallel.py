@@ -43,7 +43,7 @@ class _OneBlasThread:
                 self.limits.restore_original_limits()
 
 
-_one_blas_thread = _OneBlasThread()
+one_blas_thread = _OneBlasThread()
 
 
 def in_order(
@@ -61,7 +61,7 @@ def in_order(
             yield from map(function, items)
         return
     pool, waiting = ThreadPoolExecutor(n_threads, initializer=start), deque[Future[Answer]]()
-    with _one_blas_thread:
+    with one_blas_thread:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
@@ -99,7 +99,7 @@ def workers(n_threads: int) -> Iterator[None]:
         yield
         return
     started = ThreadPoolExecutor(n_threads - 1, initializer=start)
-    with _one_blas_thread, reusing(), started as pool:
+    with one_blas_thread, reusing(), started as pool:
         _team.pool, _team.size = pool, n_threads
         try:
             yield

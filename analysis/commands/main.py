@@ -13,6 +13,7 @@ import click
 _COMMANDS = {
     "classify": ("classify", "classify", "Test how well a linear SVM tells classes apart."),
     "completion": ("main", "completion", "Print what a shell needs to complete commands."),
+    "doctor": ("doctor", "doctor", "Compare what this machine computes with shipped answers."),
     "extract": ("extract", "extract_command", "Write features of images into a file."),
     "fields": ("describe", "fields", "Receptive fields of every layer, in pixels."),
     "figure": ("figure", "figure", "Draw a figure from a study's folder or a table."),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
+from hmax_cnn.extraction.batches import even_batches
 from hmax_cnn.extraction.progress import progress_bar
 from hmax_cnn.extraction.reductions import FittedReduction, Reduction
 
@@ -55,7 +56,8 @@ class Rows:
         -------
         Rows
         """
-        model.fit(learns_from, learns_from.labels)
+        with even_batches():
+            model.fit(learns_from, learns_from.labels)
         units = model.units(dataset[0].shape)
         plain = cls(model, units)
         if reduction is None:
@@ -74,7 +76,11 @@ class Rows:
         return cls(model, found.units, found)
 
     def __call__(self, images: Dataset) -> np.ndarray:
-        """Rows of some images, float32."""
+        """Rows of some images, float32: the same whoever makes them, in parts or on a cluster."""
+        with even_batches():
+            return self._of(images)
+
+    def _of(self, images: Dataset) -> np.ndarray:
         if self.reduction is None:
             return self.model.transform(images)
         # All units of all images of a shard might be too many to hold.

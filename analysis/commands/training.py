@@ -105,7 +105,7 @@ class Asked:
             seed: output.with_name(f"{output.stem}-seed{seed}.safetensors") for seed in seeds
         }
         here = ((seed, _train(seed, self, outputs)) for seed in seeds)
-        full = replace(self, **{name: _full(getattr(self, name)) for name in ("dataset", "test")})
+        full = replace(self, dataset=_full(self.dataset), test=self.test and _full(self.test))
         files = {seed: path.resolve() for seed, path in outputs.items()}
         trained = here if client is None else spread(client, _train, list(seeds), full, files)
         done: dict[int, Trained] = {}
@@ -128,9 +128,9 @@ def _train(seed: int, asked: Asked, outputs: Mapping[int, Path]) -> Trained:
     return asked.run(outputs[seed], seed, quiet=True, keep=True)
 
 
-def _full(where: str | None) -> str | None:
+def _full(where: str) -> str:
     """A place as a worker in another folder finds it."""
-    return where if where is None or not Path(where).exists() else str(Path(where).resolve())
+    return str(Path(where).resolve()) if Path(where).exists() else where
 
 
 def _checkpoint(output: Path) -> Path:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
+from hmax_cnn.extraction.batches import even_batches
 from hmax_cnn.extraction.progress import silence
 
 from ..contract import MeasureContract
@@ -55,7 +55,7 @@ def run_cells(
             continue
         started = perf_counter()
         try:
-            with _noted() as said, silence(), threadpool_limits(1, "blas"):
+            with _noted() as said, silence(), even_batches():
                 for name in cell.models:
                     benches.setdefault(name, Bench(work, name, seed))
                 result = measured(work, cell, [benches[name] for name in cell.models])
@@ -71,7 +71,7 @@ def run_cells(
             suppress(Exception),
             _noted(),
             silence(),
-            threadpool_limits(1, "blas"),
+            even_batches(),
         ):  # what fails here, fails again and is told with its cell
             benches.setdefault(name, Bench(work, name, seed)).collected(images, change)
     return failures

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
+from hmax_cnn.extraction.batches import even_batches
 from hmax_cnn.extraction.progress import silence
 
 from .bench import Bench
@@ -111,7 +111,7 @@ def tried(work: Work, root: Path, cells: Sequence[Cell], number: int) -> Trial:
         here.root.mkdir(exist_ok=True)
         trial = Trial(_few_everywhere(here, cells, number))
         _forget_peak()
-        with threadpool_limits(1, "blas"):
+        with even_batches():
             benches = [Bench(here, name, seed) for name in names]
             if len(benches) == 1:
                 started = perf_counter()

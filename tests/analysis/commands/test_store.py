@@ -185,6 +185,39 @@ def test_parts_at_once_give_the_same_bytes(pictures, tmp_path, calm):
     assert bytes_of(output) == bytes_of(calm)
 
 
+NETWORK = [
+    *("--model", "cnn:CNN", "--resize", "stretch:28x28", "--shard-images", "8"),
+    *("--set", "architecture=lenet5", "--set", "random_state=0"),
+]
+
+
+@pytest.mark.parametrize("weights", ["untrained", "learned"])
+def test_a_network_gives_the_same_bytes_anywhere(pictures, tmp_path, weights):
+    """On any number of threads, in any memory, whole and in parts; also one that learns first."""
+    options = list(NETWORK)
+    if weights == "untrained":
+        options += ["--set", "weights=untrained"]
+    else:
+        options += ["--set", "epochs=1", "--learn-from", pictures]
+    outputs = {
+        "whole": [["--set", "n_threads=1"]],
+        "threads": [["--set", "n_threads=3"]],
+        "memory": [["--set", "batch_memory=1"]],
+        "parts": [["--part", "2/2", "--set", "n_threads=2"], ["--part", "1/2"]],
+    }
+    found = {}
+    for name, runs in outputs.items():
+        for more in runs:
+            done = inside(
+                "extract", pictures, *options, *more, "--output", tmp_path / f"{name}.zarr"
+            )
+            assert done.returncode == 0, done.stderr
+        files = bytes_of(tmp_path / f"{name}.zarr")
+        found[name] = {shard: files[shard] for shard in files if "/c/" in shard}
+    for name in outputs:
+        assert found[name] == found["whole"], name
+
+
 def test_a_part_says_what_it_did_and_what_is_missing(pictures, tmp_path):
     output = tmp_path / "parts.zarr"
     assert "part 1 of 2: shards made: 2" in extract(pictures, output, "--part", "1/2")
