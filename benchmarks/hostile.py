@@ -34,6 +34,8 @@ from PIL import Image
 
 from hmax_cnn.analysis.commands.main import main as commands
 
+from . import hostile_stores
+
 SECONDS, MEBIBYTES = 5.0, 500.0
 DECOYS = (
     "dask",
@@ -637,6 +639,32 @@ def readouts() -> Iterator[Case]:
     yield Case("readout", "an image of each class", words, noise(10, 10))
 
 
+def stores() -> Iterator[Case]:
+    """Stores of features that lie, are damaged, or cannot be."""
+    harmless = (0, *REFUSED)
+    hostile_stores.whole()  # made once, before the first fork
+    for name, damage in hostile_stores.metadata_that_lies():
+        made = hostile_stores.copied(damage)
+        yield Case(
+            "metadata of a store", f"info: {name}", ("store", "info", "f.zarr"), made, harmless
+        )
+        words = ("store", "export", "f.zarr", "f.npz", "--quiet")
+        yield Case("metadata of a store", f"export: {name}", words, made, harmless)
+    for name, damage in hostile_stores.files_that_are_none():
+        made = hostile_stores.copied(damage)
+        for command in ("verify", "classify"):
+            words = ("store", command, "f.zarr", "--quiet")
+            yield Case("file of a store", f"{command}: {name}", words, made, harmless)
+    for name, damage in hostile_stores.requests_that_lie():
+        words = ("store", "repair", "f.zarr", "--quiet")
+        yield Case("request of a store", name, words, hostile_stores.copied(damage))
+    for address in hostile_stores.ADDRESSES:
+        name = repr(address)[:30]
+        yield Case("address of a store", f"info: {name}", ("store", "info", address))
+        extract = ("extract", "digits", *hostile_stores.SMALL, "--quiet", "--output", address)
+        yield Case("address of a store", f"extract: {name}", extract, right=harmless)
+
+
 KINDS = (
     named_functions,
     study_numbers,
@@ -648,6 +676,7 @@ KINDS = (
     outputs,
     folders,
     readouts,
+    stores,
 )
 
 

@@ -7,6 +7,10 @@ import sys
 import click
 import pandas as pd
 
+from hmax_cnn.extraction.arrays import device_namespace
+
+from . import answers
+from .answers import Answer, Compared
 from .options import form_option, plainly, say, show
 
 
@@ -27,12 +31,26 @@ def doctor(device: str, form: str) -> None:
     difference, as a share of the largest number, and what is allowed. The exit code is 1 if one is
     larger; libraries of other versions are named.
     """
-    from hmax_cnn.extraction.arrays import device_namespace
-
-    from . import answers
-
     device_namespace(device)  # a missing GPU is told before anything is computed
     done = list(answers.compared(device))
+    show(_table(done), form)
+    there, here = answers.known()["machine"], answers.machine()
+    other = [
+        f"{name} {here.get(name, 'missing')} (shipped answers: {there[name]})"
+        for name in there
+        if here.get(name) != there[name]
+    ]
+    bad = [one for one in done if not one.agrees]
+    if form == "text":
+        say(f"Other than where the answers were made: {', '.join(other) or 'nothing'}.")
+    if not bad and form == "text":
+        say(f"All {len(done)} answers agree.")
+    if bad:
+        say(f"{len(bad)} of {len(done)} answers differ, {_why(bad[0].answer, other)}")
+        sys.exit(1)
+
+
+def _table(done: list[Compared]) -> pd.DataFrame:
     rows = [
         {
             "answer": one.answer.name,
@@ -44,28 +62,15 @@ def doctor(device: str, form: str) -> None:
         }
         for one in done
     ]
-    show(pd.DataFrame(rows), form)
-    there, here = answers.known()["machine"], answers.machine()
-    other = [
-        f"{name} {here.get(name, 'missing')} (shipped answers: {there[name]})"
-        for name in there
-        if here.get(name) != there[name]
-    ]
-    if form == "text":
-        say(f"Other than where the answers were made: {', '.join(other) or 'nothing'}.")
-    bad = [one for one in done if not one.agrees]
-    if not bad:
-        if form == "text":
-            say(f"All {len(done)} answers agree.")
-        return
-    # What an answer depends on most, the lowest first: a model differs because a library does.
-    first = bad[0]
+    return pd.DataFrame(rows)
+
+
+def _why(first: Answer, other: list[str]) -> str:
+    """The first answer that differs is the lowest: a model differs because a library does."""
     named = {name.partition(" ")[0] for name in other}
-    suspects = [name for name in first.answer.libraries if name in named]
+    suspects = [name for name in first.libraries if name in named]
     why = f"its version is another: {', '.join(suspects)}" if suspects else "no version is another"
-    say(
-        f"{len(bad)} of {len(done)} answers differ, first {first.answer.name!r}, which depends on "
-        f"{', '.join(first.answer.libraries)} ({why}). Numbers of this machine should not be "
-        "compared with those of others before that is explained."
+    return (
+        f"first {first.name!r}, which depends on {', '.join(first.libraries)} ({why}). Numbers of "
+        "this machine should not be compared with those of others before that is explained."
     )
-    sys.exit(1)

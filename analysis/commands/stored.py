@@ -184,6 +184,7 @@ class Extraction:
         shards = part.of_shards(self.store.layout.n_shards)
         self._check_space(shards)
         self.store.prepare(overwrite=overwrite)
+        self.store.look(shards)
         try:
             n_made = self._fill(shards, progress, spread_over)
         except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from typing import Any
 from ..naming import nearest
 from . import schema
 
-_LISTED = 30  # problems in a message
+_LISTED = 25
 SECTIONS = ("models", "images", "transformations", "measures", "figures")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -108,6 +109,22 @@ class Layout:
         """
         first = shard * self.per_shard
         return slice(first, min(first + self.per_shard, self.shape[0]))
+
+    def shard_bytes(self, shard: int) -> int:
+        """Bytes of the file of a shard; see `encoded`.
+
+        Parameters
+        ----------
+        shard : int
+
+        Returns
+        -------
+        int
+        """
+        images = self.images_of(shard)
+        n_chunks = -(-(images.stop - images.start) // self.per_chunk)
+        chunk = self.per_chunk * self.shape[1] * np.dtype(self.dtype).itemsize + 4
+        return n_chunks * chunk + 16 * (self.per_shard // self.per_chunk) + 4
 
     def objects(self) -> Iterator[tuple[str, bytes]]:
         """All that is there before the first shard; the root comes last.
@@ -230,7 +247,7 @@ def read_layout(place: Place) -> Layout | None:
             return None
         try:
             return _parsed(place, json.loads(text))
-        except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        except (*_LIES, RecursionError) as error:
             # Another process may be putting a layout in its place: then the root is a new one soon.
             if trial < _TRIALS - 1 and place.read("zarr.json") != text:
                 continue
@@ -240,8 +257,10 @@ def read_layout(place: Place) -> Layout | None:
 
 
 _TRIALS = 10
+_LIES = (KeyError, ValueError, TypeError, IndexError, AttributeError, ArithmeticError)
 _CODECS = {"bytes", "crc32c", "sharding_indexed", "vlen-utf8", "zstd"}
-_DENSEST = 1000  # images or units whose names a byte can hold, packed; more is a lie
+_MOST_CHUNKS, _FEW = 10_000, 4096  # pieces of a coordinate; values that a piece may have anyway
+_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def _parsed(place: Place, root: Any) -> Layout:
@@ -260,19 +279,32 @@ def _parsed(place: Place, root: Any) -> Layout:
     if not all(isinstance(n, int) and n > 0 for n in numbers) or per_shard % per_chunk:
         msg = f"its shapes are {numbers}"
         raise ValueError(msg)
+    row = n_units * np.dtype(known["data_type"] if known["data_type"] in DTYPES else "f4").itemsize
+    if per_chunk > 1 and per_chunk * row > _CHUNK_BYTES:
+        msg = f"a chunk of it has {per_chunk * row} bytes"
+        raise ValueError(msg)
     if width != n_units or known["data_type"] not in DTYPES:
         msg = f"its numbers are {known['data_type']}, {width} of {n_units} units in a shard"
         raise ValueError(msg)
     _check_sizes(place, every, {"image": n_images, "unit": n_units})
-    coordinates = xr.open_zarr(place.opened(), chunks=None, consolidated=True, zarr_format=3)
-    attributes = dict(coordinates[RESPONSE].attrs)
-    coordinates = coordinates.drop_vars(RESPONSE)
+    try:
+        found = xr.open_zarr(place.opened(), chunks=None, consolidated=True, zarr_format=3)
+        attributes = dict(found[RESPONSE].attrs)
+        coordinates = found.drop_vars(RESPONSE).load()
+    except Exception as error:  # of xarray, zarr or a codec
+        msg = f"{type(error).__name__}: {error}"
+        raise ValueError(msg) from error
+    if not all(isinstance(value, str) for value in attributes.values()):
+        msg = "its attributes are no texts"
+        raise ValueError(msg)
     return Layout(coordinates, attributes, known["data_type"], per_shard, per_chunk)
 
 
 def _check_sizes(place: Place, every: Any, sides: Mapping[str, int]) -> None:
     """Refuse sizes that the bytes there cannot be of, before arrays of them are made."""
-    for name, entry in every.items():
+    # Names first: how many there can be says what the others can be.
+    for name in sorted(every, key=lambda name: (name not in sides, name)):
+        entry = every[name]
         if name == RESPONSE or entry["node_type"] != "array" or name.startswith("shards/"):
             continue
         (dimension,) = entry["dimension_names"]
@@ -280,13 +312,48 @@ def _check_sizes(place: Place, every: Any, sides: Mapping[str, int]) -> None:
         if length != sides[dimension]:
             msg = f"{name} has {length} values for {sides[dimension]} along {dimension}"
             raise ValueError(msg)
-    for dimension, length in sides.items():
-        (chunk,) = every[dimension]["chunk_grid"]["configuration"]["chunk_shape"]
+        (chunk,) = entry["chunk_grid"]["configuration"]["chunk_shape"]
         n_chunks = -(-length // chunk)
-        n_bytes = sum(place.size(f"{dimension}/c/{i}") or 0 for i in range(min(n_chunks, 10_000)))
-        if n_chunks > 10_000 or length > _DENSEST * (n_bytes + 1):
-            msg = f"it says that it has {length} names of {dimension}s, in {n_bytes} bytes"
+        if n_chunks > _MOST_CHUNKS or chunk > max(2 * length, _FEW):
+            msg = f"{name} is in {n_chunks} pieces of {chunk} values"
             raise ValueError(msg)
+        pieces = [place.read(f"{name}/c/{number}") or b"" for number in range(n_chunks)]
+        n_packed, n_bytes = sum(map(len, pieces)), sum(map(unpacked_size, pieces))
+        densest = max(2**26, 300 * n_packed, 0 if name in sides else 32 * length)
+        if n_bytes > densest or (name in sides and 4 * length > n_bytes):
+            msg = f"{name} says that it has {length} values, of {n_bytes} bytes, in {n_packed}"
+            raise ValueError(msg)
+    if not sides.keys() <= every.keys():
+        msg = "it has no names of images and units"
+        raise ValueError(msg)
+
+
+def unpacked_size(content: bytes) -> int:
+    """Bytes that a piece of zstd says it unpacks to; beyond measure where it does not say.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    int
+
+    References
+    ----------
+    RFC 8878, 3.1.1.1, the header of a frame. What is no zstd is as long as it is.
+    """
+    if content[:4] != _ZSTD or len(content) < 5:
+        return len(content)
+    descriptor = content[4]
+    alone, code = descriptor >> 5 & 1, descriptor >> 6
+    width = (alone, 2, 4, 8)[code]
+    if not width:
+        return sys.maxsize
+    # Behind the window, which a frame in one piece has not, and the number of a dictionary.
+    start = 5 + (1 - alone) + (0, 1, 2, 4)[descriptor & 3]
+    size = int.from_bytes(content[start : start + width], "little")
+    return size + 256 if code == 1 else size
 
 
 def _check_codecs(known: Any) -> None:

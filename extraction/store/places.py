@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -17,13 +18,25 @@ class Place(Protocol):
     """A folder of objects with names such as 'response/c/12/0'."""
 
     def read(self, name: str) -> bytes | None:
-        """The content of an object, or None where it is not there."""
+        """The content of an object, or None where it is not there.
+
+        Raises
+        ------
+        ValueError
+            If it is larger than anything that lies in a store, or no plain file.
+        """
 
     def write(self, name: str, content: bytes) -> None:
         """An object, whole or not at all; what was there under the name is replaced."""
 
     def size(self, name: str) -> int | None:
         """Bytes of an object, or None where it is not there."""
+
+    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
+        """The content of many small objects, those that are there."""
+
+    def sizes(self, names: Sequence[str]) -> dict[str, int]:
+        """Bytes of many objects, those that are there."""
 
     def names(self) -> Iterator[str]:
         """Every object that is whole."""
@@ -83,6 +96,27 @@ def place_of(address: str | os.PathLike[str]) -> Place:
     return Folder(Path(address))
 
 
+_LARGEST = 2**32  # bytes of a file of a store; a shard has 128 MiB unless it is asked otherwise
+
+
+def check_size(name: str, n_bytes: int) -> None:
+    """Refuse to read what is larger than anything that lies in a store.
+
+    Parameters
+    ----------
+    name : str
+    n_bytes : int
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
+    if n_bytes > _LARGEST:
+        msg = f"{name} has {n_bytes} bytes, more than any file of a store. Give another store."
+        raise ValueError(msg)
+
+
 class Folder:
     """A folder on a disk, which several processes and machines may share."""
 
@@ -94,6 +128,10 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         """See `Place`."""
+        size = self.size(name)
+        if size is None:
+            return None
+        check_size(f"{self.path / name}", size)
         try:
             return (self.path / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -111,9 +149,21 @@ class Folder:
     def size(self, name: str) -> int | None:
         """See `Place`."""
         try:
-            return (self.path / name).stat().st_size
+            found = (self.path / name).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if not stat.S_ISREG(found.st_mode):  # to read a pipe or a device might never end
+            msg = f"{self.path / name} is not a plain file. Remove it, or give another store."
+            raise ValueError(msg)
+        return found.st_size
+
+    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
+        """See `Place`."""
+        return {name: content for name in names if (content := self.read(name)) is not None}
+
+    def sizes(self, names: Sequence[str]) -> dict[str, int]:
+        """See `Place`."""
+        return {name: size for name in names if (size := self.size(name)) is not None}
 
     def names(self) -> Iterator[str]:
         """See `Place`."""
@@ -226,12 +276,35 @@ class Remote:
         except FileNotFoundError:
             return None
 
+    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
+        """See `Place`: requests at once, as far as the library knows how."""
+        self.files.invalidate_cache()
+        with self._told():
+            found = self.files.cat([self._at(name) for name in names], on_error="return")
+        errors = [one for one in found.values() if isinstance(one, Exception)]
+        for error in errors:
+            if not isinstance(error, FileNotFoundError):
+                with self._told():
+                    raise error
+        start = len(self.root.rstrip("/")) + 1
+        return {name[start:]: one for name, one in found.items() if isinstance(one, bytes)}
+
+    def sizes(self, names: Sequence[str]) -> dict[str, int]:
+        """See `Place`: by one listing."""
+        wanted = set(names)
+        return {name: size for name, size in self._listed() if name in wanted}
+
     def names(self) -> Iterator[str]:
         """See `Place`."""
+        for name, _ in self._listed():
+            yield name
+
+    def _listed(self) -> Iterator[tuple[str, int]]:
         self.files.invalidate_cache()
         start = len(self.root.rstrip("/")) + 1
         with contextlib.suppress(FileNotFoundError), self._told():
-            yield from [name[start:] for name in self.files.find(self.root)]
+            found = self.files.find(self.root, detail=True)
+            yield from [(name[start:], int(about["size"])) for name, about in found.items()]
 
     def remove(self, name: str) -> None:
         """See `Place`."""

@@ -81,7 +81,7 @@ class StoredFeatures:
         self.labels, self.split = self.column("label"), self.column("split")
         names = [
             str(name)
-            for name, one in self.dataset.coords.items()
+            for name, one in self.store.layout.coordinates.coords.items()
             if one.dims == ("unit",) and name != "unit"
         ]
         self.units = pd.DataFrame({name: self.column(name) for name in ("unit", *names)})
@@ -97,9 +97,10 @@ class StoredFeatures:
         -------
         array or None
         """
-        if name not in self.dataset.coords:
+        known = self.store.layout.coordinates
+        if name not in known.coords:
             return None
-        values = self.dataset[name].to_numpy()
+        values = known[name].to_numpy()
         # Text of any length, which few libraries know yet, as text of one length.
         return values if values.dtype.kind in "iufb" else values.astype(object).astype(str)
 
@@ -132,7 +133,9 @@ class StoredFeatures:
             order = np.argsort(numbers, kind="stable")
             rows = np.empty((len(numbers), self.shape[1]), response.dtype)
             rows[order] = np.asarray(response[numbers[order]])
-        except ValueError as error:
+        except IndexError:  # there is no such image
+            raise
+        except Exception as error:  # of zarr or a codec
             msg = (
                 f"{self.store.place} cannot be read: {error}. Find what is damaged with `hmax-cnn "
                 "store verify`, and make it again with `hmax-cnn store repair`."
@@ -175,7 +178,7 @@ class StoredFeatures:
         coords = {
             str(name): (one.dims[0], self.column(str(name))[chosen])
             for dim, chosen in (("image", numbers), ("unit", wanted))
-            for name, one in self.dataset.coords.items()
+            for name, one in self.store.layout.coordinates.coords.items()
             if one.dims == (dim,)
         }
         values = self.some(numbers, np.flatnonzero(wanted))

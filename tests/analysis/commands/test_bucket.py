@@ -9,6 +9,8 @@ import time
 import pytest
 from command_line import inside, run
 
+from hmax_cnn.extraction.store.places import Remote
+
 pytest.importorskip("s3fs")
 boto3 = pytest.importorskip("boto3")
 NOBODY = os.environ | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
@@ -92,6 +94,28 @@ def test_a_store_in_a_bucket(bucket, pictures, tmp_path):
     assert objects(client) == local
     command = [sys.executable, "-P", "-c", READ, address, str(tmp_path / "f.zarr")]
     assert subprocess.check_output(command, env=known, text=True) == "36 16\n"
+
+
+def test_shards_are_not_asked_for_one_by_one(bucket, pictures, monkeypatch):
+    """In a bucket each question takes tens of milliseconds: one listing, and reads at once."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, bucket[1][name])
+    asked = []
+    for name in ("read", "size"):
+        of = getattr(Remote, name)
+        monkeypatch.setattr(
+            Remote, name, lambda *given, of=of: asked.append(given[1]) or of(*given)
+        )
+    words = ["extract", pictures, *SMALL[:4], "--shard-images", "2"]
+    words += ["--output", "s3://pictures/many.zarr", "--quiet"]
+    assert inside(*words).returncode == 0
+    asked.clear()
+    done = inside(*words[:-1])
+    assert "shards made: 0, already there: 18" in done.stderr
+    assert [name for name in asked if "/c/" in name and name.startswith(("shards", "resp"))] == []
+    asked.clear()
+    assert "18 of 18" in inside("store", "info", "s3://pictures/many.zarr").stdout
+    assert [name for name in asked if name.startswith(("shards", "response/c"))] == []
 
 
 def test_where_there_is_no_bucket(bucket, pictures):
