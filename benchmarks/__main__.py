@@ -7,7 +7,7 @@ from types import ModuleType
 
 import click
 
-from . import cnn, gpu, hmax, study
+from . import cnn, gpu, hmax, store, study
 from .memory import growth
 from .rounds import conditions, run_cases, write
 from .scaling import rows
@@ -71,6 +71,20 @@ def scaling(output: Path | None) -> None:
 def memory(counts: tuple[int, ...], forms: tuple[str, ...]) -> None:
     """Peak memory of `hmax-cnn extract` for few and many images."""
     growth(counts, forms)
+
+
+@main.command("store")
+@click.argument("what", type=click.Choice(["plans", "cluster", "names"]))
+@click.option("--only", default="", help="Of plans: part of the names of the models.")
+def of_stores(what: str, only: str) -> None:
+    """Stores of features: plans beside what is taken, a cluster that loses workers, names."""
+    if what == "names":
+        for line in store.names():
+            click.echo(line)
+    else:
+        click.echo(
+            (store.plans(only) if what == "plans" else store.cluster()).to_string(index=False)
+        )
 
 
 @main.command("study")

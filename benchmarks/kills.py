@@ -65,6 +65,7 @@ def main() -> None:
     """Kill and run again, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=3, help="Of each command and signal.")
+    parser.add_argument("--signals", nargs="+", default=["KILL", "TERM"], help="Which.")
     parser.add_argument("--only", default="", help="Part of the names of the commands.")
     asked = parser.parse_args()
     trials = asked.trials
@@ -72,7 +73,10 @@ def main() -> None:
         root = Path(folder)
         prepare(root)
         chosen = {name: job for name, job in jobs(root).items() if asked.only in name}
-        rows = [row for name, job in chosen.items() for row in of_job(name, job, root, trials)]
+        signals = [signal.Signals[f"SIG{name}"] for name in asked.signals]
+        rows = [
+            row for name, job in chosen.items() for row in of_job(name, job, root, trials, signals)
+        ]
     table = pd.DataFrame(rows)
     print(table.to_string(index=False))
     total = int(table["trials"].sum())
@@ -159,14 +163,16 @@ def _cells(folder: Path) -> float:
     return len(list((folder / "out" / "results").rglob("[!.]*.nc"))) / 8
 
 
-def of_job(name: str, job: Job, root: Path, trials: int) -> list[dict[str, object]]:
+def of_job(
+    name: str, job: Job, root: Path, trials: int, signals: list[signal.Signals]
+) -> list[dict[str, object]]:
     """Rows of one command: of each signal."""
     calm = root / f"{name} calm"
     started = time.perf_counter()
     run(job.words, calm)
     seconds, expected = time.perf_counter() - started, digests(job.output(calm), calm)
     rows, chance = [], np.random.default_rng(1)
-    for number in (signal.SIGKILL, signal.SIGTERM):
+    for number in signals:
         same = stray = orphans = 0
         repeated = []
         for trial in range(trials):

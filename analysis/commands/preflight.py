@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from time import perf_counter
+from hashlib import sha256
+from time import perf_counter, process_time
 
 import numpy as np
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.store import Layout
+from hmax_cnn.extraction.store.places import Place
 
 from .rows import Rows
 
@@ -18,6 +20,7 @@ _FIRST, _MOST = 8, 64  # images tried
 _LONGEST = 2.0  # seconds that they may take
 # Shards in memory at once: one that is made, one that is written, and its copies on the way.
 _HELD = 4
+_TRIED_BYTES = 2**25  # that are written to see how fast that is
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,18 @@ class Preflight:
         )
 
 
-def preflight(rows: Rows, dataset: Dataset, layout: Layout, n_images: int) -> Preflight:
-    """Try a few images, from all over the set.
+def preflight(
+    rows: Rows, dataset: Dataset, layout: Layout, place: Place, n_images: int
+) -> Preflight:
+    """Try a few images, from all over the set, and how fast their features are written.
 
     Parameters
     ----------
     rows : Rows
     dataset : Dataset
     layout : Layout
+    place : Place
+        Where they go to.
     n_images : int
         Of the part.
 
@@ -63,22 +70,42 @@ def preflight(rows: Rows, dataset: Dataset, layout: Layout, n_images: int) -> Pr
     -------
     Preflight
     """
+    before, begun = process_time(), perf_counter()  # imports, looking at pictures, learning
     model = rows.model
     quiet = model.progress
     model.set_params(progress=False)
+    most = min(_MOST, len(dataset), layout.per_shard)  # no more are made at once
     try:
-        n_tried, seconds = _FIRST, _timed(rows, dataset, _FIRST)  # the first compiles, and reads
-        while n_tried < min(_MOST, len(dataset)) and seconds < _LONGEST:
-            n_tried *= 2
-            seconds = _timed(rows, dataset, n_tried)
+        n_tried, (seconds, found) = _FIRST, _timed(rows, dataset, _FIRST)  # it compiles, and reads
+        while n_tried < most and seconds < _LONGEST:
+            n_tried = min(2 * n_tried, most)
+            seconds, found = _timed(rows, dataset, n_tried)
     finally:
         model.set_params(progress=quiet)
-    n_tried = min(n_tried, len(dataset))
+    computing = seconds / len(found) * n_images
+    n_bytes = n_images * layout.n_bytes // layout.shape[0]
+    encoding, writing = _written(found, layout, place)
+    for _ in layout.objects():  # the run makes them, too
+        pass
+    fixed = before + perf_counter() - begun
+    # Written while the next ones are computed.
+    seconds = fixed + computing + encoding * n_bytes + max(0.0, writing * n_bytes - computing)
     shard = layout.per_shard * layout.shape[1] * np.dtype(layout.dtype).itemsize
-    peak = _peak()
-    return Preflight(
-        n_images, layout.n_bytes, seconds / n_tried * n_images, float(peak + _HELD * shard)
-    )
+    peak = _peak() - found.nbytes + _HELD * shard
+    return Preflight(n_images, layout.n_bytes, seconds, float(peak))
+
+
+def _written(rows: np.ndarray, layout: Layout, place: Place) -> tuple[float, float]:
+    """Seconds for each byte: to encode it with its checksums, and to write it, where known."""
+    rows = rows[: layout.per_shard]
+    start = perf_counter()
+    content = layout.encoded(rows.astype(layout.dtype, copy=False))
+    sha256(content)
+    encoded = perf_counter()
+    was_written = place.try_to_write(content[:_TRIED_BYTES])
+    n_written = min(len(content), _TRIED_BYTES)
+    writing = (perf_counter() - encoded) / n_written if was_written else 0.0
+    return (encoded - start) / len(content), writing
 
 
 def _peak() -> int:
@@ -92,11 +119,11 @@ def _peak() -> int:
     )
 
 
-def _timed(rows: Rows, dataset: Dataset, n_images: int) -> float:
+def _timed(rows: Rows, dataset: Dataset, n_images: int) -> tuple[float, np.ndarray]:
     some = np.unique(np.linspace(0, len(dataset) - 1, n_images).astype(int))
     start = perf_counter()
-    rows(dataset.subset(some))
-    return perf_counter() - start
+    found = rows(dataset.subset(some))
+    return perf_counter() - start, found
 
 
 def as_size(n_bytes: int) -> str:

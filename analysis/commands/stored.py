@@ -143,7 +143,7 @@ class Extraction:
     def plan(self, part: Part) -> Preflight:
         """What a part will take, were nothing there."""
         n_images = sum(map(self._n_images, part.of_shards(self.store.layout.n_shards)))
-        return preflight(self.rows, self.dataset, self.store.layout, n_images)
+        return preflight(self.rows, self.dataset, self.store.layout, self.store.place, n_images)
 
     def run(
         self,

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,6 +50,9 @@ class Place(Protocol):
 
     def check(self) -> None:
         """Refuse a place that cannot hold a store, as far as that is known beforehand."""
+
+    def try_to_write(self, content: bytes) -> bool:
+        """Write and remove again, where that can be tried without a trace."""
 
     def clear(self) -> None:
         """Remove what killed processes left half-written."""
@@ -194,6 +198,20 @@ class Folder:
             )
             raise FileNotFoundError(msg)
 
+    def try_to_write(self, content: bytes) -> bool:
+        """See `Place`."""
+        there = self.path
+        while not there.exists():
+            there = there.parent
+        try:
+            with tempfile.NamedTemporaryFile(dir=there, prefix=".hmax-cnn-") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        return True
+
     def clear(self) -> None:
         """Remove what killed processes of this machine had under way."""
         if self.path.is_dir():
@@ -317,6 +335,10 @@ class Remote:
 
     def check(self) -> None:
         """See `Place`: nobody knows before something is written."""
+
+    def try_to_write(self, content: bytes) -> bool:
+        """See `Place`: a bucket may keep every version."""
+        return False
 
     def clear(self) -> None:
         """Nothing is ever half there."""

@@ -361,6 +361,32 @@ def test_a_disk_that_is_too_small(pictures, tmp_path, monkeypatch):
     monkeypatch.undo()
 
 
+FULL = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (25_000, 25_000))
+from hmax_cnn.analysis.commands.main import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_disk_that_fills_up(pictures, tmp_path):
+    """While shards are written: nothing half-written is left, and with room it goes on."""
+    options = ["--model", "extraction:Pixels", "--set", "grid=(32, 32)", "--shard-images", "8"]
+    words = ["extract", str(pictures), *options, "--output", str(tmp_path / "f.zarr")]
+    command = [sys.executable, "-P", "-c", FULL, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "no shard was done" in done.stderr
+    assert "Free some space" in done.stderr
+    there = bytes_of(tmp_path / "f.zarr")
+    assert not [name for name in there if "/c/" in name and name.startswith(("resp", "shards"))]
+    assert not [name for name in there if "writing" in name]
+    assert inside(*words).returncode == 0
+    assert inside(*words[:-1], tmp_path / "calm.zarr").returncode == 0
+    assert bytes_of(tmp_path / "f.zarr") == bytes_of(tmp_path / "calm.zarr")
+
+
 @pytest.mark.parametrize("how", ["units:5", "units:5:1", "projection:6", "pca:4", "mean"])
 def test_reduced(pictures, tmp_path, calm, how):
     """The same in a store, in parts and in a file; each reduction has a key of its own."""
