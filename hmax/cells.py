@@ -188,8 +188,12 @@ def fits(maps: Maps, size: int, partial: bool) -> bool:
     return partial or size <= min(maps.shape[1:])
 
 
+# Of the Gaussian of all prototypes or of each; None where they respond with distances.
+Sharpness = float | Array | None
+
+
 def tuned_cells(
-    complex_maps: Maps, prototypes: Array, partial: bool, sharpness: float | None
+    complex_maps: Maps, prototypes: Array, partial: bool, sharpness: Sharpness
 ) -> tuple[Maps, Pullback]:
     """S2: the match of every neighbourhood of C1 to every prototype.
 
@@ -200,6 +204,7 @@ def tuned_cells(
     prototypes : array of shape (n_prototypes, n_features, size, size)
     partial : bool
         Whether neighbourhoods that reach beyond C1 count, with zeros outside.
+    sharpness : float, array of shape (n_prototypes,), or None
 
     Returns
     -------
@@ -209,6 +214,8 @@ def tuned_cells(
     """
     window = window_of_prototypes(prototypes.shape[-1], partial)
     distances, to_c1 = euclidean_distance(complex_maps.values, prototypes, window.padding)
+    if getattr(sharpness, "ndim", 0):
+        sharpness = sharpness[:, None, None]  # type: ignore[index]
     responses, untune = _tuned(distances, sharpness)
     maps = Maps(
         responses,
@@ -220,7 +227,7 @@ def tuned_cells(
 
 
 def best_anywhere(
-    bands: Sequence[Maps], prototypes: Array, partial: bool, sharpness: float | None
+    bands: Sequence[Maps], prototypes: Array, partial: bool, sharpness: Sharpness
 ) -> tuple[Maps, Array, Array, Callable[[Array], list[Array]]]:
     """C2: the best match of each prototype over positions and bands.
 
@@ -248,7 +255,7 @@ def best_anywhere(
     )
 
 
-def _tuned(distances: Array, sharpness: float | None) -> tuple[Array, Pullback]:
+def _tuned(distances: Array, sharpness: Sharpness) -> tuple[Array, Pullback]:
     if sharpness is None:
         return (distances, lambda gradient: gradient)
     return gaussian(distances, sharpness)

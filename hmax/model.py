@@ -77,8 +77,10 @@ class HMAX(FeatureExtractor):
         Whether S2 windows that reach beyond C1 count, with zeros outside. False leaves them out of
         the maximum or minimum; IGNOREPARTIALS = 1 of the MATLAB code is something else, and C2
         differs from it by up to 1.5.
-    tuning : {'distance', 'gaussian'}
-        Responses of S2 and C2: the Euclidean distance d (small is similar), or exp(-sharpness d^2).
+    tuning : {'distance', 'gaussian', 'gaussian_by_size', 'gaussian_by_norm'}
+        Responses of S2 and C2: the Euclidean distance d (small is similar); exp(-sharpness d^2);
+        with d^2 over (n / n_min)^2, n_min the smallest size of prototypes, so that large ones answer
+        too (Mutch & Lowe); or also over the squared length of the prototype (PNAS 2007).
     sharpness : float
         Of the Gaussian: beta of the 2007 paper, 1 / (2 sigma^2) elsewhere. The paper gives no
         value; 1 is `serre2007`'s, at which responses to the best match in a photograph lie around
@@ -100,7 +102,8 @@ class HMAX(FeatureExtractor):
     References
     ----------
     Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience
-    1999. Serre et al., "Robust object recognition with cortex-like mechanisms", PAMI 2007.
+    1999. Serre et al., "Robust object recognition with cortex-like mechanisms", PAMI 2007. Mutch &
+    Lowe, IJCV 2008. Serre, Oliva & Poggio, PNAS 2007.
 
     Examples
     --------

@@ -15,7 +15,7 @@ RESPONSES = ("absolute", "half", "signed", "energy")
 # The two settings of the MATLAB original: "padded" includes borders, as its own example does,
 # "silent" is its INCLUDEBORDERS = 0, which the public PyTorch port copies.
 BORDERS = ("silent", "padded")
-TUNINGS = ("distance", "gaussian")
+TUNINGS = ("distance", "gaussian", "gaussian_by_size", "gaussian_by_norm")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
-from .cells import best_anywhere, fits, tuned_cells
+from .cells import Sharpness, best_anywhere, fits, tuned_cells
 from .presets import Anatomy
 
 
@@ -39,7 +39,8 @@ def tuned_maps(
             if not fits(band, size, anatomy.partial_windows):
                 continue
             # Every band is matched with the same prototypes: that is HMAX's tolerance to size.
-            tuned, back = tuned_cells(band, patches, anatomy.partial_windows, sharpness_of(anatomy))
+            sharpness = sharpness_of(anatomy, patches, min(prototypes))
+            tuned, back = tuned_cells(band, patches, anatomy.partial_windows, sharpness)
             # Prototypes are shared by the bands: they count as parameters once.
             maps.append(of_prototypes(tuned, size, band, shared=number > 0))
             numbers.append(number)
@@ -78,9 +79,10 @@ def best_matches(
     ValueError
         If prototypes of some size have a place in no band.
     """
-    partial, sharpness = anatomy.partial_windows, sharpness_of(anatomy)
+    partial = anatomy.partial_windows
     maps, numbers, backs = [], [], []
     for size, patches in prototypes.items():
+        sharpness = sharpness_of(anatomy, patches, min(prototypes))
         best, _, _, back = best_anywhere(places(c1, size, partial), patches, partial, sharpness)
         maps.append(of_prototypes(best, size))
         numbers.append([number for number, band in enumerate(c1) if fits(band, size, partial)])
@@ -103,20 +105,39 @@ def _zeros(c1: Sequence[Maps]) -> list[Array]:
     return [xp.zeros_like(band.values) for band in c1]
 
 
-def sharpness_of(anatomy: Anatomy) -> float | None:
+_SHORTEST = 1e-8  # squared length of a prototype of zeros
+
+
+def sharpness_of(anatomy: Anatomy, patches: Array, smallest: int) -> Sharpness:
     """The sharpness of the Gaussian of S2; None where S2 responds with distances.
 
     Parameters
     ----------
     anatomy : Anatomy
+    patches : array of shape (n_prototypes, n_features, size, size)
+        Of one size.
+    smallest : int
+        Of all sizes.
 
     Returns
     -------
-    float or None
+    float, array of shape (n_prototypes,), or None
+
+    References
+    ----------
+    'gaussian_by_size' and 'gaussian_by_norm': the authors' code for Mutch & Lowe, IJCV 2008, and
+    Serre, Oliva & Poggio, PNAS 2007: exp(-d^2 / (2 sigma^2 (n / n_min)^2)), the latter with the
+    squared length of the prototype beside it in the divisor.
     """
+    if anatomy.tuning == "distance":
+        return None
     if anatomy.tuning == "gaussian":
         return anatomy.sharpness
-    return None
+    sharpness = anatomy.sharpness / (patches.shape[-1] / smallest) ** 2
+    if anatomy.tuning == "gaussian_by_size":
+        return sharpness
+    squares = (patches * patches).sum(axis=(1, 2, 3))
+    return sharpness / namespace(patches).maximum(squares, _SHORTEST)
 
 
 def places(c1: Sequence[Maps], size: int, partial: bool) -> list[Maps]:

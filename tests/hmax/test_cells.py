@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hmax_cnn.extraction import flatten
 from hmax_cnn.hmax import HMAX, PRESETS
 
 pytestmark = pytest.mark.quick
@@ -94,6 +95,55 @@ def test_gaussian_is_a_function_of_the_distance(images):
     distance = HMAX(prototypes="photographs").transform(images)
     tuned = HMAX(prototypes="photographs", tuning="gaussian", sharpness=0.3).transform(images)
     np.testing.assert_allclose(tuned, np.exp(-0.3 * distance**2), rtol=1e-5, atol=1e-30)
+
+
+@pytest.mark.parametrize("tuning", ["gaussian_by_size", "gaussian_by_norm"])
+def test_gaussians_that_scale_with_size(images, tuning):
+    """By the authors' formula, in float64; S2's best is C2, and gradients follow."""
+    rng = np.random.default_rng(1)
+    patches = {n: rng.random((3, 4, n, n)).astype(np.float32) * n for n in (4, 8, 12)}
+    distance = HMAX(prototypes=patches).transform(images).astype(float)
+    model = HMAX(prototypes=patches, tuning=tuning, sharpness=0.02, layer=("s2", "c2"))
+    scale = np.repeat([1.0, 2.0, 3.0], 3) ** 2
+    if tuning == "gaussian_by_norm":
+        squares = [(of_size.astype(float) ** 2).sum((1, 2, 3)) for of_size in patches.values()]
+        scale = scale * np.concatenate(squares)
+        model.set_params(sharpness=4.5)
+    expected = np.exp(-model.sharpness * distance**2 / scale)
+    found = model.activations(images, ["s2", "c2"])
+    c2 = flatten(found).sel(unit=flatten(found)["layer"] == "c2")
+    # 3e-7 was seen.
+    np.testing.assert_allclose(c2, expected, atol=3e-6)
+    for number, size in enumerate(patches):
+        of_size = [node["response"] for name, node in found["s2"].items() if f"p{size:02d}" in name]
+        best = np.max([response.max(("y", "x")) for response in of_size], axis=0)
+        np.testing.assert_allclose(best, c2[:, 3 * number : 3 * number + 3], atol=1e-6)
+    assert model.distance_layers() == ()
+
+
+def test_large_prototypes_fall_silent_unless_gaussians_scale(images):
+    """What the scaling is for: imprinted patches of 16 x 16 answer as those of 4 x 4 do."""
+    means = {}
+    for tuning in ("gaussian", "gaussian_by_size"):
+        model = HMAX(prototypes="photographs", prototype_sizes=(4, 16), tuning=tuning, sharpness=1)
+        small, large = np.split(model.transform(images), 2, axis=1)
+        means[tuning] = np.median(large) / np.median(small)
+    assert means["gaussian"] < 0.1 < 0.5 < means["gaussian_by_size"]
+
+
+@pytest.mark.parametrize("tuning", ["gaussian_by_size", "gaussian_by_norm"])
+def test_gradients_of_scaled_gaussians(images, tuning):
+    patches = {n: np.random.default_rng(n).random((2, 4, n, n)).astype(np.float32) for n in (4, 8)}
+    model = HMAX(prototypes=patches, tuning=tuning, sharpness=0.05, bands=2)
+    image = images[:1].astype(np.float32)
+    slope = model.image_gradient(image, "c2", [1, 3])[0]
+    step = np.random.default_rng(0).standard_normal(image.shape[1:]).astype(np.float32)
+    for unit, number in enumerate((1, 3)):
+        ahead, behind = (
+            model.transform(image + sign * 0.05 * step)[0, number].astype(float) for sign in (1, -1)
+        )
+        # Through maxima of float32: 1 % was seen.
+        assert (slope[unit] * step).sum() == pytest.approx((ahead - behind) / 0.1, rel=0.1)
 
 
 def test_partial_windows_ignored(images):
