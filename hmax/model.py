@@ -79,7 +79,7 @@ class HMAX(FeatureExtractor):
         differs from it by up to 1.5.
     tuning : {'distance', 'gaussian', 'gaussian_by_size', 'gaussian_by_norm'}
         Responses of S2 and C2: the Euclidean distance d (small is similar); exp(-sharpness d^2);
-        with d^2 over (n / n_min)^2, n_min the smallest size of prototypes, so that large ones answer
+        with d^2 over (n / n_min)^2, n_min the smallest prototype size, so that large ones answer
         too (Mutch & Lowe); or also over the squared length of the prototype (PNAS 2007).
     sharpness : float
         Of the Gaussian: beta of the 2007 paper, 1 / (2 sigma^2) elsewhere. The paper gives no
