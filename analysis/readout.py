@@ -5,9 +5,11 @@ Nothing is learned from a test image.
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from hmax_cnn.extraction.batches import even_batches
 from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.extraction.cluster import spread
 from hmax_cnn.extraction.digests import check_unseen
+from hmax_cnn.extraction.own_modules import look_in
 from hmax_cnn.extraction.progress import progress_bar
 
 from .folds import groups_by_name, inner_folds, part_of, splits
@@ -291,8 +294,9 @@ def classify(
     else:
         if features is not None:
             features = client.scatter(features, broadcast=True)
-        given = (folds, model, dataset, features, seed)
-        answers = spread(client, _fold, range(len(folds)), *given)
+        # As bytes: a worker must first be told where modules of one's own lie.
+        given = pickle.dumps((folds, model, dataset, seed))
+        answers = spread(client, _fold_there, range(len(folds)), given, str(Path.cwd()), features)
     waiting: dict[int, tuple[np.ndarray, float]] = {}
     with progress_bar(total=len(folds), name=f"Folds of {name}", progress=progress) as bar:
         for number, answer in answers:
@@ -307,6 +311,15 @@ def classify(
                 result.add(names, done, labels[test], predicted)
                 result.best_c.append(best_c)
                 yield result
+
+
+def _fold_there(
+    number: int, given: bytes, folder: str, features: np.ndarray | None
+) -> tuple[np.ndarray, float]:
+    """On a worker, by what the client itself has sent."""
+    look_in(Path(folder))
+    folds, model, dataset, seed = pickle.loads(given)  # noqa: S301 - as Dask sends all it sends
+    return _fold(number, folds, model, dataset, features, seed)
 
 
 def _fold(

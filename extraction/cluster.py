@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from threading import Lock
 from typing import Any, TypeVar
 
 from .arrays import n_cores
@@ -13,6 +14,7 @@ from .arrays import n_cores
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+_alone = Lock()
 _LOST = 10  # workers that a piece may lose before it is given up: they are short of memory
 
 
@@ -103,7 +105,7 @@ def spread(
         for future in distributed.as_completed(futures, loop=client.loop):
             yield futures[future], future.result()
     except (distributed.client.FutureCancelledError, distributed.comm.CommClosedError) as error:
-        msg = f"The scheduler was lost ({error})."
+        msg = f"The scheduler was lost, or could not send the work to its workers ({error})."
         raise OSError(msg) from error
     except distributed.scheduler.KilledWorker as error:
         msg = f"Workers were killed again and again, perhaps for want of memory ({error})."
@@ -117,5 +119,6 @@ def _called(function: Callable[..., Answer], item: Any, *arguments: Any) -> Answ
 
     xarray would ask the scheduler for a lock on every file that it writes.
     """
-    with import_module("dask").config.set(scheduler="synchronous"):
+    # One piece at a time in a process: warnings and imported modules are of all its threads.
+    with _alone, import_module("dask").config.set(scheduler="synchronous"):
         return function(item, *arguments)

@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from sklearn.decomposition import IncrementalPCA
 from sklearn.random_projection import SparseRandomProjection
-from threadpoolctl import threadpool_limits
+
+from .parallel import one_blas_thread
 
 UNITS, PROJECTION, PCA, MEAN, PYRAMID = "units", "projection", "pca", "mean", "pyramid"
 REDUCTIONS = {
@@ -140,7 +141,7 @@ class Reduction:
         found = IncrementalPCA(self.size)
         n_seen, rest = 0, np.empty((0, len(units)), np.float32)
         # Of one thread: the last bits of a decomposition depend on their number.
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread:
             for rows in training(max(self.size, _ROWS)):
                 rest, n_seen = np.concatenate([rest, rows]), n_seen + len(rows)
                 # A step takes at least as many images as there are components.
@@ -203,7 +204,7 @@ class _Components:
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         found = np.empty((len(rows), len(self.components)), np.float32)
         block = np.zeros((_ROWS, rows.shape[1]), self.mean.dtype)
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread:
             for first in range(0, len(rows), _ROWS):
                 some = rows[first : first + _ROWS]
                 block[: len(some)] = some - self.mean

@@ -4,11 +4,15 @@ from .gabor import gabor, gabor_bank
 from .model import HMAX
 from .presets import PRESETS
 from .prototypes import Prototypes, read_prototypes, write_prototypes
+from .pyramid import PYRAMIDS, PlacedPrototypes, PyramidHMAX
 
 __all__ = [
     "HMAX",
     "PRESETS",
+    "PYRAMIDS",
+    "PlacedPrototypes",
     "Prototypes",
+    "PyramidHMAX",
     "gabor",
     "gabor_bank",
     "read_prototypes",

@@ -163,7 +163,8 @@ class Compared:
     ----------
     answer : Answer
     difference : float
-        As a share of the largest number; NaN where it could not be computed.
+        The largest among 40 numbers spread over the answer, as a share of the largest of them; NaN
+        where it could not be computed.
     to_the_last_bit : bool
     error : str
         Why it could not be computed; '' if it could.

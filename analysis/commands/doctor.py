@@ -28,7 +28,8 @@ def doctor(device: str, form: str) -> None:
     """Compare what this machine computes with answers that are shipped.
 
     From random numbers and decoded pictures to features and trained networks: each with the largest
-    difference, as a share of the largest number, and what is allowed. The exit code is 1 if one is
+    difference among 40 numbers spread over it, as a share of the largest, and what is allowed; and
+    whether all its numbers are the same to the last bit. The exit code is 1 if a difference is
     larger; libraries of other versions are named.
     """
     device_namespace(device)  # a missing GPU is told before anything is computed

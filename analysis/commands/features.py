@@ -9,7 +9,6 @@ from pathlib import Path
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
-from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.progress import progress_bar
 from hmax_cnn.extraction.reductions import Reduction
 
@@ -54,7 +53,8 @@ def extract(
     by = made_by(model, dataset, learns_from)
     if reduction is not None:
         attributes["reduction"] = str(reduce)
-        by += f" {reduce} {state_of(learns_from).hex()}"
+        seen_as = (learns_from.framing.rule, learns_from.background)
+        by += f" {reduce} {seen_as} {state_of(learns_from).hex()}"
     rows = Rows.learned(model, dataset, learns_from, reduction, progress)
     try:
         _fill(kept, rows, dataset, by, output, progress)
@@ -122,7 +122,7 @@ def _check_space(output: Path, n_images: int, n_units: int) -> None:
 
 def _labelled(kept: KeptRows, rows: Rows, dataset: Dataset, attributes: dict[str, str]) -> Features:
     """Features with what is known of images and units, and a warning where images were learned."""
-    seen = seen_before(rows.model, dataset)
+    seen = rows.seen(dataset)
     if seen.any():
         attributes["warning"] = warning_of(int(seen.sum()), len(dataset))
     return Features(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import pandas as pd
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.batches import even_batches
+from hmax_cnn.extraction.digests import NOTHING, picture_digests, seen_before
 from hmax_cnn.extraction.progress import progress_bar
 from hmax_cnn.extraction.reductions import FittedReduction, Reduction
 
@@ -28,11 +29,14 @@ class Rows:
     units : pandas.DataFrame
         What is known of each number of a row.
     reduction : FittedReduction or None
+    learned_from : array of uint64
+        Digests of the pictures that the reduction has learned from.
     """
 
     model: FeatureExtractor
     units: pd.DataFrame
     reduction: FittedReduction | None = None
+    learned_from: np.ndarray = field(default_factory=NOTHING.copy)
 
     @classmethod
     def learned(
@@ -73,7 +77,24 @@ class Rows:
                     bar.update(len(rows))
 
         found = reduction.fitted(units, training)
-        return cls(model, found.units, found)
+        taught = picture_digests(learns_from) if reduction.learns else NOTHING
+        return cls(model, found.units, found, np.unique(taught))
+
+    def seen(self, dataset: Dataset) -> np.ndarray:
+        """Which images the model, or the reduction, has learned from.
+
+        Parameters
+        ----------
+        dataset : Dataset
+
+        Returns
+        -------
+        array of bool of shape (n_images,)
+        """
+        seen = seen_before(self.model, dataset)
+        if len(self.learned_from):
+            seen = seen | np.isin(picture_digests(dataset), self.learned_from)
+        return seen
 
     def __call__(self, images: Dataset) -> np.ndarray:
         """Rows of some images, float32: the same whoever makes them, in parts or on a cluster."""

@@ -11,6 +11,7 @@ from typing import Any
 from hmax_cnn.extraction.cluster import cluster, spread
 
 from ..study.building import Places
+from ..study.fingerprints import forget_code
 from .options import say
 from .request import Request
 from .stored import Elsewhere, Extraction
@@ -35,6 +36,9 @@ def workers(scheduler: str | None, n_workers: int | None, *, quiet: bool) -> Ite
     if scheduler is None and n_workers is None:
         yield None
         return
+    if scheduler is not None and n_workers is not None:
+        msg = "--workers are those of this machine, --scheduler has its own: give one of the two."
+        raise ValueError(msg)
     with cluster(scheduler, n_workers) as client:
         if not quiet:
             say(f"Progress of every piece: {client.dashboard_link}")
@@ -84,5 +88,6 @@ def _make(piece: tuple[int, bytes], request: str, output: str) -> bool:
 # A worker builds the model once.
 @lru_cache(maxsize=1)
 def _extraction(request: str, output: str) -> Extraction:
-    Places().forget_modules()  # a model of one's own may have been edited since
+    forget_code()  # a model of one's own may have been edited since
+    Places().forget_modules()
     return Request.parsed(request).extraction(output, check=False, quiet=True)

@@ -166,6 +166,12 @@ def classify(where: str, seed: int, output: Path, overwrite: bool, form: str, qu
         msg = f"{where} has no labels: extract a folder per class, or an index with labels."
         raise ValueError(msg)
     train, test = _parts(features, seed)
+    seen = features.column("learned_from")
+    if seen is not None and seen[test].any():
+        say(
+            f"Warning: the features were learned from {int(seen[test].sum())} of the {len(test)} "
+            "images that are tested on: their accuracy says nothing of new ones."
+        )
     attributes = dict(features.store.layout.attributes) | {"store": where, "seed": str(seed)}
     svm = StreamedSVM(seed=seed, progress=False if quiet else None)
     svm.fit(features, features.labels, train)

@@ -13,7 +13,6 @@ import xarray as xr
 
 from hmax_cnn.data import Dataset
 from hmax_cnn.extraction import FeatureExtractor
-from hmax_cnn.extraction.digests import seen_before
 from hmax_cnn.extraction.progress import progress_bar
 from hmax_cnn.extraction.reductions import Reduction
 from hmax_cnn.extraction.store import FeatureStore, Layout
@@ -315,7 +314,7 @@ _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 def _coordinates(rows: Rows, dataset: Dataset) -> tuple[xr.Dataset, int]:
     """What is known of images and units, and how many images the model has learned from."""
-    seen = seen_before(rows.model, dataset)
+    seen = rows.seen(dataset)
     known = Features(
         _NoRows((len(dataset), 0)),
         dataset.names,

@@ -102,7 +102,8 @@ def _seeds(text: str, settings: tuple[str, ...]) -> list[int]:
     if len(set(seeds)) < len(seeds):
         msg = f"--seeds must differ, got {text!r}."
         raise ValueError(msg)
-    if "random_state" in parse_settings(settings):
-        msg = "--seeds sets the random_state: leave --set random_state out."
-        raise ValueError(msg)
+    for name in ("random_state", "checkpoint"):
+        if name in parse_settings(settings):
+            msg = f"--seeds sets the {name} of each: leave --set {name} out."
+            raise ValueError(msg)
     return seeds

@@ -141,6 +141,8 @@ class Bench:
         if stored is None or self.work.has_learned(self.name, cell.images):
             return None
         table = self.work.study.measures[cell.measure]
+        if {"units", "layers", "random_state"} & set(table.parameters):
+            return None  # the measure chooses units of its own
         units = table.units if isinstance(table.units, int) else None
         shape = self.image_shape(cell.images)
         chosen = choose_units(self.model, shape, self.layers(cell.measure), units, self.seed)

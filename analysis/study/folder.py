@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from hmax_cnn.extraction.files import clear_unfinished, written_whole
 # What a study itself leaves in `responses` and `models` on its way; all else there is the user's.
 _RESPONSES = re.compile(r".+\.seed\d+\.nc")
 _CHECKPOINT = re.compile(r"\..+\.seed\d+\.[0-9a-f]{16}\.checkpoint")
+_RUN = ".run"
 KEY = "made_from"  # attribute of a result: what it was made from, as a digest
 
 
@@ -49,6 +51,25 @@ class Folder:
             for path in inside
             if not any(part.startswith(".") for part in path.relative_to(self.root).parts)
         )
+
+    def begin_run(self) -> str:
+        """Say which run on a cluster this folder is of; a worker of an earlier one then ends."""
+        run = secrets.token_hex(8)
+        (self.root / _RUN).write_text(run)
+        return run
+
+    def end_run(self) -> None:
+        """No run on a cluster has this folder any more."""
+        (self.root / _RUN).unlink(missing_ok=True)
+
+    def is_of(self, run: str) -> bool:
+        """Whether a run may write here; '' is one whose processes end with it."""
+        if not run:
+            return True
+        try:
+            return (self.root / _RUN).read_text() == run
+        except FileNotFoundError:
+            return False
 
     def clear_halves(self) -> None:
         """Remove what a killed process had under way.

@@ -51,6 +51,8 @@ def run_cells(
     benches: dict[str, Bench] = {}
     failures = []
     for cell in cells:
+        if not work.folder.is_of(work.run):  # the command ended, or began anew
+            return failures
         if work.is_done(cell):  # by a worker that was lost before it had done all of these
             continue
         started = perf_counter()
@@ -59,7 +61,8 @@ def run_cells(
                 for name in cell.models:
                     benches.setdefault(name, Bench(work, name, seed))
                 result = measured(work, cell, [benches[name] for name in cell.models])
-                write_result(result, work.path(cell))
+                if work.folder.is_of(work.run):
+                    write_result(result, work.path(cell))
         except Exception as error:  # any measure of anyone: the other cells shall not be lost
             failures.append(Failure(cell, told(error)))
         else:

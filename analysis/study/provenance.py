@@ -66,7 +66,7 @@ class Origin:
         """
         by = made_by(model, dataset, learns_from, content=True)
         if reduction is not None and reduction.learns:
-            by += content_of(learns_from).hex()
+            by += f" {_seen_as(learns_from)} {content_of(learns_from).hex()}"
         return cls(hashlib.sha256(f"{by} {dtype} {reduction}".encode()).digest())
 
     def key(self, names: Sequence[str]) -> str:
@@ -177,6 +177,10 @@ def describe(model: FeatureExtractor, dataset: Dataset) -> dict[str, str]:
     return {"model": model.path(), "parameters": json.dumps(parameters)} | _framing(dataset)
 
 
+def _seen_as(dataset: Dataset) -> tuple[str, str]:
+    return dataset.framing.rule, dataset.background or ""
+
+
 def _framing(dataset: Dataset) -> dict[str, str]:
     """How images become what the model sees, and by which versions."""
     return {
@@ -185,7 +189,8 @@ def _framing(dataset: Dataset) -> dict[str, str]:
         "resampling": "bicubic, antialiased (Pillow), before colour becomes luminance",
         "skipped": json.dumps(dataset.skipped),
         "versions": ", ".join(
-            f"{name} {version(name)}" for name in ("hmax-cnn", "numpy", "scipy", "pillow")
+            f"{name} {version(name)}"
+            for name in ("hmax-cnn", "numpy", "scipy", "scikit-learn", "pillow")
         ),
     }
 
@@ -238,6 +243,7 @@ def made_by(
     if model.__sklearn_tags__().requires_fit:
         labels = learns_from.labels
         digest.update(repr(None if labels is None else labels.tolist()).encode())
+        digest.update(repr(_seen_as(learns_from)).encode())
         digest.update(content_of(learns_from) if content else state_of(learns_from))
     return digest.hexdigest()
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,13 +19,13 @@ import joblib
 from filelock import FileLock, Timeout
 from joblib.externals.loky import get_reusable_executor
 
-from hmax_cnn.extraction.cluster import spread
 from hmax_cnn.extraction.files import written_whole
 from hmax_cnn.extraction.progress import progress_bar
 
 from ..interrupted import Interrupted
 from .building import Places
 from .cells import Cell, cells_of
+from .clusters import made_on
 from .fingerprints import fingerprint, forget_code
 from .folder import Folder
 from .measuring import Failure, run_cells
@@ -176,6 +176,7 @@ def _run_in(
             path.unlink()
         warnings = _finished(work, failures, len(cells), jobs, progress)
     finally:
+        folder.end_run()
         if jobs > 1:
             # So that the next run in this process imports what may have been edited.
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
@@ -317,29 +318,13 @@ def _run(
 def _made(work: Work, tasks: Sequence[Task], jobs: int, client: Any) -> Iterator[list[Failure]]:
     """Make the cells of tasks, here, in other processes, or on a cluster."""
     if client is not None:
-        theirs = replace(work, process=None)
-        for (cells, _, _), failures in spread(client, _on_worker, tasks, theirs):
-            missing = set(cells) - set(work.cells_done(cells)) - {one.cell for one in failures}
-            if missing:
-                msg = (
-                    f"A worker made {missing.pop()}, which is not in {work.root}: it sees another "
-                    "folder of that name, or other images. Give it the same files."
-                )
-                raise OSError(msg)
-            yield failures
+        yield from made_on(client, work, tasks)
     elif jobs == 1 or len(tasks) < 2:
         for task in tasks:
             yield run_cells(work, *task)
     else:
         pool = joblib.Parallel(min(jobs, len(tasks)), return_as="generator_unordered", batch_size=1)
         yield from pool(joblib.delayed(run_cells)(work, *task) for task in tasks)
-
-
-def _on_worker(task: Task, work: Work) -> list[Failure]:
-    """On a worker that may have seen other states of the user's own modules."""
-    forget_code()
-    work.places.forget_modules()
-    return run_cells(work, *task)
 
 
 @contextmanager

@@ -181,6 +181,9 @@ def _differing(work: Work, name: str, address: str, store: FeatureStore) -> str:
     if not datasets:
         reasons.append("the study has stimuli and no pictures")
     for images, whole in datasets.items():
+        if not work.reading(name, images):
+            reasons.append(f"no measure takes responses to {images!r} as they are")
+            continue
         now = describe(_asked_model(work, name, seed, store), whole)
         differ = [
             f"{key} (there {attributes.get(key)!r}, here {now[key]!r})"

@@ -53,6 +53,8 @@ class Work:
         Of the images, by name.
     process : int or None
         Of the study: its workers end with it, but for those of a cluster, which are not its own.
+    run : str
+        Of a run on a cluster: a worker ends where the folder is no longer that of this run.
     built : dict
         Images that were built, by name, transformation and resizing.
     states : dict
@@ -66,6 +68,7 @@ class Work:
     root: Path
     fingerprints: dict[str, Fingerprint]
     process: int | None = field(default_factory=os.getpid)
+    run: str = ""
     built: dict[tuple[str, str | None, str | None], Any] = field(default_factory=dict, repr=False)
     states: dict[tuple[str, int], str] = field(default_factory=dict)
     stored: dict[Asked, Stored] = field(default_factory=dict)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,13 +18,7 @@ class Place(Protocol):
     """A folder of objects with names such as 'response/c/12/0'."""
 
     def read(self, name: str) -> bytes | None:
-        """The content of an object, or None where it is not there.
-
-        Raises
-        ------
-        ValueError
-            If it is larger than anything that lies in a store, or no plain file.
-        """
+        """The content of an object, or None where it is not there; see `read_at_most`."""
 
     def write(self, name: str, content: bytes) -> None:
         """An object, whole or not at all; what was there under the name is replaced."""
@@ -33,8 +26,8 @@ class Place(Protocol):
     def size(self, name: str) -> int | None:
         """Bytes of an object, or None where it is not there."""
 
-    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
-        """The content of many small objects, those that are there."""
+    def read_many(self, names: Sequence[str], size: int) -> dict[str, bytes]:
+        """The content of many objects of one size, those that are there and have it."""
 
     def sizes(self, names: Sequence[str]) -> dict[str, int]:
         """Bytes of many objects, those that are there."""
@@ -100,25 +93,32 @@ def place_of(address: str | os.PathLike[str]) -> Place:
     return Folder(Path(address))
 
 
-_LARGEST = 2**32  # bytes of a file of a store; a shard has 128 MiB unless it is asked otherwise
-
-
-def check_size(name: str, n_bytes: int) -> None:
-    """Refuse to read what is larger than anything that lies in a store.
+def read_at_most(place: Place, name: str, most: int) -> bytes | None:
+    """The content of an object, unless it is larger than it can be.
 
     Parameters
     ----------
+    place : Place
     name : str
-    n_bytes : int
+    most : int
+        Bytes.
+
+    Returns
+    -------
+    bytes, or None where it is not there
 
     Raises
     ------
     ValueError
-        If it is.
+        If it is larger, or no plain file.
     """
-    if n_bytes > _LARGEST:
-        msg = f"{name} has {n_bytes} bytes, more than any file of a store. Give another store."
+    size = place.size(name)
+    if size is None:
+        return None
+    if size > most:
+        msg = f"{place}/{name} has {size} bytes, more than the {most} that it can have."
         raise ValueError(msg)
+    return place.read(name)
 
 
 class Folder:
@@ -132,10 +132,6 @@ class Folder:
 
     def read(self, name: str) -> bytes | None:
         """See `Place`."""
-        size = self.size(name)
-        if size is None:
-            return None
-        check_size(f"{self.path / name}", size)
         try:
             return (self.path / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
@@ -161,9 +157,10 @@ class Folder:
             raise ValueError(msg)
         return found.st_size
 
-    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
+    def read_many(self, names: Sequence[str], size: int) -> dict[str, bytes]:
         """See `Place`."""
-        return {name: content for name in names if (content := self.read(name)) is not None}
+        right = [name for name in names if self.size(name) == size]
+        return {name: content for name in right if (content := self.read(name)) is not None}
 
     def sizes(self, names: Sequence[str]) -> dict[str, int]:
         """See `Place`."""
@@ -204,7 +201,10 @@ class Folder:
         while not there.exists():
             there = there.parent
         try:
-            with tempfile.NamedTemporaryFile(dir=there, prefix=".hmax-cnn-") as file:
+            with (
+                written_whole(there / "hmax-cnn-trial", keep_old=True) as temporary,
+                temporary.open("wb") as file,
+            ):
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -294,18 +294,17 @@ class Remote:
         except FileNotFoundError:
             return None
 
-    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
+    def read_many(self, names: Sequence[str], size: int) -> dict[str, bytes]:
         """See `Place`: requests at once, as far as the library knows how."""
-        self.files.invalidate_cache()
+        sizes = self.sizes(names)
+        right = [name for name in names if sizes.get(name) == size]
+        if not right:
+            return {}
+        # By ranges: other ways of reading many take '[' and '*' in an address for patterns.
+        places, ends = [self._at(name) for name in right], [size] * len(right)
         with self._told():
-            found = self.files.cat([self._at(name) for name in names], on_error="return")
-        errors = [one for one in found.values() if isinstance(one, Exception)]
-        for error in errors:
-            if not isinstance(error, FileNotFoundError):
-                with self._told():
-                    raise error
-        start = len(self.root.rstrip("/")) + 1
-        return {name[start:]: one for name, one in found.items() if isinstance(one, bytes)}
+            found = self.files.cat_ranges(places, [0] * len(right), ends, on_error="raise")
+        return dict(zip(right, found, strict=True))
 
     def sizes(self, names: Sequence[str]) -> dict[str, int]:
         """See `Place`: by one listing."""

@@ -133,7 +133,7 @@ class FeatureStore:
         if self._seen.get(shard, b"")[:32] == made_of:
             return True
         record = self._record(shard)
-        if record is None or not self.is_made_of(shard, made_of):
+        if record is None or record[:32] != made_of or not self._size_is_right(shard):
             return False
         if record[64:] != self._key:  # of the same images, in a store of more or fewer
             self.place.write(record_name(shard), record[:64] + self._key)
@@ -209,14 +209,18 @@ class FeatureStore:
         state : {'whole', 'damaged', 'missing'}
         """
         for shard in range(self.layout.n_shards):
-            record = self._own_record(shard)
-            content = None if record is None else self.place.read(shard_name(shard))
-            if record is None or content is None:
+            record, size = self._own_record(shard), self.place.size(shard_name(shard))
+            if record is None or size is None:
                 yield shard, MISSING
-            elif _digest(content) != record[32:64]:
+            elif not self._is_whole(shard, size, record[32:64]):
                 yield shard, DAMAGED
             else:
                 yield shard, WHOLE
+
+    def _is_whole(self, shard: int, size: int, digest: bytes) -> bool:
+        if not self._is_of_right_size(shard, size):
+            return False
+        return _digest(self.place.read(shard_name(shard)) or b"") == digest
 
     def done(self) -> list[int]:
         """Shards that are there, by their records and sizes.
@@ -238,7 +242,7 @@ class FeatureStore:
 
     def _own(self, shards: Sequence[int]) -> dict[int, bytes]:
         """Records of the shards that are there and belong to this model and these images."""
-        records = self.place.read_many([record_name(shard) for shard in shards])
+        records = self.place.read_many([record_name(shard) for shard in shards], RECORD)
         sizes = self.place.sizes([shard_name(shard) for shard in shards])
         found = {}
         for shard in shards:
@@ -265,12 +269,14 @@ class FeatureStore:
         return sha256(self.layout.attributes.get(KEY, "").encode()).digest()
 
     def _record(self, shard: int) -> bytes | None:
-        record = self.place.read(record_name(shard))
-        return record if record is not None and len(record) == RECORD else None
+        # What is larger is no record, and is not read.
+        if self.place.size(record_name(shard)) != RECORD:
+            return None
+        return self.place.read(record_name(shard))
 
     def _own_record(self, shard: int) -> bytes | None:
         """The record of a shard that belongs to this model and these images."""
-        return self._if_own(self.place.read(record_name(shard)))
+        return self._if_own(self._record(shard))
 
     def _if_own(self, record: bytes | None) -> bytes | None:
         is_own = record is not None and len(record) == RECORD and record[64:] == self._key

@@ -180,9 +180,9 @@ def test_what_computes_counts(monkeypatch):
     monkeypatch.setattr(kernels, "versions", lambda: {"numba": "0.0"})
     keys.add(key(HMAX(prototypes="photographs")))
     monkeypatch.undo()
-    for package in ("hmax-cnn", "numpy", "scipy", "pillow"):
+    for package in ("hmax-cnn", "numpy", "scipy", "scikit-learn", "pillow"):
         of_package = {package: "0.0"}
         monkeypatch.setattr(provenance, "version", lambda name, of=of_package: of.get(name, "1.0"))
         keys.add(key(HMAX(prototypes="photographs")))
         monkeypatch.undo()
-    assert len(keys) == 7
+    assert len(keys) == 8

@@ -485,7 +485,7 @@ def test_what_is_no_store(tmp_path, name):
 def test_a_plan_makes_nothing(pictures, tmp_path):
     done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr", "--plan")
     assert done.returncode == 0, done.stderr
-    assert "36 images take about 1 s and" in done.stderr
+    assert "36 images take about " in done.stderr
     assert "0.0 MiB on disk in all" in done.stderr
     assert not (tmp_path / "f.zarr").exists()
 

@@ -1,0 +1,169 @@
+"""Prototypes that know where they come from, and drawing them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .stages import Scale
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedPrototypes:
+    """Patches of the layer below, by size, and where in the window they were.
+
+    Attributes
+    ----------
+    patches : mapping from int to array of shape (count, n_features, size, size)
+        From the smallest size upward.
+    scales : array of int of shape (n_prototypes,)
+        The scale that each comes from, 0 the finest, in the order of sizes.
+    places : array of shape (n_prototypes, 2)
+        Row and column of its middle, as shares of the window.
+
+    Examples
+    --------
+    >>> patches = np.random.default_rng(0).random((5, 4, 8, 8))
+    >>> PlacedPrototypes({8: patches}, np.zeros(5, int), np.full((5, 2), 0.5))
+    PlacedPrototypes(5 of 8 x 8)
+    """
+
+    patches: Mapping[int, np.ndarray]
+    scales: np.ndarray
+    places: np.ndarray
+
+    def __post_init__(self) -> None:
+        n_prototypes = sum(len(of_size) for of_size in self.patches.values())
+        known = (np.shape(self.scales), np.shape(self.places))
+        if list(self.patches) != sorted(self.patches) or not n_prototypes:
+            msg = f"`patches` must go from the smallest size upward, got {list(self.patches)}."
+            raise ValueError(msg)
+        if known != ((n_prototypes,), (n_prototypes, 2)):
+            msg = (
+                f"`scales` and `places` must say where each of the {n_prototypes} patches was, got "
+                f"shapes {known[0]} and {known[1]}."
+            )
+            raise ValueError(msg)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(p)} of {n} x {n}" for n, p in self.patches.items())
+        return f"PlacedPrototypes({sizes})"
+
+    @staticmethod
+    def blank(sizes: Sequence[int], count: int, n_features: int) -> PlacedPrototypes:
+        """Zeros in the place of prototypes that are still to be learned.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+        count : int
+            Of each size.
+        n_features : int
+
+        Returns
+        -------
+        PlacedPrototypes
+        """
+        patches = {
+            int(size): np.broadcast_to(np.float32(0), (count, n_features, size, size))
+            for size in sorted(sizes)
+        }
+        total = count * len(patches)
+        return PlacedPrototypes(patches, np.zeros(total, int), np.full((total, 2), 0.5))
+
+
+@dataclass
+class PlacedDraws:
+    """Where each prototype will be cut, drawn before any image is read.
+
+    Four uniform numbers per prototype choose image, scale, row and column.
+    """
+
+    uniform: dict[int, np.ndarray]
+    images: dict[int, np.ndarray]
+    cut: dict[tuple[int, int], tuple[np.ndarray, int, tuple[float, float]]] = field(
+        default_factory=dict
+    )
+
+    @classmethod
+    def of(
+        cls, n_images: int, sizes: Sequence[int], count: int, rng: np.random.Generator
+    ) -> PlacedDraws:
+        """Draw with a generator."""
+        uniform = {int(size): rng.random((count, 4)) for size in sorted(sizes)}
+        images = {
+            size: np.minimum((u[:, 0] * n_images).astype(int), n_images - 1)
+            for size, u in uniform.items()
+        }
+        return cls(uniform, images)
+
+    def images_needed(self) -> np.ndarray:
+        """Numbers of the images that some prototype is cut from."""
+        return np.unique(np.concatenate(list(self.images.values())))
+
+    def imprint(self, image: int, offset: int, layers: Sequence[Scale], base: int) -> None:
+        """Cut every prototype that was drawn from one image.
+
+        Parameters
+        ----------
+        image : int
+        offset : int
+            Of the image within its batch.
+        layers : sequence of Scale
+            On the host.
+        base : int
+            Side of the window.
+
+        Raises
+        ------
+        ValueError
+            If a prototype is larger than what is known of any scale.
+        """
+        for size, drawn in self.images.items():
+            for index in np.flatnonzero(drawn == image):
+                self.cut[size, int(index)] = self._one(size, int(index), offset, layers, base)
+
+    def _one(
+        self, size: int, index: int, offset: int, layers: Sequence[Scale], base: int
+    ) -> tuple[np.ndarray, int, tuple[float, float]]:
+        _, which, down, right = self.uniform[size][index]
+        boxes = [_box(layer, size) for layer in layers]
+        fitting = [number for number, box in enumerate(boxes) if box is not None]
+        if not fitting:
+            msg = (
+                f"`prototype_sizes` {size} fits into no scale of an image. Use a larger "
+                "`base_size`, or leave this size out."
+            )
+            raise ValueError(msg)
+        scale = fitting[int(which * len(fitting))]
+        layer, (top, n_rows, left, n_columns) = layers[scale], boxes[scale] or (0, 0, 0, 0)
+        row, column = top + int(down * n_rows), left + int(right * n_columns)
+        patch = layer.values[offset, :, row : row + size, column : column + size].copy()
+        half = (size - 1) / 2
+        y, x = (
+            (layer.axis.start + (at + half) * layer.axis.space + base / 2) / base
+            for at in (row, column)
+        )
+        return patch, scale, (y, x)
+
+    def prototypes(self) -> PlacedPrototypes:
+        """What was cut, after every needed image has been shown."""
+        order = [(size, n) for size, drawn in self.images.items() for n in range(len(drawn))]
+        cut = [self.cut[key] for key in order]
+        patches = {
+            size: np.stack([self.cut[size, n][0] for n in range(len(drawn))])
+            for size, drawn in self.images.items()
+        }
+        scales, places = [one[1] for one in cut], [one[2] for one in cut]
+        return PlacedPrototypes(patches, np.array(scales), np.array(places))
+
+
+def _box(layer: Scale, size: int) -> tuple[int, int, int, int] | None:
+    """First row, number of rows, first column, number of columns at which a patch is known."""
+    known = layer.known if layer.known.ndim == 2 else layer.known.all(axis=0)
+    rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+    if min(len(rows), len(columns)) < size:
+        return None
+    return int(rows[0]), len(rows) - size + 1, int(columns[0]), len(columns) - size + 1
