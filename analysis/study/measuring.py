@@ -49,7 +49,7 @@ def run_cells(
     end_with_parent(work.process)
     work.places.modules()
     benches: dict[str, Bench] = {}
-    failures = []
+    failures: list[Failure] = []
     for cell in cells:
         if not work.folder.is_of(work.run):  # the command ended, or began anew
             return failures

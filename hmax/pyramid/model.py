@@ -358,8 +358,8 @@ def _luminance(image: np.ndarray) -> np.ndarray:
 def _field(scale: Scale, fit: Fit) -> Field:
     """What units of a scale see, in pixels of the image."""
     size, step = scale.extent / fit.scale, scale.axis.space / fit.scale
-    spans = (
+    y, x = (
         Span(size, step, scale.axis.start / fit.scale + (n - 1) / 2)  # type: ignore[arg-type]
         for n in (fit.height, fit.width)
     )
-    return Field(*spans, LARGEST_PATH)
+    return Field(y, x, LARGEST_PATH)

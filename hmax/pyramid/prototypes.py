@@ -162,7 +162,7 @@ class PlacedDraws:
 
 def _box(layer: Scale, size: int) -> tuple[int, int, int, int] | None:
     """First row, number of rows, first column, number of columns at which a patch is known."""
-    known = layer.known if layer.known.ndim == 2 else layer.known.all(axis=0)
+    known = np.asarray(layer.known if layer.known.ndim == 2 else layer.known.all(axis=0))
     rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
     if min(len(rows), len(columns)) < size:
         return None

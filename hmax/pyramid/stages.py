@@ -129,17 +129,17 @@ def pooled(fine: Scale, coarse: Scale, window: int, stride: int) -> Scale:
     """
     xp = namespace(fine.values)
     axis, reach = fine.axis.pooled(window, stride), window * fine.axis.space / 2
-    best, known = None, np.zeros((axis.n, axis.n), bool)
+    best, known = None, np.zeros((), bool)
     for scale in (fine, coarse):
         chosen = _chosen(*scale.axis.within(axis.centres(), reach))
         found = _window_maxima(_below_all(scale), chosen)
-        known |= _window_maxima(scale.known, chosen)
+        known = known | _window_maxima(scale.known, chosen)
         best = found if best is None else xp.maximum(best, found)
     extent = 2 * reach + coarse.extent
     return _masked(Scale(best, known, axis, extent))
 
 
-def _chosen(first: np.ndarray, end: np.ndarray) -> np.ndarray | None:
+def _chosen(first: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Numbers of the units in each window, the last again where there are fewer than elsewhere.
 
     -1 stands for none.
@@ -176,7 +176,7 @@ def _whole(known: np.ndarray, n: int) -> np.ndarray:
     if min(known.shape) < n:
         return np.zeros((max(0, known.shape[0] - n + 1),) * 2, bool)
     views = np.lib.stride_tricks.sliding_window_view(known, (n, n))
-    return views.all(axis=(2, 3))
+    return np.asarray(views.all(axis=(2, 3)))
 
 
 def sparse(patches: np.ndarray) -> np.ndarray:
@@ -223,6 +223,7 @@ def tuned(
     """
     xp, smallest = namespace(layer.values), min(patches)
     axis = layer.axis.tuned(smallest)
+    below = layer.known if layer.known.ndim == 2 else np.asarray(layer.known.all(axis=0))
     maps, knowns = [], []
     for size, of_size in patches.items():
         mask = sparse(of_size) if is_sparse else np.ones(of_size.shape, bool)
@@ -238,7 +239,7 @@ def tuned(
             distances = _squared_distances(layer.values, of_size, mask, squares)
             widths = xp.asarray(widest[:, None, None], xp.float32)
             found[:, :, inner, inner] = xp.exp(-sharpness * distances / widths)
-            known[inner, inner] = _whole(layer.known, size)
+            known[inner, inner] = _whole(below, size)
         maps.append(found * xp.asarray(known, xp.float32))
         knowns.append(np.broadcast_to(known, (len(of_size), *known.shape)))
     extent = (max(patches) - 1) * layer.axis.space + layer.extent

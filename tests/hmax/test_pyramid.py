@@ -189,6 +189,14 @@ def test_prototypes_answer_to_their_source(preset):
     np.testing.assert_allclose(alone, features, atol=5e-6)
 
 
+def test_prototypes_of_several_sizes_below_s3():
+    model = PyramidHMAX("pnas2007", **SMALL["pnas2007"] | {"prototype_sizes": (3, 5)})
+    shown = images(3, (60, 110))
+    features = model.fit(shown).transform(shown)
+    assert features.shape == (3, 2 * 2 + 3)
+    assert np.isfinite(features).all()
+
+
 def test_what_is_missing_is_nan_and_c2_is_not():
     """Beside an image that is not square there is nothing; C2 is of what there is."""
     model = PyramidHMAX("mutch_lowe2008", **SMALL["mutch_lowe2008"])

@@ -1,20 +1,30 @@
 """Extraction on a Dask cluster whose processes are killed."""
 
 import os
+import pickle
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from command_line import HMAX_CNN, inside, run
+from PIL import Image
 from small_study import without_figures
 
 from hmax_cnn.analysis.commands.training import Asked
+from hmax_cnn.analysis.study.building import Places
+from hmax_cnn.analysis.study.cells import cells_of
+from hmax_cnn.analysis.study.clusters import _on_worker
+from hmax_cnn.analysis.study.fingerprints import fingerprint
+from hmax_cnn.analysis.study.reading import read_study
+from hmax_cnn.analysis.study.work import Work
 
 pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow
 SMALL = ["--model", "extraction:Pixels", "--set", "grid=(4, 4)", "--shard-images", "2"]
 
 
@@ -248,6 +258,7 @@ def test_seeds_that_are_done_are_not_trained_again(pictures, tmp_path):
         (["--seeds", "0,x"], "must be whole numbers with commas between"),
         (["--seeds", "1,1"], "must differ"),
         (["--seeds", "1", "--set", "random_state=2"], "leave --set random_state out"),
+        (["--seeds", "1", "--set", "checkpoint=c"], "leave --set checkpoint out"),
         (["--workers", "2"], "go with --seeds"),
     ],
 )
@@ -266,6 +277,54 @@ def test_folds_are_done_anywhere(pictures, tmp_path, cluster):
     done = inside(*words, tmp_path / "there", "--scheduler", cluster.address)
     assert done.returncode == 0, done.stderr
     assert bytes_of(tmp_path / "here") == bytes_of(tmp_path / "there")
+
+
+def test_a_model_of_ones_own_is_found_by_workers(pictures, tmp_path, monkeypatch):
+    """Its module lies in the folder of the command."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slowly.py").write_text(SLOW)
+    words = ["classify", pictures, "--model", "slowly:Slow", "--set", "grid=(4, 4)"]
+    done = run(*words, "--folds", 2, "--workers", 1, "--output", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_worker_that_sees_other_images_measures_nothing(tmp_path):
+    """Under the same names: node-local copies, perhaps."""
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    for number in range(4):
+        Image.new("L", (16, 16), 40 * number).save(shown / f"{number}.png")
+    (tmp_path / "study.toml").write_text(OTHER)
+    study = read_study(tmp_path / "study.toml")
+    work = Work(study, Places(tmp_path), tmp_path / "out", {})
+    work.folder.root.mkdir()
+    work.fingerprints["shown"] = fingerprint(work.images("shown"), "shown", progress=False)
+    theirs = pickle.loads(pickle.dumps(replace(work, process=None, run=work.folder.begin_run())))
+    cells = cells_of(study)
+    Image.new("L", (16, 16), 7).save(shown / "2.png")
+    with pytest.raises(OSError, match="sees other images 'shown'"):
+        _on_worker((cells, 0, []), theirs)
+    Image.new("L", (16, 16), 80).save(shown / "2.png")
+    # The command has ended meanwhile, or has begun anew.
+    work.folder.end_run()
+    assert _on_worker((cells, 0, []), theirs) == []
+    assert not list(tmp_path.rglob("*.nc"))
+    theirs = replace(theirs, run=work.folder.begin_run())
+    assert _on_worker((cells, 0, []), theirs) == []
+    assert len(list(tmp_path.rglob("*.nc"))) == len(cells)
+
+
+OTHER = """\
+title = "Other"
+[images.shown]
+source = "shown"
+[models.pixels]
+model = "extraction:Pixels"
+parameters = { grid = [4, 4] }
+[measures.dimensionality]
+measure = "analysis.measures.selectivity:dimensionality"
+"""
 
 
 def test_nobody_answers(pictures, tmp_path):

@@ -149,6 +149,16 @@ def test_how_images_are_resized_counts(pictures):
     assert len(keys) == len(FRAMES)
 
 
+@pytest.mark.parametrize("frame", FRAMES[1:])
+def test_how_images_that_are_learned_from_are_resized_counts(pictures, frame):
+    images = open_dataset(pictures).subset(slice(5))
+    model = HMAX(n_prototypes=2, random_state=0)
+    first, other = (
+        made_by(model, images, images.framed(*one), content=True) for one in (FRAMES[0], frame)
+    )
+    assert first != other
+
+
 def test_every_byte_of_images_and_their_order_count(tmp_path):
     files = [tmp_path / f"{i}.png" for i in range(3)]
     for file in files:

@@ -420,6 +420,16 @@ def test_reduced(pictures, tmp_path, calm, how):
     assert "these differ: reduction" in done.stderr
 
 
+def test_images_that_components_are_learned_from_are_marked(pictures, tmp_path):
+    """As those that a model has learned from; a readout warns of them."""
+    options = ["--reduce", "pca:3", "--learn-from", pictures]
+    told = extract(pictures, tmp_path / "f.zarr", *options)
+    assert "The model has learned from 36 of these 36 images" in told
+    assert open_features(tmp_path / "f.zarr").column("learned_from").all()
+    done = inside("store", "classify", tmp_path / "f.zarr", "--output", tmp_path / "svm")
+    assert "Warning: the features were learned from 9 of the 9 images" in done.stderr
+
+
 def test_components_are_of_training_images_alone(pictures, tmp_path):
     """A test image that changes is made again, and no other."""
     for part, some in (("train", range(6)), ("test", range(6, 12))):

@@ -129,6 +129,18 @@ def test_the_same_numbers_are_read(there, tmp_path, monkeypatch):
     assert ", 0 of them made now" in again.output
 
 
+def test_units_that_a_measure_chooses_itself(there, tmp_path):
+    """Chosen as without a store."""
+    text = stored(there).read_text().partition("[models.learned]")[0]
+    text += STUDY[STUDY.index("[measures.accuracy]") :].partition("[measures.dim")[0]
+    text = text.replace('readout = "nearest" }', 'readout = "nearest", units = 7 }')
+    (there / "few.toml").write_text(text)
+    done = invoke("study", "run", there / "few.toml", "--output", tmp_path / "out", "--jobs", 1)
+    assert done.exit_code == 0, done.output
+    for found in results(tmp_path / "out" / "results").values():
+        assert set(found["n_units"].values) == {7}
+
+
 CHANGES = {
     "no store": (("both.zarr", "none.zarr"), "There is no store of features"),
     "a parameter": (
