@@ -66,6 +66,8 @@ import pickle
 import numpy as np
 import analysis, cnn, data, extraction, hmax
 from hmax_cnn import HMAX, Pixels, responses
+
+pytestmark = pytest.mark.slow
 assert hmax.mine == 1 and extraction.mine == 2 and hasattr(cnn, "Mine")
 images = np.random.default_rng(0).integers(0, 256, (2, 64, 64))
 features = HMAX(prototypes="photographs", bands=2).transform(images)

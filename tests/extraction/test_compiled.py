@@ -30,6 +30,7 @@ def told_by(folder, **environment):
     )
 
 
+@pytest.mark.slow
 def test_several_processes_fill_one_folder(tmp_path):
     """All compile or wait, and answer alike; another reads what they left."""
     running = [told_by(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "kept")) for _ in range(3)]
@@ -43,6 +44,7 @@ def test_several_processes_fill_one_folder(tmp_path):
     assert kept == {file: file.stat().st_mtime_ns for file in (tmp_path / "kept").rglob("*.nbc")}
 
 
+@pytest.mark.slow
 def test_nowhere_to_keep_what_is_compiled(tmp_path):
     """A folder that cannot be made is no reason to fail."""
     (tmp_path / "file").write_text("no folder")

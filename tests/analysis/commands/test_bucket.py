@@ -66,6 +66,8 @@ def objects(client):
 READ = """
 import sys, numpy as np, xarray as xr
 from hmax_cnn import open_features
+
+pytestmark = pytest.mark.slow
 there, here = (open_features(path) for path in sys.argv[1:])
 np.testing.assert_array_equal(there[:], here[:])
 np.testing.assert_array_equal(xr.open_zarr(sys.argv[1], chunks=None)["response"], here[:])

@@ -312,7 +312,7 @@ def test_a_worker_that_sees_other_images_measures_nothing(tmp_path):
     assert not list(tmp_path.rglob("*.nc"))
     theirs = replace(theirs, run=work.folder.begin_run())
     assert _on_worker((cells, 0, []), theirs) == []
-    assert len(list(tmp_path.rglob("*.nc"))) == len(cells)
+    assert len(list((tmp_path / "out" / "results").rglob("*.nc"))) == len(cells)
 
 
 OTHER = """\

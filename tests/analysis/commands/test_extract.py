@@ -112,6 +112,7 @@ def heeding_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_interrupted_extraction_goes_on(tmp_path):
     """A real process, stopped by a real Ctrl-C, then run again: the same features as in one go."""
     rng = np.random.default_rng(0)
@@ -376,6 +377,7 @@ def test_files_of_the_working_folder_are_not_run(pictures, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_the_end_of_a_job_or_terminal_is_as_ctrl_c(tmp_path, end, status):
     """Also where it comes while Python still imports: no traceback, and nothing left behind."""

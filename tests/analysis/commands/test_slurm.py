@@ -11,6 +11,7 @@ from hmax_cnn import open_features
 SMALL = ["--model", "extraction:Pixels", "--set", "grid=(4, 4)", "--shard-images", "8"]
 
 
+@pytest.mark.slow
 def test_the_script_does_all_parts(pictures, tmp_path):
     """Each task of the array with what SLURM sets for it."""
     folder = tmp_path / "a folder; with a name"

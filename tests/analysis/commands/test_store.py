@@ -173,6 +173,7 @@ def test_other_features_are_not_written_over(pictures, calm, options, text):
     assert open_features(calm).shape[0] == 36
 
 
+@pytest.mark.slow
 def test_parts_at_once_give_the_same_bytes(pictures, tmp_path, calm):
     """Three parts and one of them twice, each a process of its own, all at the same time."""
     output = tmp_path / "parts.zarr"
@@ -310,6 +311,7 @@ def test_info(calm):
     assert json.loads(known["parameters"]) == {"grid": "(4, 4)", "layer": "'pixels'"}
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(pictures, tmp_path, calm):
     """SIGKILL three times; nothing of another name is left, and no shard is made twice."""
     output = tmp_path / "killed.zarr"
@@ -370,6 +372,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(pictures, tmp_path):
     """While shards are written: nothing half-written is left, and with room it goes on."""
     options = ["--model", "extraction:Pixels", "--set", "grid=(32, 32)", "--shard-images", "8"]

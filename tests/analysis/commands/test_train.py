@@ -86,6 +86,7 @@ def never_stopped(pictures, tmp_path_factory):
     return weights.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_train_goes_on_to_the_same_bytes(pictures, tmp_path, never_stopped, end):
     """Stopped after its first epoch was kept; the same command then ends with the same weights as

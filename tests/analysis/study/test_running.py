@@ -62,6 +62,7 @@ def test_as_run_again(ran, tmp_path):
     assert contents(out) == contents(tmp_path / "again")
 
 
+@pytest.mark.slow
 def test_killed_three_times_and_resumed(tmp_path):
     """SIGKILL at random places, then --resume: nothing half-written, and in the end the same bytes
     as a run that nobody disturbed."""
@@ -110,6 +111,7 @@ per_class = 2
     assert [name for name in one if one[name] != other[name]] == []
 
 
+@pytest.mark.slow
 def test_interrupted_by_hand(tmp_path):
     """Ctrl-C ends with status 130 and says what is kept and how to go on; going on makes only the
     rest."""
@@ -471,6 +473,7 @@ def test_images_that_a_model_has_learned_from(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     """SIGKILL of the process that the user sees: its workers are gone within five seconds."""
     (tmp_path / "slow_measure.py").write_text(SLOW.replace("seconds=0.2", "seconds=20"))
