@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -52,11 +53,16 @@ def cluster(scheduler: str | None = None, n_workers: int | None = None) -> Itera
     ------
     RuntimeError
         If Dask is not installed.
+    ValueError
+        If that is no address.
     OSError
         If the scheduler does not answer.
     """
     distributed = dask_module()
     if scheduler is not None:
+        if not re.fullmatch(r"\w+://\S+:\d+", scheduler):
+            msg = f"`scheduler` must be an address such as tcp://10.0.0.1:8786, got {scheduler!r}."
+            raise ValueError(msg)
         with distributed.Client(scheduler, timeout="10s", set_as_default=False) as client:
             yield client
         return

@@ -95,8 +95,12 @@ def workers(n_threads: int) -> Iterator[None]:
     bits.
     """
     # Within a team there are no further workers to hand out.
-    if n_threads == 1 or _team.size > 1:
+    if _team.size > 1:
         yield
+        return
+    if n_threads == 1:
+        with one_blas_thread:
+            yield
         return
     started = ThreadPoolExecutor(n_threads - 1, initializer=start)
     with one_blas_thread, reusing(), started as pool:

@@ -128,8 +128,10 @@ def resolve(preset: str, given: dict[str, Any]) -> Anatomy:
         given["orientations"] = _evenly(given["orientations"])
     if isinstance(given.get("bands"), Integral):
         n_bands = len(given.get("filter_sizes", table.filter_sizes))
-        # One more than there are is refused below; a billion is not counted out.
-        given["bands"] = tuple(range(1, min(given["bands"], n_bands + 1) + 1))
+        if given["bands"] > n_bands:  # before a billion is counted out
+            msg = f"`bands` must lie between 1 and {n_bands}, got {given['bands']}."
+            raise ValueError(msg)
+        given["bands"] = tuple(range(1, given["bands"] + 1))
     anatomy = replace(table, **given)
     _check(anatomy)
     return anatomy

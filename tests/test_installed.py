@@ -19,6 +19,8 @@ import pytest
 from nbclient import NotebookClient
 from small_study import written
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 OWN = {
     "data.py": '''
@@ -66,8 +68,6 @@ import pickle
 import numpy as np
 import analysis, cnn, data, extraction, hmax
 from hmax_cnn import HMAX, Pixels, responses
-
-pytestmark = pytest.mark.slow
 assert hmax.mine == 1 and extraction.mine == 2 and hasattr(cnn, "Mine")
 images = np.random.default_rng(0).integers(0, 256, (2, 64, 64))
 features = HMAX(prototypes="photographs", bands=2).transform(images)

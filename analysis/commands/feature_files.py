@@ -123,7 +123,7 @@ def write(features: Features, output: Path, progress: bool | None = None) -> lis
 def ending(output: Path) -> str:
     """The ending of a name, if features can be written under it."""
     if output.suffix not in _BYTES:
-        msg = f"--output must end in one of {', '.join(_BYTES)}, got {output.name!r}."
+        msg = f"--output must end in one of {', '.join(_BYTES)}, or .zarr, got {output.name!r}."
         raise ValueError(msg)
     if output.suffix == ".parquet":
         pyarrow()  # missed before the work, not after it

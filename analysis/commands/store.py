@@ -113,7 +113,15 @@ def repair(where: str, trust_code: bool, quiet: bool) -> None:
             "made now would be of other features. Extract anew into another store."
         )
         raise ValueError(msg)
-    for shard, state in _not_whole(found, quiet=quiet).items():
+    bad = _not_whole(found, quiet=quiet)
+    changed = extraction.changed()
+    if changed:
+        msg = (
+            f"Pictures of {len(changed)} shards, such as shard {changed[0]}, have changed "
+            f"since {where} was made. To make those again too, repeat the `hmax-cnn extract`."
+        )
+        raise ValueError(msg)
+    for shard, state in bad.items():
         if state != MISSING:
             found.discard(shard)
     told = extraction.run(progress=False if quiet else None)

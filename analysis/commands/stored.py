@@ -196,6 +196,11 @@ class Extraction:
             raise
         return Told(self.store, n_made, len(shards) - n_made)
 
+    def changed(self) -> list[int]:
+        """Shards that were made of other images than those that there are now."""
+        before = {i: self.store.was_made_of(i) for i in range(self.store.layout.n_shards)}
+        return [i for i, was in before.items() if was is not None and was != self._made_of(i)]
+
     def make(self, shard: int, made_of: bytes) -> bool:
         """Make one shard, unless it would be made of something else."""
         if self._made_of(shard) != made_of:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from hmax_cnn.data import open_dataset
 from hmax_cnn.extraction.files import writable
 
 from .options import (
     background_option,
+    built_model,
     cluster_options,
     parse_settings,
     plainly,
@@ -86,6 +88,9 @@ def train(
         done = asked.run(output, quiet=quiet)
     else:
         wanted = _seeds(seeds, settings)
+        built_model(name, settings, quiet=True)  # what is wrong is told before a cluster is there
+        for where in filter(None, (dataset, test)):
+            open_dataset(where)
         with workers(scheduler, n_workers, quiet=quiet) as client:
             done = asked.run_seeds(output, wanted, client, quiet=quiet)
     show(done.table, "text")

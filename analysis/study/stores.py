@@ -89,6 +89,12 @@ def _held(
             f"{attributes['reduction']}: a study takes units. Extract them without --reduce."
         )
         raise ValueError(msg)
+    if store.layout.dtype != "float32":
+        msg = (
+            f"`store` {address} of model {name!r} holds {store.layout.dtype}, and a study takes "
+            "float32. Extract them without --dtype."
+        )
+        raise ValueError(msg)
     for images in work.study.images:
         whole = _whole(work, name, images)
         if whole is None or not work.reading(name, images):
@@ -193,9 +199,12 @@ def _differing(work: Work, name: str, address: str, store: FeatureStore) -> str:
         differ += _differing_parameters(attributes.get("parameters", ""), now["parameters"])
         what = "; ".join(differ) or "the pictures, their order, or what the model learned from"
         reasons.append(f"of images {images!r} differ {what}")
+    remedy = "Extract again with the same settings, or leave `store` out."
+    if not any("differ" in reason for reason in reasons):
+        remedy = "Leave `store` out."
     return (
         f"`store` {address} of model {name!r} holds nothing that this study takes: "
-        f"{'. '.join(reasons)}. Extract again with the same settings, or leave `store` out."
+        f"{'. '.join(reasons)}. {remedy}"
     )
 
 

@@ -136,19 +136,22 @@ class StoredFeatures:
         except IndexError:  # there is no such image
             raise
         except Exception as error:  # of zarr or a codec
+            text = str(error).rstrip(".")
             msg = (
-                f"{self.store.place} cannot be read: {error}. Find what is damaged with `hmax-cnn "
+                f"{self.store.place} cannot be read: {text}. Find what is damaged with `hmax-cnn "
                 "store verify`, and make it again with `hmax-cnn store repair`."
             )
             raise ValueError(msg) from error
         return rows
 
-    def responses(self, layers: Sequence[str] | None = None, images: Any = None) -> xr.DataArray:
+    def responses(
+        self, layers: str | Sequence[str] | None = None, images: Any = None
+    ) -> xr.DataArray:
         """Responses in memory with all that is known of them, as measures take them.
 
         Parameters
         ----------
-        layers : sequence of str or None
+        layers : str, sequence of str or None
             None is all that are there.
         images : numbers or mask, or None
             Which; None is all.
@@ -168,6 +171,7 @@ class StoredFeatures:
         >>> found = features.responses(["c2"], features.split == "test")  # doctest: +SKIP
         """
         known = self.column("layer")
+        layers = (layers,) if isinstance(layers, str) else layers
         wanted = np.ones(self.shape[1], bool) if layers is None else np.isin(known, layers)
         missing = [] if layers is None else [one for one in layers if one not in known]
         if missing:

@@ -79,6 +79,7 @@ class FeatureStore:
         there = self._there(overwrite=overwrite)
         if there is not None and not overwrite:
             _check_same(there, self.layout, self.place)
+            _check_images(there, self.layout, self.place)
         wanted = dict(self.layout.objects())
         if there is None:
             self._check_alone(wanted)
@@ -138,6 +139,20 @@ class FeatureStore:
         if record[64:] != self._key:  # of the same images, in a store of more or fewer
             self.place.write(record_name(shard), record[:64] + self._key)
         return True
+
+    def was_made_of(self, shard: int) -> bytes | None:
+        """What a shard was made of, whole or not; None where nothing says so.
+
+        Parameters
+        ----------
+        shard : int
+
+        Returns
+        -------
+        bytes or None
+        """
+        record = self._own_record(shard)
+        return None if record is None else record[:32]
 
     def is_made_of(self, shard: int, made_of: bytes) -> bool:
         """As `has`, for a store that is only read.
@@ -302,6 +317,18 @@ def _check_same(there: Layout, wanted: Layout, place: Place) -> None:
         msg = (
             f"{place} holds other features; these differ: {', '.join(other)}. Give another "
             "--output, or write over them with --overwrite."
+        )
+        raise OtherFeaturesError(msg)
+
+
+def _check_images(there: Layout, wanted: Layout, place: Place) -> None:
+    """Refuse to write over features of a set of other images: a slip would cost hours."""
+    old, new = (set(map(str, one.coordinates["image"].values)) for one in (there, wanted))
+    n_common = len(old & new)
+    if 2 * n_common < len(old):
+        msg = (
+            f"{place} holds features of {len(old)} images, of which {n_common} are among these "
+            f"{len(new)}. Give another --output, or write over them with --overwrite."
         )
         raise OtherFeaturesError(msg)
 

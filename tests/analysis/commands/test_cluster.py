@@ -337,6 +337,16 @@ def test_nobody_answers(pictures, tmp_path):
     assert not (tmp_path / "f.zarr").exists()
 
 
+def test_what_is_no_address(pictures, tmp_path):
+    done = inside(
+        "extract", pictures, *SMALL, "--output", tmp_path / "f.zarr", "--scheduler", "nonsense"
+    )
+    assert done.returncode == 1
+    assert (
+        "`scheduler` must be an address such as tcp://10.0.0.1:8786, got 'nonsense'" in done.stderr
+    )
+
+
 def test_without_dask_it_says_what_to_install(pictures, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr", "--workers", 1)

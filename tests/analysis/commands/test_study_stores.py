@@ -188,6 +188,13 @@ def test_reduced_features_are_refused(there, tmp_path):
     reduced = ["--reduce", "units:20", "--output", tmp_path / "both.zarr"]
     assert inside("extract", there / "pictures", *BOTH, *FRAME, *reduced).returncode == 0
     path = stored(tmp_path, ('store = "learned.zarr"\n', ""))
+    half = [*BOTH, *FRAME, "--dtype", "float16", "--output", tmp_path / "half.zarr"]
+    assert inside("extract", there / "pictures", *half).returncode == 0
+    text = path.read_text()
+    path.write_text(text.replace("both.zarr", "half.zarr"))
+    done = invoke("study", "run", path, "--output", tmp_path / "out", "--jobs", 1)
+    assert "holds float16, and a study takes float32" in done.output
+    path.write_text(text)
     done = invoke("study", "check", path)
     assert done.exit_code == 0, done.output
     done = invoke("study", "run", path, "--output", tmp_path / "out", "--jobs", 1)
