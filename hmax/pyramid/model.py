@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
 
+from hmax_cnn.extraction.arrays import to_host
 from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import LARGEST_PATH, Field, Span
@@ -253,7 +255,7 @@ class PyramidHMAX(FeatureExtractor):
             needed = draws.images_needed()
             seen.append(needed)
             for number in needed:
-                values = np.asarray(images[int(number)])
+                values = to_host(images[int(number)])
                 layers = self._scales(_luminance(values), below, found)
                 draws.imprint(int(number), 0, layers, anatomy.base_size)
             found[name] = draws.prototypes()
@@ -312,38 +314,41 @@ class PyramidHMAX(FeatureExtractor):
             elif isinstance(found, list):
                 yield name, self._named(name, found, fit), None
             else:
-                labels, features = self._of_prototypes(name)
-                field = Field.whole(height, width)
-                maps = Maps(found[..., None, None], field, features=features, labels=labels)
-                yield name, [maps], None
+                whole = Maps(found[..., None, None], Field.whole(height, width))
+                yield name, self._by_size(name, whole, {}), None
 
     # Names ---------------------------------------------------------------------------------------
 
-    def _of_prototypes(self, layer: str) -> tuple[dict[str, Any], list[str]]:
-        """Labels and names of the features of a layer of prototypes."""
-        stage = {"c2": "s2", "c2b": "s2b", "c3": "s3"}.get(layer, layer)
-        patches = self._dictionary(self._anatomy())[stage].patches
-        sizes = [size for size, of_size in patches.items() for _ in of_size]
-        digits = max(3, len(str(len(sizes) - 1)))
-        return {"prototype_size": sizes}, [f"{number:0{digits}d}" for number in range(len(sizes))]
-
     def _named(self, layer: str, scales: list[Scale], fit: Fit) -> list[Maps]:
-        if layer in ("s1", "c1"):
-            angles = self._anatomy().angles
-            labels: dict[str, Any] = {"orientation": angles}
-            features = [f"o{angle:g}" for angle in angles]
-        else:
-            labels, features = self._of_prototypes(layer)
-        return [
-            Maps(
-                scale.blanked(),
-                _field(scale, fit),
-                f"l{number}",
-                features,
-                labels | {"level": number},
+        angles = self._anatomy().angles
+        features, found = [f"o{angle:g}" for angle in angles], list[Maps]()
+        for number, scale in enumerate(scales):
+            maps = Maps(scale.blanked(), _field(scale, fit), f"l{number}")
+            labels: dict[str, Any] = {"level": number}
+            if layer in ("s1", "c1"):
+                labels["orientation"] = angles
+                found.append(replace(maps, features=features, labels=labels))
+            else:
+                found += self._by_size(layer, maps, labels)
+        return found
+
+    def _by_size(self, layer: str, maps: Maps, labels: Mapping[str, Any]) -> list[Maps]:
+        """Maps of prototypes, those of each size on their own."""
+        stage = {"c2": "s2", "c2b": "s2b", "c3": "s3"}.get(layer, layer)
+        found, first = list[Maps](), 0
+        for size, patches in self._dictionary(self._anatomy())[stage].patches.items():
+            numbers = list(range(len(patches)))
+            found.append(
+                replace(
+                    maps,
+                    values=maps.values[:, first : first + len(patches)],
+                    band="_".join(filter(None, (maps.band, f"p{size:02d}"))),
+                    features=[f"{number:03d}" for number in numbers],
+                    labels={**labels, "prototype_size": size, "prototype": numbers},
+                )
             )
-            for number, scale in enumerate(scales)
-        ]
+            first += len(patches)
+        return found
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """The Gabor filters of S1."""

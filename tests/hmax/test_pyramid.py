@@ -31,8 +31,11 @@ def placed(file, stage, sizes):
 
 def scales(model, image, layer):
     """Responses of a layer, by scale; NaN where they are missing."""
-    found = model.activations(image[None], [layer])[layer]
-    return [node["response"].values[0] for node in found.values()]
+    found = {}
+    for node in model.activations(image[None], [layer])[layer].values():
+        level = int(node["level"].values[0])
+        found.setdefault(level, []).append(node["response"].values[0])
+    return [np.concatenate(maps) for maps in found.values()]
 
 
 def agree(found, expected, atol):
@@ -139,7 +142,9 @@ def test_sizes_of_every_layer(preset):
     table = PyramidHMAX(preset, n_prototypes=2).summary((200, 120))
     for layer, sides in SIDES[preset].items():
         of_layer = table[table["layer"] == layer]
-        assert of_layer["height"].tolist() == of_layer["width"].tolist() == sides
+        of_level = of_layer.groupby(of_layer["band"].str.partition("_")[0], sort=False)
+        assert of_level["height"].first().tolist() == sides
+        assert (of_layer["height"] == of_layer["width"]).all()
 
 
 def images(count=4, shape=(72, 96)):
@@ -187,6 +192,16 @@ def test_prototypes_answer_to_their_source(preset):
     # Products of other sizes: 5e-7 was seen.
     alone = model.set_params(batch_memory=1).transform(shown)
     np.testing.assert_allclose(alone, features, atol=5e-6)
+
+
+def test_units_have_names():
+    model = PyramidHMAX("mutch_lowe2008", **SMALL["mutch_lowe2008"]).fit(images())
+    names = model.get_feature_names_out().tolist()
+    assert names == [f"c2_p{size:02d}_00{number}" for size in (4, 6) for number in range(3)]
+    units = model.units((72, 96))
+    assert units["prototype_size"].tolist() == [4, 4, 4, 6, 6, 6]
+    with pytest.raises(TypeError, match="PyramidHMAX has no gradients"):
+        model.image_gradient(images(1), "c2", 0)
 
 
 def test_prototypes_of_several_sizes_below_s3():
