@@ -28,5 +28,9 @@ def default(model_class):
         )
         return model_class(module, channels=1, natural_shape=(64, 64))
     known = model_class().get_params()
-    learns = {"epochs": 2} if "batch_size" in known else {}
-    return model_class(**learns, **({"n_prototypes": 20} if "n_prototypes" in known else {}))
+    few = {"epochs": 2} if "batch_size" in known else {}
+    if "n_prototypes" in known:
+        few["n_prototypes"] = 20
+    if "base_size" in known:
+        few |= {"base_size": 80, "n_levels": 4, "prototype_sizes": (4, 8)}
+    return model_class(**few)

@@ -11,6 +11,8 @@ from command_line import inside, run
 
 from hmax_cnn.extraction.store.places import Remote
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("s3fs")
 boto3 = pytest.importorskip("boto3")
 NOBODY = os.environ | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
@@ -66,8 +68,6 @@ def objects(client):
 READ = """
 import sys, numpy as np, xarray as xr
 from hmax_cnn import open_features
-
-pytestmark = pytest.mark.slow
 there, here = (open_features(path) for path in sys.argv[1:])
 np.testing.assert_array_equal(there[:], here[:])
 np.testing.assert_array_equal(xr.open_zarr(sys.argv[1], chunks=None)["response"], here[:])
