@@ -6,7 +6,7 @@ import hashlib
 import json
 import pickle
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -288,15 +288,7 @@ def content_of(images: Dataset) -> bytes:
     -------
     bytes
     """
-    found = hashlib.sha256()
-    for item in images.source:
-        if isinstance(item, Path):
-            found.update(bytes.fromhex(_file_digest(item)))
-        else:
-            values = np.ascontiguousarray(item)
-            found.update(f"{values.shape}{values.dtype}".encode())
-            found.update(hashlib.sha256(values.data).digest())
-    return found.digest()
+    return _digest_of(images, lambda path: bytes.fromhex(_file_digest(path)))
 
 
 def state_of(images: Dataset) -> bytes:
@@ -312,11 +304,21 @@ def state_of(images: Dataset) -> bytes:
     -------
     bytes
     """
-    digest = hashlib.sha256()
+
+    def state(path: Path) -> bytes:
+        found = path.stat()
+        return repr((path.resolve(), found.st_size, found.st_mtime_ns)).encode()
+
+    return _digest_of(images, state)
+
+
+def _digest_of(images: Dataset, of_file: Callable[[Path], bytes]) -> bytes:
+    found = hashlib.sha256()
     for item in images.source:
         if isinstance(item, Path):
-            state = item.stat()
-            digest.update(repr((item.resolve(), state.st_size, state.st_mtime_ns)).encode())
+            found.update(of_file(item))
         else:
-            digest.update(np.ascontiguousarray(item).tobytes())
-    return digest.digest()
+            values = np.ascontiguousarray(item)
+            found.update(f"{values.shape}{values.dtype}".encode())
+            found.update(hashlib.sha256(values.data).digest())
+    return found.digest()

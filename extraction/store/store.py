@@ -133,8 +133,8 @@ class FeatureStore:
         """
         if self._seen.get(shard, b"")[:32] == made_of:
             return True
-        record = self._record(shard)
-        if record is None or record[:32] != made_of or not self._size_is_right(shard):
+        record = self._record_of(shard, made_of)
+        if record is None:
             return False
         if record[64:] != self._key:  # of the same images, in a store of more or fewer
             self.place.write(record_name(shard), record[:64] + self._key)
@@ -167,8 +167,14 @@ class FeatureStore:
         -------
         bool
         """
+        return self._record_of(shard, made_of) is not None
+
+    def _record_of(self, shard: int, made_of: bytes) -> bytes | None:
+        """The record of a shard that is there, made of these things."""
         record = self._record(shard)
-        return record is not None and record[:32] == made_of and self._size_is_right(shard)
+        if record is None or record[:32] != made_of or not self._size_is_right(shard):
+            return None
+        return record
 
     def put(self, shard: int, made_of: bytes, rows: np.ndarray) -> None:
         """Write a shard, and then what it was made of.
