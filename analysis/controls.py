@@ -15,7 +15,6 @@ from hmax_cnn.cnn.network import Network
 from hmax_cnn.extraction import FeatureExtractor, FilterBank, Pixels
 from hmax_cnn.extraction.choices import check_choice
 from hmax_cnn.hmax import HMAX, Prototypes
-from hmax_cnn.hmax.prototypes import as_prototypes
 
 
 def controls(model: FeatureExtractor, random_state: int = 0) -> dict[str, FeatureExtractor]:
@@ -45,19 +44,12 @@ def controls(model: FeatureExtractor, random_state: int = 0) -> dict[str, Featur
     }
     if isinstance(model, Network) and (hasattr(model, "learned_") or model.is_given()):
         found["untrained"] = model.untrained(random_state)
-    if isinstance(model, HMAX) and (hasattr(model, "prototypes_") or model.prototypes is not None):
-        if hasattr(model, "prototypes_"):
-            prototypes = model.prototypes_
-        else:
-            prototypes = _chosen(model)
+    prototypes = model.dictionary() if isinstance(model, HMAX) else None
+    if isinstance(model, HMAX) and prototypes is not None:
         # Is it what prototypes show, or only how strong they are?
         found["shuffled prototypes"] = _with(model, prototypes.shuffled(random_state))
         found["random prototypes"] = _with(model, prototypes.random(random_state))
     return found
-
-
-def _chosen(model: HMAX) -> Prototypes:
-    return as_prototypes(model.prototypes).chosen(model.prototype_sizes, model.n_prototypes)
 
 
 def _with(model: HMAX, prototypes: Prototypes) -> HMAX:

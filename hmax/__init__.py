@@ -3,7 +3,8 @@
 from .gabor import gabor, gabor_bank
 from .model import HMAX
 from .presets import PRESETS
-from .prototypes import Prototypes, read_prototypes, write_prototypes
+from .prototype_files import read_prototypes, write_prototypes
+from .prototypes import Prototypes
 from .pyramid import PYRAMIDS, PlacedPrototypes, PyramidHMAX
 
 __all__ = [

@@ -17,6 +17,7 @@ from hmax_cnn.extraction.maps import Maps
 from hmax_cnn.extraction.operations import Spectrum, max_pool
 from hmax_cnn.extraction.operations.symmetric import Quadrants, block_maxima, suits
 
+from .anatomy import Anatomy
 from .cells import (
     as_simple,
     complex_cells,
@@ -26,8 +27,7 @@ from .cells import (
     window_of_complex,
 )
 from .costs import largest_filter, pools_blocks
-from .gabor import gabor_bank
-from .presets import Anatomy
+from .gabor import gabor_bank, gaussian_derivative
 
 Way = TypeVar("Way")
 
@@ -175,6 +175,7 @@ def _at_once(values: Array, anatomy: Anatomy) -> Iterator[Band]:
 class _Key:
     """All that decides the filters of some bands."""
 
+    shape: str
     sizes: tuple[int, ...]
     wavelengths: tuple[float, ...]
     sigmas: tuple[float, ...]
@@ -185,6 +186,7 @@ class _Key:
     @classmethod
     def of(cls, anatomy: Anatomy, bands: tuple[int, ...]) -> _Key:
         return cls(
+            anatomy.filter_shape,
             tuple(chain(*(anatomy.filter_sizes[band - 1] for band in bands))),
             tuple(chain(*(anatomy.wavelengths[band - 1] for band in bands))),
             tuple(chain(*(anatomy.sigmas[band - 1] for band in bands))),
@@ -197,13 +199,42 @@ class _Key:
 # Made anew, they would cost every batch 5 ms.
 @lru_cache(maxsize=64)
 def _quadrants(key: _Key) -> Quadrants:
-    rows = zip(key.sizes, key.wavelengths, key.sigmas, strict=True)
-    return Quadrants.of(
-        [
-            gabor_bank(size, wavelength, key.orientations, sigma, key.phases, key.aspect_ratio)
-            for size, wavelength, sigma in rows
+    return Quadrants.of(_banks(key))
+
+
+@lru_cache(maxsize=64)
+def _banks(key: _Key) -> list[np.ndarray]:
+    """The filters of each size."""
+    if key.shape == "gaussian_derivative":
+        return [
+            np.stack([gaussian_derivative(size, angle, sigma) for angle in key.orientations])
+            for size, sigma in zip(key.sizes, key.sigmas, strict=True)
         ]
-    )
+    return [
+        gabor_bank(size, wavelength, key.orientations, sigma, key.phases, key.aspect_ratio)
+        for size, wavelength, sigma in zip(key.sizes, key.wavelengths, key.sigmas, strict=True)
+    ]
+
+
+def filters_by_size(anatomy: Anatomy) -> dict[str, np.ndarray]:
+    """The filters of S1, by size.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+
+    Returns
+    -------
+    dict from str to array of shape (n_filters, size, size)
+        Two of one size and different wavelengths by both.
+    """
+    key, found = _Key.of(anatomy, tuple(anatomy.bands)), dict[str, np.ndarray]()
+    for bank, size, wavelength in zip(_banks(key), key.sizes, key.wavelengths, strict=True):
+        name = f"{size} px"
+        if name in found:
+            name += f", wavelength {wavelength:g}"
+        found[name] = bank.copy()
+    return found
 
 
 # Filters, names, ways back -----------------------------------------------------------------------
@@ -226,12 +257,8 @@ def _filters_of(anatomy: Anatomy, band: int) -> list[_Filters]:
     """The filters of one band, by size."""
     features, labels = features_of(anatomy)
     sizes = list(anatomy.filter_sizes[band - 1])
-    wavelengths, sigmas = anatomy.wavelengths[band - 1], anatomy.sigmas[band - 1]
-    found = []
-    for size, wavelength, sigma in zip(sizes, wavelengths, sigmas, strict=True):
-        bank = gabor_bank(
-            size, wavelength, anatomy.orientations, sigma, anatomy.phases, anatomy.aspect_ratio
-        )
+    banks, found = _banks(_Key.of(anatomy, (band,))), []
+    for bank, size, wavelength in zip(banks, sizes, anatomy.wavelengths[band - 1], strict=True):
         name = f"b{band}_s{size:02d}"
         # Two filters of one size and different wavelengths need names of their own.
         if sizes.count(size) > 1:

@@ -22,7 +22,9 @@ from hmax_cnn.extraction.operations import (
     gaussian,
     max_pool,
     nearest_distance,
+    nearest_sparse,
     relu,
+    sparse_distance,
 )
 from hmax_cnn.extraction.operations.windows import Pullback
 
@@ -193,7 +195,12 @@ Sharpness = float | Array | None
 
 
 def tuned_cells(
-    complex_maps: Maps, prototypes: Array, partial: bool, sharpness: Sharpness
+    complex_maps: Maps,
+    prototypes: Array,
+    partial: bool,
+    sharpness: Sharpness,
+    *,
+    is_sparse: bool = False,
 ) -> tuple[Maps, Pullback]:
     """S2: the match of every neighbourhood of C1 to every prototype.
 
@@ -205,6 +212,8 @@ def tuned_cells(
     partial : bool
         Whether neighbourhoods that reach beyond C1 count, with zeros outside.
     sharpness : float, array of shape (n_prototypes,), or None
+    is_sparse : bool
+        Whether some elements of prototypes are NaN, and do not count.
 
     Returns
     -------
@@ -213,7 +222,8 @@ def tuned_cells(
         Carries a gradient on the maps back to C1.
     """
     window = window_of_prototypes(prototypes.shape[-1], partial)
-    distances, to_c1 = euclidean_distance(complex_maps.values, prototypes, window.padding)
+    measured = sparse_distance if is_sparse else euclidean_distance
+    distances, to_c1 = measured(complex_maps.values, prototypes, window.padding)
     if getattr(sharpness, "ndim", 0):
         sharpness = sharpness[:, None, None]  # type: ignore[index]
     responses, untune = _tuned(distances, sharpness)
@@ -227,7 +237,12 @@ def tuned_cells(
 
 
 def best_anywhere(
-    bands: Sequence[Maps], prototypes: Array, partial: bool, sharpness: Sharpness
+    bands: Sequence[Maps],
+    prototypes: Array,
+    partial: bool,
+    sharpness: Sharpness,
+    *,
+    is_sparse: bool = False,
 ) -> tuple[Maps, Array, Array, Callable[[Array], list[Array]]]:
     """C2: the best match of each prototype over positions and bands.
 
@@ -243,7 +258,8 @@ def best_anywhere(
         Carries a gradient on the maps back to each band.
     """
     window = window_of_prototypes(prototypes.shape[-1], partial)
-    distances, band, place, to_bands = nearest_distance(
+    searched = nearest_sparse if is_sparse else nearest_distance
+    distances, band, place, to_bands = searched(
         [maps.values for maps in bands], prototypes, window.padding
     )
     responses, untune = _tuned(distances, sharpness)

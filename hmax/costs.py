@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hmax_cnn.extraction.operations.symmetric import LARGEST_ON_GPU
 
-from .presets import Anatomy
+from .anatomy import Anatomy
 
 _BORDER = 16  # places that prototypes reach beyond C1
 

@@ -18,13 +18,14 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
-from .bands import s1_and_c1, summed
+from .anatomy import Anatomy
+from .bands import filters_by_size, s1_and_c1, summed
 from .costs import bytes_of_image
-from .gabor import gabor_bank
 from .imprinting import Draws
-from .presets import ANATOMY_NAMES, Anatomy, resolve
-from .prototypes import Prototypes, as_prototypes
-from .stages import best_matches, tuned_maps
+from .presets import ANATOMY_NAMES, resolve
+from .prototype_files import as_prototypes
+from .prototypes import Prototypes
+from .stages import best_matches, through, tuned_maps
 from .winners import located_winners
 
 
@@ -36,18 +37,23 @@ class HMAX(FeatureExtractor):
 
     Parameters
     ----------
-    preset : {'georgetown', 'georgetown_borders', 'serre2007'}
+    preset : {'georgetown', 'georgetown_borders', 'serre2007', 'riesenhuber1999', \
+'serre_riesenhuber2004'}
         The published parameter table that the model starts from. The first two are the code of the
-        Georgetown laboratory: its MATLAB example includes borders ('georgetown_borders'), its
-        PyTorch port leaves them out ('georgetown'). A third of the C2 units differ between the two,
-        by up to 0.17 on one photograph: say which was used.
+        Georgetown laboratory: its MATLAB example includes borders, its PyTorch port
+        ('georgetown') leaves them out. A third of the C2 units differ, by up to 0.17 on one
+        photograph: say which was used. The last two learn nothing.
     layer : {'s1', 'c1', 's2', 'c2'} or a sequence of them
         Whose units `transform` returns.
-    prototypes : None, 'photographs', path, Prototypes or mapping from size to array
-        What S2 is tuned to: imprinted from C1 of the training images in `fit` (None), our own
-        dictionary ('photographs'), a file (`.npz`, or `.mat` as the public universal patch set), or
-        arrays of shape (count, n_features, size, size) by size. All that is given is used, unless
-        `prototype_sizes` or `n_prototypes` choose from it.
+    prototypes : None, 'imprinted', 'photographs', 'arrangements', path, Prototypes or mapping
+        What S2 is tuned to: imprinted from C1 of the training images in `fit` (None, except where
+        the preset has its own), our own dictionary, all 2 x 2 arrangements of orientations, a file
+        (`.npz`, or `.mat` as the public universal patch set), or arrays of shape (count,
+        n_features, size, size) by size. All that is given is used, unless `prototype_sizes` or
+        `n_prototypes` choose from it.
+    filter_shape : {'gabor', 'gaussian_derivative'}
+        The latter is the second derivative of a round Gaussian; `wavelengths` are then those of the
+        gratings that it prefers, and `aspect_ratio` has no part.
     filter_sizes : sequence of sequences of int
         Sides of the S1 filters of each band, in pixels; odd. Other sizes than the preset's bring
         wavelengths and sigmas by its rule.
@@ -73,6 +79,9 @@ class HMAX(FeatureExtractor):
         In units of C1.
     n_prototypes : int
         Of each size.
+    is_sparse : bool
+        Whether only the strongest feature at each place of a prototype counts (Mutch & Lowe).
+        Inputs that are NaN in given prototypes never count.
     partial_windows : bool
         Whether S2 windows that reach beyond C1 count, with zeros outside. False leaves them out of
         the maximum or minimum; IGNOREPARTIALS = 1 of the MATLAB code is something else, and C2
@@ -96,8 +105,6 @@ class HMAX(FeatureExtractor):
     ----------
     prototypes_ : Prototypes
         After `fit`: what S2 is tuned to, and where each prototype comes from.
-    image_shape_ : tuple of int
-        Shape of the images fitted on.
 
     References
     ----------
@@ -121,6 +128,7 @@ class HMAX(FeatureExtractor):
         *,
         layer: str | Sequence[str] = "c2",
         prototypes: str | PathLike[str] | Prototypes | Mapping[int, np.ndarray] | None = None,
+        filter_shape: str | None = None,
         filter_sizes: Sequence[Sequence[int]] | None = None,
         wavelengths: Sequence[Sequence[float]] | None = None,
         sigmas: Sequence[Sequence[float]] | None = None,
@@ -134,6 +142,7 @@ class HMAX(FeatureExtractor):
         pool_strides: Sequence[int] | None = None,
         prototype_sizes: Sequence[int] | None = None,
         n_prototypes: int | None = None,
+        is_sparse: bool | None = None,
         partial_windows: bool | None = None,
         tuning: str | None = None,
         sharpness: float | None = None,
@@ -148,6 +157,7 @@ class HMAX(FeatureExtractor):
         self.preset = preset
         self.layer = layer
         self.prototypes = prototypes
+        self.filter_shape = filter_shape
         self.filter_sizes = filter_sizes
         self.wavelengths = wavelengths
         self.sigmas = sigmas
@@ -161,6 +171,7 @@ class HMAX(FeatureExtractor):
         self.pool_strides = pool_strides
         self.prototype_sizes = prototype_sizes
         self.n_prototypes = n_prototypes
+        self.is_sparse = is_sparse
         self.partial_windows = partial_windows
         self.tuning = tuning
         self.sharpness = sharpness
@@ -177,6 +188,27 @@ class HMAX(FeatureExtractor):
     def _anatomy(self) -> Anatomy:
         return resolve(self.preset, {name: getattr(self, name) for name in ANATOMY_NAMES})
 
+    def _given(self) -> Any:
+        """What `prototypes` or the preset gives; None where they are imprinted."""
+        given = self._anatomy().prototypes
+        return None if isinstance(given, str) and given == "imprinted" else given
+
+    def dictionary(self) -> Prototypes | None:
+        """What S2 is tuned to, given or learned.
+
+        Returns
+        -------
+        Prototypes or None
+            None where they are still to be learned.
+        """
+        given, anatomy = self._given(), self._anatomy()
+        if given is None:
+            return getattr(self, "prototypes_", None)
+        prototypes = as_prototypes(given, anatomy.n_features)
+        chosen = prototypes.chosen(self.prototype_sizes, self.n_prototypes)
+        chosen.check(anatomy.n_features, anatomy.orientations)
+        return chosen
+
     def must_learn(self, layers: Collection[str]) -> bool:
         """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`.
 
@@ -188,7 +220,7 @@ class HMAX(FeatureExtractor):
         -------
         bool
         """
-        return self.prototypes is None and not {"s2", "c2"}.isdisjoint(layers)
+        return self._given() is None and not {"s2", "c2"}.isdisjoint(layers)
 
     def has_learned(self) -> bool:
         """Whether there are prototypes from a `fit`.
@@ -204,17 +236,7 @@ class HMAX(FeatureExtractor):
         return ("s2", "c2") if self._anatomy().tuning == "distance" else ()
 
     def working_bytes(self, height: int, width: int) -> int:
-        """About what one image takes while it is computed.
-
-        Parameters
-        ----------
-        height, width : int
-            In pixels.
-
-        Returns
-        -------
-        int
-        """
+        """About what one image of so many pixels takes; see `FeatureExtractor`."""
         on_gpu = device_namespace(self.device) is not np
         return bytes_of_image(self._anatomy(), height, width, on_gpu=on_gpu)
 
@@ -245,8 +267,9 @@ class HMAX(FeatureExtractor):
         if hasattr(self, "prototypes_"):
             del self.prototypes_
         self.geometry(images[0].shape, self.wanted_layers())
-        if self.prototypes is not None:
-            self.prototypes_ = self._dictionary(anatomy)
+        given = self.dictionary()
+        if given is not None:
+            self.prototypes_ = given
         if not self.must_learn(self.wanted_layers()):
             return
         sizes, count = anatomy.prototype_sizes, anatomy.n_prototypes
@@ -265,24 +288,17 @@ class HMAX(FeatureExtractor):
 
     def learned_from(self) -> np.ndarray:
         """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
-        if self.prototypes is None:
+        given = self.dictionary()
+        if given is None or self._given() is None:
             return super().learned_from()
-        return as_prototypes(self.prototypes).learned_from
+        return given.learned_from
 
     def _dictionary(self, anatomy: Anatomy) -> Prototypes:
         """The prototypes that S2 is tuned to; blank ones where they are still to be learned."""
-        if anatomy.s1_response == "energy":
-            n_phases = 1
-        else:
-            n_phases = len(anatomy.phases)
-        n_features = len(anatomy.orientations) * n_phases
-        if self.prototypes is not None:
-            prototypes = as_prototypes(self.prototypes)
-            chosen = prototypes.chosen(self.prototype_sizes, self.n_prototypes)
-            chosen.check(n_features, anatomy.orientations)
-            return chosen
-        if hasattr(self, "prototypes_"):
-            return self.prototypes_
+        found = self.dictionary()
+        if found is not None:
+            return found.sparse if anatomy.is_sparse else found
+        n_features = anatomy.n_features
         return Prototypes.blank(anatomy.prototype_sizes, anatomy.n_prototypes, n_features)
 
     # The model -----------------------------------------------------------------------------------
@@ -326,37 +342,21 @@ class HMAX(FeatureExtractor):
 
         xp = namespace(retina.values)
         # Below S2 no prototypes are needed: a walk that stops there does not read them.
-        dictionary = self._dictionary(anatomy).patches
-        prototypes = {size: xp.asarray(patches) for size, patches in dictionary.items()}
+        dictionary = self._dictionary(anatomy)
+        anatomy = replace(anatomy, is_sparse=dictionary.has_gaps)
+        prototypes = {size: xp.asarray(own) for size, own in dictionary.patches.items()}
         s2, s2_to_c1 = tuned_maps(c1, prototypes if "s2" in wanted else {}, anatomy)
-        yield "s2", s2, _through(s2_to_c1, from_c1)
+        yield "s2", s2, through(s2_to_c1, from_c1)
 
         c2, c2_to_c1 = best_matches(c1, prototypes, anatomy)
         whole = Field.whole(*retina.values.shape[2:])
-        yield "c2", [replace(maps, field=whole) for maps in c2], _through(c2_to_c1, from_c1)
+        yield "c2", [replace(maps, field=whole) for maps in c2], through(c2_to_c1, from_c1)
 
     # Looking inside ------------------------------------------------------------------------------
 
     def first_filters(self) -> dict[str, np.ndarray]:
-        """The Gabor filters of S1, by size."""
-        anatomy = self._anatomy()
-        banks = {}
-        for band in anatomy.bands:
-            tables = (anatomy.filter_sizes, anatomy.wavelengths, anatomy.sigmas)
-            for size, wavelength, sigma in zip(*(table[band - 1] for table in tables), strict=True):
-                if f"{size} px" not in banks:
-                    name = f"{size} px"
-                else:
-                    name = f"{size} px, wavelength {wavelength:g}"
-                banks[name] = gabor_bank(
-                    size,
-                    wavelength,
-                    anatomy.orientations,
-                    sigma,
-                    anatomy.phases,
-                    anatomy.aspect_ratio,
-                )
-        return banks
+        """The filters of S1, by size."""
+        return filters_by_size(self._anatomy())
 
     def winners(self, images: Any) -> xr.Dataset:
         """Where each C2 unit found its best match.
@@ -381,18 +381,14 @@ class HMAX(FeatureExtractor):
         """
         self.check_ready(("c2",))
         source, anatomy = self.open_images(images), self._anatomy()
-        dictionary = self._dictionary(anatomy).patches
+        dictionary = self._dictionary(anatomy)
+        anatomy = replace(anatomy, is_sparse=dictionary.has_gaps)
         parts = []
         for first, layers in self.stream(source, ("c1", "c2")):
             shape = source[first].shape[:2]
-            parts.append(located_winners(layers["c1"], layers["c2"], dictionary, anatomy, shape))
+            parts.append(
+                located_winners(layers["c1"], layers["c2"], dictionary.patches, anatomy, shape)
+            )
         found = xr.concat(parts, dim="image")
         names = list(getattr(images, "names", range(len(source))))
         return found.assign_coords(image=names)
-
-
-def _through(to_c1: BandsPullback | None, from_c1: BandsPullback | None) -> BandsPullback | None:
-    """From a layer above C1 back to the retina, where the way from C1 was kept."""
-    if to_c1 is None or from_c1 is None:
-        return None
-    return lambda gradients: from_c1(to_c1(gradients))

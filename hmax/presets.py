@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,49 +12,11 @@ import numpy as np
 
 from hmax_cnn.extraction.choices import check_choice
 
-RESPONSES = ("absolute", "half", "signed", "energy")
-# The two settings of the MATLAB original: "padded" includes borders, as its own example does,
-# "silent" is its INCLUDEBORDERS = 0, which the public PyTorch port copies.
-BORDERS = ("silent", "padded")
-TUNINGS = ("distance", "gaussian", "gaussian_by_size", "gaussian_by_norm")
-
-
-@dataclass(frozen=True)
-class Anatomy:
-    """All parameters that a preset sets. `HMAX` documents each."""
-
-    filter_sizes: Sequence[Sequence[int]]
-    wavelengths: Sequence[Sequence[float]]
-    sigmas: Sequence[Sequence[float]]
-    aspect_ratio: float
-    orientations: Sequence[float]
-    phases: Sequence[float]
-    s1_response: str
-    s1_border: str
-    bands: Sequence[int]
-    pool_sizes: Sequence[int]
-    pool_strides: Sequence[int]
-    prototype_sizes: Sequence[int]
-    n_prototypes: int
-    partial_windows: bool
-    tuning: str
-    sharpness: float
-    value_range: tuple[float, float]
-
-
-def wavelength_of(size: int) -> float:
-    """Wavelength of a filter in the published table, in pixels.
-
-    The divisor falls by 0.05 from one filter to the next.
-
-    >>> [round(wavelength_of(size), 3) for size in (7, 9, 37)]
-    [3.5, 4.557, 22.769]
-    """
-    return 2 * size / (4 - 0.025 * (size - 7))
-
+from .anatomy import Anatomy, check, wavelength_of, wavelength_of_derivative
 
 _SIZES = tuple((first, first + 2) for first in range(7, 37, 4))
 _GEORGETOWN = Anatomy(
+    filter_shape="gabor",
     filter_sizes=_SIZES,
     wavelengths=tuple(tuple(wavelength_of(size) for size in band) for band in _SIZES),
     sigmas=tuple(tuple(0.8 * wavelength_of(size) for size in band) for band in _SIZES),
@@ -65,12 +28,29 @@ _GEORGETOWN = Anatomy(
     bands=tuple(range(1, 9)),
     pool_sizes=tuple(range(8, 24, 2)),
     pool_strides=tuple(range(4, 12)),
+    prototypes=None,
     prototype_sizes=tuple(range(2, 17, 2)),
     n_prototypes=400,
+    is_sparse=False,
     partial_windows=True,
     tuning="distance",
     sharpness=0.5,
     value_range=(0, 255),
+)
+
+_FIRST_SIZES = ((7, 9), (11, 13, 15), (17, 19, 21), (23, 25, 27, 29))
+# S2 is an arrangement of four complex cells; simple cells see zeros around the image.
+_ARRANGED = replace(
+    _GEORGETOWN,
+    orientations=(0, 45, 90, 135),
+    s1_border="padded",
+    prototypes="arrangements",
+    prototype_sizes=(3,),
+    n_prototypes=256,
+    is_sparse=True,
+    partial_windows=False,
+    tuning="gaussian",
+    sharpness=0.5,  # sigma 1
 )
 
 PRESETS = {
@@ -108,6 +88,25 @@ PRESETS = {
         tuning="gaussian",
         sharpness=1.0,
     ),
+    # Riesenhuber & Poggio, Nature Neuroscience 1999, as in their code of 2004: 12 sizes in four
+    # bands, each pool stepped by half its size, rounded up. That a sigma is a quarter of the
+    # filter's side is ours: it is in no text that we have read.
+    "riesenhuber1999": replace(
+        _ARRANGED,
+        filter_shape="gaussian_derivative",
+        filter_sizes=_FIRST_SIZES,
+        # of the grating that such a filter prefers
+        wavelengths=tuple(
+            tuple(wavelength_of_derivative(size) for size in band) for band in _FIRST_SIZES
+        ),
+        sigmas=tuple(tuple(size / 4 for size in band) for band in _FIRST_SIZES),
+        bands=(1, 2, 3, 4),
+        pool_sizes=(4, 6, 9, 12),
+        pool_strides=(2, 3, 5, 6),
+    ),
+    # The same with the Gabors and pools that Serre & Riesenhuber (AI Memo 2004-017) fitted to cells
+    # of V1.
+    "serre_riesenhuber2004": _ARRANGED,
 }
 
 
@@ -122,8 +121,9 @@ def resolve(preset: str, given: dict[str, Any]) -> Anatomy:
     check_choice("preset", preset, PRESETS)
     given = {name: _plain(name, value) for name, value in given.items() if value is not None}
     table = PRESETS[preset]
-    if "filter_sizes" in given:
-        given = _follow_sizes(table, given)
+    reshaped = given.get("filter_shape", table.filter_shape) != table.filter_shape
+    if "filter_sizes" in given or reshaped:
+        given = _follow_sizes(table, {"filter_sizes": table.filter_sizes} | given)
     if isinstance(given.get("orientations"), Integral):
         given["orientations"] = _evenly(given["orientations"])
     if isinstance(given.get("bands"), Integral):
@@ -133,7 +133,7 @@ def resolve(preset: str, given: dict[str, Any]) -> Anatomy:
             raise ValueError(msg)
         given["bands"] = tuple(range(1, given["bands"] + 1))
     anatomy = replace(table, **given)
-    _check(anatomy)
+    check(anatomy)
     return anatomy
 
 
@@ -191,10 +191,13 @@ def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
         if "wavelengths" not in given or "sigmas" not in given:
             raise ValueError(msg)
         return given
-    if table.wavelengths[0][1] == round(table.wavelengths[0][1], 1):
-        decimals = 1
-    else:
-        decimals = 15
+    rounded = table.wavelengths[0][1] == round(table.wavelengths[0][1], 1)
+    decimals = 1 if rounded else 15
+    shape = given.get("filter_shape", table.filter_shape)
+    of_size, per_wavelength = wavelength_of, 0.8
+    if shape == "gaussian_derivative":
+        of_size, per_wavelength = wavelength_of_derivative, 1 / (math.pi * math.sqrt(2))
+    is_published = shape == table.filter_shape
 
     def followed(name: str, factor: float) -> tuple[tuple[float, ...], ...]:
         # Sizes that the table has keep its numbers, which may differ from the rule's by a digit.
@@ -202,17 +205,16 @@ def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
             size: value
             for band, values in zip(table.filter_sizes, getattr(table, name), strict=True)
             for size, value in zip(band, values, strict=True)
+            if is_published
         }
         return tuple(
-            tuple(
-                published.get(size, round(factor * wavelength_of(size), decimals)) for size in band
-            )
+            tuple(published.get(size, round(factor * of_size(size), decimals)) for size in band)
             for band in sizes
         )
 
     derived = {
         "wavelengths": followed("wavelengths", 1.0),
-        "sigmas": followed("sigmas", 0.8),
+        "sigmas": followed("sigmas", per_wavelength),
         "bands": tuple(range(1, len(sizes) + 1)),
         "pool_sizes": table.pool_sizes[: len(sizes)],
         "pool_strides": table.pool_strides[: len(sizes)],
@@ -232,94 +234,6 @@ def _evenly(n_orientations: int) -> tuple[float, ...]:
         )
         raise ValueError(msg)
     return tuple(180 * index / n_orientations for index in range(n_orientations))
-
-
-def _check(anatomy: Anatomy) -> None:
-    """Refuse what no model can be built from."""
-    # Checked after the preset and the user's own values were put together.
-    for name, allowed in (("s1_response", RESPONSES), ("s1_border", BORDERS), ("tuning", TUNINGS)):
-        check_choice(name, getattr(anatomy, name), allowed)
-    for name in ("pool_sizes", "pool_strides", "prototype_sizes", "bands"):
-        _check_whole_numbers(name, getattr(anatomy, name))
-    _check_bands(anatomy)
-    _check_angles(anatomy)
-    count = anatomy.n_prototypes
-    if not isinstance(count, Integral) or int(count) < 1:
-        msg = f"`n_prototypes` must be a whole number of at least 1 per size, got {count!r}."
-        raise ValueError(msg)
-    _check_size(anatomy)
-    if not anatomy.sharpness > 0:
-        msg = f"`sharpness` must be positive, got {anatomy.sharpness!r}."
-        raise ValueError(msg)
-
-
-_MOST_VALUES = 2**28  # numbers in filters or prototypes: 1 GiB in single precision
-
-
-def _check_size(anatomy: Anatomy) -> None:
-    """Refuse filters or prototypes that would fill memory, before they are made."""
-    n_filters = len(anatomy.orientations) * len(anatomy.phases)
-    areas = sum(int(size) ** 2 for band in anatomy.filter_sizes for size in band)
-    patches = sum(int(size) ** 2 for size in anatomy.prototype_sizes)
-    in_filters = n_filters * areas
-    in_prototypes = n_filters * patches * int(anatomy.n_prototypes)
-    for what, count in (("orientations", in_filters), ("n_prototypes", in_prototypes)):
-        if count > _MOST_VALUES:
-            msg = (
-                f"`{what}` ask for {count / 2**28:.3g} GiB of filters or prototypes, more than "
-                f"{_MOST_VALUES // 2**28}. Use fewer orientations, prototypes or sizes."
-            )
-            raise ValueError(msg)
-
-
-def _check_whole_numbers(name: str, values: Sequence[Any]) -> None:
-    if not values or not all(isinstance(value, Integral) and int(value) >= 1 for value in values):
-        msg = f"`{name}` must be whole numbers of at least 1, got {values!r}."
-        raise ValueError(msg)
-    # Two bands may pool alike, but a prototype size or a band stands there once.
-    if name in ("prototype_sizes", "bands") and len(set(values)) < len(values):
-        msg = f"`{name}` must not name a value twice, got {values!r}."
-        raise ValueError(msg)
-
-
-def _check_bands(anatomy: Anatomy) -> None:
-    """Tables by band must have a row, and a number, for each filter size."""
-    n_filters = [len(band) for band in anatomy.filter_sizes]
-    for name in ("wavelengths", "sigmas"):
-        shape = [len(band) for band in getattr(anatomy, name)]
-        if shape != n_filters:
-            msg = (
-                f"`{name}` must have one number per filter of `filter_sizes`, {n_filters} by "
-                f"band, got {shape}."
-            )
-            raise ValueError(msg)
-    n_bands = len(n_filters)
-    for name in ("pool_sizes", "pool_strides"):
-        count = len(getattr(anatomy, name))
-        if count != n_bands:
-            msg = (
-                f"`{name}` must have one number for each of the {n_bands} bands of "
-                f"`filter_sizes`, got {count}."
-            )
-            raise ValueError(msg)
-    if max(anatomy.bands) > n_bands:
-        msg = f"`bands` must lie between 1 and {n_bands}, got {max(anatomy.bands)}."
-        raise ValueError(msg)
-
-
-def _check_angles(anatomy: Anatomy) -> None:
-    for name in ("orientations", "phases"):
-        values = getattr(anatomy, name)
-        is_list = isinstance(values, Sequence) and len(values) > 0
-        if not is_list or not all(isinstance(value, Real) for value in values):
-            msg = f"`{name}` must be a sequence of degrees, got {values!r}."
-            raise ValueError(msg)
-    if anatomy.s1_response == "energy" and len(anatomy.phases) != 2:
-        msg = (
-            "`s1_response` 'energy' needs a quadrature pair, such as `phases` (0, 90), got "
-            f"{anatomy.phases!r}."
-        )
-        raise ValueError(msg)
 
 
 # The parameters of HMAX that a preset gives and a user may replace.

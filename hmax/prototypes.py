@@ -1,24 +1,16 @@
-"""Prototypes: what S2 units are tuned to. Imprinting, choosing, reading and writing them."""
+"""Prototypes: what S2 units are tuned to. Choosing them, and controls."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from importlib import resources
-from pathlib import Path
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from hmax_cnn.extraction.digests import NOTHING
-from hmax_cnn.extraction.files import read_npz, written_whole
 
-from .matlab import read_cells, write_cells
-
-OURS = "photographs"
 PROVENANCE = (
     "size",
     "prototype",
@@ -41,7 +33,8 @@ class Prototypes:
     Attributes
     ----------
     patches : mapping from int to float32 array of shape (count, n_features, size, size)
-        Ordered by size; features in the order of the model's orientations.
+        Ordered by size; features in the order of the model's orientations. NaN where an input does
+        not count.
     provenance : pandas.DataFrame or None
         One row per prototype, in the same order: size, prototype (its number), image (its number
         among the training images) and name, band, row and column in C1, and top, left, bottom,
@@ -74,6 +67,29 @@ class Prototypes:
 
     def __repr__(self) -> str:
         return f"Prototypes({', '.join(f'{len(p)} of {n} x {n}' for n, p in self.patches.items())})"
+
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether some inputs do not count."""
+        # A blank dictionary repeats one number without memory, and is not read through.
+        return any(np.isnan(p[:1] if p.strides[0] == 0 else p).any() for p in self.patches.values())
+
+    @cached_property
+    def sparse(self) -> Prototypes:
+        """Only the strongest feature at each place counts, the first of equals.
+
+        References
+        ----------
+        Mutch & Lowe, IJCV 2008, section 3.2.
+        """
+        if self.has_gaps:
+            return self
+        kept = {}
+        for size, patches in self.patches.items():
+            features = np.arange(patches.shape[1])[:, None, None]
+            strongest = patches.argmax(axis=1)[:, None] == features
+            kept[size] = np.where(strongest, patches, np.float32(np.nan))
+        return replace(self, patches=kept)
 
     @staticmethod
     def blank(sizes: Sequence[int], count: int, n_features: int) -> Prototypes:
@@ -182,9 +198,11 @@ class Prototypes:
         """
         rng = np.random.default_rng(random_state)
         noise = {
-            size: np.maximum(rng.normal(patches.mean(), patches.std(), patches.shape), 0)
+            size: np.maximum(rng.normal(np.nanmean(patches), np.nanstd(patches), patches.shape), 0)
             for size, patches in self.patches.items()
         }
+        gaps = {size: np.isnan(patches) for size, patches in self.patches.items()}
+        noise = {size: np.where(gaps[size], np.nan, drawn) for size, drawn in noise.items()}
         return Prototypes(noise, None, self.orientations)
 
     def check(self, n_features: int, orientations: Sequence[float]) -> None:
@@ -238,157 +256,12 @@ def _checked(size: int, patches: np.ndarray) -> np.ndarray:
             f"{size}), got {patches.dtype} of shape {patches.shape}."
         )
         raise ValueError(msg)
-    if not np.isfinite(patches.astype(np.float32)).all():
-        msg = f"`prototypes` of size {size} hold NaN or infinity. Leave those out."
+    if np.isinf(patches.astype(np.float32)).any() or np.isnan(patches).all(axis=(1, 2, 3)).any():
+        msg = (
+            f"`prototypes` of size {size} hold infinity, or a patch of NaN alone (NaN is an input "
+            "that does not count). Leave those out."
+        )
         raise ValueError(msg)
     checked = patches.astype(np.float32, copy=False).view()
     checked.flags.writeable = False  # a dictionary is shared by the models that read it
     return checked
-
-
-# Reading and writing ----------------------------------------------------------------------------
-
-
-def as_prototypes(given: Any) -> Prototypes:
-    """Prototypes from whatever `HMAX` accepts as such."""
-    if isinstance(given, Prototypes):
-        return given
-    if isinstance(given, Mapping):
-        return Prototypes(given)
-    if isinstance(given, str) and given == OURS:
-        given = resources.files(__package__) / "photographs.npz"
-    if isinstance(given, str | os.PathLike):
-        path = Path(os.fspath(given))
-        if not path.is_file():
-            msg = (
-                f"`prototypes`: there is no file {path}. Give a .npz or .mat file, {OURS!r}, or "
-                "None to learn them in `fit`."
-            )
-            raise FileNotFoundError(msg)
-        # Size and time are the key of the cache: a file that was written anew is read anew.
-        state = path.stat()
-        return _read(path, state.st_mtime_ns, state.st_size)
-    msg = (
-        f"`prototypes` must be None, {OURS!r}, a path, Prototypes or a mapping from size to "
-        f"array, got {type(given).__name__}."
-    )
-    raise TypeError(msg)
-
-
-def read_prototypes(path: str | os.PathLike[str]) -> Prototypes:
-    """Read prototypes from a `.npz` or `.mat` file.
-
-    The `.mat` layout is that of the public `universal_patch_set.mat`.
-
-    Parameters
-    ----------
-    path : path
-        An `.npz` holds `patches_N` of shape (count, n_features, N, N) for each size N, and may hold
-        `orientations`, `learned_from` and the columns of the provenance as `provenance_*`. A `.mat`
-        (version 5 to 7) holds `patches`, a row of cells of shape (n_features * N * N, count), each
-        column a patch in MATLAB's order (row fastest, then column, then orientation), and
-        `patchSizes`, of shape
-        (4, n_sizes), the rows of which are N, N, n_features and count.
-
-    Returns
-    -------
-    Prototypes
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the file is not there, or not of this layout. Nothing is ever unpickled.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_prototypes(Prototypes.blank((4, 8), 2, 4), Path(folder) / "mine.npz")
-    ...     read_prototypes(Path(folder) / "mine.npz")
-    Prototypes(2 of 4 x 4, 2 of 8 x 8)
-    """
-    return as_prototypes(Path(path))
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path, changed: int, n_bytes: int) -> Prototypes:
-    """The file as it is now: its time and length make a changed file a new key."""
-    if path.suffix == ".mat":
-        return Prototypes(read_cells(path))
-    if path.suffix != ".npz":
-        msg = f"`prototypes` must be a .npz or .mat file, got {path.name}."
-        raise ValueError(msg)
-    arrays = read_npz(path)
-    # Other arrays in the file, such as those of another tool, are passed over.
-    patches = {
-        int(name.removeprefix("patches_")): values
-        for name, values in arrays.items()
-        if name.removeprefix("patches_").isdigit()
-    }
-    if not patches:
-        msg = (
-            f"{path} holds no arrays named patches_N, but {', '.join(arrays) or 'nothing'}. It "
-            "is not a file of prototypes."
-        )
-        raise ValueError(msg)
-    columns = {
-        column: arrays[f"provenance_{column}"]
-        for column in PROVENANCE
-        if f"provenance_{column}" in arrays
-    }
-    angles = arrays.get("orientations")
-    return Prototypes(
-        patches,
-        pd.DataFrame(columns) if columns else None,
-        None if angles is None else tuple(angles.tolist()),
-        arrays.get("learned_from", NOTHING).astype(np.uint64),
-    )
-
-
-def write_prototypes(prototypes: Prototypes, path: str | os.PathLike[str]) -> None:
-    """Write prototypes as `read_prototypes` reads them; a `.mat` does not keep the provenance.
-
-    Parameters
-    ----------
-    prototypes : Prototypes
-    path : path
-        Ending in .npz or .mat.
-
-    Raises
-    ------
-    ValueError, OSError
-        If the name ends otherwise, or the file cannot be written; a file that was there is then as
-        it was.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_prototypes(Prototypes.blank((4,), 2, 4), Path(folder) / "mine.mat")
-    """
-    path = Path(path)
-    if path.suffix not in (".npz", ".mat"):
-        msg = f"`path` must end in .npz or .mat, got {path.name}."
-        raise ValueError(msg)
-    with written_whole(path) as temporary:
-        if path.suffix == ".mat":
-            write_cells(prototypes.patches, temporary)
-            return
-        arrays: dict[str, Any] = {
-            f"patches_{size}": values for size, values in prototypes.patches.items()
-        }
-        if prototypes.orientations is not None:
-            arrays["orientations"] = np.asarray(prototypes.orientations)
-        if len(prototypes.learned_from):
-            arrays["learned_from"] = prototypes.learned_from
-        if prototypes.provenance is not None:
-            table = prototypes.provenance
-            # Text becomes fixed-width: arrays of objects would need pickle to be read.
-            arrays |= {
-                f"provenance_{c}": table[c].to_numpy()
-                if table[c].dtype.kind in "iuf"
-                else table[c].to_numpy(str)
-                for c in table
-            }
-        with temporary.open("wb") as file:
-            np.savez_compressed(file, **arrays)

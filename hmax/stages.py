@@ -9,8 +9,8 @@ from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
+from .anatomy import Anatomy
 from .cells import Sharpness, best_anywhere, fits, tuned_cells
-from .presets import Anatomy
 
 
 def tuned_maps(
@@ -23,6 +23,7 @@ def tuned_maps(
     c1 : sequence of Maps
     prototypes : mapping from int to array of shape (n_prototypes, n_features, size, size)
     anatomy : Anatomy
+        Its `is_sparse` says whether elements of prototypes are NaN.
 
     Returns
     -------
@@ -40,7 +41,13 @@ def tuned_maps(
                 continue
             # Every band is matched with the same prototypes: that is HMAX's tolerance to size.
             sharpness = sharpness_of(anatomy, patches, min(prototypes))
-            tuned, back = tuned_cells(band, patches, anatomy.partial_windows, sharpness)
+            tuned, back = tuned_cells(
+                band,
+                patches,
+                anatomy.partial_windows,
+                sharpness,
+                is_sparse=anatomy.is_sparse,
+            )
             # Prototypes are shared by the bands: they count as parameters once.
             maps.append(of_prototypes(tuned, size, band, shared=number > 0))
             numbers.append(number)
@@ -83,7 +90,9 @@ def best_matches(
     maps, numbers, backs = [], [], []
     for size, patches in prototypes.items():
         sharpness = sharpness_of(anatomy, patches, min(prototypes))
-        best, _, _, back = best_anywhere(places(c1, size, partial), patches, partial, sharpness)
+        best, _, _, back = best_anywhere(
+            places(c1, size, partial), patches, partial, sharpness, is_sparse=anatomy.is_sparse
+        )
         maps.append(of_prototypes(best, size))
         numbers.append([number for number, band in enumerate(c1) if fits(band, size, partial)])
         backs.append(back)
@@ -98,6 +107,23 @@ def best_matches(
         return to_c1
 
     return maps, pullback
+
+
+def through(to_c1: BandsPullback, from_c1: BandsPullback | None) -> BandsPullback | None:
+    """From a layer above C1 back to the retina, where the way from C1 was kept.
+
+    Parameters
+    ----------
+    to_c1 : callable
+    from_c1 : callable or None
+
+    Returns
+    -------
+    callable or None
+    """
+    if from_c1 is None:
+        return None
+    return lambda gradients: from_c1(to_c1(gradients))
 
 
 def _zeros(c1: Sequence[Maps]) -> list[Array]:
@@ -136,8 +162,9 @@ def sharpness_of(anatomy: Anatomy, patches: Array, smallest: int) -> Sharpness:
     sharpness = anatomy.sharpness / (patches.shape[-1] / smallest) ** 2
     if anatomy.tuning == "gaussian_by_size":
         return sharpness
-    squares = (patches * patches).sum(axis=(1, 2, 3))
-    return sharpness / namespace(patches).maximum(squares, _SHORTEST)
+    xp = namespace(patches)
+    squares = xp.nansum(patches * patches, axis=(1, 2, 3))
+    return sharpness / xp.maximum(squares, _SHORTEST)
 
 
 def places(c1: Sequence[Maps], size: int, partial: bool) -> list[Maps]:

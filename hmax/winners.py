@@ -10,8 +10,8 @@ import xarray as xr
 from hmax_cnn.extraction.fields import Field
 from hmax_cnn.extraction.maps import Maps
 
+from .anatomy import Anatomy
 from .cells import best_anywhere, window_of_prototypes
-from .presets import Anatomy
 from .stages import places
 
 
@@ -44,7 +44,9 @@ def located_winners(
     for maps, (size, patches) in zip(c2, prototypes.items(), strict=True):
         window = window_of_prototypes(size, partial)
         bands = places(c1, size, partial)
-        _, winner, place, _ = best_anywhere(bands, patches, partial, None)
+        _, winner, place, _ = best_anywhere(
+            bands, patches, partial, None, is_sparse=anatomy.is_sparse
+        )
         fields = [band.field.through(window) for band in bands]
         widths = np.array([window.count(*band.shape[1:])[1] for band in bands])
         # `place` counts positions of the winning band row by row.

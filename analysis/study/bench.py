@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.files import written_whole
-from hmax_cnn.hmax.prototypes import write_prototypes
+from hmax_cnn.hmax.prototype_files import write_prototypes
 
 from ..responses import choose_units, responses
 from .building import build_model, must_learn

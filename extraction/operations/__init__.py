@@ -15,6 +15,7 @@ from .normalisation import (
     scale_and_shift,
 )
 from .pooling import average_pool, feature_l2_pool, l2_pool, max_pool, softmax_pool
+from .sparse import nearest_sparse, sparse_distance
 from .spectra import Spectrum, correlate_spectrum
 from .tuning import dot_product, euclidean_distance, gaussian, normalised_dot_product
 from .windows import copied_border
@@ -44,6 +45,7 @@ __all__ = [
     "max_pool",
     "maxout",
     "nearest_distance",
+    "nearest_sparse",
     "normalised_dot_product",
     "relu",
     "running_statistics",
@@ -51,6 +53,7 @@ __all__ = [
     "sigmoid",
     "softmax_pool",
     "softplus",
+    "sparse_distance",
     "step",
     "tanh",
 ]

@@ -24,7 +24,7 @@ from hmax_cnn.extraction.digests import (
     picture_digests,
     seen_before,
 )
-from hmax_cnn.hmax.prototypes import read_prototypes, write_prototypes
+from hmax_cnn.hmax.prototype_files import read_prototypes, write_prototypes
 
 pytestmark = pytest.mark.quick
 

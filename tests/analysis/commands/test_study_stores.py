@@ -14,7 +14,7 @@ from hmax_cnn.analysis.measures.selectivity import dimensionality
 from hmax_cnn.analysis.responses import responses
 from hmax_cnn.analysis.study import bench
 from hmax_cnn.extraction.store import FeatureStore
-from hmax_cnn.hmax.prototypes import write_prototypes
+from hmax_cnn.hmax.prototype_files import write_prototypes
 
 STUDY = """\
 title = "From a store"
