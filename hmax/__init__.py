@@ -1,6 +1,7 @@
 """HMAX: features that are built in, or copied from images."""
 
-from .gabor import gabor, gabor_bank
+from .colour import ColourHMAX
+from .gabor import gabor, gabor_bank, gaussian_derivative
 from .model import HMAX
 from .presets import PRESETS
 from .prototype_files import read_prototypes, write_prototypes
@@ -11,11 +12,13 @@ __all__ = [
     "HMAX",
     "PRESETS",
     "PYRAMIDS",
+    "ColourHMAX",
     "PlacedPrototypes",
     "Prototypes",
     "PyramidHMAX",
     "gabor",
     "gabor_bank",
+    "gaussian_derivative",
     "read_prototypes",
     "write_prototypes",
 ]

@@ -32,6 +32,7 @@ def tolerance_range(
     responses: xr.DataArray,
     targets: Sequence[int] | None = None,
     same_value: bool = False,
+    distractors: Sequence[int] | None = None,
     resampling: Resampling = DEFAULT,
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -50,6 +51,8 @@ def tolerance_range(
         reference.
     same_value : bool
         Whether the others are seen transformed alike, instead of at the reference.
+    distractors : sequence of int or None
+        The images that the preferred one must beat; None is all others.
     resampling : Resampling
         Intervals are over units whatever it says: the best of the other images is an extreme, which
         a bootstrap of images underestimates.
@@ -83,6 +86,7 @@ def tolerance_range(
     points = _rising(responses, name)
     grid = grid_of(responses)
     chosen = _preferred(grid, reference, targets)
+    rival_numbers = _rivals(distractors, len(grid))
     units = str(responses[name].attrs.get("units", ""))
     # Scales are ratios: a range of them is a number of octaves.
     octaves = units == "times"
@@ -100,9 +104,10 @@ def tolerance_range(
     def ends(
         block: np.ndarray, images: np.ndarray, units: slice
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        wins = _wins(block, images, chosen[units], reference, same_value)
+        rivals = images if distractors is None else images[np.isin(images, rival_numbers)]
+        wins = _wins(block, rivals, chosen[units], reference, same_value)
         first, last = _range_around(wins, reference)
-        has_others = (images[:, None] != chosen[units]).any(axis=0)
+        has_others = (rivals[:, None] != chosen[units]).any(axis=0)
         return first, last, wins[reference] & has_others
 
     def statistic(block: np.ndarray, images: np.ndarray, units: slice) -> np.ndarray:
@@ -152,6 +157,17 @@ def _rising(responses: xr.DataArray, name: str) -> np.ndarray:
         )
         raise ValueError(msg)
     return points
+
+
+def _rivals(distractors: Sequence[int] | None, n_images: int) -> np.ndarray:
+    """Numbers of the images that must be beaten."""
+    if distractors is None:
+        return np.arange(n_images)
+    chosen = np.asarray(distractors, dtype=int)
+    if chosen.ndim != 1 or not len(chosen) or not 0 <= chosen.min() <= chosen.max() < n_images:
+        msg = f"`distractors` must be numbers of the {n_images} images, got {distractors!r}."
+        raise ValueError(msg)
+    return chosen
 
 
 def _preferred(grid: np.ndarray, reference: int, targets: Sequence[int] | None) -> np.ndarray:

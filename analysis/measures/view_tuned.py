@@ -10,8 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from ..contract import measure
 from ..per_unit import grid_of, transformation_of
 from ..responses import by_layer, image_names
+from ..results import DEFAULT, Resampling
+from .tolerance import tolerance_range
 
 _BLOCK = 2**24  # differences held at a time: at most 128 MB
 
@@ -82,6 +85,78 @@ def view_tuned_units(
         coords=kept | coords,
         name="response",
         attrs=responses.attrs,
+    )
+
+
+@measure(takes="responses", needs=("transformation",), given=("resampling", "progress"))
+def view_tuned_tolerance(
+    responses: xr.DataArray,
+    n_targets: int = 20,
+    octaves: bool = False,
+    resampling: Resampling = DEFAULT,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """How far the target of a view-tuned unit may be transformed and still be recognised.
+
+    It is recognised while the unit's response exceeds that to every distractor at the reference.
+
+    Parameters
+    ----------
+    responses : xarray.DataArray
+        dims (image, <transformation>, unit): what a layer answers to objects.
+    n_targets : int
+        The first so many objects are targets of a unit each; all others are distractors.
+    octaves : bool
+        Whether values of the transformation, such as sizes in pixels, are lengths of which the
+        range is a ratio.
+    resampling : Resampling
+        Intervals are over targets whatever it says.
+    progress : bool or None
+        A progress bar; None shows it on a terminal and in a notebook only.
+
+    Returns
+    -------
+    xarray.Dataset
+        As `tolerance_range` returns it, a unit for each target. The width of the unit's Gaussian
+        has no part in it: only the order of responses counts.
+
+    Raises
+    ------
+    ValueError
+        If there is no target, or no distractor.
+
+    References
+    ----------
+    Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex", Nature Neuroscience
+    1999; Serre & Riesenhuber, AI Memo 2004-017: 20 targets and 60 distractors.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0)
+    >>> dims, coords = ("image", "shift", "unit"), {"shift": [0, 1], "layer": ("unit", ["c1"] * 8)}
+    >>> found = xr.DataArray(noise.random((12, 2, 8)), coords, dims, attrs={"identity": 0})
+    >>> view_tuned_tolerance(found, n_targets=4).sizes["unit"]
+    4
+    """
+    n_objects = responses.sizes["image"]
+    if not 0 < n_targets < n_objects:
+        msg = (
+            f"`n_targets` must lie between 1 and {n_objects - 1}, so that some of the {n_objects} "
+            f"objects are distractors, got {n_targets!r}."
+        )
+        raise ValueError(msg)
+    tuned = view_tuned_units(responses, range(n_targets))
+    if octaves:
+        name, reference = transformation_of(responses)
+        ratios = tuned[name].values / tuned[name].values[reference]
+        tuned = tuned.assign_coords({name: (name, ratios, {"units": "times"})})
+        tuned.attrs["identity"] = 1.0
+    return tolerance_range(
+        tuned,
+        targets=tuned["target"].values.tolist(),
+        distractors=range(n_targets, n_objects),
+        resampling=resampling,
+        progress=progress,
     )
 
 

@@ -56,8 +56,8 @@ def paperclips(
     Returns
     -------
     Stimuli
-        Columns y, x, object, size, view; dark to light wires on the background, shaded by a light
-        from the upper left.
+        Columns y, x, object, size, view; wires shaded by a light from the upper left, dark to light
+        around the background, or black to light on a background of 0.
 
     Raises
     ------
@@ -97,7 +97,9 @@ def paperclips(
         middle = np.array([x / screen.pixel, y / screen.pixel, 0])
         scale = size / screen.pixel / 2
         light, cover = rendered(screen, wire * scale + middle, thickness * scale)
-        return screen.shown(cover * (2 * light - 1))
+        # Below black there is nothing: on a background of 0 the shade side is dark, not darker.
+        shade = light if screen.background == 0 else 2 * light - 1
+        return screen.shown(cover * shade)
 
     units = {"view": "degrees"} | dict.fromkeys(("size", "y", "x"), screen.length)
     known = {

@@ -1,26 +1,15 @@
 """HMAX on an image pyramid, against independent outputs of every stage in float64."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
+from reference_files import reference
 
 from hmax_cnn.hmax import PYRAMIDS, PlacedPrototypes, PyramidHMAX
 from hmax_cnn.hmax.pyramid import stages
 from hmax_cnn.hmax.pyramid.axes import Axis, Fit, levels
 
-DATA = Path(os.environ.get("HMAX_CNN_DATA", Path(__file__).parents[3] / "shared" / "data"))
-REFERENCE = DATA.parent / "reference"
 SIZES = (4, 8, 12, 16)
 BYPASS = (5, 7, 9, 11, 13, 15)
-
-
-def reference(name):
-    path = REFERENCE / f"{name}.npz"
-    if not path.is_file():
-        pytest.skip(f"needs {path}")
-    return np.load(path)
 
 
 def placed(file, stage, sizes):

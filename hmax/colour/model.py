@@ -1,0 +1,361 @@
+"""HMAX that sees colour, through single- and double-opponent cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, final
+
+import numpy as np
+
+from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.digests import NOTHING, picture_digests
+from hmax_cnn.extraction.extractor import FeatureExtractor
+from hmax_cnn.extraction.fields import Field, Window
+from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.maps import Maps
+
+from ..cells import best_anywhere, complex_cells, field_of_simple, fits, tuned_cells
+from ..imprinting import Draws
+from ..presets import PRESETS
+from ..prototypes import Prototypes
+from ..stages import of_prototypes, places
+from .filters import PAIRS, SIGNS, opponent_filters
+from .stages import double_opponent, joined_pairs, normalised, single_opponent, with_borders
+
+_STREAMS = ("single", "double")
+_TABLE = PRESETS["georgetown"]  # of filter sizes and pools, which colour HMAX shares
+
+
+@final
+class ColourHMAX(FeatureExtractor):
+    """HMAX with channels for opponent colours and luminance.
+
+    Single-opponent cells compare two colours and normalise over channels; double-opponent cells
+    look for edges among them. Each has its own C1, S2 and C2. As in the authors' code, which
+    differs from their paper: see the documentation of the family.
+
+    Parameters
+    ----------
+    layer : str, sequence of str or None
+        'so_s1', 'so_c1', 'so_s2', 'so_c2' of single-opponent cells, 'do_s1', 'do_c1', 'do_s2',
+        'do_c2' of double-opponent ones; None is both C2.
+    prototypes : mapping from 'single' and 'double' to Prototypes or to arrays by size, or None
+        What S2 is tuned to: arrays of shape (count, n_channels * n_orientations, size, size), the
+        orientations of a channel beside each other; None imprints them in `fit`.
+    orientations : sequence of float
+        In degrees.
+    bands : int
+        The first so many of eight bands of two filter sizes, 7 to 37 pixels.
+    semi_saturation : float
+        Of the normalisation over channels, and before double-opponent cells over orientations.
+    prototype_sizes : sequence of int
+        In units of C1.
+    n_prototypes : int
+        Of each size.
+    source_band : int
+        The band that prototypes are cut from.
+    random_state : int, Generator or None
+        Seed of imprinting.
+    image_shape, device, batch_memory, n_threads, progress
+        As in `FeatureExtractor`.
+
+    Attributes
+    ----------
+    prototypes_ : dict from str to Prototypes
+        After `fit`.
+
+    References
+    ----------
+    Zhang, Barhomi & Serre, "A new biologically inspired color image descriptor", ECCV 2012.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    >>> model = ColourHMAX(bands=2, prototype_sizes=(4,), n_prototypes=5).fit(images)
+    >>> model.transform(images).shape
+    (2, 10)
+    """
+
+    layer_names = ("so_s1", "so_c1", "so_s2", "so_c2", "do_s1", "do_c1", "do_s2", "do_c2")
+    n_channels = 3
+    prototypes_: dict[str, Prototypes]
+
+    def __init__(
+        self,
+        layer: str | Sequence[str] | None = None,
+        *,
+        prototypes: Mapping[str, Prototypes | Mapping[int, np.ndarray]] | None = None,
+        orientations: Sequence[float] = (0, 90),
+        bands: int = 8,
+        semi_saturation: float = 0.225,
+        prototype_sizes: Sequence[int] = (4, 8, 12, 16),
+        n_prototypes: int = 250,
+        source_band: int = 2,
+        random_state: int | np.random.Generator | None = 0,
+        image_shape: Sequence[int] | None = None,
+        device: str = "cpu",
+        batch_memory: int = 256,
+        n_threads: int | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        self.layer = layer
+        self.prototypes = prototypes
+        self.orientations = orientations
+        self.bands = bands
+        self.semi_saturation = semi_saturation
+        self.prototype_sizes = prototype_sizes
+        self.n_prototypes = n_prototypes
+        self.source_band = source_band
+        self.random_state = random_state
+        self.image_shape = image_shape
+        self.device = device
+        self.batch_memory = batch_memory
+        self.n_threads = n_threads
+        self.progress = progress
+
+    def wanted_layers(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
+        """Layers by name, checked; see `FeatureExtractor.wanted_layers`.
+
+        Parameters
+        ----------
+        layers : str, sequence of str or None
+
+        Returns
+        -------
+        tuple of str
+        """
+        self._check()
+        if layers is None and self.layer is None:
+            layers = ("so_c2", "do_c2")
+        return super().wanted_layers(layers)
+
+    def _check(self) -> None:
+        for name, value, most in (
+            ("bands", self.bands, 8),
+            ("source_band", self.source_band, 8),
+            ("n_prototypes", self.n_prototypes, 10**6),
+        ):
+            if not isinstance(value, int | np.integer) or not 1 <= value <= most:
+                msg = f"`{name}` must be a whole number from 1 to {most}, got {value!r}."
+                raise ValueError(msg)
+        if not self.semi_saturation > 0:
+            msg = f"`semi_saturation` must be positive, got {self.semi_saturation!r}."
+            raise ValueError(msg)
+        angles = np.mod(self.orientations, 180)
+        if angles.ndim != 1 or not len(angles) or len(set(angles.tolist())) < len(angles):
+            msg = f"`orientations` must be different angles in degrees, got {self.orientations!r}."
+            raise ValueError(msg)
+        sizes = self.prototype_sizes
+        if not sizes or any(not isinstance(n, int | np.integer) or n < 1 for n in sizes):
+            msg = f"`prototype_sizes` must be whole numbers of at least 1, got {sizes!r}."
+            raise ValueError(msg)
+
+    # Learning ------------------------------------------------------------------------------------
+
+    def must_learn(self, layers: Collection[str]) -> bool:
+        """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`.
+
+        Parameters
+        ----------
+        layers : collection of str
+
+        Returns
+        -------
+        bool
+        """
+        return self.prototypes is None and any(name[3:] in ("s2", "c2") for name in layers)
+
+    def has_learned(self) -> bool:
+        """Whether there are prototypes from a `fit`.
+
+        Returns
+        -------
+        bool
+        """
+        return hasattr(self, "prototypes_")
+
+    def distance_layers(self) -> tuple[str, ...]:
+        """S2 and C2 are squared distances to prototypes; see `FeatureExtractor`."""
+        return ("so_s2", "so_c2", "do_s2", "do_c2")
+
+    def learned_from(self) -> np.ndarray:
+        """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
+        if self.prototypes is None:
+            return super().learned_from()
+        given = [p for p in self.prototypes.values() if isinstance(p, Prototypes)]
+        return np.unique(np.concatenate([NOTHING, *(p.learned_from for p in given)]))
+
+    def working_bytes(self, height: int, width: int) -> int:
+        """About what one image of so many pixels takes; see `FeatureExtractor`."""
+        # Double-opponent cells: transforms of eight channels, and responses before and after.
+        return (8 * (16 + 4 * 4) * len(self.orientations) + 64) * (height + 36) * (width + 36)
+
+    def expected_range(self) -> tuple[float, float] | None:
+        """Lowest and highest pixel value that the model expects.
+
+        Returns
+        -------
+        (float, float)
+        """
+        return 0.0, 255.0
+
+    def learn(self, images: Images, labels: Any) -> None:
+        """Imprint prototypes from C1 of one band of images drawn at random, where none are given.
+
+        Parameters
+        ----------
+        images : Images
+        labels : object
+            Ignored.
+        """
+        self.__dict__.pop("prototypes_", None)
+        self.geometry(images[0].shape, self.wanted_layers())
+        if not self.must_learn(self.wanted_layers()):
+            return
+        if self.source_band > self.bands:
+            msg = (
+                f"`source_band` {self.source_band} is not among the {self.bands} `bands`. Use more "
+                "bands, or cut prototypes from a lower one."
+            )
+            raise ValueError(msg)
+        rng = np.random.default_rng(self.random_state)
+        names = getattr(images.source, "names", None)
+        found, seen = {}, []
+        for stream in _STREAMS:
+            draws = Draws.of(len(images), self.prototype_sizes, self.n_prototypes, rng)
+            needed, layer = draws.images_needed(), f"{stream[0]}o_c1"
+            seen.append(needed)
+            for first, layers in self.stream(images.subset(needed.tolist()), (layer,)):
+                maps = layers[layer][self.source_band - 1]
+                for offset, values in enumerate(maps.values):
+                    image = int(needed[first + offset])
+                    band = [(maps.band, maps.field, values)]
+                    draws.imprint(image, band, images[image].shape, names)
+            found[stream] = replace(draws.prototypes(self.orientations), orientations=None)
+        shown = np.unique(np.concatenate(seen))
+        self.learned_from_ = np.unique(picture_digests(images.source, shown))
+        self.prototypes_ = {
+            stream: replace(own, learned_from=self.learned_from_) for stream, own in found.items()
+        }
+
+    def _dictionary(self, stream: str) -> Mapping[int, np.ndarray]:
+        n_features = len(self.orientations) * (len(SIGNS) if stream == "single" else len(PAIRS))
+        if self.prototypes is not None:
+            if set(self.prototypes) != set(_STREAMS):
+                msg = (
+                    "`prototypes` must have the keys 'single' and 'double', got "
+                    f"{list(self.prototypes)}."
+                )
+                raise ValueError(msg)
+            given = self.prototypes[stream]
+            prototypes = given if isinstance(given, Prototypes) else Prototypes(given)
+            prototypes.check(n_features, self.orientations)
+            return prototypes.patches
+        if hasattr(self, "prototypes_"):
+            return self.prototypes_[stream].patches
+        return Prototypes.blank(self.prototype_sizes, self.n_prototypes, n_features).patches
+
+    # The model -----------------------------------------------------------------------------------
+
+    def walk(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps], None]]:
+        """All layers of a batch of images; see `FeatureExtractor.walk`. There are no pullbacks.
+
+        Parameters
+        ----------
+        retina : Maps
+            Red, green and blue, of shape (n_images, 3, height, width).
+        wanted : collection of str
+
+        Yields
+        ------
+        (str, list of Maps, None)
+        """
+        n_images, _, height, width = retina.values.shape
+        values = retina.values * np.float32(2 / 255) - np.float32(1)
+        largest = _TABLE.filter_sizes[self.bands - 1][-1]
+        planes = with_borders(values.reshape(3 * n_images, height, width), largest)
+        angles = tuple(float(angle) for angle in self.orientations)
+
+        def single(size: int) -> Array:
+            raw = single_opponent(planes, n_images, size, angles, largest)
+            return normalised(raw, 1, self.semi_saturation)
+
+        def double(size: int) -> Array:
+            raw = single_opponent(planes, n_images, size, angles, largest)
+            return joined_pairs(double_opponent(raw, size, angles, self.semi_saturation))
+
+        for stream, simple, names in (("single", single, tuple(SIGNS)), ("double", double, PAIRS)):
+            prefix = f"{stream[0]}o"
+            if wanted and not any(name.startswith(prefix) for name in wanted):
+                continue
+            found = self._simple_and_complex(simple, names, keeps=f"{prefix}_s1" in wanted)
+            yield f"{prefix}_s1", found[0], None
+            yield f"{prefix}_c1", found[1], None
+            patches = self._dictionary(stream)
+            yield f"{prefix}_s2", self._tuned(found[1], patches, f"{prefix}_s2" in wanted), None
+            whole = Field.whole(height, width)
+            yield f"{prefix}_c2", [replace(m, field=whole) for m in _best(found[1], patches)], None
+
+    def _simple_and_complex(
+        self, simple: Callable[[int], Array], channels: Sequence[str], *, keeps: bool
+    ) -> tuple[list[Maps], list[Maps]]:
+        """S1 and C1 of one stream, band by band."""
+        pairs = [(channel, angle) for channel in channels for angle in self.orientations]
+        features = [f"{channel}_o{angle % 180:g}" for channel, angle in pairs]
+        labels = {
+            "channel": [channel for channel, _ in pairs],
+            "orientation": [float(angle) for _, angle in pairs],
+        }
+        all_simple, all_complex = list[Maps](), list[Maps]()
+        for band in range(1, self.bands + 1):
+            of_band = []
+            for size in _TABLE.filter_sizes[band - 1]:
+                responses = simple(size)
+                flat = responses.reshape(len(responses), len(pairs), *responses.shape[3:])
+                field = field_of_simple(size)
+                if channels == PAIRS:  # a filter over filters of the same size
+                    field = field.through(Window(size, padding=size // 2))
+                own = labels | {"filter_size": size}
+                of_band.append(Maps(flat, field, f"b{band}_s{size:02d}", features, own))
+            all_simple += of_band if keeps else []
+            pool, stride = _TABLE.pool_sizes[band - 1], _TABLE.pool_strides[band - 1]
+            pooled, _ = complex_cells(of_band, pool, stride)
+            own = labels | {"band_number": band}
+            all_complex.append(replace(pooled, band=f"b{band}", labels=own))
+        return all_simple, all_complex
+
+    def _tuned(
+        self, c1: Sequence[Maps], dictionary: Mapping[int, np.ndarray], is_wanted: bool
+    ) -> list[Maps]:
+        """S2: squared distances to prototypes at every place; windows see zeros around C1."""
+        found = list[Maps]()
+        if not is_wanted:
+            return found
+        xp = namespace(c1[0].values)
+        for size, patches in dictionary.items():
+            placed = xp.asarray(patches)
+            for number, band in enumerate(c1):
+                if fits(band, size, partial=True):
+                    maps, _ = tuned_cells(band, placed, partial=True, sharpness=None)
+                    squared = replace(maps, values=maps.values * maps.values)
+                    found.append(of_prototypes(squared, size, band, shared=number > 0))
+        return found
+
+    def first_filters(self) -> dict[str, np.ndarray]:
+        """The opponent filters of S1, by size, as pictures of red, green and blue."""
+        found = {}
+        for size in [size for band in _TABLE.filter_sizes[: self.bands] for size in band]:
+            filters = opponent_filters(size, tuple(self.orientations))
+            found[f"{size} px"] = np.moveaxis(filters, 1, -1).reshape(-1, size, size, 3)
+        return found
+
+
+def _best(c1: Sequence[Maps], dictionary: Mapping[int, np.ndarray]) -> list[Maps]:
+    """C2: the smallest squared distance to each prototype over places and bands."""
+    xp, found = namespace(c1[0].values), list[Maps]()
+    for size, patches in dictionary.items():
+        bands = places(c1, size, partial=True)
+        best, *_ = best_anywhere(bands, xp.asarray(patches), partial=True, sharpness=None)
+        found.append(of_prototypes(replace(best, values=best.values * best.values), size))
+    return found
