@@ -36,8 +36,9 @@ from .folds import groups_by_name, inner_folds, part_of, splits
 from .intervals import SHARED_TRAINING, wilson_interval, wilson_of_clusters
 from .linear_svm import C_GRID, LinearSVM, standardised
 from .responses import image_names, layers_of
+from .tournament import FeatureTournament
 
-READOUTS = ("svm", "logistic", "nearest")
+READOUTS = ("svm", "logistic", "nearest", "tournament")
 _MOST_CLASSES = 1000  # half a million pairs
 
 
@@ -141,9 +142,10 @@ def classifier(
 
     Parameters
     ----------
-    readout : {'svm', 'logistic', 'nearest'}
-        `LinearSVM`; logistic regression on standardised features, its C chosen likewise; or the
-        class of the nearest training image on standardised features.
+    readout : {'svm', 'logistic', 'nearest', 'tournament'}
+        `LinearSVM`; logistic regression on standardised features, its C chosen likewise; the class
+        of the nearest training image on standardised features; or `LinearSVM` of the quarter of all
+        features that survive two rounds of a `FeatureTournament`.
     labels : array of shape (n_training_images,)
     seed : int
     groups : array of shape (n_training_images,) or None
@@ -165,6 +167,10 @@ def classifier(
         return Pipeline([*standardised().steps, ("nearest", KNeighborsClassifier(1))])
     _check_number(labels)
     folds = inner_folds(labels, seed, groups)
+    if readout == "tournament":
+        # Who survives is learned from all training images; C is chosen for the survivors.
+        selected = FeatureTournament(random_state=seed)
+        return Pipeline([("selected", selected), ("svm", LinearSVM(folds, seed))])
     if readout == "svm":
         # With one image of a class there is nothing to choose C by.
         return LinearSVM(folds, seed)
@@ -197,7 +203,7 @@ def fitted_classifier(
     with warnings.catch_warnings():
         # Each object its own class is what decoding of single objects means.
         warnings.filterwarnings("ignore", message="The number of unique classes")
-        if readout == "svm":  # `LinearSVM` has met it
+        if readout in ("svm", "tournament"):  # `LinearSVM` has met it
             warnings.simplefilter("ignore", ConvergenceWarning)
         return classifier(readout, labels, seed, groups).fit(features, labels)
 

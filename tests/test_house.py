@@ -38,6 +38,7 @@ GROUND = [
     "folds",
     "linear_svm",
     "streamed_svm",
+    "tournament",
     "readout",
     "controls",
     "results",

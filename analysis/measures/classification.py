@@ -53,7 +53,7 @@ def classification(
         With labels.
     layers : sequence of str or None
         None is all.
-    readout : {'svm', 'logistic', 'nearest'}
+    readout : {'svm', 'logistic', 'nearest', 'tournament'}
         As in `hmax_cnn.analysis.readout.classifier`.
     n_folds : int
         Where there is no split.
@@ -155,6 +155,7 @@ _READOUTS = {
     "svm": "linear SVM, C chosen by cross-validation within the training images",
     "logistic": "logistic regression, C chosen by cross-validation within the training images",
     "nearest": "nearest neighbour",
+    "tournament": "linear SVM of features that survive a tournament within the training images",
 }
 
 

@@ -54,7 +54,7 @@ def decoding_generalisation(
     labels : sequence, Series or DataArray of shape (n_images,), or None
         Classes, paired by the names of images where they have them; None takes the coordinate
         `label`.
-    readout : {'svm', 'logistic', 'nearest'}
+    readout : {'svm', 'logistic', 'nearest', 'tournament'}
         As in `hmax_cnn.analysis.readout.classifier`; scaling and all parameters are learned from
         the training images at the reference only.
     n_folds : int

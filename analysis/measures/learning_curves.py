@@ -71,7 +71,7 @@ def learning_curve(
         Features drawn at random, the same for every number of images; None is all.
     layers : sequence of str or None
         None is the model's own `layer`.
-    readout : {'svm', 'logistic', 'nearest'}
+    readout : {'svm', 'logistic', 'nearest', 'tournament'}
         As in `hmax_cnn.analysis.readout.classifier`.
     n_repeats : int
         Draws of training images and features.

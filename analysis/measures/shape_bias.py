@@ -111,7 +111,7 @@ def shape_bias(
     shape, texture : str or sequence of shape (n_images,)
         A coordinate of the images, such as a column of the index with 'stimulus_' before it, or
         what each image is. Shapes and textures share their names.
-    readout : {'svm', 'logistic', 'nearest'}
+    readout : {'svm', 'logistic', 'nearest', 'tournament'}
         Of decisions.
     metric : {'cosine', 'correlation', 'euclidean'}
         Of neighbours.
