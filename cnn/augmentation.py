@@ -27,6 +27,8 @@ class Augmentation:
         In the plane, up to so many degrees either way.
     warp : float
         Smooth local displacements, of this standard deviation in pixels.
+    scale : float
+        Enlarged or made smaller by up to so many octaves about the middle.
     colour : float
         Each channel, or luminance, is multiplied by 1 plus or minus up to this share.
 
@@ -42,9 +44,10 @@ class Augmentation:
     shear: float = 0.0
     warp: float = 0.0
     colour: float = 0.0
+    scale: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("crop", "rotation", "shear", "warp", "colour"):
+        for name in ("crop", "rotation", "shear", "warp", "colour", "scale"):
             value = getattr(self, name)
             if (
                 isinstance(value, bool)
@@ -140,6 +143,9 @@ class Augmentation:
         # One matrix for mirror, shear and rotation, and one interpolation for all changes: each
         # would blur the image a little more.
         matrix = turn @ np.array([[1, 0], [np.tan(lean), 1]]) @ np.diag([1, flipped])
+        if self.scale:
+            # Drawn only where it is wanted: without it a seed draws what it always has.
+            matrix = matrix / 2 ** rng.uniform(-self.scale, self.scale)
         centre = (np.array(sides)[:, None, None] - 1) / 2
         places = (
             np.einsum("ij,jyx->iyx", matrix, np.indices(sides) - centre)

@@ -174,6 +174,39 @@ class Dataset:
             raise ValueError(msg)
         return replace(self, columns={**self.columns, "group": column}, grouped_by="group")
 
+    def divided(self, column: str, value: Any) -> Dataset:
+        """The same images, those with a value in a column to train on and all others to test.
+
+        Parameters
+        ----------
+        column : str
+            Of the index, such as 'stimulus_type'.
+        value : object
+            Compared as text.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or no image, or every image, has the value.
+        """
+        if column not in self.columns:
+            known = ", ".join(map(repr, self.columns)) or "none"
+            msg = f"`column` must be a column of the index, {known}, got {column!r}."
+            raise ValueError(msg)
+        is_train = np.asarray(self.columns[column]).astype(str) == str(value)
+        if is_train.all() or not is_train.any():
+            known = ", ".join(sorted(set(map(str, self.columns[column])))[:10])
+            msg = (
+                f"`value` must be that of some images in column {column!r} and not of all; it "
+                f"holds {known}, got {value!r}."
+            )
+            raise ValueError(msg)
+        return replace(self, split=np.where(is_train, "train", "test"))
+
     def subset(self, indices: Any) -> Dataset:
         """Some of the images, in the given order.
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from hmax_cnn.extraction.choices import check_choice
 
+from .learning import LEARNING
+
 RESPONSES = ("absolute", "half", "signed", "energy")
 # The two settings of the MATLAB original: "padded" includes borders, as its own example does,
 # "silent" is its INCLUDEBORDERS = 0, which the public PyTorch port copies.
@@ -37,6 +39,7 @@ class Anatomy:
     prototypes: Any
     prototype_sizes: Sequence[int]
     n_prototypes: int
+    learning: str
     is_sparse: bool
     partial_windows: bool
     tuning: str
@@ -77,6 +80,7 @@ _CHOICES = (
     ("s1_response", RESPONSES),
     ("s1_border", BORDERS),
     ("tuning", TUNINGS),
+    ("learning", LEARNING),
 )
 
 

@@ -13,6 +13,36 @@ from hmax_cnn.extraction.fields import Field, Window
 from .prototypes import PROVENANCE, Prototypes
 
 
+def checked_labels(learning: str, labels: Any, n_images: int) -> np.ndarray | None:
+    """Labels to draw images by, where `learning` is 'balanced'.
+
+    Parameters
+    ----------
+    learning : str
+    labels : sequence of shape (n_images,)
+    n_images : int
+
+    Returns
+    -------
+    array of shape (n_images,) or None
+
+    Raises
+    ------
+    ValueError
+        If there are none, or not one for each image.
+    """
+    if learning != "balanced":
+        return None
+    found = np.asarray(labels)
+    if labels is None or found.shape != (n_images,):
+        msg = (
+            "`learning` 'balanced' needs a label for each image: fit(images, labels), got "
+            f"{'none' if labels is None else f'labels of shape {found.shape}'}."
+        )
+        raise ValueError(msg)
+    return found
+
+
 class Draws:
     """Where each prototype will be cut.
 
@@ -21,21 +51,30 @@ class Draws:
     Four uniform numbers per prototype choose image, band, row and column.
     """
 
-    def __init__(self, uniform: dict[int, np.ndarray], n_images: int) -> None:
+    def __init__(
+        self, uniform: dict[int, np.ndarray], n_images: int, labels: np.ndarray | None = None
+    ) -> None:
         self.uniform = uniform
         self.patches: dict[int, list[Any]] = {size: [None] * len(u) for size, u in uniform.items()}
-        # u * n could round up to n itself.
-        self.images = {
-            size: np.minimum((u[:, 0] * n_images).astype(int), n_images - 1)
-            for size, u in uniform.items()
-        }
+        if labels is None:
+            self.images = {size: _one_of(u[:, 0], n_images) for size, u in uniform.items()}
+        else:
+            self.images = {size: _of_classes(u[:, 0], labels) for size, u in uniform.items()}
         self.rows: list[dict[str, Any]] = []
 
     @classmethod
-    def of(cls, n_images: int, sizes: Sequence[int], count: int, seed: Any) -> Draws:
-        """Draw with a seed."""
+    def of(
+        cls,
+        n_images: int,
+        sizes: Sequence[int],
+        count: int,
+        seed: Any,
+        labels: np.ndarray | None = None,
+    ) -> Draws:
+        """Draw with a seed; as many of each class where there are labels."""
         rng = np.random.default_rng(seed)
-        return cls({int(size): rng.random((count, 4)) for size in sorted(sizes)}, n_images)
+        uniform = {int(size): rng.random((count, 4)) for size in sorted(sizes)}
+        return cls(uniform, n_images, labels)
 
     def images_needed(self) -> np.ndarray:
         """Numbers of the images that some prototype is cut from."""
@@ -99,3 +138,20 @@ class Draws:
             table,
             tuple(float(angle) for angle in orientations),
         )
+
+
+def _one_of(uniform: np.ndarray, count: int) -> np.ndarray:
+    """Numbers below `count`; u * n could round up to n itself."""
+    return np.minimum((uniform * count).astype(int), count - 1)
+
+
+def _of_classes(uniform: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Numbers of images, those of each class in turn."""
+    classes = np.unique(labels)
+    members = [np.flatnonzero(labels == label) for label in classes]
+    return np.array(
+        [
+            of_class[_one_of(u, len(of_class))]
+            for u, of_class in zip(uniform, (members * len(uniform))[: len(uniform)], strict=True)
+        ]
+    )

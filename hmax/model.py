@@ -21,7 +21,8 @@ from hmax_cnn.extraction.maps import Maps
 from .anatomy import Anatomy
 from .bands import filters_by_size, s1_and_c1, summed
 from .costs import bytes_of_image
-from .imprinting import Draws
+from .imprinting import Draws, checked_labels
+from .learning import learned, n_patches
 from .presets import ANATOMY_NAMES, resolve
 from .prototype_files import as_prototypes
 from .prototypes import Prototypes
@@ -79,6 +80,10 @@ class HMAX(FeatureExtractor):
         In units of C1.
     n_prototypes : int
         Of each size.
+    learning : {'imprinted', 'balanced', 'kmeans', 'nmf', 'shuffled', 'random'}
+        How `fit` makes prototypes: patches of random images, or as many of each class; centres of
+        clusters, or parts by non-negative matrix factorisation, of ten times as many patches;
+        controls, patches whose numbers are shuffled, or noise of their mean and deviation.
     is_sparse : bool
         Whether only the strongest feature at each place of a prototype counts (Mutch & Lowe).
         Inputs that are NaN in given prototypes never count.
@@ -92,8 +97,8 @@ class HMAX(FeatureExtractor):
         too (Mutch & Lowe); or also over the squared length of the prototype (PNAS 2007).
     sharpness : float
         Of the Gaussian: beta of the 2007 paper, 1 / (2 sigma^2) elsewhere. The paper gives no
-        value; 1 is `serre2007`'s, at which responses to the best match in a photograph lie around
-        0.9 for prototypes of 4 x 4 and around 0.01 for 16 x 16.
+        value; at 1, `serre2007`'s, best matches in a photograph have around 0.9 for prototypes of
+        4 x 4 and around 0.01 for 16 x 16.
     value_range : (float, float)
         What pixel values should be like: a warning is given where they clearly are not.
     random_state : int, Generator or None
@@ -142,6 +147,7 @@ class HMAX(FeatureExtractor):
         pool_strides: Sequence[int] | None = None,
         prototype_sizes: Sequence[int] | None = None,
         n_prototypes: int | None = None,
+        learning: str | None = None,
         is_sparse: bool | None = None,
         partial_windows: bool | None = None,
         tuning: str | None = None,
@@ -171,6 +177,7 @@ class HMAX(FeatureExtractor):
         self.pool_strides = pool_strides
         self.prototype_sizes = prototype_sizes
         self.n_prototypes = n_prototypes
+        self.learning = learning
         self.is_sparse = is_sparse
         self.partial_windows = partial_windows
         self.tuning = tuning
@@ -241,22 +248,17 @@ class HMAX(FeatureExtractor):
         return bytes_of_image(self._anatomy(), height, width, on_gpu=on_gpu)
 
     def expected_range(self) -> tuple[float, float] | None:
-        """Lowest and highest pixel value that the model expects.
-
-        Returns
-        -------
-        (float, float) or None
-        """
+        """Lowest and highest pixel value that the model expects; see `FeatureExtractor`."""
         return self._anatomy().value_range
 
     def learn(self, images: Images, labels: Any) -> None:
-        """Imprint prototypes from C1 of images drawn at random, where none are given.
+        """Learn prototypes from C1 of images drawn at random, where none are given.
 
         Parameters
         ----------
         images : Images
-        labels : object
-            Ignored.
+        labels : array of shape (n_images,) or None
+            Needed where `learning` is 'balanced'.
 
         References
         ----------
@@ -273,7 +275,10 @@ class HMAX(FeatureExtractor):
         if not self.must_learn(self.wanted_layers()):
             return
         sizes, count = anatomy.prototype_sizes, anatomy.n_prototypes
-        draws = Draws.of(len(images), sizes, count, self.random_state)
+        rng = np.random.default_rng(self.random_state)
+        by_class = checked_labels(anatomy.learning, labels, len(images))
+        n_cut = n_patches(anatomy.learning, count)
+        draws = Draws.of(len(images), sizes, n_cut, rng, by_class)
         # Only images that a patch was drawn from are looked at, in one pass.
         needed = draws.images_needed()
         names = getattr(images.source, "names", None)
@@ -283,7 +288,8 @@ class HMAX(FeatureExtractor):
                 image = int(needed[first + offset])
                 bands = [(m.band, m.field, m.values[offset]) for m in layers["c1"]]
                 draws.imprint(image, bands, images[image].shape, names)
-        found = draws.prototypes(anatomy.orientations)
+        cut = draws.prototypes(anatomy.orientations)
+        found = learned(cut, anatomy.learning, count, int(rng.integers(2**31)))
         self.prototypes_ = replace(found, learned_from=self.learned_from_)
 
     def learned_from(self) -> np.ndarray:

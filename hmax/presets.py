@@ -31,6 +31,7 @@ _GEORGETOWN = Anatomy(
     prototypes=None,
     prototype_sizes=tuple(range(2, 17, 2)),
     n_prototypes=400,
+    learning="imprinted",
     is_sparse=False,
     partial_windows=True,
     tuning="distance",

@@ -137,6 +137,11 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
     images: Dataset | Stimuli = (
         _stimuli(table, places) if table.is_function else _pictures(table, places)
     )
+    for column, value in table.train_where.items():
+        if not isinstance(images, Dataset):
+            msg = f"`train_where` is for pictures with an index; {table.source} draws stimuli."
+            raise TypeError(msg)
+        images = images.divided(column, value)
     kept = _kept(table, images)
     if len(kept) < len(images):
         images = images.subset(kept)

@@ -118,6 +118,9 @@ class Images(_Table):
         Of datasets, as on the command line.
     split : {'train', 'validation', 'test'} or None
         Only images of this side of a given split.
+    train_where : dict from str to str
+        A column of the index and its value in training images, such as { stimulus_type = "edges" };
+        all others are test images. In place of a given split.
     skip, first, per_class : int or None
         Leave out the first so many; of the rest take the first so many, or so many of each class.
     groups : str or None
@@ -131,6 +134,7 @@ class Images(_Table):
     resize: str = "none"
     background: str | None = None
     split: Literal["train", "validation", "test"] | None = None
+    train_where: Annotated[dict[str, str], Field(max_length=1)] = {}
     skip: Annotated[int, Field(ge=0)] = 0
     first: Annotated[int, Field(ge=1)] | None = None
     per_class: Annotated[int, Field(ge=1)] | None = None

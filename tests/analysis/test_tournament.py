@@ -5,7 +5,6 @@ import pytest
 from reference_files import reference
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hmax_cnn.analysis import tournament
 from hmax_cnn.analysis.tournament import FeatureTournament, best_half, weighted_least_squares
 
 pytestmark = pytest.mark.quick
@@ -68,5 +67,3 @@ def test_too_many_rounds(rounds):
 @parametrize_with_checks([FeatureTournament(n_rounds=0)])
 def test_it_is_an_estimator(estimator, check):
     check(estimator)
-
-

@@ -32,6 +32,19 @@ def nearest(one, other, prototypes):
     return distances, flat
 
 
+def nearest_sparse(one, other, prototypes):
+    distances, _, _, pullback = ops.nearest_sparse([one, other], prototypes, padding=1)
+
+    def flat(gradient):
+        (to_one, to_other), to_prototypes = pullback(gradient)
+        return to_one, to_other, to_prototypes
+
+    return distances, flat
+
+
+GAPPED = np.where(RNG.random((4, 3, 3, 3)) < 0.4, np.nan, RNG.random((4, 3, 3, 3)))
+
+
 SINGLE = RNG.random((2, 1, 9, 8))
 
 
@@ -73,6 +86,16 @@ CASES = {
         {"window": 3},
     ),
     "local contrast": (ops.local_contrast_normalisation, [VALUES], {"window": 5}),
+    "sparse distance": (
+        ops.sparse_distance,
+        [VALUES, np.where(RNG.random(WEIGHTS.shape) < 0.4, np.nan, WEIGHTS)],
+        {"padding": ((0, 1), (1, 1))},
+    ),
+    "nearest sparse": (
+        nearest_sparse,
+        [RNG.random((2, 3, 9, 8)), RNG.random((2, 3, 6, 7)), GAPPED],
+        {},
+    ),
     "dot product": (ops.dot_product, [VALUES, WEIGHTS], {"padding": 1}),
     "Euclidean distance": (
         ops.euclidean_distance,
