@@ -7,11 +7,13 @@ from .presets import PRESETS
 from .prototype_files import read_prototypes, write_prototypes
 from .prototypes import Prototypes
 from .pyramid import PYRAMIDS, PlacedPrototypes, PyramidHMAX
+from .v1_model import V1HMAX
 
 __all__ = [
     "HMAX",
     "PRESETS",
     "PYRAMIDS",
+    "V1HMAX",
     "ColourHMAX",
     "PlacedPrototypes",
     "Prototypes",

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from hmax_cnn.extraction.fields import Field, Window
+from hmax_cnn.extraction.images import Images
+from hmax_cnn.extraction.layered import LayeredModel
 
 from .prototypes import PROVENANCE, Prototypes
 
@@ -138,6 +140,31 @@ class Draws:
             table,
             tuple(float(angle) for angle in orientations),
         )
+
+
+def imprint_all(
+    model: LayeredModel, images: Images, layer: str, draws: Draws, band: int | None = None
+) -> None:
+    """Cut all that was drawn, in one pass over the images that a patch was drawn from.
+
+    Parameters
+    ----------
+    model : LayeredModel
+    images : Images
+    layer : str
+        That patches are cut from.
+    draws : Draws
+    band : int or None
+        The only one of its bands that is cut from; None is all.
+    """
+    needed, names = draws.images_needed(), getattr(images.source, "names", None)
+    chosen = slice(None) if band is None else slice(band, band + 1)
+    for first, layers in model.stream(images.subset(needed.tolist()), (layer,)):
+        maps = layers[layer][chosen]
+        for offset in range(len(maps[0].values)):
+            image = int(needed[first + offset])
+            bands = [(m.band, m.field, m.values[offset]) for m in maps]
+            draws.imprint(image, bands, images[image].shape, names)
 
 
 def _one_of(uniform: np.ndarray, count: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from hmax_cnn.extraction.maps import Maps
 from .anatomy import Anatomy
 from .bands import filters_by_size, s1_and_c1, summed
 from .costs import bytes_of_image
-from .imprinting import Draws, checked_labels
+from .imprinting import Draws, checked_labels, imprint_all
 from .learning import learned, n_patches
 from .presets import ANATOMY_NAMES, resolve
 from .prototype_files import as_prototypes
@@ -279,15 +279,8 @@ class HMAX(FeatureExtractor):
         by_class = checked_labels(anatomy.learning, labels, len(images))
         n_cut = n_patches(anatomy.learning, count)
         draws = Draws.of(len(images), sizes, n_cut, rng, by_class)
-        # Only images that a patch was drawn from are looked at, in one pass.
-        needed = draws.images_needed()
-        names = getattr(images.source, "names", None)
-        self.learned_from_ = np.unique(picture_digests(images.source, needed))
-        for first, layers in self.stream(images.subset(needed.tolist()), ("c1",)):
-            for offset in range(len(layers["c1"][0].values)):
-                image = int(needed[first + offset])
-                bands = [(m.band, m.field, m.values[offset]) for m in layers["c1"]]
-                draws.imprint(image, bands, images[image].shape, names)
+        self.learned_from_ = np.unique(picture_digests(images.source, draws.images_needed()))
+        imprint_all(self, images, "c1", draws)
         cut = draws.prototypes(anatomy.orientations)
         found = learned(cut, anatomy.learning, count, int(rng.integers(2**31)))
         self.prototypes_ = replace(found, learned_from=self.learned_from_)

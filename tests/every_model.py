@@ -31,6 +31,8 @@ def default(model_class):
     few = {"epochs": 2} if "batch_size" in known else {}
     if "n_prototypes" in known:
         few["n_prototypes"] = 20
+    if "n_simple" in known:
+        few |= {"n_simple": 6, "n_complex": 6}
     if "source_band" in known:
         few |= {"bands": 2, "prototype_sizes": (4, 6)}
     if "base_size" in known:

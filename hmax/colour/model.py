@@ -16,7 +16,7 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.maps import Maps
 
 from ..cells import best_anywhere, complex_cells, field_of_simple, fits, tuned_cells
-from ..imprinting import Draws
+from ..imprinting import Draws, imprint_all
 from ..presets import PRESETS
 from ..prototypes import Prototypes
 from ..stages import of_prototypes, places
@@ -220,18 +220,11 @@ class ColourHMAX(FeatureExtractor):
             )
             raise ValueError(msg)
         rng = np.random.default_rng(self.random_state)
-        names = getattr(images.source, "names", None)
         found, seen = {}, []
         for stream in _STREAMS:
             draws = Draws.of(len(images), self.prototype_sizes, self.n_prototypes, rng)
-            needed, layer = draws.images_needed(), f"{stream[0]}o_c1"
-            seen.append(needed)
-            for first, layers in self.stream(images.subset(needed.tolist()), (layer,)):
-                maps = layers[layer][self.source_band - 1]
-                for offset, values in enumerate(maps.values):
-                    image = int(needed[first + offset])
-                    band = [(maps.band, maps.field, values)]
-                    draws.imprint(image, band, images[image].shape, names)
+            seen.append(draws.images_needed())
+            imprint_all(self, images, f"{stream[0]}o_c1", draws, self.source_band - 1)
             found[stream] = replace(draws.prototypes(self.orientations), orientations=None)
         shown = np.unique(np.concatenate(seen))
         self.learned_from_ = np.unique(picture_digests(images.source, shown))
