@@ -1,6 +1,7 @@
 """HMAX: features that are built in, or copied from images."""
 
 from .colour import ColourHMAX
+from .dictionaries import read_dictionary, write_dictionary
 from .gabor import gabor, gabor_bank, gaussian_derivative
 from .model import HMAX
 from .presets import PRESETS
@@ -21,6 +22,8 @@ __all__ = [
     "gabor",
     "gabor_bank",
     "gaussian_derivative",
+    "read_dictionary",
     "read_prototypes",
+    "write_dictionary",
     "write_prototypes",
 ]

@@ -13,7 +13,7 @@ from sklearn.base import clone
 
 from hmax_cnn.extraction import FeatureExtractor
 from hmax_cnn.extraction.files import written_whole
-from hmax_cnn.hmax.prototype_files import write_prototypes
+from hmax_cnn.hmax.dictionaries import write_dictionary
 
 from ..responses import choose_units, responses
 from .building import build_model, must_learn
@@ -90,7 +90,7 @@ class Bench:
         if hasattr(model, "write"):
             model.write(stem.with_name(f"{stem.name}.safetensors"))
         elif hasattr(model, "prototypes_"):
-            write_prototypes(model.prototypes_, stem.with_name(f"{stem.name}.npz"))
+            write_dictionary(model.prototypes_, stem.with_name(f"{stem.name}.npz"))
         else:
             arrays: dict[str, Any] = {
                 name: value

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import Any, final
 
 import numpy as np
 
 from hmax_cnn.extraction.arrays import Array, namespace
-from hmax_cnn.extraction.digests import NOTHING, picture_digests
+from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import Field, Window
 from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.maps import Maps
 
 from ..cells import best_anywhere, complex_cells, field_of_simple, fits, tuned_cells
+from ..dictionaries import read_dictionary, shown_to
 from ..imprinting import Draws, imprint_all
 from ..presets import PRESETS
 from ..prototypes import Prototypes
@@ -40,9 +42,10 @@ class ColourHMAX(FeatureExtractor):
     layer : str, sequence of str or None
         'so_s1', 'so_c1', 'so_s2', 'so_c2' of single-opponent cells, 'do_s1', 'do_c1', 'do_s2',
         'do_c2' of double-opponent ones; None is both C2.
-    prototypes : mapping from 'single' and 'double' to Prototypes or to arrays by size, or None
+    prototypes : mapping from 'single' and 'double' to Prototypes or to arrays by size, path or None
         What S2 is tuned to: arrays of shape (count, n_channels * n_orientations, size, size), the
-        orientations of a channel beside each other; None imprints them in `fit`.
+        orientations of a channel beside each other; or a file that `write_dictionary` has written.
+        None imprints them in `fit`.
     orientations : sequence of float
         In degrees.
     bands : int
@@ -85,7 +88,10 @@ class ColourHMAX(FeatureExtractor):
         self,
         layer: str | Sequence[str] | None = None,
         *,
-        prototypes: Mapping[str, Prototypes | Mapping[int, np.ndarray]] | None = None,
+        prototypes: Mapping[str, Prototypes | Mapping[int, np.ndarray]]
+        | str
+        | PathLike[str]
+        | None = None,
         orientations: Sequence[float] = (0, 90),
         bands: int = 8,
         semi_saturation: float = 0.225,
@@ -181,10 +187,13 @@ class ColourHMAX(FeatureExtractor):
 
     def learned_from(self) -> np.ndarray:
         """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
-        if self.prototypes is None:
-            return super().learned_from()
-        given = [p for p in self.prototypes.values() if isinstance(p, Prototypes)]
-        return np.unique(np.concatenate([NOTHING, *(p.learned_from for p in given)]))
+        given = self._given()
+        return super().learned_from() if given is None else shown_to(given)
+
+    def _given(self) -> Mapping[str, Any] | None:
+        if isinstance(self.prototypes, str | PathLike):
+            return read_dictionary(self.prototypes)
+        return self.prototypes
 
     def working_bytes(self, height: int, width: int) -> int:
         """About what one image of so many pixels takes; see `FeatureExtractor`."""
@@ -234,15 +243,13 @@ class ColourHMAX(FeatureExtractor):
 
     def _dictionary(self, stream: str) -> Mapping[int, np.ndarray]:
         n_features = len(self.orientations) * (len(SIGNS) if stream == "single" else len(PAIRS))
-        if self.prototypes is not None:
-            if set(self.prototypes) != set(_STREAMS):
-                msg = (
-                    "`prototypes` must have the keys 'single' and 'double', got "
-                    f"{list(self.prototypes)}."
-                )
+        given = self._given()
+        if given is not None:
+            if set(given) != set(_STREAMS):
+                msg = f"`prototypes` must have the keys 'single' and 'double', got {list(given)}."
                 raise ValueError(msg)
-            given = self.prototypes[stream]
-            prototypes = given if isinstance(given, Prototypes) else Prototypes(given)
+            own = given[stream]
+            prototypes = own if isinstance(own, Prototypes) else Prototypes(own)
             prototypes.check(n_features, self.orientations)
             return prototypes.patches
         if hasattr(self, "prototypes_"):

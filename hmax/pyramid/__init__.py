@@ -1,7 +1,7 @@
 """HMAX on an image pyramid: one filter size, many image sizes."""
 
+from ..placed import PlacedPrototypes
 from .anatomy import PYRAMIDS
 from .model import PyramidHMAX
-from .prototypes import PlacedPrototypes
 
 __all__ = ["PYRAMIDS", "PlacedPrototypes", "PyramidHMAX"]

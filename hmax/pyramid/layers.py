@@ -8,10 +8,10 @@ from itertools import pairwise
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.maps import Maps
 
+from ..placed import PlacedPrototypes
 from . import stages
 from .anatomy import PyramidAnatomy
 from .axes import Axis, Fit, levels
-from .prototypes import PlacedPrototypes
 from .stages import Scale
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import Any, final
 
 import numpy as np
@@ -15,10 +16,12 @@ from hmax_cnn.extraction.fields import LARGEST_PATH, Field, Span
 from hmax_cnn.extraction.images import Images, to_retina
 from hmax_cnn.extraction.maps import Maps
 
+from ..dictionaries import read_dictionary, shown_to
+from ..placed import PlacedPrototypes
 from .anatomy import NAMES, PyramidAnatomy, resolve
 from .axes import Fit, levels
 from .layers import layers_of
-from .prototypes import PlacedDraws, PlacedPrototypes
+from .prototypes import PlacedDraws
 from .stages import Scale
 
 _SHALLOW = ("s1", "c1", "s2", "c2")
@@ -43,8 +46,9 @@ class PyramidHMAX(FeatureExtractor):
     layer : str, sequence of str or None
         's1', 'c1', 's2', 'c2'; with `bypass_sizes` also 's2b' and 'c2b' (larger patches, straight
         from C1) and 's3' and 'c3', on a C2 that pools locally. None is 'c2', or 'c2b' and 'c3'.
-    prototypes : mapping from 's2', 's2b', 's3' to PlacedPrototypes, or None
-        What these layers are tuned to; None imprints them in `fit`.
+    prototypes : mapping from 's2', 's2b', 's3' to PlacedPrototypes, path or None
+        What these layers are tuned to, or a file that `write_dictionary` has written; None imprints
+        them in `fit`.
     base_size, n_levels : int
         Side of the window, in pixels of the finest level, and how many levels.
     orientations, filter_size, wavelength, sigma, aspect_ratio
@@ -94,7 +98,7 @@ class PyramidHMAX(FeatureExtractor):
         preset: str = "mutch_lowe2008",
         *,
         layer: str | Sequence[str] | None = None,
-        prototypes: Mapping[str, PlacedPrototypes] | None = None,
+        prototypes: Mapping[str, PlacedPrototypes] | str | PathLike[str] | None = None,
         base_size: int | None = None,
         n_levels: int | None = None,
         orientations: int | None = None,
@@ -199,6 +203,16 @@ class PyramidHMAX(FeatureExtractor):
         """
         return hasattr(self, "prototypes_")
 
+    def _given(self) -> Mapping[str, Any] | None:
+        if isinstance(self.prototypes, str | PathLike):
+            return read_dictionary(self.prototypes)
+        return self.prototypes
+
+    def learned_from(self) -> np.ndarray:
+        """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
+        given = self._given()
+        return super().learned_from() if given is None else shown_to(given)
+
     def working_bytes(self, height: int, width: int) -> int:
         """About what one image takes while it is computed.
 
@@ -259,10 +273,9 @@ class PyramidHMAX(FeatureExtractor):
                 layers = self._scales(_luminance(values), below, found)
                 draws.imprint(int(number), 0, layers, anatomy.base_size)
             found[name] = draws.prototypes()
-        self.learned_from_ = np.unique(
-            picture_digests(images.source, np.unique(np.concatenate(seen)))
-        )
-        self.prototypes_ = found
+        shown = np.unique(picture_digests(images.source, np.unique(np.concatenate(seen))))
+        self.learned_from_ = shown
+        self.prototypes_ = {name: replace(own, learned_from=shown) for name, own in found.items()}
 
     def _scales(
         self, image: np.ndarray, below: str, found: Mapping[str, PlacedPrototypes]
@@ -277,8 +290,9 @@ class PyramidHMAX(FeatureExtractor):
         raise LookupError(below)
 
     def _dictionary(self, anatomy: PyramidAnatomy) -> Mapping[str, PlacedPrototypes]:
-        if self.prototypes is not None:
-            return self.prototypes
+        given = self._given()
+        if given is not None:
+            return given
         if hasattr(self, "prototypes_"):
             return self.prototypes_
         n_features = anatomy.orientations
