@@ -7,7 +7,7 @@ from types import ModuleType
 
 import click
 
-from . import cnn, gpu, hmax, store, study
+from . import cnn, family, gpu, hmax, store, study
 from .memory import growth
 from .rounds import conditions, run_cases, write
 from .scaling import rows
@@ -85,6 +85,12 @@ def of_stores(what: str, only: str) -> None:
         click.echo(
             (store.plans(only) if what == "plans" else store.cluster()).to_string(index=False)
         )
+
+
+@main.command("family")
+def of_the_family() -> None:
+    """Every member of the HMAX family: time of an image, beside what it computes."""
+    click.echo(family.rows().to_string(index=False))
 
 
 @main.command("study")

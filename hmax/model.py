@@ -38,7 +38,7 @@ class HMAX(FeatureExtractor):
 
     Parameters
     ----------
-    preset : {'georgetown', 'georgetown_borders', 'serre2007', 'riesenhuber1999', \
+    preset : {'georgetown', 'georgetown_borders', 'cbcl2006', 'serre2007', 'riesenhuber1999', \
 'serre_riesenhuber2004'}
         The published parameter table that the model starts from. The first two are the code of the
         Georgetown laboratory: its MATLAB example includes borders, its PyTorch port

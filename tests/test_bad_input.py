@@ -133,7 +133,8 @@ KINDS = {
     "unknown preset": (
         lambda: c1(preset="vgg"),
         ValueError,
-        "`preset` must be one of 'georgetown', 'georgetown_borders', 'serre2007', got 'vgg'",
+        "`preset` must be one of 'georgetown', 'georgetown_borders', 'cbcl2006', 'serre2007', "
+        "'riesenhuber1999', 'serre_riesenhuber2004', got 'vgg'",
     ),
     "even filter": (
         lambda: c1(filter_sizes=((8,),)),

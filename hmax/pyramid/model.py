@@ -341,26 +341,30 @@ class PyramidHMAX(FeatureExtractor):
             labels: dict[str, Any] = {"level": number}
             if layer in ("s1", "c1"):
                 labels["orientation"] = angles
-                found.append(replace(maps, features=features, labels=labels))
+                maps = replace(maps, features=features, labels=labels)
+                if layer == "s1":
+                    maps = _counted(maps, self._anatomy().bank().size, shared=number > 0)
+                found.append(maps)
             else:
-                found += self._by_size(layer, maps, labels)
+                found += self._by_size(layer, maps, labels, shared=number > 0)
         return found
 
-    def _by_size(self, layer: str, maps: Maps, labels: Mapping[str, Any]) -> list[Maps]:
+    def _by_size(
+        self, layer: str, maps: Maps, labels: Mapping[str, Any], *, shared: bool = False
+    ) -> list[Maps]:
         """Maps of prototypes, those of each size on their own."""
         stage = {"c2": "s2", "c2b": "s2b", "c3": "s3"}.get(layer, layer)
         found, first = list[Maps](), 0
         for size, patches in self._dictionary(self._anatomy())[stage].patches.items():
             numbers = list(range(len(patches)))
-            found.append(
-                replace(
-                    maps,
-                    values=maps.values[:, first : first + len(patches)],
-                    band="_".join(filter(None, (maps.band, f"p{size:02d}"))),
-                    features=[f"{number:03d}" for number in numbers],
-                    labels={**labels, "prototype_size": size, "prototype": numbers},
-                )
+            own = replace(
+                maps,
+                values=maps.values[:, first : first + len(patches)],
+                band="_".join(filter(None, (maps.band, f"p{size:02d}"))),
+                features=[f"{number:03d}" for number in numbers],
+                labels={**labels, "prototype_size": size, "prototype": numbers},
             )
+            found.append(_counted(own, patches.size, shared=shared) if layer == stage else own)
             first += len(patches)
         return found
 
@@ -368,6 +372,13 @@ class PyramidHMAX(FeatureExtractor):
         """The Gabor filters of S1."""
         anatomy = self._anatomy()
         return {f"{anatomy.filter_size} px": anatomy.bank()}
+
+
+def _counted(maps: Maps, n_numbers: int, *, shared: bool) -> Maps:
+    """With what filters or prototypes hold and cost; those of all levels are held once."""
+    n_places = int(np.prod(maps.values.shape[2:]))
+    held = 0 if shared else n_numbers
+    return replace(maps, n_parameters=held, n_multiply_adds=n_numbers * n_places)
 
 
 def _luminance(image: np.ndarray) -> np.ndarray:

@@ -40,18 +40,17 @@ def test_filters(file):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_simple_cells(file, size):
-    """Before and after both normalisations. 4e-7 was seen, of double-opponent cells 2e-5 at 37
-    pixels: large filters sum up, and nearly cancel."""
+    """Before and after both normalisations. 2e-6 was seen; over orientations 1e-5 at 37 pixels."""
     image = file["image"].astype(np.float32)[None]
     values = np.moveaxis(image, -1, 1) * np.float32(2 / 255) - np.float32(1)
     planes = stages.with_borders(values.reshape(-1, *values.shape[2:]), 37)
     raw = stages.single_opponent(planes, 1, size, ANGLES, 37)
     agree(raw[0], file[f"so_raw_{size:02d}"], 1e-5)
     agree(stages.normalised(raw, 1, 0.225)[0], file[f"so_s1_{size:02d}"], 1e-5)
-    agree(stages.normalised(raw, 2, 0.225)[0], file[f"do_so_{size:02d}"], 1e-4)
+    agree(stages.normalised(raw, 2, 0.225)[0], file[f"do_so_{size:02d}"], 4e-5)
     double = stages.double_opponent(raw, size, ANGLES, 0.225)
-    agree(double[0], file[f"do_s1_{size:02d}"], 1e-4)
-    agree(stages.joined_pairs(double)[0], file[f"do_dc_{size:02d}"], 1e-4)
+    agree(double[0], file[f"do_s1_{size:02d}"], 1e-5)
+    agree(stages.joined_pairs(double)[0], file[f"do_dc_{size:02d}"], 1e-5)
 
 
 def test_complex_cells_and_prototypes(file):

@@ -138,7 +138,8 @@ def test_a_model_of_ones_own(tmp_path, pictures):
         (["fields", "hmax:HMAX", "--image-size", "30"], "too small for band 7"),
         (
             ["fields", "hmax:HMAX", "--set", "preset=vgg"],
-            "`preset` must be one of 'georgetown', 'georgetown_borders', 'serre2007', got 'vgg'",
+            "`preset` must be one of 'georgetown', 'georgetown_borders', 'cbcl2006', 'serre2007', "
+            "'riesenhuber1999', 'serre_riesenhuber2004', got 'vgg'",
         ),
         (
             ["extract", "digits", "--output", "f.npz", "--set", "device=cuda"],
