@@ -222,7 +222,9 @@ def tuned_cells(
         Carries a gradient on the maps back to C1.
     """
     window = window_of_prototypes(prototypes.shape[-1], partial)
-    measured = sparse_distance if is_sparse else euclidean_distance
+    measured = euclidean_distance
+    if is_sparse:
+        measured = sparse_distance
     distances, to_c1 = measured(complex_maps.values, prototypes, window.padding)
     if getattr(sharpness, "ndim", 0):
         sharpness = sharpness[:, None, None]  # type: ignore[index]
@@ -258,7 +260,9 @@ def best_anywhere(
         Carries a gradient on the maps back to each band.
     """
     window = window_of_prototypes(prototypes.shape[-1], partial)
-    searched = nearest_sparse if is_sparse else nearest_distance
+    searched = nearest_distance
+    if is_sparse:
+        searched = nearest_sparse
     distances, band, place, to_bands = searched(
         [maps.values for maps in bands], prototypes, window.padding
     )

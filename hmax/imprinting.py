@@ -158,7 +158,9 @@ def imprint_all(
         The only one of its bands that is cut from; None is all.
     """
     needed, names = draws.images_needed(), getattr(images.source, "names", None)
-    chosen = slice(None) if band is None else slice(band, band + 1)
+    chosen = slice(None)
+    if band is not None:
+        chosen = slice(band, band + 1)
     for first, layers in model.stream(images.subset(needed.tolist()), (layer,)):
         maps = layers[layer][chosen]
         for offset in range(len(maps[0].values)):

@@ -27,7 +27,9 @@ def n_patches(learning: str, n_prototypes: int) -> int:
     -------
     int
     """
-    return n_prototypes * (_CANDIDATES if learning in ("kmeans", "nmf") else 1)
+    if learning in ("kmeans", "nmf"):
+        return n_prototypes * _CANDIDATES
+    return n_prototypes
 
 
 def learned(cut: Prototypes, learning: str, n_prototypes: int, seed: int) -> Prototypes:
@@ -53,7 +55,7 @@ def learned(cut: Prototypes, learning: str, n_prototypes: int, seed: int) -> Pro
         return cut.random(seed)
     if learning in ("imprinted", "balanced"):
         return cut
-    centres = _means if learning == "kmeans" else _parts
+    centres = {"kmeans": _means, "nmf": _parts}[learning]
     found = {
         size: _each(patches, n_prototypes, seed, centres) for size, patches in cut.patches.items()
     }

@@ -195,36 +195,39 @@ def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
         if "wavelengths" not in given or "sigmas" not in given:
             raise ValueError(msg)
         return given
-    rounded = table.wavelengths[0][1] == round(table.wavelengths[0][1], 1)
-    decimals = 1 if rounded else 15
     shape = given.get("filter_shape", table.filter_shape)
-    of_size, per_wavelength = wavelength_of, 0.8
+    per_wavelength = 0.8
     if shape == "gaussian_derivative":
-        of_size, per_wavelength = wavelength_of_derivative, 1 / (math.pi * math.sqrt(2))
-    is_published = shape == table.filter_shape
-
-    def followed(name: str, factor: float) -> tuple[tuple[float, ...], ...]:
-        # Sizes that the table has keep its numbers, which may differ from the rule's by a digit.
-        published = {
-            size: value
-            for band, values in zip(table.filter_sizes, getattr(table, name), strict=True)
-            for size, value in zip(band, values, strict=True)
-            if is_published
-        }
-        return tuple(
-            tuple(published.get(size, round(factor * of_size(size), decimals)) for size in band)
-            for band in sizes
-        )
-
+        per_wavelength = 1 / (math.pi * math.sqrt(2))
     derived = {
-        "wavelengths": followed("wavelengths", 1.0),
-        "sigmas": followed("sigmas", per_wavelength),
+        "wavelengths": _followed(table, "wavelengths", sizes, shape, 1.0),
+        "sigmas": _followed(table, "sigmas", sizes, shape, per_wavelength),
         "bands": tuple(range(1, len(sizes) + 1)),
         "pool_sizes": table.pool_sizes[: len(sizes)],
         "pool_strides": table.pool_strides[: len(sizes)],
     }
     # What the user gave goes before what follows from the sizes.
     return derived | given
+
+
+def _followed(
+    table: Anatomy, name: str, sizes: Sequence[Sequence[int]], shape: str, factor: float
+) -> tuple[tuple[float, ...], ...]:
+    """Wavelengths or sigmas of sizes: the table's where it has them, else by the rule."""
+    # Sizes that the table has keep its numbers, which may differ from the rule's by a digit.
+    published: dict[int, float] = {}
+    if shape == table.filter_shape:
+        for band, values in zip(table.filter_sizes, getattr(table, name), strict=True):
+            published |= dict(zip(band, values, strict=True))
+    decimals, of_size = 15, wavelength_of
+    if table.wavelengths[0][1] == round(table.wavelengths[0][1], 1):
+        decimals = 1
+    if shape == "gaussian_derivative":
+        of_size = wavelength_of_derivative
+    return tuple(
+        tuple(published.get(size, round(factor * of_size(size), decimals)) for size in band)
+        for band in sizes
+    )
 
 
 _MOST_ORIENTATIONS = 1000

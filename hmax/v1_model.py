@@ -303,9 +303,9 @@ class V1HMAX(FeatureExtractor):
 
     def _cells(self, luminance: Array) -> tuple[Maps, Callable[[Array], Array]]:
         """Simple and complex cells, with the way back to luminance."""
-        filters, tuning = self._filters()
-        n_simple, n_cells = self.n_simple, self.n_simple + self.n_complex
-        xp, half = namespace(luminance), self.size // 2
+        filters, _ = self._filters()
+        n_simple, half = self.n_simple, self.size // 2
+        xp = namespace(luminance)
         values = luminance * np.float32(2 / 255) - np.float32(1)
         # Simple cells see one filter each, complex ones a pair: theirs lie beside each other.
         both = filters[n_simple:].reshape(2 * self.n_complex, *filters.shape[2:])
@@ -331,24 +331,24 @@ class V1HMAX(FeatureExtractor):
             to_matches = xp.concatenate(parts, axis=1)
             return to_values(to_matches)[0] * np.float32(2 / 255)
 
-        kinds = ["s"] * n_simple + ["c"] * self.n_complex
-        names = [f"{kind}{number:03d}" for number, kind in enumerate(kinds)]
-        labels = {
-            "orientation": tuning.orientations[:n_cells].tolist(),
-            "phase": tuning.phases[:n_cells].tolist(),
-            "frequency": tuning.frequencies[:n_cells].tolist(),
-        }
-        field = Field().through(Window(self.size, self.stride, half))
-        n_multiply_adds = weights.size * int(np.prod(responses.shape[2:]))
-        maps = Maps(
+        return self._named(responses, int(weights.size)), pullback
+
+    def _named(self, responses: Array, n_weights: int) -> Maps:
+        """Responses with what is known of each cell."""
+        _, tuning = self._filters()
+        kinds = ["s"] * self.n_simple + ["c"] * self.n_complex
+        return Maps(
             responses,
-            field,
-            features=names,
-            labels=labels,
-            n_parameters=int(weights.size),
-            n_multiply_adds=n_multiply_adds,
+            Field().through(Window(self.size, self.stride, self.size // 2)),
+            features=[f"{kind}{number:03d}" for number, kind in enumerate(kinds)],
+            labels={
+                "orientation": tuning.orientations.tolist(),
+                "phase": tuning.phases.tolist(),
+                "frequency": tuning.frequencies.tolist(),
+            },
+            n_parameters=n_weights,
+            n_multiply_adds=n_weights * int(np.prod(responses.shape[2:])),
         )
-        return maps, pullback
 
     def _filters(self) -> Any:
         return drawn_filters(

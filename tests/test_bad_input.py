@@ -240,7 +240,7 @@ KINDS = {
     "prototypes of no kind": (
         lambda: HMAX(prototypes=3).transform(GOOD),
         TypeError,
-        "`prototypes` must be None, 'photographs', a path",
+        "`prototypes` must be None, 'photographs', 'arrangements', a path",
     ),
     "prototypes of odd shape": (
         lambda: Prototypes({4: np.zeros((2, 4, 4, 5))}),
@@ -250,7 +250,7 @@ KINDS = {
     "prototypes with NaN": (
         lambda: Prototypes({1: np.full((2, 4, 1, 1), np.nan)}),
         ValueError,
-        "size 1 hold NaN or infinity",
+        "size 1 hold infinity, or a patch of NaN alone",
     ),
     "no prototypes": (lambda: Prototypes({}), ValueError, "at least one size, got none"),
     "missing prototype file": (

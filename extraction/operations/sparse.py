@@ -152,7 +152,7 @@ class _Search:
         counts, mean = ~xp.isnan(prototypes), xp.nanmean(prototypes)
         wanted = xp.where(counts, prototypes - mean, 0)
         seen = to_host(counts.any(axis=0))
-        elements = [tuple(int(n) for n in place) for place in np.argwhere(seen)]
+        elements = [(int(f), int(y), int(x)) for f, y, x in np.argwhere(seen)]
         both = [counts.astype(prototypes.dtype), -2 * wanted]
         weights = xp.concatenate([part[:, xp.asarray(seen)] for part in both], axis=1)
         return cls(mean, elements, weights, (wanted * wanted).sum(axis=(1, 2, 3)))

@@ -20,6 +20,7 @@ from ..cells import best_anywhere, complex_cells, field_of_simple, fits, tuned_c
 from ..dictionaries import read_dictionary, shown_to
 from ..imprinting import Draws, imprint_all
 from ..presets import PRESETS
+from ..prototype_files import as_prototypes
 from ..prototypes import Prototypes
 from ..stages import of_prototypes, places
 from .filters import PAIRS, SIGNS, opponent_filters
@@ -188,7 +189,9 @@ class ColourHMAX(FeatureExtractor):
     def learned_from(self) -> np.ndarray:
         """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
         given = self._given()
-        return super().learned_from() if given is None else shown_to(given)
+        if given is None:
+            return super().learned_from()
+        return shown_to(given)
 
     def _given(self) -> Mapping[str, Any] | None:
         if isinstance(self.prototypes, str | PathLike):
@@ -242,14 +245,15 @@ class ColourHMAX(FeatureExtractor):
         }
 
     def _dictionary(self, stream: str) -> Mapping[int, np.ndarray]:
-        n_features = len(self.orientations) * (len(SIGNS) if stream == "single" else len(PAIRS))
+        channels = {"single": tuple(SIGNS), "double": PAIRS}[stream]
+        n_features = len(self.orientations) * len(channels)
         given = self._given()
         if given is not None:
             if set(given) != set(_STREAMS):
                 msg = f"`prototypes` must have the keys 'single' and 'double', got {list(given)}."
                 raise ValueError(msg)
             own = given[stream]
-            prototypes = own if isinstance(own, Prototypes) else Prototypes(own)
+            prototypes = as_prototypes(own, n_features)
             prototypes.check(n_features, self.orientations)
             return prototypes.patches
         if hasattr(self, "prototypes_"):
@@ -318,7 +322,8 @@ class ColourHMAX(FeatureExtractor):
                     field = field.through(Window(size, padding=size // 2))
                 own = labels | {"filter_size": size}
                 of_band.append(Maps(flat, field, f"b{band}_s{size:02d}", features, own))
-            all_simple += of_band if keeps else []
+            if keeps:
+                all_simple += of_band
             pool, stride = _TABLE.pool_sizes[band - 1], _TABLE.pool_strides[band - 1]
             pooled, _ = complex_cells(of_band, pool, stride)
             own = labels | {"band_number": band}

@@ -211,20 +211,12 @@ class PyramidHMAX(FeatureExtractor):
     def learned_from(self) -> np.ndarray:
         """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
         given = self._given()
-        return super().learned_from() if given is None else shown_to(given)
+        if given is None:
+            return super().learned_from()
+        return shown_to(given)
 
     def working_bytes(self, height: int, width: int) -> int:
-        """About what one image takes while it is computed.
-
-        Parameters
-        ----------
-        height, width : int
-            In pixels.
-
-        Returns
-        -------
-        int
-        """
+        """About what one image of so many pixels takes; see `FeatureExtractor`."""
         anatomy = self._anatomy()
         pixels = sum(axis.n**2 for axis in levels(anatomy.base_size, anatomy.n_levels))
         widest = max(anatomy.n_prototypes * len(anatomy.prototype_sizes), anatomy.n_bypass)
@@ -364,7 +356,9 @@ class PyramidHMAX(FeatureExtractor):
                 features=[f"{number:03d}" for number in numbers],
                 labels={**labels, "prototype_size": size, "prototype": numbers},
             )
-            found.append(_counted(own, patches.size, shared=shared) if layer == stage else own)
+            if layer == stage:
+                own = _counted(own, patches.size, shared=shared)
+            found.append(own)
             first += len(patches)
         return found
 
@@ -377,8 +371,10 @@ class PyramidHMAX(FeatureExtractor):
 def _counted(maps: Maps, n_numbers: int, *, shared: bool) -> Maps:
     """With what filters or prototypes hold and cost; those of all levels are held once."""
     n_places = int(np.prod(maps.values.shape[2:]))
-    held = 0 if shared else n_numbers
-    return replace(maps, n_parameters=held, n_multiply_adds=n_numbers * n_places)
+    counted = replace(maps, n_parameters=n_numbers, n_multiply_adds=n_numbers * n_places)
+    if shared:
+        return replace(counted, n_parameters=0)
+    return counted
 
 
 def _luminance(image: np.ndarray) -> np.ndarray:
