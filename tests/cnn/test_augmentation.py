@@ -79,7 +79,7 @@ def test_colour_shifts_channels_apart():
     [
         (
             {"flip": True},
-            "`augmentation` knows mirror, crop, rotation, shear, warp, colour, got 'flip'",
+            "`augmentation` knows mirror, crop, rotation, shear, warp, colour, scale, got 'flip'",
         ),
         ({"crop": -1}, "not negative for 'crop', got -1"),
         ({"shear": 90}, "a shear below 90 degrees"),
@@ -89,3 +89,17 @@ def test_colour_shifts_channels_apart():
 def test_bad_augmentation_is_refused(settings, text):
     with pytest.raises(ValueError, match=text):
         lenet(augmentation=settings).fit(DIGITS[FEW], LABELS[FEW])
+
+
+def test_sizes_change_by_up_to_so_many_octaves():
+    """A disc of 10 pixels ends between 5 and 20, and comes near both; without it a seed draws what
+    it always has."""
+    row, column = np.mgrid[:61, :61] - 30
+    disc = np.where(np.hypot(row, column) <= 5, 200, 0).astype(np.uint8)
+    changed = Augmentation(scale=1.0).apply(np.stack([disc] * 60), np.random.default_rng(0))
+    widths = 2 * np.sqrt((changed > 100).sum(axis=(1, 2)) / np.pi)
+    assert 4 <= widths.min() < 6
+    assert 17 < widths.max() <= 21
+    plain = Augmentation(crop=3, warp=1.5)
+    first, again = (plain.apply(disc[None], np.random.default_rng(1)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
