@@ -16,6 +16,8 @@ PALETTE = {
     "yellow": "#E69F00",
     "sky": "#56B4E9",
     "grey": "#666666",
+    "black": "#000000",
+    "brown": "#5E3C00",
 }
 MARKERS = "os^DvP<X>*"
 

@@ -61,9 +61,7 @@ def test_colours_can_be_told_apart_by_colour_blind_readers():
     }
     for name, matrix in simulated.items():
         linear = (
-            np.array(
-                [[_linear(c) for c in to_rgb(colour)] for colour in list(PALETTE.values())[:6]]
-            )
+            np.array([[_linear(c) for c in to_rgb(colour)] for colour in PALETTE.values()])
             @ np.array(matrix).T
         )
         lab = np.array([_lab(rgb) for rgb in np.clip(linear, 0, 1)])

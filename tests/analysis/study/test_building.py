@@ -55,6 +55,26 @@ def test_test_images_are_not_learned_ones(tmp_path):
     assert "fitted to 30 images of all" in (tmp_path / "out" / "methods.txt").read_text()
 
 
+def test_a_study_divides_images_by_a_column(tmp_path):
+    from PIL import Image
+
+    lines = ["file,label,kind"]
+    for number in range(4):
+        Image.fromarray(np.full((8, 8), 30 * number, np.uint8)).save(tmp_path / f"{number}.png")
+        lines.append(f"{number}.png,{'ab'[number % 2]},{('edges', 'filled')[number // 2]}")
+    (tmp_path / "index.csv").write_text("\n".join(lines) + "\n")
+    table = Images(source="index.csv", train_where={"kind": "edges"})
+    images = build_images(table, Places(tmp_path))
+    assert images.split.tolist() == ["train", "train", "test", "test"]
+    drawn = Images(
+        source="data.stimuli:paperclips",
+        parameters={"screen": [20, 20], "n_objects": 1, "sizes": [10]},
+        train_where={"object": "0"},
+    )
+    with pytest.raises(TypeError, match="`train_where` is for pictures with an index"):
+        build_images(drawn, Places(tmp_path))
+
+
 def test_images_with_groups(tmp_path):
     """`groups` names a column of the index; others are refused by name, and so are stimuli."""
     from PIL import Image

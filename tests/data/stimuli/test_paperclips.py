@@ -53,3 +53,12 @@ def test_paperclips_are_shaded_round():
     expected = shade.reshape(48, 2, 48, 2).mean(axis=(1, 3))
     assert np.abs(light - expected)[whole].mean() < 0.02
     assert np.quantile(np.abs(light - expected)[whole], 0.95) < 0.1
+
+
+def test_nothing_is_darker_than_black():
+    """On a background of 0 wires run from black to the amplitude, on grey to both sides of it."""
+    dark = np.asarray(stimuli.paperclips(Screen(64, 64, background=0, amplitude=255), 1)[0])
+    assert dark.min() == 0
+    assert 150 < dark.max() <= 255
+    grey = np.asarray(stimuli.paperclips(Screen(64, 64), 1)[0])
+    assert grey.min() < 127.5 < grey.max()
