@@ -16,7 +16,7 @@ from .prototypes import PROVENANCE, Prototypes
 
 
 def checked_labels(learning: str, labels: Any, n_images: int) -> np.ndarray | None:
-    """Labels to draw images by, where `learning` is 'balanced'.
+    """Labels to draw images by, where `learning` needs them.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def checked_labels(learning: str, labels: Any, n_images: int) -> np.ndarray | No
     ValueError
         If there are none, or not one for each image.
     """
-    if learning != "balanced":
+    if learning not in ("balanced", "errors"):
         return None
     found = np.asarray(labels)
     if labels is None or found.shape != (n_images,):
         msg = (
-            "`learning` 'balanced' needs a label for each image: fit(images, labels), got "
+            f"`learning` {learning!r} needs a label for each image: fit(images, labels), got "
             f"{'none' if labels is None else f'labels of shape {found.shape}'}."
         )
         raise ValueError(msg)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .prototypes import Prototypes
 
-LEARNING = ("imprinted", "balanced", "kmeans", "nmf", "shuffled", "random")
+LEARNING = ("imprinted", "balanced", "errors", "kmeans", "nmf", "shuffled", "random")
 _CANDIDATES = 10  # patches for each prototype that is learned from many
 
 
@@ -39,7 +39,8 @@ def learned(cut: Prototypes, learning: str, n_prototypes: int, seed: int) -> Pro
     ----------
     cut : Prototypes
         So many patches as `n_patches` says.
-    learning : {'imprinted', 'balanced', 'kmeans', 'nmf', 'shuffled', 'random'}
+    learning : str
+        One of `LEARNING`; 'errors' begins with what is returned here.
     n_prototypes : int
         Of each size.
     seed : int
@@ -53,7 +54,7 @@ def learned(cut: Prototypes, learning: str, n_prototypes: int, seed: int) -> Pro
         return cut.shuffled(seed)
     if learning == "random":
         return cut.random(seed)
-    if learning in ("imprinted", "balanced"):
+    if learning in ("imprinted", "balanced", "errors"):
         return cut
     centres = {"kmeans": _means, "nmf": _parts}[learning]
     found = {

@@ -21,6 +21,7 @@ from hmax_cnn.extraction.maps import Maps
 from .anatomy import Anatomy
 from .bands import filters_by_size, s1_and_c1, summed
 from .costs import bytes_of_image
+from .errors import c1_of, trained
 from .imprinting import Draws, checked_labels, imprint_all
 from .learning import learned, n_patches
 from .presets import ANATOMY_NAMES, resolve
@@ -80,10 +81,11 @@ class HMAX(FeatureExtractor):
         In units of C1.
     n_prototypes : int
         Of each size.
-    learning : {'imprinted', 'balanced', 'kmeans', 'nmf', 'shuffled', 'random'}
-        How `fit` makes prototypes: patches of random images, or as many of each class; centres of
-        clusters, or parts by non-negative matrix factorisation, of ten times as many patches;
-        controls, patches whose numbers are shuffled, or noise of their mean and deviation.
+    learning : {'imprinted', 'balanced', 'errors', 'kmeans', 'nmf', 'shuffled', 'random'}
+        How `fit` makes prototypes: patches of random images, or as many of each class; these moved
+        by the errors of a linear readout; centres of clusters, or parts by non-negative matrix
+        factorisation, of ten times as many patches; controls, patches whose numbers are shuffled,
+        or noise of their mean and deviation.
     is_sparse : bool
         Whether only the strongest feature at each place of a prototype counts (Mutch & Lowe).
         Inputs that are NaN in given prototypes never count.
@@ -258,7 +260,7 @@ class HMAX(FeatureExtractor):
         ----------
         images : Images
         labels : array of shape (n_images,) or None
-            Needed where `learning` is 'balanced'.
+            Needed where `learning` is 'balanced' or 'errors'.
 
         References
         ----------
@@ -283,6 +285,9 @@ class HMAX(FeatureExtractor):
         imprint_all(self, images, "c1", draws)
         cut = draws.prototypes(anatomy.orientations)
         found = learned(cut, anatomy.learning, count, int(rng.integers(2**31)))
+        if anatomy.learning == "errors":
+            self.learned_from_ = np.unique(picture_digests(images.source))
+            found = trained(found, c1_of(self, images), np.asarray(labels), anatomy, rng)
         self.prototypes_ = replace(found, learned_from=self.learned_from_)
 
     def learned_from(self) -> np.ndarray:

@@ -51,7 +51,7 @@ def test_a_column_divides_images(tmp_path):
     divided = found.divided("kind", "edges")
     train, test = divided.given_split
     assert (train.tolist(), test.tolist()) == ([0, 1, 2], [3, 4, 5])
-    with pytest.raises(ValueError, match="`column` must be a column of the index, .*got 'shape'"):
+    with pytest.raises(ValueError, match=r"`column` must be a column of the index, .*got 'shape'"):
         found.divided("shape", "edges")
     with pytest.raises(ValueError, match="it holds edges, filled, got 'outlines'"):
         found.divided("kind", "outlines")
