@@ -13,11 +13,13 @@ from . import stages
 from .anatomy import PyramidAnatomy
 from .axes import Axis, Fit, levels
 from .stages import Scale
+from .tuning import tuned
+from .ways_back import ToRetina
 
 
 def layers_of(
     retina: Maps, anatomy: PyramidAnatomy, dictionary: Mapping[str, PlacedPrototypes]
-) -> Iterator[tuple[str, list[Scale] | Array]]:
+) -> Iterator[tuple[str, list[Scale] | tuple[Array, ToRetina | None]]]:
     """Each layer's scales, or the responses of what has pooled over all of them.
 
     Parameters
@@ -31,13 +33,17 @@ def layers_of(
     Yields
     ------
     name : str
-    found : list of Scale, or array of shape (n_images, n_prototypes)
+    found : list of Scale, or (array of shape (n_images, n_prototypes), callable or None)
+        Ways back lead to the image from 0 to 1.
     """
     axes = _levels(anatomy)
     fit = Fit.of(anatomy.base_size, *retina.values.shape[2:])
     images = retina.values / namespace(retina.values).float32(255)
     bank = anatomy.bank()
-    s1 = [stages.simple(level, bank) for level in stages.pyramid(images, axes, fit)]
+    s1 = [
+        stages.simple(level, bank)
+        for level in stages.pyramid(images, axes, fit, traced=retina.traced)
+    ]
     s1 = _inhibited(s1, anatomy)
     yield "s1", s1
     c1 = _inhibited(_pooled(s1, anatomy), anatomy)
@@ -104,7 +110,7 @@ def _tuned(
         )
         raise ValueError(msg)
     return [
-        stages.tuned(
+        tuned(
             scale,
             prototypes.patches,
             sharpness=anatomy.sharpness,

@@ -14,6 +14,7 @@ from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import LARGEST_PATH, Field, Span
 from hmax_cnn.extraction.images import Images, to_retina
+from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
 from ..dictionaries import read_dictionary, shown_to
@@ -23,6 +24,7 @@ from .axes import Fit, levels
 from .layers import layers_of
 from .prototypes import PlacedDraws
 from .stages import Scale
+from .ways_back import from_best, from_scales
 
 _SHALLOW = ("s1", "c1", "s2", "c2")
 _DEEP = ("s1", "c1", "s2", "s2b", "c2", "c2b", "s3", "c3")
@@ -298,8 +300,10 @@ class PyramidHMAX(FeatureExtractor):
 
     # The model -----------------------------------------------------------------------------------
 
-    def walk(self, retina: Maps, wanted: Collection[str]) -> Iterator[tuple[str, list[Maps], None]]:
-        """All layers of a batch of images; see `FeatureExtractor.walk`. There are no pullbacks.
+    def walk(
+        self, retina: Maps, wanted: Collection[str]
+    ) -> Iterator[tuple[str, list[Maps], BandsPullback | None]]:
+        """All layers of a batch of images; see `FeatureExtractor.walk`.
 
         Parameters
         ----------
@@ -309,7 +313,8 @@ class PyramidHMAX(FeatureExtractor):
 
         Yields
         ------
-        (str, list of Maps, None)
+        (str, list of Maps, callable or None)
+            A pullback only where `retina.traced`.
         """
         anatomy = self._anatomy()
         height, width = retina.values.shape[2:]
@@ -318,10 +323,12 @@ class PyramidHMAX(FeatureExtractor):
             if name not in wanted:
                 yield name, [], None
             elif isinstance(found, list):
-                yield name, self._named(name, found, fit), None
+                maps = self._named(name, found, fit)
+                yield name, maps, from_scales(found, maps)
             else:
-                whole = Maps(found[..., None, None], Field.whole(height, width))
-                yield name, self._by_size(name, whole, {}), None
+                best, back = found
+                whole = Maps(best[..., None, None], Field.whole(height, width))
+                yield name, self._by_size(name, whole, {}), from_best(back)
 
     # Names ---------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ numbers of missing units are 0 until they are yielded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,7 @@ from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.operations import correlate, divide_by_local_norm
 
 from .axes import Axis, Fit
-
-_SHORTEST = 1e-8  # squared length of a prototype of zeros
+from .ways_back import ToRetina, through, winners_gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +29,15 @@ class Scale:
     axis : Axis
     extent : float
         Side of what a unit sees, in units of the window.
+    to_retina : callable or None
+        From a gradient of the values to one of the image, where it was traced.
     """
 
     values: Array
     known: np.ndarray
     axis: Axis
     extent: float
+    to_retina: ToRetina | None = None
 
     def blanked(self) -> Array:
         """The numbers, NaN where they are missing."""
@@ -43,7 +45,7 @@ class Scale:
         return xp.where(xp.asarray(self.known), self.values, xp.float32(np.nan))
 
 
-def pyramid(values: Array, axes: Sequence[Axis], fit: Fit) -> list[Scale]:
+def pyramid(values: Array, axes: Sequence[Axis], fit: Fit, *, traced: bool = False) -> list[Scale]:
     """Levels of an image, each straight from it.
 
     Parameters
@@ -52,6 +54,8 @@ def pyramid(values: Array, axes: Sequence[Axis], fit: Fit) -> list[Scale]:
         From 0 to 1.
     axes : sequence of Axis
     fit : Fit
+    traced : bool
+        Whether gradients with respect to the image will be asked for.
 
     Returns
     -------
@@ -62,11 +66,21 @@ def pyramid(values: Array, axes: Sequence[Axis], fit: Fit) -> list[Scale]:
         down, known_rows = fit.resampling(axis, fit.height)
         across, known_columns = fit.resampling(axis, fit.width)
         down, across = (xp.asarray(matrix, xp.float32) for matrix in (down, across))
-        level = xp.clip(down @ values @ across.T, 0, 1)
+        resampled = down @ values @ across.T
         known = np.outer(known_rows, known_columns)
-        extent = fit.taps(axis) * fit.scale
-        found.append(Scale(level * xp.asarray(known, level.dtype), known, axis, extent))
+        level = xp.clip(resampled, 0, 1) * xp.asarray(known, resampled.dtype)
+        back = None
+        if traced:
+            # Where the interpolation overshoots, the clip has no slope.
+            passes = (resampled >= 0) & (resampled <= 1) & xp.asarray(known)
+            back = _resampled_back(down, passes, across)
+        found.append(Scale(level, known, axis, fit.taps(axis) * fit.scale, back))
     return found
+
+
+def _resampled_back(down: Array, passes: Array, across: Array) -> ToRetina:
+    xp = namespace(down)
+    return lambda gradient: down.T @ xp.where(passes, gradient, 0) @ across
 
 
 def simple(level: Scale, filters: np.ndarray) -> Scale:
@@ -82,11 +96,17 @@ def simple(level: Scale, filters: np.ndarray) -> Scale:
     Scale
     """
     xp, n = namespace(level.values), filters.shape[-1]
-    matches, _ = correlate(level.values, xp.asarray(filters[:, None], xp.float32))
-    normalised, _ = divide_by_local_norm(matches, level.values, n)
+    matches, to_level = correlate(level.values, xp.asarray(filters[:, None], xp.float32))
+    normalised, unnormalise = divide_by_local_norm(matches, level.values, n)
     axis = level.axis.tuned(n)
     extent = (n - 1) * level.axis.space + level.extent
-    return _masked(Scale(xp.abs(normalised), _whole(level.known, n), axis, extent))
+
+    def back(gradient: Array) -> Array:
+        to_matches, to_values = unnormalise(gradient * xp.sign(normalised))
+        return to_level(to_matches)[0] + to_values
+
+    known, way = whole(level.known, n), through(level.to_retina, back)
+    return masked(Scale(xp.abs(normalised), known, axis, extent, way))
 
 
 def inhibited(layer: Scale, share: float) -> Scale:
@@ -111,7 +131,9 @@ def inhibited(layer: Scale, share: float) -> Scale:
     highest = values.max(axis=1, keepdims=True) if len(values) else values[:, :1]
     cutoff = lowest + share * (highest - lowest)
     kept = xp.where(values < cutoff, xp.float32(0), values)
-    return Scale(kept, layer.known, layer.axis, layer.extent)
+    # The cutoff moves with the strongest and the weakest, but that moves no response.
+    back = through(layer.to_retina, lambda gradient: xp.where(values < cutoff, 0, gradient))
+    return Scale(kept, layer.known, layer.axis, layer.extent, back)
 
 
 def pooled(fine: Scale, coarse: Scale, window: int, stride: int) -> Scale:
@@ -129,14 +151,21 @@ def pooled(fine: Scale, coarse: Scale, window: int, stride: int) -> Scale:
     """
     xp = namespace(fine.values)
     axis, reach = fine.axis.pooled(window, stride), window * fine.axis.space / 2
-    best, known = None, np.zeros((), bool)
-    for scale in (fine, coarse):
-        chosen = _chosen(*scale.axis.within(axis.centres(), reach))
-        found = _window_maxima(_below_all(scale), chosen)
-        known = known | _window_maxima(scale.known, chosen)
-        best = found if best is None else xp.maximum(best, found)
-    extent = 2 * reach + coarse.extent
-    return _masked(Scale(best, known, axis, extent))
+    scales = (fine, coarse)
+    chosen = [_chosen(*scale.axis.within(axis.centres(), reach)) for scale in scales]
+    below = [_below_all(scale) for scale in scales]
+    best = xp.maximum(*(_window_maxima(v, c) for v, c in zip(below, chosen, strict=True)))
+    known = np.zeros((), bool)
+    for scale, own in zip(scales, chosen, strict=True):
+        known = known | _window_maxima(scale.known, own)
+    to_fine, to_coarse = fine.to_retina, coarse.to_retina
+
+    def back(gradient: Array) -> Array:
+        of_fine, of_coarse = winners_gradient(below, chosen, best, gradient)
+        return to_fine(of_fine) + to_coarse(of_coarse)  # type: ignore[misc]
+
+    way = None if to_fine is None else back
+    return masked(Scale(best, known, axis, 2 * reach + coarse.extent, way))
 
 
 def _chosen(first: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -165,13 +194,16 @@ def _below_all(scale: Scale) -> Array:
     return xp.where(xp.asarray(scale.known), scale.values, xp.float32(-np.inf))
 
 
-def _masked(scale: Scale) -> Scale:
+def masked(scale: Scale) -> Scale:
+    """The same, 0 where units are missing."""
     xp = namespace(scale.values)
-    values = xp.where(xp.asarray(scale.known), scale.values, xp.float32(0))
-    return Scale(values, scale.known, scale.axis, scale.extent)
+    known = xp.asarray(scale.known)
+    values = xp.where(known, scale.values, xp.float32(0))
+    back = through(scale.to_retina, lambda gradient: xp.where(known, gradient, 0))
+    return Scale(values, scale.known, scale.axis, scale.extent, back)
 
 
-def _whole(known: np.ndarray, n: int) -> np.ndarray:
+def whole(known: np.ndarray, n: int) -> np.ndarray:
     """Where a window of n x n units is known altogether."""
     if min(known.shape) < n:
         return np.zeros((max(0, known.shape[0] - n + 1),) * 2, bool)
@@ -179,91 +211,9 @@ def _whole(known: np.ndarray, n: int) -> np.ndarray:
     return np.asarray(views.all(axis=(2, 3)))
 
 
-def sparse(patches: np.ndarray) -> np.ndarray:
-    """The strongest feature at each position of patches, the first of equals.
-
-    Parameters
-    ----------
-    patches : array of shape (count, n_features, n, n)
-
-    Returns
-    -------
-    array of bool of the same shape
-    """
-    strongest = patches.argmax(axis=1)
-    return np.arange(patches.shape[1])[:, None, None] == strongest[:, None]
-
-
-def tuned(
-    layer: Scale,
-    patches: Mapping[int, np.ndarray],
-    *,
-    sharpness: float,
-    is_sparse: bool,
-    by_norm: bool,
-) -> Scale:
-    """S2, S2b or S3: Gaussian matches to prototypes, wider for larger ones.
-
-    Parameters
-    ----------
-    layer : Scale
-    patches : mapping from size to array of shape (count, n_features, size, size)
-        From the smallest size upward; all even or all odd.
-    sharpness : float
-        1 / (2 sigma^2).
-    is_sparse : bool
-        Whether only the strongest feature at each position of a prototype counts.
-    by_norm : bool
-        Whether the Gaussian widens with the length of the prototype, too.
-
-    Returns
-    -------
-    Scale
-        Prototypes of all sizes share the units of the smallest.
-    """
-    xp, smallest = namespace(layer.values), min(patches)
-    axis = layer.axis.tuned(smallest)
-    below = layer.known if layer.known.ndim == 2 else np.asarray(layer.known.all(axis=0))
-    maps, knowns = [], []
-    for size, of_size in patches.items():
-        mask = sparse(of_size) if is_sparse else np.ones(of_size.shape, bool)
-        widest = (size / smallest) ** 2 * np.ones(len(of_size))
-        squares = (np.where(mask, of_size, 0).astype(float) ** 2).sum(axis=(1, 2, 3))
-        if by_norm:
-            widest = widest * np.maximum(squares, _SHORTEST)
-        found = xp.zeros((len(layer.values), len(of_size), axis.n, axis.n), xp.float32)
-        known = np.zeros((axis.n, axis.n), bool)
-        edge = (size - smallest) // 2  # where windows of this size would leave the layer
-        if layer.axis.n >= size:
-            inner = slice(edge, axis.n - edge)
-            distances = _squared_distances(layer.values, of_size, mask, squares)
-            widths = xp.asarray(widest[:, None, None], xp.float32)
-            found[:, :, inner, inner] = xp.exp(-sharpness * distances / widths)
-            known[inner, inner] = _whole(below, size)
-        maps.append(found * xp.asarray(known, xp.float32))
-        knowns.append(np.broadcast_to(known, (len(of_size), *known.shape)))
-    extent = (max(patches) - 1) * layer.axis.space + layer.extent
-    known = knowns[0][0] if len(knowns) == 1 else np.concatenate(knowns)
-    return Scale(xp.concatenate(maps, axis=1), known, axis, extent)
-
-
-def _squared_distances(
-    values: Array, patches: np.ndarray, mask: np.ndarray, squares: np.ndarray
-) -> Array:
-    """Over the inputs that count: sum X^2 - 2 sum X P + sum P^2, never below 0."""
-    xp = namespace(values)
-    wanted = xp.asarray(np.where(mask, patches, 0), xp.float32)
-    used = xp.asarray(mask, xp.float32)
-    products, _ = correlate(values, wanted)
-    if mask.all():  # what is common to all prototypes is summed once
-        lengths, _ = correlate((values * values).sum(axis=1, keepdims=True), used[:1, :1])
-    else:
-        lengths, _ = correlate(values * values, used)
-    constant = xp.asarray(squares[:, None, None], xp.float32)
-    return xp.maximum(lengths - 2 * products + constant, 0)
-
-
-def best_anywhere(layers: Sequence[Scale], searched: Sequence[np.ndarray] | None = None) -> Array:
+def best_anywhere(
+    layers: Sequence[Scale], searched: Sequence[np.ndarray] | None = None
+) -> tuple[Array, ToRetina | None]:
     """C2, C2b or C3: the maximum over all positions and scales; 0 where nothing is known.
 
     Parameters
@@ -274,19 +224,37 @@ def best_anywhere(layers: Sequence[Scale], searched: Sequence[np.ndarray] | None
 
     Returns
     -------
-    array of shape (n_images, n_prototypes)
+    best : array of shape (n_images, n_prototypes)
+    to_retina : callable or None
+        From a gradient of it to one of the image; the first winner takes all.
     """
-    xp, best = namespace(layers[0].values), None
+    xp = namespace(layers[0].values)
+    best = xp.full(layers[0].values.shape[:2], np.float32(-np.inf))
+    looked = []
     for number, layer in enumerate(layers):
         where = layer.known if searched is None else layer.known & searched[number]
         if not where.any():
             continue
         values = xp.where(xp.asarray(where), layer.values, xp.float32(-np.inf))
-        found = values.max(axis=(2, 3))
-        best = found if best is None else xp.maximum(best, found)
-    if best is None:
-        return xp.zeros(layers[0].values.shape[:2], xp.float32)
-    return xp.where(xp.isfinite(best), best, xp.float32(0))
+        best = xp.maximum(best, values.max(axis=(2, 3)))
+        looked.append((layer, values))
+    if not looked or layers[0].to_retina is None:
+        return xp.where(xp.isfinite(best), best, xp.float32(0)), None
+
+    def back(gradient: Array) -> Array:
+        left, total = xp.where(xp.isfinite(best), gradient, 0), 0
+        for layer, values in looked:
+            flat = values.reshape(*values.shape[:2], -1)
+            winner = flat.argmax(axis=2)
+            wins = xp.take_along_axis(flat, winner[:, :, None], axis=2)[:, :, 0] == best
+            share = xp.where(wins, left, 0)
+            left = left - share
+            places = xp.arange(flat.shape[2]) == winner[:, :, None]
+            spread = (places * share[:, :, None]).reshape(values.shape)
+            total = total + layer.to_retina(spread)  # type: ignore[misc]
+        return total
+
+    return xp.where(xp.isfinite(best), best, xp.float32(0)), back
 
 
 def near_source(

@@ -7,6 +7,7 @@ from reference_files import reference
 from hmax_cnn.hmax import PYRAMIDS, PlacedPrototypes, PyramidHMAX
 from hmax_cnn.hmax.pyramid import stages
 from hmax_cnn.hmax.pyramid.axes import Axis, Fit, levels
+from hmax_cnn.hmax.pyramid.tuning import sparse
 
 SIZES = (4, 8, 12, 16)
 BYPASS = (5, 7, 9, 11, 13, 15)
@@ -71,7 +72,7 @@ def test_mutch_lowe_full():
     )
     agree(everywhere.transform(image[None])[0], file["full_c2_unlimited"], 1e-5)
     for size in SIZES:
-        mask = stages.sparse(file[f"full_prototypes_values_{size:02d}"])
+        mask = sparse(file[f"full_prototypes_values_{size:02d}"])
         np.testing.assert_array_equal(mask, file[f"full_prototypes_mask_{size:02d}"])
 
 
@@ -189,8 +190,6 @@ def test_units_have_names():
     assert names == [f"c2_p{size:02d}_00{number}" for size in (4, 6) for number in range(3)]
     units = model.units((72, 96))
     assert units["prototype_size"].tolist() == [4, 4, 4, 6, 6, 6]
-    with pytest.raises(TypeError, match="PyramidHMAX has no gradients"):
-        model.image_gradient(images(1), "c2", 0)
 
 
 def test_prototypes_of_several_sizes_below_s3():
@@ -229,8 +228,8 @@ def test_inhibition_and_sparseness_by_hand():
     kept = stages.inhibited(layer, 0.5).values.ravel()
     np.testing.assert_array_equal(kept, [0, 0, 0.5, 1])  # one at the cutoff stays
     patches = np.array([[1, 3], [3, 0]], np.float32).reshape(1, 2, 1, 2)
-    np.testing.assert_array_equal(stages.sparse(patches)[0, :, 0], [[False, True], [True, False]])
-    first = stages.sparse(np.zeros((1, 3, 2, 2)))  # the first of equals, a zero too
+    np.testing.assert_array_equal(sparse(patches)[0, :, 0], [[False, True], [True, False]])
+    first = sparse(np.zeros((1, 3, 2, 2)))  # the first of equals, a zero too
     assert first[0, 0].all()
     assert not first[0, 1:].any()
 
@@ -282,3 +281,55 @@ def test_prototypes_that_do_not_say_where_they_are_from():
         PlacedPrototypes(
             {8: np.zeros((1, 4, 8, 8)), 4: np.zeros((1, 4, 4, 4))}, [0, 0], np.ones((2, 2))
         )
+
+
+@pytest.mark.parametrize("preset", PYRAMIDS)
+def test_gradients(preset):
+    """Of units of every layer by finite differences of a smooth image, along a random
+    direction. Of eight units some have other winners at the other end: the median error."""
+    rng = np.random.default_rng(1)
+    row, column = np.mgrid[:72, :96]
+    shown = 120 + sum(
+        20 * np.sin(row * a + column * b + c) for a, b, c in rng.uniform(0.05, 0.6, (5, 3))
+    )
+    # Of other images: a prototype answers its own source with 1, where it has no slope.
+    model = PyramidHMAX(preset, **SMALL[preset]).fit(images(2))
+    step = 0.02 * rng.standard_normal(shown.shape)
+    for layer in model.layer_names:
+        reader = PyramidHMAX(**model.get_params() | {"layer": layer})
+        reader.prototypes_, reader.image_shape_ = model.prototypes_, model.image_shape_
+        middle = np.nan_to_num(reader.transform(shown[None])[0])
+        units = np.argsort(-middle)[:: max(1, len(middle) // 8)][:8]
+        gradient = reader.image_gradient(shown[None], layer, units.tolist())[0]
+        high, low = (reader.transform((shown + s)[None])[0, units] for s in (step, -step))
+        change = (high.astype(float) - low) / 2
+        found = (gradient * step).sum(axis=(1, 2))
+        known = np.isfinite(change)
+        scale = np.abs(change[known]).max()
+        off = np.abs(found - change)[known]
+        assert scale > 0
+        assert np.median(off) < 0.05 * scale, (layer, off, change)
+
+
+def test_gradients_go_to_the_winner():
+    """Of the maximum over two windows of two scales, against a loop; of equals the first."""
+    from hmax_cnn.hmax.pyramid.ways_back import winners_gradient
+
+    rng = np.random.default_rng(0)
+    values = [rng.integers(0, 6, (1, 2, n, n)).astype(np.float32) for n in (6, 4)]
+    chosen = [np.array([[0, 1, 2], [2, 3, 4]]), np.array([[0, 1], [2, -1]])]
+    best = np.full((1, 2, 2, 2), -np.inf, np.float32)
+    expected = [np.zeros_like(own) for own in values]
+    gradient = rng.standard_normal(best.shape).astype(np.float32)
+    for f, i, j in np.ndindex(2, 2, 2):
+        winner = None
+        for number, (own, windows) in enumerate(zip(values, chosen, strict=True)):
+            for row in windows[i][windows[i] >= 0]:
+                for column in windows[j][windows[j] >= 0]:
+                    if own[0, f, row, column] > best[0, f, i, j]:
+                        best[0, f, i, j] = own[0, f, row, column]
+                        winner = (number, row, column)
+        expected[winner[0]][0, f, winner[1], winner[2]] += gradient[0, f, i, j]
+    found = winners_gradient(values, chosen, best, gradient)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
