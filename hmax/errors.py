@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -114,12 +115,19 @@ def responses(
         sharpness = sharpness_of(anatomy, own, min(patches))
         if sharpness is None:
             found.append(distances)
-            backs.append(lambda gradient, back=back: back(gradient)[1])
-            continue
-        tuned, untune = gaussian(distances, sharpness)
-        found.append(tuned)
-        backs.append(lambda gradient, back=back, untune=untune: back(untune(gradient))[1])
+            backs.append(_to_prototypes(back, lambda gradient: gradient))
+        else:
+            tuned, untune = gaussian(distances, sharpness)
+            found.append(tuned)
+            backs.append(_to_prototypes(back, untune))
     return np.concatenate(found, axis=1), backs
+
+
+def _to_prototypes(
+    back: Callable[[np.ndarray], Any], untune: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From a gradient of responses to one of the prototypes."""
+    return lambda gradient: back(untune(gradient))[1]
 
 
 def trained(

@@ -60,7 +60,8 @@ def tuned(
     xp, smallest = namespace(layer.values), min(patches)
     axis = layer.axis.tuned(smallest)
     below = layer.known if layer.known.ndim == 2 else np.asarray(layer.known.all(axis=0))
-    maps, knowns, ways = [], [], []
+    maps, knowns = [], []
+    ways: list[Callable[[Array], Array] | None] = []
     for size, of_size in patches.items():
         mask = sparse(of_size) if is_sparse else np.ones(of_size.shape, bool)
         widest = (size / smallest) ** 2 * np.ones(len(of_size))
