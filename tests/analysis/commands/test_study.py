@@ -77,3 +77,19 @@ def test_shipped_studies(name, shared, monkeypatch):
     monkeypatch.setenv("HMAX_CNN_DATA", str(shared))
     done = invoke("study", "check", Path(__file__).parents[3] / "examples" / f"{name}.toml")
     assert done.exit_code == 0, done.output
+
+
+REPRODUCTIONS = sorted((Path(__file__).parents[3] / "examples" / "reproductions").glob("*.toml"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", REPRODUCTIONS, ids=lambda path: path.stem)
+def test_reproductions_are_studies_with_a_page(study, shared, monkeypatch):
+    """Every figure is drawn of random results; each study has its page, which the summary names."""
+    monkeypatch.setenv("HMAX_CNN_DATA", str(shared))
+    done = invoke("study", "check", study)
+    assert done.exit_code == 0, done.output
+    pages = Path(__file__).parents[3] / "docs"
+    page = pages / "reproductions" / f"{study.stem}.md"
+    assert f"examples/reproductions/{study.name}" in page.read_text()
+    assert f"reproductions/{page.name}" in (pages / "reproductions.md").read_text()
