@@ -70,20 +70,22 @@ def learning(
     (apart,) = [name for name in _AXES if name != over]
     columns = ("model", "layer", "n_train", "n_features", "value", "low", "high")
     table = over_seeds(checked(table, *columns), level=level, bands=bands)
-    look, markers = colours_of(table["model"], colours), markers_of(table["layer"])
+    look = colours_of(table["model"], colours)
+    # A marker for each layer; where a model has several curves of one, for each of them.
+    markers = markers_of(_keys(table, apart))
     guess = chance_of(table, chance)
     with sheet(width, 2.7, ax=ax) as (figure, panels):
         axes: Axes = panels[0, 0]
-        for key, line in table.groupby(["model", "layer", apart], sort=False):
-            model, layer, count = key
+        for (model, layer, count), line in table.groupby(["model", "layer", apart], sort=False):
             only_layer = table.loc[table["model"] == model, "layer"].nunique() == 1
             name = _name(model, layer, only_layer)
             # Where all curves share the number, or -1 stands for all, it tells nothing apart.
             if count != -1 and table[apart].nunique() > 1:
                 name = f"{name}, {count:g} {_AXES[apart][0]}"
-            layers = list(dict.fromkeys(table.loc[table["model"] == model, "layer"]))
-            colour = shades_of(look[str(model)], len(layers))[layers.index(layer)]
-            _curve(axes, line.sort_values(over), over, name, colour, markers[str(layer)])
+            own = list(dict.fromkeys(_keys(table[table["model"] == model], apart)))
+            key = f"{layer} {count}"
+            colour = shades_of(look[str(model)], len(own))[own.index(key)]
+            _curve(axes, line.sort_values(over), over, name, colour, markers[key])
         if guess is not None:
             grey = PALETTE["grey"]
             axes.axhline(100 * guess, color=grey, linewidth=0.8, linestyle=":", label="chance")
@@ -97,6 +99,11 @@ def learning(
         else:
             axes.legend(frameon=False, fontsize=points(6))
     return figure
+
+
+def _keys(table: pd.DataFrame, apart: str) -> list[str]:
+    """What tells a model's curves apart."""
+    return [f"{layer} {count}" for layer, count in zip(table["layer"], table[apart], strict=True)]
 
 
 def _name(model: Any, layer: Any, only_layer: bool) -> str:

@@ -30,6 +30,7 @@ def test_what_runs_along_the_axis(over, names, along):
     curves = {line.get_label(): line for line in axes.lines if line.get_label() in names}
     assert list(curves) == names
     assert curves[names[1]].get_xdata().tolist() == along
+    assert len({(line.get_color(), line.get_marker()) for line in curves.values()}) == 2
     last = {"n_train": [10.0, 60.0], "n_features": [30.0, 60.0]}[over]
     assert curves[names[1]].get_ydata().tolist() == pytest.approx(last)
 
