@@ -39,6 +39,7 @@ from .responses import image_names, layers_of
 from .tournament import FeatureTournament
 
 READOUTS = ("svm", "logistic", "nearest", "tournament")
+_FEWEST = 4  # features of which a quarter is one
 _MOST_CLASSES = 1000  # half a million pairs
 
 
@@ -200,6 +201,12 @@ def fitted_classifier(
     groups: np.ndarray | None = None,
 ) -> BaseEstimator:
     """A readout fitted to training images, each of which may be its own class."""
+    if readout == "tournament" and features.shape[1] < _FEWEST:
+        msg = (
+            f"`readout` 'tournament' keeps a quarter of the features: it needs {_FEWEST} at least, "
+            f"got {features.shape[1]}. Use 'svm'."
+        )
+        raise ValueError(msg)
     with warnings.catch_warnings():
         # Each object its own class is what decoding of single objects means.
         warnings.filterwarnings("ignore", message="The number of unique classes")

@@ -1,4 +1,4 @@
-"""A tournament of features: those survive that a linear classifier of many classes leans on."""
+"""A tournament of features: those survive that a linear classifier gives large weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.linear_model import Ridge
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
@@ -68,7 +69,9 @@ class FeatureTournament(SelectorMixin, BaseEstimator):
             self, features, y, dtype=np.float64, ensure_all_finite="allow-nan"
         )
         n_features = features.shape[1]
+        check_classification_targets(labels)
         whole = isinstance(self.n_rounds, int | np.integer) and self.n_rounds >= 0
+        whole = whole and not isinstance(self.n_rounds, bool)
         if not whole or n_features >> self.n_rounds < 1:
             msg = (
                 f"`n_rounds` must be a whole number that leaves one of {n_features} features, got "

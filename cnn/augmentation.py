@@ -11,6 +11,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from hmax_cnn.extraction.parallel import each
 
+_MOST_OCTAVES = 4
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -28,7 +30,7 @@ class Augmentation:
     warp : float
         Smooth local displacements, of this standard deviation in pixels.
     scale : float
-        Enlarged or made smaller by up to so many octaves about the middle.
+        Enlarged or made smaller by up to so many octaves about the middle, without smoothing.
     colour : float
         Each channel, or luminance, is multiplied by 1 plus or minus up to this share.
 
@@ -62,10 +64,11 @@ class Augmentation:
         if not isinstance(self.mirror, bool):
             msg = f"`augmentation` needs True or False for 'mirror', got {self.mirror!r}."
             raise ValueError(msg)  # noqa: TRY004 - one kind of error for all that it may be
-        if self.shear >= 90 or self.colour > 1:
+        if self.shear >= 90 or self.colour > 1 or self.scale > _MOST_OCTAVES:
             msg = (
-                "`augmentation` needs a shear below 90 degrees and a colour of at most 1, got "
-                f"{self.shear} and {self.colour}."
+                "`augmentation` needs a shear below 90 degrees, a colour of at most 1 and a scale "
+                f"of at most {_MOST_OCTAVES} octaves, got {self.shear}, {self.colour} and "
+                f"{self.scale}."
             )
             raise ValueError(msg)
 

@@ -42,6 +42,65 @@ def check_count(name: str, value: Any, most: int, cost: str) -> None:
         raise ValueError(msg)
 
 
+def check_whole(name: str, value: Any, low: int, high: int) -> None:
+    """Refuse what is no whole number within two bounds.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : object
+    low, high : int
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+
+    Examples
+    --------
+    >>> check_whole("n_levels", 9, 2, 40)
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or not low <= int(value) <= high:
+        msg = f"`{name}` must be a whole number from {low} to {high}, got {value!r}."
+        raise ValueError(msg)
+
+
+def check_number(
+    name: str, value: Any, low: float, high: float = float("inf"), *, or_equal: bool = False
+) -> None:
+    """Refuse what is no finite number within two bounds.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : object
+    low, high : float
+        It must be above the first, and at most the second.
+    or_equal : bool
+        Whether it may be the first.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+
+    Examples
+    --------
+    >>> check_number("gain", 25.0, 0)
+    """
+    is_number = isinstance(value, Real) and np.isfinite(float(value))
+    inside = is_number and low <= float(value) <= high and (or_equal or float(value) > low)
+    if inside:
+        return
+    bounds = f"a number of at least {low:g}" if or_equal else f"a number above {low:g}"
+    if high < float("inf"):
+        bounds += f" and at most {high:g}"
+    msg = f"`{name}` must be {bounds}, got {value!r}."
+    raise ValueError(msg)
+
+
 def check_random_state(random_state: Any) -> None:
     """Refuse what is no seed of NumPy's random numbers.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -39,12 +38,18 @@ class Anatomy:
     prototypes: Any
     prototype_sizes: Sequence[int]
     n_prototypes: int
+    source_band: int | None
     learning: str
     is_sparse: bool
     partial_windows: bool
     tuning: str
     sharpness: float
     value_range: tuple[float, float]
+
+    @property
+    def source_index(self) -> int | None:
+        """Of the band that prototypes are cut from, among those in use; None is all."""
+        return None if self.source_band is None else list(self.bands).index(self.source_band)
 
     @property
     def n_features(self) -> int:
@@ -65,14 +70,15 @@ def wavelength_of(size: int) -> float:
 
 
 def wavelength_of_derivative(size: int) -> float:
-    """Of the grating that a second derivative of a Gaussian prefers, in pixels.
+    """Of the grating that matches a second derivative of a Gaussian best, in pixels.
 
-    Its sigma is a quarter of the filter's side.
+    As measured of `gaussian_derivative` with a sigma of a quarter of its side, which cuts it at two
+    sigmas and takes off its mean: without that it would be pi sqrt(2) sigma, a third longer.
 
-    >>> round(wavelength_of_derivative(7), 3)
-    7.775
+    >>> round(wavelength_of_derivative(7), 2)
+    5.92
     """
-    return math.pi * math.sqrt(2) * size / 4
+    return 0.845 * size
 
 
 _CHOICES = (
@@ -92,6 +98,12 @@ def check(anatomy: Anatomy) -> None:
     for name in ("pool_sizes", "pool_strides", "prototype_sizes", "bands"):
         _check_whole_numbers(name, getattr(anatomy, name))
     _check_bands(anatomy)
+    if anatomy.source_band is not None and anatomy.source_band not in tuple(anatomy.bands):
+        msg = (
+            f"`source_band` must be one of the bands in use, {tuple(anatomy.bands)}, got "
+            f"{anatomy.source_band!r}."
+        )
+        raise ValueError(msg)
     _check_angles(anatomy)
     count = anatomy.n_prototypes
     if not isinstance(count, Integral) or int(count) < 1:
@@ -116,7 +128,7 @@ def _check_size(anatomy: Anatomy) -> None:
     for what, count in (("orientations", in_filters), ("n_prototypes", in_prototypes)):
         if count > _MOST_VALUES:
             msg = (
-                f"`{what}` ask for {count / 2**28:.3g} GiB of filters or prototypes, more than "
+                f"`{what}` would take {count / 2**28:.3g} GiB for filters or prototypes, more than "
                 f"{_MOST_VALUES // 2**28}. Use fewer orientations, prototypes or sizes."
             )
             raise ValueError(msg)
@@ -168,6 +180,12 @@ def _check_angles(anatomy: Anatomy) -> None:
         msg = (
             "`s1_response` 'energy' needs a quadrature pair, such as `phases` (0, 90), got "
             f"{anatomy.phases!r}."
+        )
+        raise ValueError(msg)
+    if anatomy.learning == "nmf" and anatomy.s1_response == "signed":
+        msg = (
+            "`learning` 'nmf' is of responses that are not negative: use another `s1_response` "
+            "than 'signed', or another `learning`."
         )
         raise ValueError(msg)
     if anatomy.filter_shape == "gaussian_derivative" and tuple(anatomy.phases) != (0,):

@@ -229,10 +229,13 @@ def filters_by_size(anatomy: Anatomy) -> dict[str, np.ndarray]:
         Two of one size and different wavelengths by both.
     """
     key, found = _Key.of(anatomy, tuple(anatomy.bands)), dict[str, np.ndarray]()
-    for bank, size, wavelength in zip(_banks(key), key.sizes, key.wavelengths, strict=True):
+    rows = zip(_banks(key), key.sizes, key.wavelengths, key.sigmas, strict=True)
+    for bank, size, wavelength, sigma in rows:
         name = f"{size} px"
         if name in found:
             name += f", wavelength {wavelength:g}"
+        if name in found:
+            name += f", sigma {sigma:g}"
         found[name] = bank.copy()
     return found
 
@@ -258,11 +261,20 @@ def _filters_of(anatomy: Anatomy, band: int) -> list[_Filters]:
     features, labels = features_of(anatomy)
     sizes = list(anatomy.filter_sizes[band - 1])
     banks, found = _banks(_Key.of(anatomy, (band,))), []
-    for bank, size, wavelength in zip(banks, sizes, anatomy.wavelengths[band - 1], strict=True):
+    rows = list(zip(sizes, anatomy.wavelengths[band - 1], anatomy.sigmas[band - 1], strict=True))
+    if len(set(rows)) < len(rows):
+        msg = (
+            f"`filter_sizes` of band {band} name a filter twice: size, wavelength and sigma are "
+            f"{rows}. Leave one out."
+        )
+        raise ValueError(msg)
+    for bank, (size, wavelength, sigma) in zip(banks, rows, strict=True):
         name = f"b{band}_s{size:02d}"
-        # Two filters of one size and different wavelengths need names of their own.
+        # Two filters of one size need names of their own.
         if sizes.count(size) > 1:
             name += f"_w{wavelength:g}"
+        if [row[:2] for row in rows].count((size, wavelength)) > 1:
+            name += f"_g{sigma:g}"
         own = {"filter_size": size, "wavelength": wavelength}
         found.append(_Filters(bank, name, features, labels | own))
     return found

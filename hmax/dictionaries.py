@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ def write_dictionary(
     dictionary: Prototypes | Mapping[str, OfStage], path: str | os.PathLike[str]
 ) -> None:
     """Write what a model has learned, `model.prototypes_`, to be read as its `prototypes`.
+
+    Of several stages, provenance is not kept.
 
     Parameters
     ----------
@@ -78,11 +81,28 @@ def read_dictionary(path: str | os.PathLike[str]) -> dict[str, OfStage]:
     ------
     FileNotFoundError, ValueError
         If the file is not there, or no such file. Nothing is ever unpickled.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "colour.npz"
+    ...     write_dictionary({"single": Prototypes.blank((4,), 2, 16)}, path)
+    ...     read_dictionary(path)["single"]
+    Prototypes(2 of 4 x 4)
     """
     path = Path(path)
     if not path.is_file():
         msg = f"`prototypes`: there is no file {path}. Give a .npz file, or None to learn them."
         raise FileNotFoundError(msg)
+    # Size and time are the key of the cache: a file that was written anew is read anew.
+    state = path.stat()
+    return dict(_read(path, state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, changed: int, n_bytes: int) -> Mapping[str, OfStage]:
+    """The file as it is now."""
     arrays = read_npz(path)
     stages = list(dict.fromkeys(name.partition(".")[0] for name in arrays if "." in name))
     found: dict[str, OfStage] = {}

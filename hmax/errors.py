@@ -156,12 +156,7 @@ def trained(
     Prototypes
         Without provenance: they are no longer patches of an image.
 
-    Raises
-    ------
-    ValueError
-        If C1 of all images does not fit into memory, or Gaussians widen with the norm.
     """
-    _check(c1, anatomy)
     classes = np.unique(labels, return_inverse=True)[1]
     patches = {size: own.astype(np.float32) for size, own in start.patches.items()}
     whole = [[band[None] for band in image] for image in c1]
@@ -213,9 +208,10 @@ def c1_of(model: LayeredModel, images: Images) -> list[list[np.ndarray]]:
 
 def _batches(c1: Sequence[Sequence[np.ndarray]], rng: np.random.Generator) -> list[np.ndarray]:
     """Images in random order, those of one shape together."""
-    by_shape: dict[tuple[int, ...], list[int]] = {}
+    by_shape: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for number in rng.permutation(len(c1)).tolist():
-        by_shape.setdefault(c1[number][0].shape, []).append(number)
+        shapes = tuple(band.shape for band in c1[number])
+        by_shape.setdefault(shapes, []).append(number)
     return [
         np.array(members[first : first + _BATCH])
         for members in by_shape.values()
@@ -223,8 +219,22 @@ def _batches(c1: Sequence[Sequence[np.ndarray]], rng: np.random.Generator) -> li
     ]
 
 
-def _check(c1: Sequence[Sequence[np.ndarray]], anatomy: Anatomy) -> None:
-    n_bytes = sum(band.nbytes for image in c1 for band in image)
+def check_errors(anatomy: Anatomy, c1: Sequence[Maps], n_images: int) -> None:
+    """Refuse what cannot learn from errors, before any image is looked at.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    c1 : sequence of Maps
+        Of one image, by band; their shapes count.
+    n_images : int
+
+    Raises
+    ------
+    ValueError
+        If C1 of so many images does not fit into memory, or Gaussians widen with the norm.
+    """
+    n_bytes = 4 * n_images * sum(int(np.prod(maps.shape)) for maps in c1)
     if n_bytes > _LARGEST:
         msg = (
             f"`learning` 'errors' holds C1 of all images, {n_bytes / 2**30:.1f} GiB, more than "

@@ -121,7 +121,14 @@ def gaussian_derivative(size: int, orientation: float, sigma: float | None = Non
     across, along = _turned(size, orientation)
     values = (1 - (across / sigma) ** 2) * np.exp(-(across**2 + along**2) / (2 * sigma**2))
     values -= values.mean()
-    return values / np.linalg.norm(values)
+    norm = np.linalg.norm(values)
+    if norm < 1e-9:
+        msg = (
+            f"A filter of {size} px with a `sigma` of {sigma} px is constant. Use a narrower one, "
+            "or a larger filter."
+        )
+        raise ValueError(msg)
+    return values / norm
 
 
 def _check_side(size: int) -> None:

@@ -21,7 +21,7 @@ from hmax_cnn.extraction.maps import Maps
 from .anatomy import Anatomy
 from .bands import filters_by_size, s1_and_c1, summed
 from .costs import bytes_of_image
-from .errors import c1_of, trained
+from .errors import c1_of, check_errors, trained
 from .imprinting import Draws, checked_labels, imprint_all
 from .learning import learned, n_patches
 from .presets import ANATOMY_NAMES, resolve
@@ -54,8 +54,8 @@ class HMAX(FeatureExtractor):
         n_features, size, size) by size. All that is given is used, unless `prototype_sizes` or
         `n_prototypes` choose from it.
     filter_shape : {'gabor', 'gaussian_derivative'}
-        The latter is the second derivative of a round Gaussian; `wavelengths` are then those of the
-        gratings that it prefers, and `aspect_ratio` has no part.
+        The latter is the second derivative of a round Gaussian: `sigmas` alone shape it, and
+        `wavelengths`, those of gratings that match it best at the preset's sigmas, name it.
     filter_sizes : sequence of sequences of int
         Sides of the S1 filters of each band, in pixels; odd. Other sizes than the preset's bring
         wavelengths and sigmas by its rule.
@@ -81,6 +81,8 @@ class HMAX(FeatureExtractor):
         In units of C1.
     n_prototypes : int
         Of each size.
+    source_band : int
+        The band that prototypes are cut from; None is all, or the preset's.
     learning : {'imprinted', 'balanced', 'errors', 'kmeans', 'nmf', 'shuffled', 'random'}
         How `fit` makes prototypes: patches of random images, or as many of each class; these moved
         by the errors of a linear readout; centres of clusters, or parts by non-negative matrix
@@ -98,9 +100,8 @@ class HMAX(FeatureExtractor):
         with d^2 over (n / n_min)^2, n_min the smallest prototype size, so that large ones answer
         too (Mutch & Lowe); or also over the squared length of the prototype (PNAS 2007).
     sharpness : float
-        Of the Gaussian: beta of the 2007 paper, 1 / (2 sigma^2) elsewhere. The paper gives no
-        value; at 1, `serre2007`'s, best matches in a photograph have around 0.9 for prototypes of
-        4 x 4 and around 0.01 for 16 x 16.
+        Of the Gaussian: beta of the 2007 paper (which gives no value), 1 / (2 sigma^2) elsewhere.
+        At 1 best matches in a photograph have about 0.9 for 4 x 4 and 0.01 for 16 x 16.
     value_range : (float, float)
         What pixel values should be like: a warning is given where they clearly are not.
     random_state : int, Generator or None
@@ -149,6 +150,7 @@ class HMAX(FeatureExtractor):
         pool_strides: Sequence[int] | None = None,
         prototype_sizes: Sequence[int] | None = None,
         n_prototypes: int | None = None,
+        source_band: int | None = None,
         learning: str | None = None,
         is_sparse: bool | None = None,
         partial_windows: bool | None = None,
@@ -179,6 +181,7 @@ class HMAX(FeatureExtractor):
         self.pool_strides = pool_strides
         self.prototype_sizes = prototype_sizes
         self.n_prototypes = n_prototypes
+        self.source_band = source_band
         self.learning = learning
         self.is_sparse = is_sparse
         self.partial_windows = partial_windows
@@ -232,12 +235,7 @@ class HMAX(FeatureExtractor):
         return self._given() is None and not {"s2", "c2"}.isdisjoint(layers)
 
     def has_learned(self) -> bool:
-        """Whether there are prototypes from a `fit`.
-
-        Returns
-        -------
-        bool
-        """
+        """Whether there are prototypes from a `fit`; see `FeatureExtractor.has_learned`."""
         return hasattr(self, "prototypes_")
 
     def distance_layers(self) -> tuple[str, ...]:
@@ -279,10 +277,12 @@ class HMAX(FeatureExtractor):
         sizes, count = anatomy.prototype_sizes, anatomy.n_prototypes
         rng = np.random.default_rng(self.random_state)
         by_class = checked_labels(anatomy.learning, labels, len(images))
+        if anatomy.learning == "errors":
+            check_errors(anatomy, self.geometry(images[0].shape, ("c1",))["c1"], len(images))
         n_cut = n_patches(anatomy.learning, count)
         draws = Draws.of(len(images), sizes, n_cut, rng, by_class)
         self.learned_from_ = np.unique(picture_digests(images.source, draws.images_needed()))
-        imprint_all(self, images, "c1", draws)
+        imprint_all(self, images, "c1", draws, anatomy.source_index)
         cut = draws.prototypes(anatomy.orientations)
         found = learned(cut, anatomy.learning, count, int(rng.integers(2**31)))
         if anatomy.learning == "errors":

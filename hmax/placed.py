@@ -39,6 +39,12 @@ class PlacedPrototypes:
 
     def __post_init__(self) -> None:
         n_prototypes = sum(len(of_size) for of_size in self.patches.values())
+        if any(not np.isfinite(np.asarray(own)).all() for own in self.patches.values()):
+            msg = (
+                "`patches` hold NaN or infinity. Leave those out: which inputs of a placed "
+                "prototype count, `is_sparse` says."
+            )
+            raise ValueError(msg)
         known = (np.shape(self.scales), np.shape(self.places))
         if list(self.patches) != sorted(self.patches) or not n_prototypes:
             msg = f"`patches` must go from the smallest size upward, got {list(self.patches)}."

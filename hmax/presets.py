@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from numbers import Integral, Real
@@ -31,6 +30,7 @@ _GEORGETOWN = Anatomy(
     prototypes=None,
     prototype_sizes=tuple(range(2, 17, 2)),
     n_prototypes=400,
+    source_band=None,
     learning="imprinted",
     is_sparse=False,
     partial_windows=True,
@@ -61,8 +61,11 @@ PRESETS = {
     # The same code as its own MATLAB example calls it: borders included.
     "georgetown_borders": replace(_GEORGETOWN, s1_border="padded"),
     # The CBCL release of 2006, whose copies leave borders out: the same code with 250 prototypes of
-    # each of four sizes, cut from C1 of training images.
-    "cbcl2006": replace(_GEORGETOWN, prototype_sizes=(4, 8, 12, 16), n_prototypes=250),
+    # each of four sizes, cut from band 2 of training images. It returns squared distances; we take
+    # the root, as the code that followed it does.
+    "cbcl2006": replace(
+        _GEORGETOWN, prototype_sizes=(4, 8, 12, 16), n_prototypes=250, source_band=2
+    ),
     # Serre et al., PAMI 2007, table 1, digit by digit: at 23 px it has 12.7, where the rule of the
     # other entries gives 12.8. 4 x 250 prototypes. The paper gives no value for beta.
     "serre2007": replace(
@@ -198,7 +201,7 @@ def _follow_sizes(table: Anatomy, given: dict[str, Any]) -> dict[str, Any]:
     shape = given.get("filter_shape", table.filter_shape)
     per_wavelength = 0.8
     if shape == "gaussian_derivative":
-        per_wavelength = 1 / (math.pi * math.sqrt(2))
+        per_wavelength = 0.25 / wavelength_of_derivative(1)  # a quarter of the side
     derived = {
         "wavelengths": _followed(table, "wavelengths", sizes, shape, 1.0),
         "sigmas": _followed(table, "sigmas", sizes, shape, per_wavelength),

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def drawn_tuning(
     Raises
     ------
     ValueError
-        If no frequency is left, or the correlation is none.
+        If no frequency is left, or `correlation` does not lie between -1 and 1.
 
     References
     ----------
@@ -80,7 +81,7 @@ def drawn_tuning(
             f"{highest_frequency!r}."
         )
         raise ValueError(msg)
-    if not -1 < correlation < 1:
+    if not isinstance(correlation, Real) or not -1 < correlation < 1:
         msg = f"`correlation` must lie between -1 and 1, got {correlation!r}."
         raise ValueError(msg)
     rng = np.random.default_rng(seed)
@@ -145,7 +146,10 @@ def drawn_filters(
     envelope = np.exp(-((across / wide) ** 2 + (along / long) ** 2) / 2) / (2 * np.pi * wide * long)
     phase = np.deg2rad(tuning.phases)[:, None, None]
     waves = [np.cos(2 * np.pi * across / period + phase + turn) for turn in (0, np.pi / 2)]
-    return np.stack([envelope * wave for wave in waves], axis=1).astype(np.float32), tuning
+    filters = np.stack([envelope * wave for wave in waves], axis=1).astype(np.float32)
+    for array in (filters, *vars(tuning).values()):
+        array.flags.writeable = False  # shared by all models that draw the same cells
+    return filters, tuning
 
 
 def noisy(

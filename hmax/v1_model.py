@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
 
 from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.choices import check_number, check_whole
 from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import Field, Window
@@ -169,11 +170,7 @@ class V1HMAX(FeatureExtractor):
             ("pool_stride", 1, 1000),
             ("random_state", 0, 2**32 - 1),
         ):
-            value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if not whole or not lowest <= value <= highest:
-                msg = f"`{name}` must be a whole number from {lowest} to {highest}, got {value!r}."
-                raise ValueError(msg)
+            check_whole(name, getattr(self, name), lowest, highest)
         if not self.size % 2 or self.n_simple + self.n_complex < 1:
             msg = (
                 "`size` must be odd, and `n_simple` and `n_complex` one cell at least together, "
@@ -181,9 +178,8 @@ class V1HMAX(FeatureExtractor):
             )
             raise ValueError(msg)
         for name in ("pixels_per_degree", "gain", "noise_scale"):
-            if not getattr(self, name) > 0:
-                msg = f"`{name}` must be positive, got {getattr(self, name)!r}."
-                raise ValueError(msg)
+            check_number(name, getattr(self, name), 0)
+        check_number("noise_level", self.noise_level, 0, or_equal=True)
         names = ("prototype_sizes", "n_prototypes", "tuning", "sharpness")
         return resolve("georgetown", {name: getattr(self, name) for name in names})
 
@@ -246,25 +242,29 @@ class V1HMAX(FeatureExtractor):
         """
         self.__dict__.pop("prototypes_", None)
         self.geometry(images[0].shape, self.wanted_layers())
+        if self.prototypes is not None:
+            self.prototypes_ = self._dictionary()
         if not self.must_learn(self.wanted_layers()):
             return
-        draws = Draws.of(
-            len(images), self.prototype_sizes, self.n_prototypes, int(self.random_state)
-        )
+        anatomy = self._anatomy()
+        sizes, count = anatomy.prototype_sizes, anatomy.n_prototypes
+        draws = Draws.of(len(images), sizes, count, int(self.random_state))
         imprint_all(self, images, "c1", draws)
         self.learned_from_ = np.unique(picture_digests(images.source, draws.images_needed()))
         cut = replace(draws.prototypes(()), orientations=None)
         self.prototypes_ = replace(cut, learned_from=self.learned_from_)
 
-    def _dictionary(self) -> Mapping[int, np.ndarray]:
+    def _dictionary(self) -> Prototypes:
         n_features = self.n_simple + self.n_complex
         if self.prototypes is not None:
             given = as_prototypes(self.prototypes, n_features)
-            given.check(n_features, ())
-            return given.patches
+            # They have no orientations of their own: cells prefer what was drawn.
+            replace(given, orientations=None).check(n_features, ())
+            return given
         if hasattr(self, "prototypes_"):
-            return self.prototypes_.patches
-        return Prototypes.blank(self.prototype_sizes, self.n_prototypes, n_features).patches
+            return self.prototypes_
+        anatomy = self._anatomy()
+        return Prototypes.blank(anatomy.prototype_sizes, anatomy.n_prototypes, n_features)
 
     # The model -----------------------------------------------------------------------------------
 
@@ -294,7 +294,9 @@ class V1HMAX(FeatureExtractor):
 
         yield "c1", [c1], from_c1
         xp = namespace(retina.values)
-        prototypes = {size: xp.asarray(own) for size, own in self._dictionary().items()}
+        dictionary = self._dictionary()
+        anatomy = replace(anatomy, is_sparse=dictionary.has_gaps)
+        prototypes = {size: xp.asarray(own) for size, own in dictionary.patches.items()}
         s2, s2_to_c1 = tuned_maps([c1], prototypes if "s2" in wanted else {}, anatomy)
         yield "s2", s2, through(s2_to_c1, from_c1)
         c2, c2_to_c1 = best_matches([c1], prototypes, anatomy)
@@ -362,4 +364,4 @@ class V1HMAX(FeatureExtractor):
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """The filters of all cells, at their own phase."""
-        return {f"{self.size} px": self._filters()[0][:, 0]}
+        return {f"{self.size} px": self._filters()[0][:, 0].copy()}

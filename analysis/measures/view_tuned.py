@@ -139,15 +139,21 @@ def view_tuned_tolerance(
     4
     """
     n_objects = responses.sizes["image"]
-    if not 0 < n_targets < n_objects:
+    if not isinstance(n_targets, int | np.integer) or not 0 < n_targets < n_objects:
         msg = (
-            f"`n_targets` must lie between 1 and {n_objects - 1}, so that some of the {n_objects} "
-            f"objects are distractors, got {n_targets!r}."
+            f"`n_targets` must lie between 1 and {n_objects - 1}, a whole number, so that some of "
+            f"the {n_objects} objects are distractors, got {n_targets!r}."
+        )
+        raise ValueError(msg)
+    name, reference = transformation_of(responses)
+    if octaves and not (responses[name].values > 0).all():
+        msg = (
+            f"`octaves` are for lengths above 0, and {name} has "
+            f"{responses[name].values.tolist()}. Use octaves=False."
         )
         raise ValueError(msg)
     tuned = view_tuned_units(responses, range(n_targets))
     if octaves:
-        name, reference = transformation_of(responses)
         ratios = tuned[name].values / tuned[name].values[reference]
         tuned = tuned.assign_coords({name: (name, ratios, {"units": "times"})})
         tuned.attrs["identity"] = 1.0

@@ -10,16 +10,18 @@ from typing import Any, final
 import numpy as np
 
 from hmax_cnn.extraction.arrays import Array, namespace
+from hmax_cnn.extraction.choices import check_number, check_whole
 from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import Field, Window
 from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.maps import Maps
 
+from ..anatomy import Anatomy
 from ..cells import best_anywhere, complex_cells, field_of_simple, fits, tuned_cells
 from ..dictionaries import read_dictionary, shown_to
 from ..imprinting import Draws, imprint_all
-from ..presets import PRESETS
+from ..presets import PRESETS, resolve
 from ..prototype_files import as_prototypes
 from ..prototypes import Prototypes
 from ..stages import of_prototypes, places
@@ -132,31 +134,23 @@ class ColourHMAX(FeatureExtractor):
         -------
         tuple of str
         """
-        self._check()
+        self._anatomy()
         if layers is None and self.layer is None:
             layers = ("so_c2", "do_c2")
         return super().wanted_layers(layers)
 
-    def _check(self) -> None:
-        for name, value, most in (
-            ("bands", self.bands, 8),
-            ("source_band", self.source_band, 8),
-            ("n_prototypes", self.n_prototypes, 10**6),
-        ):
-            if not isinstance(value, int | np.integer) or not 1 <= value <= most:
-                msg = f"`{name}` must be a whole number from 1 to {most}, got {value!r}."
-                raise ValueError(msg)
-        if not self.semi_saturation > 0:
-            msg = f"`semi_saturation` must be positive, got {self.semi_saturation!r}."
-            raise ValueError(msg)
-        angles = np.mod(self.orientations, 180)
-        if angles.ndim != 1 or not len(angles) or len(set(angles.tolist())) < len(angles):
+    def _anatomy(self) -> Anatomy:
+        """Sizes and number of prototypes, checked with all other parameters."""
+        check_whole("bands", self.bands, 1, 8)
+        check_whole("source_band", self.source_band, 1, 8)
+        check_number("semi_saturation", self.semi_saturation, 0)
+        angles = np.asarray(self.orientations)
+        is_list = angles.ndim == 1 and angles.dtype.kind in "iuf" and np.isfinite(angles).all()
+        if not is_list or not len(angles) or len(set((angles % 180).tolist())) < len(angles):
             msg = f"`orientations` must be different angles in degrees, got {self.orientations!r}."
             raise ValueError(msg)
-        sizes = self.prototype_sizes
-        if not sizes or any(not isinstance(n, int | np.integer) or n < 1 for n in sizes):
-            msg = f"`prototype_sizes` must be whole numbers of at least 1, got {sizes!r}."
-            raise ValueError(msg)
+        names = ("prototype_sizes", "n_prototypes")
+        return resolve("georgetown", {name: getattr(self, name) for name in names})
 
     # Learning ------------------------------------------------------------------------------------
 
@@ -223,6 +217,8 @@ class ColourHMAX(FeatureExtractor):
         """
         self.__dict__.pop("prototypes_", None)
         self.geometry(images[0].shape, self.wanted_layers())
+        if self.prototypes is not None:
+            self.prototypes_ = {stream: self._dictionary(stream) for stream in _STREAMS}
         if not self.must_learn(self.wanted_layers()):
             return
         if self.source_band > self.bands:
@@ -231,10 +227,10 @@ class ColourHMAX(FeatureExtractor):
                 "bands, or cut prototypes from a lower one."
             )
             raise ValueError(msg)
-        rng = np.random.default_rng(self.random_state)
+        rng, anatomy = np.random.default_rng(self.random_state), self._anatomy()
         found, seen = {}, []
         for stream in _STREAMS:
-            draws = Draws.of(len(images), self.prototype_sizes, self.n_prototypes, rng)
+            draws = Draws.of(len(images), anatomy.prototype_sizes, anatomy.n_prototypes, rng)
             seen.append(draws.images_needed())
             imprint_all(self, images, f"{stream[0]}o_c1", draws, self.source_band - 1)
             found[stream] = replace(draws.prototypes(self.orientations), orientations=None)
@@ -244,21 +240,22 @@ class ColourHMAX(FeatureExtractor):
             stream: replace(own, learned_from=self.learned_from_) for stream, own in found.items()
         }
 
-    def _dictionary(self, stream: str) -> Mapping[int, np.ndarray]:
+    def _dictionary(self, stream: str) -> Prototypes:
         channels = {"single": tuple(SIGNS), "double": PAIRS}[stream]
         n_features = len(self.orientations) * len(channels)
         given = self._given()
         if given is not None:
-            if set(given) != set(_STREAMS):
-                msg = f"`prototypes` must have the keys 'single' and 'double', got {list(given)}."
+            if not isinstance(given, Mapping) or set(given) != set(_STREAMS):
+                what = list(given) if isinstance(given, Mapping) else type(given).__name__
+                msg = f"`prototypes` must have the keys 'single' and 'double', got {what}."
                 raise ValueError(msg)
-            own = given[stream]
-            prototypes = as_prototypes(own, n_features)
+            prototypes = as_prototypes(given[stream], n_features)
             prototypes.check(n_features, self.orientations)
-            return prototypes.patches
+            return prototypes
         if hasattr(self, "prototypes_"):
-            return self.prototypes_[stream].patches
-        return Prototypes.blank(self.prototype_sizes, self.n_prototypes, n_features).patches
+            return self.prototypes_[stream]
+        anatomy = self._anatomy()
+        return Prototypes.blank(anatomy.prototype_sizes, anatomy.n_prototypes, n_features)
 
     # The model -----------------------------------------------------------------------------------
 
@@ -296,10 +293,14 @@ class ColourHMAX(FeatureExtractor):
             found = self._simple_and_complex(simple, names, keeps=f"{prefix}_s1" in wanted)
             yield f"{prefix}_s1", found[0], None
             yield f"{prefix}_c1", found[1], None
-            patches = self._dictionary(stream)
-            yield f"{prefix}_s2", self._tuned(found[1], patches, f"{prefix}_s2" in wanted), None
+            dictionary = self._dictionary(stream)
+            yield f"{prefix}_s2", self._tuned(found[1], dictionary, f"{prefix}_s2" in wanted), None
             whole = Field.whole(height, width)
-            yield f"{prefix}_c2", [replace(m, field=whole) for m in _best(found[1], patches)], None
+            yield (
+                f"{prefix}_c2",
+                [replace(m, field=whole) for m in _best(found[1], dictionary)],
+                None,
+            )
 
     def _simple_and_complex(
         self, simple: Callable[[int], Array], channels: Sequence[str], *, keeps: bool
@@ -330,19 +331,23 @@ class ColourHMAX(FeatureExtractor):
             all_complex.append(replace(pooled, band=f"b{band}", labels=own))
         return all_simple, all_complex
 
-    def _tuned(
-        self, c1: Sequence[Maps], dictionary: Mapping[int, np.ndarray], is_wanted: bool
-    ) -> list[Maps]:
+    def _tuned(self, c1: Sequence[Maps], dictionary: Prototypes, is_wanted: bool) -> list[Maps]:
         """S2: squared distances to prototypes at every place; windows see zeros around C1."""
         found = list[Maps]()
         if not is_wanted:
             return found
         xp = namespace(c1[0].values)
-        for size, patches in dictionary.items():
+        for size, patches in dictionary.patches.items():
             placed = xp.asarray(patches)
             for number, band in enumerate(c1):
                 if fits(band, size, partial=True):
-                    maps, _ = tuned_cells(band, placed, partial=True, sharpness=None)
+                    maps, _ = tuned_cells(
+                        band,
+                        placed,
+                        partial=True,
+                        sharpness=None,
+                        is_sparse=dictionary.has_gaps,
+                    )
                     squared = replace(maps, values=maps.values * maps.values)
                     found.append(of_prototypes(squared, size, band, shared=number > 0))
         return found
@@ -356,11 +361,17 @@ class ColourHMAX(FeatureExtractor):
         return found
 
 
-def _best(c1: Sequence[Maps], dictionary: Mapping[int, np.ndarray]) -> list[Maps]:
+def _best(c1: Sequence[Maps], dictionary: Prototypes) -> list[Maps]:
     """C2: the smallest squared distance to each prototype over places and bands."""
     xp, found = namespace(c1[0].values), list[Maps]()
-    for size, patches in dictionary.items():
+    for size, patches in dictionary.patches.items():
         bands = places(c1, size, partial=True)
-        best, *_ = best_anywhere(bands, xp.asarray(patches), partial=True, sharpness=None)
+        best, *_ = best_anywhere(
+            bands,
+            xp.asarray(patches),
+            partial=True,
+            sharpness=None,
+            is_sparse=dictionary.has_gaps,
+        )
         found.append(of_prototypes(replace(best, values=best.values * best.values), size))
     return found

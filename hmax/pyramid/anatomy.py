@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from hmax_cnn.extraction.choices import check_choice
+from hmax_cnn.extraction.choices import check_choice, check_number, check_whole
 
 from ..gabor import gabor_bank
 
@@ -150,39 +150,40 @@ def resolve(preset: str, given: Mapping[str, Any]) -> PyramidAnatomy:
     chosen = {name: value for name, value in given.items() if value is not None}
     found = replace(PYRAMIDS[preset], **chosen)
     for name, low, high in _WHOLE:
-        _check_whole(name, getattr(found, name), low, high)
+        check_whole(name, getattr(found, name), low, high)
     if found.is_deep:
         for name in ("n_bypass", "n_third"):
-            _check_whole(name, getattr(found, name), 1, 10**6)
-        _check_sizes("bypass_sizes", found.bypass_sizes)
-    _check_sizes("prototype_sizes", found.prototype_sizes)
+            check_whole(name, getattr(found, name), 1, 10**6)
+        check_sizes("bypass_sizes", found.bypass_sizes)
+    check_sizes("prototype_sizes", found.prototype_sizes)
     check_choice("tuning", found.tuning, TUNINGS)
-    _check_number("sharpness", found.sharpness, above=0.0)
-    _check_number("inhibition", found.inhibition, above=-1e-9, most=1.0)
+    check_number("sharpness", found.sharpness, 0)
+    check_number("inhibition", found.inhibition, 0, 1, or_equal=True)
     if (found.searched_scales is None) != (found.searched_reach is None):
         msg = (
             "`searched_scales` and `searched_reach` go together, got "
             f"{found.searched_scales!r} and {found.searched_reach!r}. Give both or neither."
         )
         raise ValueError(msg)
+    if found.searched_scales is not None:
+        check_whole("searched_scales", found.searched_scales, 0, 40)
+        check_number("searched_reach", found.searched_reach, 0)
     return found
 
 
-def _check_whole(name: str, value: Any, low: int, high: int) -> None:
-    if not isinstance(value, Integral) or not low <= int(value) <= high:
-        msg = f"`{name}` must be a whole number from {low} to {high}, got {value!r}."
-        raise ValueError(msg)
+def check_sizes(name: str, sizes: Any) -> None:
+    """Refuse sizes that cannot lie on the same positions.
 
+    Parameters
+    ----------
+    name : str
+        Of what has them.
+    sizes : sequence of int
 
-def _check_number(name: str, value: Any, above: float, most: float = float("inf")) -> None:
-    if not isinstance(value, Real) or not above < float(value) <= most:
-        msg = f"`{name}` must be a number above {max(above, 0):g}, got {value!r}."
-        if most < float("inf"):
-            msg = f"`{name}` must lie between 0 and {most:g}, got {value!r}."
-        raise ValueError(msg)
-
-
-def _check_sizes(name: str, sizes: Any) -> None:
+    Raises
+    ------
+    ValueError
+    """
     is_list = isinstance(sizes, Sequence) and len(sizes) > 0
     if (
         is_list

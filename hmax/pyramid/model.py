@@ -22,7 +22,7 @@ from ..placed import PlacedPrototypes
 from .anatomy import NAMES, PyramidAnatomy, resolve
 from .axes import Fit, levels
 from .layers import layers_of
-from .prototypes import PlacedDraws
+from .prototypes import PlacedDraws, checked
 from .stages import Scale
 from .ways_back import from_best, from_scales
 
@@ -205,10 +205,13 @@ class PyramidHMAX(FeatureExtractor):
         """
         return hasattr(self, "prototypes_")
 
-    def _given(self) -> Mapping[str, Any] | None:
-        if isinstance(self.prototypes, str | PathLike):
-            return read_dictionary(self.prototypes)
-        return self.prototypes
+    def _given(self) -> Mapping[str, PlacedPrototypes] | None:
+        given: Any = self.prototypes
+        if given is None:
+            return None
+        if isinstance(given, str | PathLike):
+            given = read_dictionary(given)
+        return checked(given, self._anatomy())
 
     def learned_from(self) -> np.ndarray:
         """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
@@ -226,12 +229,7 @@ class PyramidHMAX(FeatureExtractor):
         return 4 * (4 * anatomy.orientations + 121) * pixels + 8 * widest * (pixels // 25)
 
     def expected_range(self) -> tuple[float, float] | None:
-        """Lowest and highest pixel value that the model expects.
-
-        Returns
-        -------
-        (float, float)
-        """
+        """Lowest and highest pixel value that the model expects; see `FeatureExtractor`."""
         return 0.0, 255.0
 
     def learn(self, images: Images, labels: Any) -> None:
@@ -249,7 +247,10 @@ class PyramidHMAX(FeatureExtractor):
         anatomy = self._anatomy()
         self.__dict__.pop("prototypes_", None)
         self.geometry(images[0].shape, self.wanted_layers())
-        if self.prototypes is not None or not self.must_learn(self.wanted_layers()):
+        given = self._given()
+        if given is not None:
+            self.prototypes_ = given
+        if not self.must_learn(self.wanted_layers()):
             return
         rng = np.random.default_rng(self.random_state)
         asked = {"s2": ("c1", anatomy.prototype_sizes, anatomy.n_prototypes)}

@@ -2,13 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ..placed import PlacedPrototypes
+from .anatomy import PyramidAnatomy, check_sizes
 from .stages import Scale
+
+
+def checked(given: Any, anatomy: PyramidAnatomy) -> Mapping[str, PlacedPrototypes]:
+    """Prototypes that were handed in, if they are those of a model's stages.
+
+    Parameters
+    ----------
+    given : mapping from stage to PlacedPrototypes
+    anatomy : PyramidAnatomy
+
+    Returns
+    -------
+    mapping from stage to PlacedPrototypes
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a stage is missing, or has other features or sizes than it can have.
+    """
+    stages = ("s2", "s2b", "s3") if anatomy.is_deep else ("s2",)
+    if not isinstance(given, Mapping) or not set(stages) <= set(given):
+        what = list(given) if isinstance(given, Mapping) else type(given).__name__
+        msg = f"`prototypes` must have the keys {', '.join(map(repr, stages))}, got {what}."
+        raise ValueError(msg)
+    for stage in stages:
+        own = given[stage]
+        if not isinstance(own, PlacedPrototypes):
+            msg = (
+                f"`prototypes` of {stage!r} must be PlacedPrototypes, which know where they come "
+                f"from, got {type(own).__name__}."
+            )
+            raise TypeError(msg)
+        n_features = anatomy.orientations
+        if stage == "s3":
+            n_features = sum(len(patches) for patches in given["s2"].patches.values())
+        for size, patches in own.patches.items():
+            if patches.shape[1:] != (n_features, size, size):
+                msg = (
+                    f"`prototypes` of {stage!r} must have the shape (count, {n_features}, {size}, "
+                    f"{size}), got {patches.shape}."
+                )
+                raise ValueError(msg)
+        check_sizes(f"prototypes of {stage!r}", list(own.patches))
+    return given
 
 
 @dataclass

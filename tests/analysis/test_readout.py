@@ -56,3 +56,14 @@ def test_without_folds_c_is_one():
     found = LinearSVM(None).fit(features, ["a", "b", "c", "d"])
     assert found.C_ == 1
     assert found.predict(features).tolist() == ["a", "b", "c", "d"]
+
+
+def test_a_tournament_needs_four_features():
+    """The quarter that survives tells classes apart; of three there is none."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["a", "b"], 30)
+    features = rng.normal(size=(60, 8))
+    features[:, 5] += 4 * (labels == "a")
+    assert fitted_classifier("tournament", features, labels).score(features, labels) > 0.9
+    with pytest.raises(ValueError, match="`readout` 'tournament' keeps a quarter of the features"):
+        fitted_classifier("tournament", features[:, :3], labels)

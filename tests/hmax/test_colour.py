@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reference_files import reference
 
-from hmax_cnn.hmax import ColourHMAX
+from hmax_cnn.hmax import ColourHMAX, Prototypes
 from hmax_cnn.hmax.colour import stages
 from hmax_cnn.hmax.colour.filters import opponent_filters, whole_filters
 
@@ -125,9 +125,11 @@ def test_grey_images_have_no_red_against_green():
     [
         ({"bands": 9}, "`bands` must be a whole number from 1 to 8, got 9"),
         ({"bands": 1, "n_prototypes": 2}, "`source_band` 2 is not among the 1 `bands`"),
-        ({"semi_saturation": 0.0}, "`semi_saturation` must be positive, got 0.0"),
+        ({"semi_saturation": 0.0}, "`semi_saturation` must be a number above 0, got 0.0"),
         ({"orientations": (0, 180)}, "`orientations` must be different angles in degrees"),
         ({"prototype_sizes": (0,)}, "`prototype_sizes` must be whole numbers of at least 1"),
+        ({"orientations": (0, float("nan"))}, "`orientations` must be different angles"),
+        ({"prototypes": Prototypes({4: np.ones((1, 16, 4, 4))})}, "must have the keys 'single'"),
         ({"prototypes": {"single": {}}}, "`prototypes` must have the keys 'single' and 'double'"),
     ],
 )

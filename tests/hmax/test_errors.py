@@ -84,5 +84,8 @@ def test_a_model_learns_from_errors(images):
     assert 0 < np.abs(fitted.prototypes_.patches[4] - before).max() < 1
     with pytest.raises(ValueError, match="`learning` 'errors' needs a label for each image"):
         model.fit(images)
+    # Heights of 62 and 64 agree in the first band, and in no other.
+    unequal = [images[0][:60, :62], images[1][:60, :64], images[2][:60, :62]]
+    assert model.fit(unequal, ["a", "b", "a"]).prototypes_.patches[4].shape == (4, 4, 4, 4)
     with pytest.raises(ValueError, match="needs is_sparse=False"):
         model.set_params(is_sparse=True).fit(images, ["a", "b", "a"])

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hmax_cnn.hmax import HMAX, PRESETS
+from hmax_cnn.hmax import HMAX, PRESETS, gaussian_derivative
+from hmax_cnn.hmax.anatomy import wavelength_of_derivative
 from hmax_cnn.hmax.presets import resolve
 
 pytestmark = pytest.mark.quick
@@ -86,3 +87,31 @@ def test_any_number_of_orientations_sizes_and_phases(images):
     assert c1.sizes["feature"] == 18
     assert sorted(set(c1["orientation"].values)) == [0, 30, 60, 90, 120, 150]
     assert list(c1["feature"].values[:4]) == ["o0_ph0", "o0_ph45", "o0_ph90", "o30_ph0"]
+
+
+def test_filters_of_one_size_have_names_of_their_own(images):
+    """By wavelength, then by sigma; the same filter twice is refused."""
+    given = {"filter_sizes": ((15, 15),), "wavelengths": ((7.5, 7.5),), "bands": 1}
+    model = HMAX(layer="s1", sigmas=((2.0, 4.0),), **given)
+    bands = model.activations(images, ["s1"])["s1"]
+    assert list(bands) == ["b1_s15_w7.5_g2", "b1_s15_w7.5_g4"]
+    names = HMAX(layer="s1", sigmas=((2.0, 4.0),), image_shape=(60, 60), **given)
+    assert len(set(names.get_feature_names_out())) == 2 * 4 * 60 * 60
+    assert list(model.first_filters()) == ["15 px", "15 px, wavelength 7.5"]
+    with pytest.raises(ValueError, match="name a filter twice"):
+        HMAX(layer="s1", sigmas=((2.0, 2.0),), **given).transform(images)
+
+
+def test_wavelengths_of_derivatives_are_what_they_match_best():
+    """By Fourier transform of the filters: within 2 %."""
+    for size in (7, 17, 29):
+        power = np.abs(np.fft.fft2(gaussian_derivative(size, 0), (4096, 4096)))[0, :2048]
+        best = 4096 / power.argmax()
+        assert wavelength_of_derivative(size) == pytest.approx(best, rel=0.02)
+
+
+def test_prototypes_of_the_cbcl_release_come_from_its_second_band(images):
+    model = HMAX("cbcl2006", n_prototypes=5, prototype_sizes=(4,)).fit(images)
+    assert set(model.prototypes_.provenance["band"]) == {"b2"}
+    with pytest.raises(ValueError, match="`source_band` must be one of the bands in use"):
+        HMAX("cbcl2006", bands=1).transform(images)

@@ -261,7 +261,10 @@ WRONG = {
     "no S2": ({"base_size": 24}, "`prototype_sizes` 4 fits into no scale"),
     "search": ({"searched_scales": 2, "preset": "pnas2007"}, "go together"),
     "tuning": ({"tuning": "distance"}, "`tuning` must be one of"),
-    "inhibition": ({"inhibition": 2.0}, "`inhibition` must lie between 0 and 1"),
+    "inhibition": (
+        {"inhibition": 2.0},
+        "a number of at least 0 and at most 1",
+    ),
     "sharpness": ({"sharpness": -1.0}, "`sharpness` must be a number above 0"),
     "levels": ({"n_levels": 1}, "`n_levels` must be a whole number from 2 to 40"),
 }

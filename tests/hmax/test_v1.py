@@ -113,6 +113,13 @@ def test_gradients(noise):
     assert float((gradient * step).sum()) == pytest.approx(expected, abs=1e-4, rel=1e-3)
 
 
+def test_filters_that_are_handed_out_are_copies():
+    model = V1HMAX("v1", **SMALL)
+    before = model.transform(images())
+    model.first_filters()["25 px"][:] = 0
+    np.testing.assert_array_equal(V1HMAX("v1", **SMALL).transform(images()), before)
+
+
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
@@ -120,7 +127,9 @@ def test_gradients(noise):
         ({"n_simple": -1}, "`n_simple` must be a whole number from 0 to 4096, got -1"),
         ({"highest_frequency": 0.6}, "`highest_frequency` must be at least 0.7 cycles per degree"),
         ({"correlation": 1.0}, "`correlation` must lie between -1 and 1, got 1.0"),
-        ({"gain": 0}, "`gain` must be positive, got 0"),
+        ({"gain": 0}, "`gain` must be a number above 0, got 0"),
+        ({"gain": "a"}, "`gain` must be a number above 0, got 'a'"),
+        ({"noise_level": -1.0}, "`noise_level` must be a number of at least 0, got -1.0"),
     ],
 )
 def test_bad_parameters(parameters, text):

@@ -81,3 +81,7 @@ def test_ranges_of_sizes_are_octaves():
     nearer = layer.copy(data=np.stack([off, np.full(5, 5.0)])[:, :, None])
     found = view_tuned_tolerance(nearer, n_targets=1, octaves=True, resampling=FEW)
     assert found["value"].values.tolist() == [2.0]
+    with pytest.raises(ValueError, match="`octaves` are for lengths above 0"):
+        view_tuned_tolerance(grid(np.ones((3, 9, 4))), n_targets=1, octaves=True)
+    with pytest.raises(ValueError, match="`n_targets` must lie between 1 and 1, a whole number"):
+        view_tuned_tolerance(layer, n_targets=1.5)
