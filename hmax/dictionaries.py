@@ -14,7 +14,7 @@ from hmax_cnn.extraction.digests import NOTHING
 from hmax_cnn.extraction.files import read_npz, written_whole
 
 from .placed import PlacedPrototypes
-from .prototype_files import write_prototypes
+from .prototype_files import patches_in, write_prototypes
 from .prototypes import Prototypes
 
 OfStage = Prototypes | PlacedPrototypes
@@ -108,11 +108,7 @@ def _read(path: Path, changed: int, n_bytes: int) -> Mapping[str, OfStage]:
     found: dict[str, OfStage] = {}
     for stage in stages:
         own = {n.partition(".")[2]: a for n, a in arrays.items() if n.startswith(f"{stage}.")}
-        patches = {
-            int(name.removeprefix("patches_")): values
-            for name, values in own.items()
-            if name.removeprefix("patches_").isdigit()
-        }
+        patches = patches_in(own)
         if not patches:
             continue
         shown = own.get("learned_from", NOTHING).astype(np.uint64)

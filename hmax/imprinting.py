@@ -59,7 +59,7 @@ class Draws:
         self.uniform = uniform
         self.patches: dict[int, list[Any]] = {size: [None] * len(u) for size, u in uniform.items()}
         if labels is None:
-            self.images = {size: _one_of(u[:, 0], n_images) for size, u in uniform.items()}
+            self.images = {size: one_of(u[:, 0], n_images) for size, u in uniform.items()}
         else:
             self.images = {size: _of_classes(u[:, 0], labels) for size, u in uniform.items()}
         self.rows: list[dict[str, Any]] = []
@@ -169,7 +169,7 @@ def imprint_all(
             draws.imprint(image, bands, images[image].shape, names)
 
 
-def _one_of(uniform: np.ndarray, count: int) -> np.ndarray:
+def one_of(uniform: np.ndarray, count: int) -> np.ndarray:
     """Numbers below `count`; u * n could round up to n itself."""
     return np.minimum((uniform * count).astype(int), count - 1)
 
@@ -180,7 +180,7 @@ def _of_classes(uniform: np.ndarray, labels: np.ndarray) -> np.ndarray:
     members = [np.flatnonzero(labels == label) for label in classes]
     return np.array(
         [
-            of_class[_one_of(u, len(of_class))]
+            of_class[one_of(u, len(of_class))]
             for u, of_class in zip(uniform, (members * len(uniform))[: len(uniform)], strict=True)
         ]
     )

@@ -85,6 +85,24 @@ def read_prototypes(path: str | os.PathLike[str]) -> Prototypes:
     return as_prototypes(Path(path))
 
 
+def patches_in(arrays: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
+    """The arrays that are named patches_N, by N; those of another tool are passed over.
+
+    Parameters
+    ----------
+    arrays : mapping from str to array
+
+    Returns
+    -------
+    dict from int to array
+    """
+    return {
+        int(name.removeprefix("patches_")): values
+        for name, values in arrays.items()
+        if name.removeprefix("patches_").isdigit()
+    }
+
+
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int, n_bytes: int) -> Prototypes:
     """The file as it is now: its time and length make a changed file a new key."""
@@ -94,12 +112,7 @@ def _read(path: Path, changed: int, n_bytes: int) -> Prototypes:
         msg = f"`prototypes` must be a .npz or .mat file, got {path.name}."
         raise ValueError(msg)
     arrays = read_npz(path)
-    # Other arrays in the file, such as those of another tool, are passed over.
-    patches = {
-        int(name.removeprefix("patches_")): values
-        for name, values in arrays.items()
-        if name.removeprefix("patches_").isdigit()
-    }
+    patches = patches_in(arrays)
     if not patches:
         msg = (
             f"{path} holds no arrays named patches_N, but {', '.join(arrays) or 'nothing'}. It "

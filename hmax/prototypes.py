@@ -26,6 +26,24 @@ PROVENANCE = (
 )
 
 
+SHORTEST = 1e-8  # squared length of a prototype of zeros, which would else divide by 0
+
+
+def strongest(patches: np.ndarray) -> np.ndarray:
+    """The strongest feature at each place of patches, the first of equals.
+
+    Parameters
+    ----------
+    patches : array of shape (count, n_features, size, size)
+
+    Returns
+    -------
+    array of bool of the same shape
+    """
+    features = np.arange(patches.shape[1])[:, None, None]
+    return features == patches.argmax(axis=1)[:, None]
+
+
 @dataclass(frozen=True, eq=False)
 class Prototypes:
     """Patches of C1 by size.
@@ -84,11 +102,10 @@ class Prototypes:
         """
         if self.has_gaps:
             return self
-        kept = {}
-        for size, patches in self.patches.items():
-            features = np.arange(patches.shape[1])[:, None, None]
-            strongest = patches.argmax(axis=1)[:, None] == features
-            kept[size] = np.where(strongest, patches, np.float32(np.nan))
+        kept = {
+            size: np.where(strongest(patches), patches, np.float32(np.nan))
+            for size, patches in self.patches.items()
+        }
         return replace(self, patches=kept)
 
     @staticmethod

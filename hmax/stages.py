@@ -11,6 +11,7 @@ from hmax_cnn.extraction.maps import Maps
 
 from .anatomy import Anatomy
 from .cells import Sharpness, best_anywhere, fits, tuned_cells
+from .prototypes import SHORTEST
 
 
 def tuned_maps(
@@ -131,9 +132,6 @@ def _zeros(c1: Sequence[Maps]) -> list[Array]:
     return [xp.zeros_like(band.values) for band in c1]
 
 
-_SHORTEST = 1e-8  # squared length of a prototype of zeros
-
-
 def sharpness_of(anatomy: Anatomy, patches: Array, smallest: int) -> Sharpness:
     """The sharpness of the Gaussian of S2; None where S2 responds with distances.
 
@@ -164,7 +162,7 @@ def sharpness_of(anatomy: Anatomy, patches: Array, smallest: int) -> Sharpness:
         return sharpness
     xp = namespace(patches)
     squares = xp.nansum(patches * patches, axis=(1, 2, 3))
-    return sharpness / xp.maximum(squares, _SHORTEST)
+    return sharpness / xp.maximum(squares, SHORTEST)
 
 
 def places(c1: Sequence[Maps], size: int, partial: bool) -> list[Maps]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..imprinting import one_of
 from ..placed import PlacedPrototypes
 from .anatomy import PyramidAnatomy, check_sizes
 from .stages import Scale
@@ -76,10 +77,7 @@ class PlacedDraws:
     ) -> PlacedDraws:
         """Draw with a generator."""
         uniform = {int(size): rng.random((count, 4)) for size in sorted(sizes)}
-        images = {
-            size: np.minimum((u[:, 0] * n_images).astype(int), n_images - 1)
-            for size, u in uniform.items()
-        }
+        images = {size: one_of(u[:, 0], n_images) for size, u in uniform.items()}
         return cls(uniform, images)
 
     def images_needed(self) -> np.ndarray:

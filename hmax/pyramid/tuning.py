@@ -9,25 +9,9 @@ import numpy as np
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.operations import correlate
 
+from ..prototypes import SHORTEST, strongest
 from .stages import Scale, masked, whole
 from .ways_back import through
-
-_SHORTEST = 1e-8  # squared length of a prototype of zeros
-
-
-def sparse(patches: np.ndarray) -> np.ndarray:
-    """The strongest feature at each position of patches, the first of equals.
-
-    Parameters
-    ----------
-    patches : array of shape (count, n_features, n, n)
-
-    Returns
-    -------
-    array of bool of the same shape
-    """
-    strongest = patches.argmax(axis=1)
-    return np.arange(patches.shape[1])[:, None, None] == strongest[:, None]
 
 
 def tuned(
@@ -63,11 +47,11 @@ def tuned(
     maps, knowns = [], []
     ways: list[Callable[[Array], Array] | None] = []
     for size, of_size in patches.items():
-        mask = sparse(of_size) if is_sparse else np.ones(of_size.shape, bool)
+        mask = strongest(of_size) if is_sparse else np.ones(of_size.shape, bool)
         widest = (size / smallest) ** 2 * np.ones(len(of_size))
         squares = (np.where(mask, of_size, 0).astype(float) ** 2).sum(axis=(1, 2, 3))
         if by_norm:
-            widest = widest * np.maximum(squares, _SHORTEST)
+            widest = widest * np.maximum(squares, SHORTEST)
         found = xp.zeros((len(layer.values), len(of_size), axis.n, axis.n), xp.float32)
         known = np.zeros((axis.n, axis.n), bool)
         edge = (size - smallest) // 2  # where windows of this size would leave the layer

@@ -5,9 +5,9 @@ import pytest
 from reference_files import reference
 
 from hmax_cnn.hmax import PYRAMIDS, PlacedPrototypes, PyramidHMAX
+from hmax_cnn.hmax.prototypes import strongest
 from hmax_cnn.hmax.pyramid import stages
 from hmax_cnn.hmax.pyramid.axes import Axis, Fit, levels
-from hmax_cnn.hmax.pyramid.tuning import sparse
 
 SIZES = (4, 8, 12, 16)
 BYPASS = (5, 7, 9, 11, 13, 15)
@@ -72,7 +72,7 @@ def test_mutch_lowe_full():
     )
     agree(everywhere.transform(image[None])[0], file["full_c2_unlimited"], 1e-5)
     for size in SIZES:
-        mask = sparse(file[f"full_prototypes_values_{size:02d}"])
+        mask = strongest(file[f"full_prototypes_values_{size:02d}"])
         np.testing.assert_array_equal(mask, file[f"full_prototypes_mask_{size:02d}"])
 
 
