@@ -228,8 +228,8 @@ def test_inhibition_and_sparseness_by_hand():
     kept = stages.inhibited(layer, 0.5).values.ravel()
     np.testing.assert_array_equal(kept, [0, 0, 0.5, 1])  # one at the cutoff stays
     patches = np.array([[1, 3], [3, 0]], np.float32).reshape(1, 2, 1, 2)
-    np.testing.assert_array_equal(sparse(patches)[0, :, 0], [[False, True], [True, False]])
-    first = sparse(np.zeros((1, 3, 2, 2)))  # the first of equals, a zero too
+    np.testing.assert_array_equal(strongest(patches)[0, :, 0], [[False, True], [True, False]])
+    first = strongest(np.zeros((1, 3, 2, 2)))  # the first of equals, a zero too
     assert first[0, 0].all()
     assert not first[0, 1:].any()
 
