@@ -95,7 +95,7 @@ def test_prototypes_answer_to_their_source():
     assert (names[0], names[-1]) == ("so_c2_p04_000", "do_c2_p06_003")
 
 
-def test_red_against_green_does_not_ask_which():
+def test_double_opponent_pairs_are_symmetric():
     """Double-opponent cells of a pair answer alike when red and green are exchanged; those for
     luminance, which see both, do so as well, and those of yellow against blue."""
     shown, model = colour_images(1), ColourHMAX(bands=1)
