@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 
 # HMAX (Riesenhuber & Poggio 1999), LeNet-5 (LeCun et al. 1998), ResNet (He et al. 2016, Table 1).
-_STAGE = re.compile(r"([scf])(\d)([ab]?)")
+_STAGE = re.compile(r"([scfv])(\d)([ab]?)")
+# Single- and double-opponent (Zhang, Barhomi & Serre 2012).
+_OPPONENT = re.compile(r"([sd]o)_([sc]\d)")
 _HIDDEN = re.compile(r"hidden(\d+)")
 _BLOCK = re.compile(r"layer(\d)\.(\d+)\.relu")
 
@@ -26,8 +28,8 @@ def in_print(layers: Iterable[str]) -> dict[str, str]:
 
     Examples
     --------
-    >>> list(in_print(["s1", "c2", "hidden1_active", "layer1.0.relu", "pool1"]).values())
-    ['S1', 'C2', 'hidden 1', 'conv2_1', 'pool1']
+    >>> list(in_print(["s1", "c2", "do_c1", "hidden1_active", "layer1.0.relu", "pool1"]).values())
+    ['S1', 'C2', 'DO C1', 'hidden 1', 'conv2_1', 'pool1']
     >>> in_print(["c1", "c1_active"])
     {'c1': 'C1', 'c1_active': 'C1 (active)'}
     """
@@ -46,6 +48,8 @@ def in_print(layers: Iterable[str]) -> dict[str, str]:
 def _printed(layer: str) -> str:
     if stage := _STAGE.fullmatch(layer):
         return f"{stage[1].upper()}{stage[2]}{stage[3]}"
+    if opponent := _OPPONENT.fullmatch(layer):
+        return f"{opponent[1].upper()} {opponent[2].upper()}"
     if hidden := _HIDDEN.fullmatch(layer):
         return f"hidden {hidden[1]}"
     if block := _BLOCK.fullmatch(layer):
