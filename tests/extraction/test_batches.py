@@ -50,9 +50,9 @@ def test_an_image_that_would_fill_memory_is_refused_before_it_does():
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"n_prototypes": 10**7}, "`n_prototypes` ask for"),
+        ({"n_prototypes": 10**7}, "`n_prototypes` would take"),
         ({"orientations": 100_000}, "`orientations` must lie between 1 and 1000"),
-        ({"orientations": tuple(range(100_000))}, "`orientations` ask for"),
+        ({"orientations": tuple(range(100_000))}, "`orientations` would take"),
         ({"bands": 10**9}, "`bands` must lie between 1 and 8"),
     ],
 )

@@ -8,9 +8,10 @@ from every_model import small
 
 from hmax_cnn.analysis.models import discover
 from hmax_cnn.extraction import Pixels
-from hmax_cnn.hmax import PyramidHMAX
+from hmax_cnn.hmax import ColourHMAX, PyramidHMAX
 
-WITHOUT = {PyramidHMAX}  # its own tests say that it has none
+# Colour HMAX has none; maxima of a pyramid have kinks nearer than this step, see its own tests.
+WITHOUT = {ColourHMAX, PyramidHMAX}
 MODELS = pytest.mark.parametrize(
     "model_class",
     [one for one in discover() if one not in WITHOUT],
@@ -57,3 +58,8 @@ def test_image_gradient_of_nothing(images):
         ValueError, match=r"`units` must be among 'pixels_luminance_y0_x0' to .*got 'pixels_x'"
     ):
         Pixels().image_gradient(images, "pixels", "pixels_x")
+
+
+def test_colour_hmax_has_no_gradients(images):
+    with pytest.raises(TypeError, match="ColourHMAX has no gradients"):
+        small(ColourHMAX).fit(images).image_gradient(images[:1], "so_c1", 0)

@@ -64,6 +64,7 @@ FILES = [
 ]
 
 
+@pytest.mark.slow
 @FUZZ
 @given(
     name=st.sampled_from(FILES),
@@ -95,6 +96,7 @@ def places_in(value, path=()):
             yield from places_in(inner, (*path, key))
 
 
+@pytest.mark.slow
 @FUZZ
 @given(data=st.data(), other=JSON)
 def test_metadata(whole, copied, data, other):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from command_line import inside, run
 
 HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
@@ -118,6 +119,7 @@ def test_classify_with_a_network_learned_in_each_fold(tmp_path):
     assert float(done.stdout.splitlines()[1].split(",")[1]) > 0.7
 
 
+@pytest.mark.slow
 def test_classify_with_groups(tmp_path):
     """Pictures of one object stay in one fold; without --groups the column is warned of; a column
     that is not there is refused."""

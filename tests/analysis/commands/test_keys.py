@@ -14,11 +14,13 @@ from hmax_cnn.cnn import CNN, LinearClassifier, MultilayerPerceptron, Perceptron
 from hmax_cnn.cnn.pytorch import TorchExtractor
 from hmax_cnn.extraction import FilterBank, Pixels
 from hmax_cnn.extraction import compiled as kernels
+from hmax_cnn.hmax import V1HMAX
 
 MODELS = [
     Pixels,
     FilterBank,
     HMAX,
+    V1HMAX,
     Perceptron,
     LinearClassifier,
     MultilayerPerceptron,
@@ -41,6 +43,31 @@ VALID = {
     "options": [{"n_classes": 3}],
     "weights": ["untrained"],
     "natural_shape": [(48, 48)],
+    "preset": ["serre2007", "pnas2007"],
+    "prototypes": ["photographs"],
+    "filter_shape": ["gaussian_derivative"],
+    "filter_sizes": [((7, 9), (11, 13))],
+    "wavelengths": [((4.0, 4.5),) * 8],
+    "sigmas": [((4.0, 4.5),) * 8],
+    "orientations": [3, (0, 45)],
+    "phases": [(0, 45)],
+    "s1_response": ["half"],
+    "s1_border": ["padded"],
+    "bands": [1, 3],
+    "source_band": [1],
+    "pool_sizes": [(8,) * 8],
+    "pool_strides": [(4,) * 8],
+    "prototype_sizes": [(4,), (6,)],
+    "learning": ["kmeans"],
+    "tuning": ["gaussian", "gaussian_by_norm"],
+    "value_range": [(0, 1)],
+    "inhibition": [0.2],
+    "filter_size": [9],
+    "base_size": [90],
+    "bypass_sizes": [(5, 7)],
+    "searched_scales": [2],
+    "correlation": [0.5],
+    "size": [7, 23],
 }
 # Of a module that is handed in: its weights have a test of their own.
 OF_MODULES = {"module", "weights", "call", "channels"}

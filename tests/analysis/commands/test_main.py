@@ -170,6 +170,7 @@ def test_a_real_process_shows_no_traceback(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_summary_and_fields_of_every_architecture():
     from hmax_cnn.cnn import names
 

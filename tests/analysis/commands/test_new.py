@@ -24,6 +24,7 @@ measures = ["spread"]
 """
 
 
+@pytest.mark.slow
 def test_they_work(tmp_path, monkeypatch):
     """Features and fields of the model; a study with the measure and its figure."""
     monkeypatch.chdir(tmp_path)

@@ -8,6 +8,7 @@ import small_study
 from command_line import invoke
 
 
+@pytest.mark.slow
 def test_study_new_checks_and_plans(tmp_path):
     """The study to start from is one that can be run; its plan says what it takes and writes
     nothing; it is never written over."""

@@ -97,6 +97,7 @@ def results(folder):
     return {path.relative_to(folder): xr.load_dataset(path) for path in folder.rglob("*.nc")}
 
 
+@pytest.mark.slow
 def test_the_same_numbers_are_read(there, tmp_path, monkeypatch):
     """Of the seed that was extracted, of all pictures and of some; of the other seed as before."""
     read, computed = [], []

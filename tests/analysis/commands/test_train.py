@@ -17,6 +17,7 @@ from hmax_cnn.analysis.commands.main import main
 HMAX_CNN = [sys.executable, "-m", "hmax_cnn"]
 
 
+@pytest.mark.slow
 def test_train_writes_weights_that_all_commands_take(pictures, tmp_path):
     weights = tmp_path / "weights.safetensors"
     settings = [

@@ -30,6 +30,7 @@ def reads(responses, table):
 """
 
 
+@pytest.mark.slow
 def test_files_and_imported_modules_count(tmp_path):
     """A cell is made again when a file in its parameters, or a module that its module imports, has
     changed; so it is in one process, too."""
@@ -56,6 +57,7 @@ def test_files_and_imported_modules_count(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_what_an_index_says_counts(tmp_path):
     """Angles are no pixels, but they are what a view is: changed in the index, the cell is made
     again."""
@@ -280,6 +282,7 @@ def made() -> torch.nn.Module:
 """
 
 
+@pytest.mark.slow
 def test_a_network_of_the_users_own_is_never_stale(tmp_path):
     """The module that makes a PyTorch network changes, in one process: its cells are made again
     and say what the new code gives; the manifest has the module and a digest of the weights, the

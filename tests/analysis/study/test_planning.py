@@ -39,6 +39,7 @@ def test_a_few_images_of_all_classes():
     assert few_of(few, 100) is few
 
 
+@pytest.mark.slow
 def test_a_plan_counts_all_and_keeps_nothing(tmp_path, monkeypatch):
     """Also of a measure of one's own that few images are not enough for."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))

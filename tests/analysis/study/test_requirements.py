@@ -52,6 +52,7 @@ def test_measures_of_absent_models_alone_go_with_their_figures(tmp_path):
     assert list(study.figures) == ["accuracy"]
 
 
+@pytest.mark.slow
 def test_the_page_says_who_is_not_there(tmp_path):
     with pytest.warns(LeftOutWarning):
         run_study(requiring(tmp_path, "filters", "no.such"), tmp_path / "out", progress=False)
@@ -59,6 +60,7 @@ def test_the_page_says_who_is_not_there(tmp_path):
     assert "classical filters was left out, since not installed: no.such." in page
 
 
+@pytest.mark.slow
 def test_results_of_a_model_that_is_no_longer_there_are_kept(tmp_path):
     """Made where the package was; gone on with where it is not."""
     out = tmp_path / "out"

@@ -46,6 +46,7 @@ def running(path, output, *options):
     return [*command, *options]
 
 
+@pytest.mark.slow
 def test_the_same_twice_on_two_processes(ran, tmp_path):
     """A second run, on two processes, gives the same bytes in every file but the manifest."""
     path, out, _ = ran
@@ -55,6 +56,7 @@ def test_the_same_twice_on_two_processes(ran, tmp_path):
     assert [name for name in one if one[name] != other[name]] == []
 
 
+@pytest.mark.slow
 def test_as_run_again(ran, tmp_path):
     """The study that was written out, with its defaults, makes the same results."""
     _, out, _ = ran
@@ -144,6 +146,7 @@ def test_interrupted_by_hand(tmp_path):
     assert done.n_made == done.n_cells - n_kept
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_made_again(tmp_path):
     """A resumed study keeps cells of the same things: a changed measure, model or module is made
     again, a measure that is gone is taken away."""
@@ -209,6 +212,7 @@ def similarity(responses, resampling):
 """
 
 
+@pytest.mark.slow
 def test_a_figure_of_some_that_failed(tmp_path):
     """One of two models fails: the figure shows the other, and its caption says so."""
     (tmp_path / "half_failing.py").write_text(FAILS_FOR_ONE)
@@ -223,6 +227,7 @@ def test_a_figure_of_some_that_failed(tmp_path):
     assert told in (tmp_path / "out" / "figures" / "invariance.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails(tmp_path):
     """The others are made and kept; the reason is told once, with the cells; mended, only they are
     made."""
@@ -299,6 +304,7 @@ def ranges(table, width="single", colours=None):
 }
 
 
+@pytest.mark.slow
 def test_own_model_measure_and_figure(tmp_path):
     """Three small files beside the study take part, on other processes, too; nothing of ours is
     edited."""
@@ -364,6 +370,7 @@ def test_a_design_of_ones_own(tmp_path):
     assert of_pixels.item() == pytest.approx(first.mean())
 
 
+@pytest.mark.slow
 def test_several_seeds(tmp_path):
     """Every cell is made for each seed; weights and units differ, images do not."""
     path = written(
@@ -414,6 +421,7 @@ def test_damaged_files_are_made_again(tmp_path):
     assert contents(tmp_path / "out") == kept
 
 
+@pytest.mark.slow
 def test_what_is_the_users_stays(tmp_path):
     """Files that the study did not write are left alone, hidden ones too; another study's folder is
     not taken over."""
