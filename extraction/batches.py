@@ -156,7 +156,7 @@ class _BatchSizes:
             kept, working = self._bytes(shape)
             limit = LARGEST_BATCH["cuda"]
             if self.on_processor:
-                limit = max(LARGEST_BATCH["cpu"], _CACHED_BATCH // working)
+                limit = self._in_cache(shape, working)
             affordable = self.model.batch_memory * 2**20 // self.n_threads // (kept + working)
             self.known[shape] = max(1, min(limit, self.fair, affordable))
         return self.known[shape]
@@ -167,12 +167,18 @@ class _BatchSizes:
             kept, working = self._bytes(shape)
             limit = max(1, min(_EVEN_ON_GPU, _EVEN_BYTES // (kept + working)))
             if self.on_processor:
-                limit = max(LARGEST_BATCH["cpu"], _CACHED_BATCH // working)
+                limit = self._in_cache(shape, working)
             self.known[shape] = limit - limit % _VECTOR if limit >= _VECTOR else limit
         return self.known[shape]
 
     def even_bytes(self, shape: tuple[int, ...]) -> int:
         return self.even_for(shape) * sum(self._bytes(shape))
+
+    def _in_cache(self, shape: tuple[int, ...], working: int) -> int:
+        """So many images as stay in the cache, and a few at least."""
+        # What the image itself takes counts: a linear classifier works in 32 bytes.
+        seen = 4 * self.model.n_channels * int(shape[0]) * int(shape[1])
+        return max(LARGEST_BATCH["cpu"], _CACHED_BATCH // max(working, seen))
 
     def _bytes(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """What an image takes: of the layers that are kept, and of what lies below them."""

@@ -6,7 +6,8 @@ from threadpoolctl import threadpool_info
 
 from hmax_cnn import CNN, HMAX, FilterBank, MultilayerPerceptron, Pixels
 from hmax_cnn.cnn import LinearClassifier, Perceptron
-from hmax_cnn.extraction.batches import are_even, even_batches
+from hmax_cnn.extraction.batches import _BatchSizes, are_even, even_batches
+from hmax_cnn.extraction.images import Images
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (21, 56, 48)).astype(np.uint8)
@@ -79,3 +80,13 @@ def test_training_does_not_depend_on_threads():
             model.fit(IMAGES[:, 14:42, 10:38], LABELS)
             weights.append(model.transform(IMAGES[:, 14:42, 10:38]))
     np.testing.assert_array_equal(*weights)
+
+
+@pytest.mark.parametrize("name", ["linear", "multilayer perceptron", "Pixels"])
+def test_a_batch_of_a_small_model_stays_small(name):
+    """Images count by their own bytes: for a linear classifier 21 of them were filled up to 131,072,
+    which took 3 GB and 9 s."""
+    rows(name, IMAGES)
+    sizes = _BatchSizes(MODELS[name], Images(IMAGES), MODELS[name].wanted_layers(), 1)
+    for batch in (sizes.even_for(IMAGES.shape[1:]), sizes.size_for(IMAGES.shape[1:])):
+        assert 1 <= batch * IMAGES[0].size * 4 <= 4 * 2**20
