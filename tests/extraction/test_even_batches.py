@@ -84,8 +84,8 @@ def test_training_does_not_depend_on_threads():
 
 @pytest.mark.parametrize("name", ["linear", "multilayer perceptron", "Pixels"])
 def test_a_batch_of_a_small_model_stays_small(name):
-    """Images count by their own bytes: for a linear classifier 21 of them were filled up to 131,072,
-    which took 3 GB and 9 s."""
+    """Images count by their own bytes: for a linear classifier 21 of them were filled up to
+    131,072, which took 3 GB and 9 s."""
     rows(name, IMAGES)
     sizes = _BatchSizes(MODELS[name], Images(IMAGES), MODELS[name].wanted_layers(), 1)
     for batch in (sizes.even_for(IMAGES.shape[1:]), sizes.size_for(IMAGES.shape[1:])):
