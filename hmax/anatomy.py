@@ -16,7 +16,7 @@ RESPONSES = ("absolute", "half", "signed", "energy")
 # "silent" is its INCLUDEBORDERS = 0, which the public PyTorch port copies.
 BORDERS = ("silent", "padded")
 FILTER_SHAPES = ("gabor", "gaussian_derivative")
-TUNINGS = ("distance", "gaussian", "gaussian_by_size", "gaussian_by_norm")
+TUNINGS = ("distance", "squared_distance", "gaussian", "gaussian_by_size", "gaussian_by_norm")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Anatomy:
     tuning: str
     sharpness: float
     value_range: tuple[float, float]
+
+    @property
+    def is_distance(self) -> bool:
+        """Whether S2 and C2 respond with distances: the smaller, the stronger."""
+        return self.tuning in ("distance", "squared_distance")
 
     @property
     def source_index(self) -> int | None:

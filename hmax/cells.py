@@ -19,7 +19,6 @@ from hmax_cnn.extraction.operations import (
     divide_by_local_norm,
     euclidean_distance,
     feature_l2_pool,
-    gaussian,
     max_pool,
     nearest_distance,
     nearest_sparse,
@@ -190,28 +189,32 @@ def fits(maps: Maps, size: int, partial: bool) -> bool:
     return partial or size <= min(maps.shape[1:])
 
 
-# Of the Gaussian of all prototypes or of each; None where they respond with distances.
-Sharpness = float | Array | None
+# From distances to responses, with the way back.
+Response = Callable[[Array], tuple[Array, Pullback]]
+
+
+def as_they_are(distances: Array) -> tuple[Array, Pullback]:
+    """Responses that are distances: the smaller, the stronger."""
+    return distances, lambda gradient: gradient
 
 
 def tuned_cells(
     complex_maps: Maps,
     prototypes: Array,
     partial: bool,
-    sharpness: Sharpness,
+    respond: Response,
     *,
     is_sparse: bool = False,
 ) -> tuple[Maps, Pullback]:
     """S2: the match of every neighbourhood of C1 to every prototype.
-
-    The Euclidean distance, or its Gaussian where a sharpness is given.
 
     Parameters
     ----------
     prototypes : array of shape (n_prototypes, n_features, size, size)
     partial : bool
         Whether neighbourhoods that reach beyond C1 count, with zeros outside.
-    sharpness : float, array of shape (n_prototypes,), or None
+    respond : callable
+        From distances of shape (n_images, n_prototypes, ...) to responses, with the way back.
     is_sparse : bool
         Whether some elements of prototypes are NaN, and do not count.
 
@@ -226,9 +229,7 @@ def tuned_cells(
     if is_sparse:
         measured = sparse_distance
     distances, to_c1 = measured(complex_maps.values, prototypes, window.padding)
-    if getattr(sharpness, "ndim", 0):
-        sharpness = sharpness[:, None, None]  # type: ignore[index]
-    responses, untune = _tuned(distances, sharpness)
+    responses, untune = respond(distances)
     maps = Maps(
         responses,
         complex_maps.field.through(window),
@@ -242,7 +243,7 @@ def best_anywhere(
     bands: Sequence[Maps],
     prototypes: Array,
     partial: bool,
-    sharpness: Sharpness,
+    respond: Response,
     *,
     is_sparse: bool = False,
 ) -> tuple[Maps, Array, Array, Callable[[Array], list[Array]]]:
@@ -266,16 +267,10 @@ def best_anywhere(
     distances, band, place, to_bands = searched(
         [maps.values for maps in bands], prototypes, window.padding
     )
-    responses, untune = _tuned(distances, sharpness)
+    responses, untune = respond(distances)
     return (
         Maps(responses[..., None, None]),
         band,
         place,
         lambda gradient: to_bands(untune(gradient[..., 0, 0]))[0],
     )
-
-
-def _tuned(distances: Array, sharpness: Sharpness) -> tuple[Array, Pullback]:
-    if sharpness is None:
-        return (distances, lambda gradient: gradient)
-    return gaussian(distances, sharpness)

@@ -11,13 +11,13 @@ import numpy as np
 from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.layered import LayeredModel
 from hmax_cnn.extraction.maps import Maps
-from hmax_cnn.extraction.operations import gaussian, nearest_distance
+from hmax_cnn.extraction.operations import nearest_distance
 from hmax_cnn.extraction.progress import progress_bar
 
 from .anatomy import Anatomy
 from .cells import window_of_prototypes
 from .prototypes import Prototypes
-from .stages import places, sharpness_of
+from .stages import places, response_of
 
 _EPOCHS = 20
 _BATCH = 16
@@ -27,7 +27,10 @@ _LARGEST = 2**31  # bytes of C1 that are held
 
 @dataclass
 class _Adam:
-    """Kingma & Ba, ICLR 2015, of one array."""
+    """Kingma & Ba, ICLR 2015, of one array.
+
+    `cnn` has all of it for networks, and is beside this package, not below it.
+    """
 
     rate: float
     mean: np.ndarray | float = 0.0
@@ -112,14 +115,9 @@ def responses(
         window = window_of_prototypes(size, anatomy.partial_windows)
         bands = [m.values for m in places([Maps(b) for b in c1], size, anatomy.partial_windows)]
         distances, _, _, back = nearest_distance(bands, own, window.padding)
-        sharpness = sharpness_of(anatomy, own, min(patches))
-        if sharpness is None:
-            found.append(distances)
-            backs.append(_to_prototypes(back, lambda gradient: gradient))
-        else:
-            tuned, untune = gaussian(distances, sharpness)
-            found.append(tuned)
-            backs.append(_to_prototypes(back, untune))
+        answers, untune = response_of(anatomy, own, min(patches))(distances)
+        found.append(answers)
+        backs.append(_to_prototypes(back, untune))
     return np.concatenate(found, axis=1), backs
 
 

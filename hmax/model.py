@@ -95,7 +95,7 @@ class HMAX(FeatureExtractor):
         Whether S2 windows that reach beyond C1 count, with zeros outside. False leaves them out of
         the maximum or minimum; IGNOREPARTIALS = 1 of the MATLAB code is something else, and C2
         differs from it by up to 1.5.
-    tuning : {'distance', 'gaussian', 'gaussian_by_size', 'gaussian_by_norm'}
+    tuning : {'distance', 'squared_distance', 'gaussian', 'gaussian_by_size', 'gaussian_by_norm'}
         Responses of S2 and C2: the Euclidean distance d (small is similar); exp(-sharpness d^2);
         with d^2 over (n / n_min)^2, n_min the smallest prototype size, so that large ones answer
         too (Mutch & Lowe); or also over the squared length of the prototype (PNAS 2007).
@@ -240,7 +240,7 @@ class HMAX(FeatureExtractor):
 
     def distance_layers(self) -> tuple[str, ...]:
         """S2 and C2, where they are distances to prototypes; see `FeatureExtractor`."""
-        return ("s2", "c2") if self._anatomy().tuning == "distance" else ()
+        return ("s2", "c2") if self._anatomy().is_distance else ()
 
     def working_bytes(self, height: int, width: int) -> int:
         """About what one image of so many pixels takes; see `FeatureExtractor`."""

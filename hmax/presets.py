@@ -61,10 +61,13 @@ PRESETS = {
     # The same code as its own MATLAB example calls it: borders included.
     "georgetown_borders": replace(_GEORGETOWN, s1_border="padded"),
     # The CBCL release of 2006, whose copies leave borders out: the same code with 250 prototypes of
-    # each of four sizes, cut from band 2 of training images. It returns squared distances; we take
-    # the root, as the code that followed it does.
+    # each of four sizes, cut from band 2 of training images; it returns squared distances.
     "cbcl2006": replace(
-        _GEORGETOWN, prototype_sizes=(4, 8, 12, 16), n_prototypes=250, source_band=2
+        _GEORGETOWN,
+        prototype_sizes=(4, 8, 12, 16),
+        n_prototypes=250,
+        source_band=2,
+        tuning="squared_distance",
     ),
     # Serre et al., PAMI 2007, table 1, digit by digit: at 23 px it has 12.7, where the rule of the
     # other entries gives 12.8. 4 x 250 prototypes. The paper gives no value for beta.

@@ -8,9 +8,11 @@ from dataclasses import replace
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
+from hmax_cnn.extraction.operations import gaussian
+from hmax_cnn.extraction.operations.windows import Pullback
 
 from .anatomy import Anatomy
-from .cells import Sharpness, best_anywhere, fits, tuned_cells
+from .cells import Response, as_they_are, best_anywhere, fits, tuned_cells
 from .prototypes import SHORTEST
 
 
@@ -41,12 +43,12 @@ def tuned_maps(
             if not fits(band, size, anatomy.partial_windows):
                 continue
             # Every band is matched with the same prototypes: that is HMAX's tolerance to size.
-            sharpness = sharpness_of(anatomy, patches, min(prototypes))
+            respond = response_of(anatomy, patches, min(prototypes))
             tuned, back = tuned_cells(
                 band,
                 patches,
                 anatomy.partial_windows,
-                sharpness,
+                respond,
                 is_sparse=anatomy.is_sparse,
             )
             # Prototypes are shared by the bands: they count as parameters once.
@@ -90,9 +92,9 @@ def best_matches(
     partial = anatomy.partial_windows
     maps, numbers, backs = [], [], []
     for size, patches in prototypes.items():
-        sharpness = sharpness_of(anatomy, patches, min(prototypes))
+        respond = response_of(anatomy, patches, min(prototypes))
         best, _, _, back = best_anywhere(
-            places(c1, size, partial), patches, partial, sharpness, is_sparse=anatomy.is_sparse
+            places(c1, size, partial), patches, partial, respond, is_sparse=anatomy.is_sparse
         )
         maps.append(of_prototypes(best, size))
         numbers.append([number for number, band in enumerate(c1) if fits(band, size, partial)])
@@ -132,8 +134,8 @@ def _zeros(c1: Sequence[Maps]) -> list[Array]:
     return [xp.zeros_like(band.values) for band in c1]
 
 
-def sharpness_of(anatomy: Anatomy, patches: Array, smallest: int) -> Sharpness:
-    """The sharpness of the Gaussian of S2; None where S2 responds with distances.
+def response_of(anatomy: Anatomy, patches: Array, smallest: int) -> Response:
+    """How S2 and C2 respond to distances.
 
     Parameters
     ----------
@@ -145,7 +147,8 @@ def sharpness_of(anatomy: Anatomy, patches: Array, smallest: int) -> Sharpness:
 
     Returns
     -------
-    float, array of shape (n_prototypes,), or None
+    callable
+        From distances of shape (n_images, n_prototypes, ...) to responses, with the way back.
 
     References
     ----------
@@ -154,15 +157,23 @@ def sharpness_of(anatomy: Anatomy, patches: Array, smallest: int) -> Sharpness:
     squared length of the prototype beside it in the divisor.
     """
     if anatomy.tuning == "distance":
-        return None
+        return as_they_are
+    if anatomy.tuning == "squared_distance":
+        return lambda distances: (distances * distances, lambda g: 2 * distances * g)
     if anatomy.tuning == "gaussian":
-        return anatomy.sharpness
+        return lambda distances: gaussian(distances, anatomy.sharpness)
     sharpness = anatomy.sharpness / (patches.shape[-1] / smallest) ** 2
     if anatomy.tuning == "gaussian_by_size":
-        return sharpness
+        return lambda distances: gaussian(distances, sharpness)
     xp = namespace(patches)
-    squares = xp.nansum(patches * patches, axis=(1, 2, 3))
-    return sharpness / xp.maximum(squares, SHORTEST)
+    squares = xp.maximum(xp.nansum(patches * patches, axis=(1, 2, 3)), SHORTEST)
+
+    def by_norm(distances: Array) -> tuple[Array, Pullback]:
+        # One sharpness for each prototype, alike at all places.
+        places = (-1, *[1] * (distances.ndim - 2))
+        return gaussian(distances, (sharpness / squares).reshape(places))
+
+    return by_norm
 
 
 def places(c1: Sequence[Maps], size: int, partial: bool) -> list[Maps]:

@@ -209,7 +209,7 @@ class V1HMAX(FeatureExtractor):
 
     def distance_layers(self) -> tuple[str, ...]:
         """S2 and C2, where they are distances to prototypes; see `FeatureExtractor`."""
-        return ("s2", "c2") if self.tuning == "distance" else ()
+        return ("s2", "c2") if self._anatomy().is_distance else ()
 
     def learned_from(self) -> np.ndarray:
         """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""

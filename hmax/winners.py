@@ -11,7 +11,7 @@ from hmax_cnn.extraction.fields import Field
 from hmax_cnn.extraction.maps import Maps
 
 from .anatomy import Anatomy
-from .cells import best_anywhere, window_of_prototypes
+from .cells import as_they_are, best_anywhere, window_of_prototypes
 from .stages import places
 
 
@@ -45,7 +45,7 @@ def located_winners(
         window = window_of_prototypes(size, partial)
         bands = places(c1, size, partial)
         _, winner, place, _ = best_anywhere(
-            bands, patches, partial, None, is_sparse=anatomy.is_sparse
+            bands, patches, partial, as_they_are, is_sparse=anatomy.is_sparse
         )
         fields = [band.field.through(window) for band in bands]
         widths = np.array([window.count(*band.shape[1:])[1] for band in bands])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, final
@@ -18,17 +18,18 @@ from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.maps import Maps
 
 from ..anatomy import Anatomy
-from ..cells import best_anywhere, complex_cells, field_of_simple, fits, tuned_cells
+from ..cells import complex_cells, field_of_simple
 from ..dictionaries import read_dictionary, shown_to
 from ..imprinting import Draws, imprint_all
 from ..presets import PRESETS, resolve
 from ..prototype_files import as_prototypes
 from ..prototypes import Prototypes
-from ..stages import of_prototypes, places
+from ..stages import best_matches, tuned_maps
 from .filters import PAIRS, SIGNS, opponent_filters
 from .stages import double_opponent, joined_pairs, normalised, single_opponent, with_borders
 
-_STREAMS = ("single", "double")
+_CHANNELS = {"single": tuple(SIGNS), "double": PAIRS}
+_STREAMS = tuple(_CHANNELS)
 _TABLE = PRESETS["georgetown"]  # of filter sizes and pools, which colour HMAX shares
 
 
@@ -150,7 +151,8 @@ class ColourHMAX(FeatureExtractor):
             msg = f"`orientations` must be different angles in degrees, got {self.orientations!r}."
             raise ValueError(msg)
         names = ("prototype_sizes", "n_prototypes")
-        return resolve("georgetown", {name: getattr(self, name) for name in names})
+        given = {name: getattr(self, name) for name in names}
+        return resolve("georgetown", given | {"tuning": "squared_distance"})
 
     # Learning ------------------------------------------------------------------------------------
 
@@ -177,7 +179,7 @@ class ColourHMAX(FeatureExtractor):
         return hasattr(self, "prototypes_")
 
     def distance_layers(self) -> tuple[str, ...]:
-        """S2 and C2 are squared distances to prototypes; see `FeatureExtractor`."""
+        """S2 and C2, squared distances to prototypes; see `FeatureExtractor`."""
         return ("so_s2", "so_c2", "do_s2", "do_c2")
 
     def learned_from(self) -> np.ndarray:
@@ -241,8 +243,7 @@ class ColourHMAX(FeatureExtractor):
         }
 
     def _dictionary(self, stream: str) -> Prototypes:
-        channels = {"single": tuple(SIGNS), "double": PAIRS}[stream]
-        n_features = len(self.orientations) * len(channels)
+        n_features = len(self.orientations) * len(_CHANNELS[stream])
         given = self._given()
         if given is not None:
             if not isinstance(given, Mapping) or set(given) != set(_STREAMS):
@@ -272,85 +273,76 @@ class ColourHMAX(FeatureExtractor):
         ------
         (str, list of Maps, None)
         """
-        n_images, _, height, width = retina.values.shape
-        values = retina.values * np.float32(2 / 255) - np.float32(1)
-        largest = _TABLE.filter_sizes[self.bands - 1][-1]
-        planes = with_borders(values.reshape(3 * n_images, height, width), largest)
-        angles = tuple(float(angle) for angle in self.orientations)
-
-        def single(size: int) -> Array:
-            raw = single_opponent(planes, n_images, size, angles, largest)
-            return normalised(raw, 1, self.semi_saturation)
-
-        def double(size: int) -> Array:
-            raw = single_opponent(planes, n_images, size, angles, largest)
-            return joined_pairs(double_opponent(raw, size, angles, self.semi_saturation))
-
-        for stream, simple, names in (("single", single, tuple(SIGNS)), ("double", double, PAIRS)):
-            prefix = f"{stream[0]}o"
-            if wanted and not any(name.startswith(prefix) for name in wanted):
-                continue
-            found = self._simple_and_complex(simple, names, keeps=f"{prefix}_s1" in wanted)
-            yield f"{prefix}_s1", found[0], None
-            yield f"{prefix}_c1", found[1], None
+        shown = [stream for stream in _STREAMS if any(n.startswith(stream[0]) for n in wanted)]
+        anatomy, xp = self._anatomy(), namespace(retina.values)
+        whole = Field.whole(*retina.values.shape[2:])
+        found = self._simple_and_complex(retina.values, shown, wanted)
+        for stream in shown:
+            prefix, (simple, c1) = f"{stream[0]}o", found[stream]
+            yield f"{prefix}_s1", simple, None
+            yield f"{prefix}_c1", c1, None
             dictionary = self._dictionary(stream)
-            yield f"{prefix}_s2", self._tuned(found[1], dictionary, f"{prefix}_s2" in wanted), None
-            whole = Field.whole(height, width)
-            yield (
-                f"{prefix}_c2",
-                [replace(m, field=whole) for m in _best(found[1], dictionary)],
-                None,
-            )
+            own = replace(anatomy, is_sparse=dictionary.has_gaps)
+            patches = {size: xp.asarray(p) for size, p in dictionary.patches.items()}
+            s2, _ = tuned_maps(c1, patches if f"{prefix}_s2" in wanted else {}, own)
+            yield f"{prefix}_s2", s2, None
+            c2, _ = best_matches(c1, patches, own)
+            yield f"{prefix}_c2", [replace(maps, field=whole) for maps in c2], None
 
     def _simple_and_complex(
-        self, simple: Callable[[int], Array], channels: Sequence[str], *, keeps: bool
-    ) -> tuple[list[Maps], list[Maps]]:
-        """S1 and C1 of one stream, band by band."""
-        pairs = [(channel, angle) for channel in channels for angle in self.orientations]
-        features = [f"{channel}_o{angle % 180:g}" for channel, angle in pairs]
-        labels = {
-            "channel": [channel for channel, _ in pairs],
-            "orientation": [float(angle) for _, angle in pairs],
-        }
-        all_simple, all_complex = list[Maps](), list[Maps]()
+        self, values: Array, streams: Sequence[str], wanted: Collection[str]
+    ) -> dict[str, tuple[list[Maps], list[Maps]]]:
+        """S1 (where it is wanted) and C1 of each stream, band by band."""
+        n_images, _, height, width = values.shape
+        largest = _TABLE.filter_sizes[self.bands - 1][-1]
+        scaled = values * np.float32(2 / 255) - np.float32(1)
+        planes = with_borders(scaled.reshape(3 * n_images, height, width), largest)
+        angles = tuple(float(angle) for angle in self.orientations)
+        found: dict[str, tuple[list[Maps], list[Maps]]] = {name: ([], []) for name in streams}
         for band in range(1, self.bands + 1):
-            of_band = []
+            of_band: dict[str, list[Maps]] = {name: [] for name in streams}
             for size in _TABLE.filter_sizes[band - 1]:
-                responses = simple(size)
-                flat = responses.reshape(len(responses), len(pairs), *responses.shape[3:])
-                field = field_of_simple(size)
-                if channels == PAIRS:  # a filter over filters of the same size
-                    field = field.through(Window(size, padding=size // 2))
-                own = labels | {"filter_size": size}
-                of_band.append(Maps(flat, field, f"b{band}_s{size:02d}", features, own))
-            if keeps:
-                all_simple += of_band
-            pool, stride = _TABLE.pool_sizes[band - 1], _TABLE.pool_strides[band - 1]
-            pooled, _ = complex_cells(of_band, pool, stride)
-            own = labels | {"band_number": band}
-            all_complex.append(replace(pooled, band=f"b{band}", labels=own))
-        return all_simple, all_complex
-
-    def _tuned(self, c1: Sequence[Maps], dictionary: Prototypes, is_wanted: bool) -> list[Maps]:
-        """S2: squared distances to prototypes at every place; windows see zeros around C1."""
-        found = list[Maps]()
-        if not is_wanted:
-            return found
-        xp = namespace(c1[0].values)
-        for size, patches in dictionary.patches.items():
-            placed = xp.asarray(patches)
-            for number, band in enumerate(c1):
-                if fits(band, size, partial=True):
-                    maps, _ = tuned_cells(
-                        band,
-                        placed,
-                        partial=True,
-                        sharpness=None,
-                        is_sparse=dictionary.has_gaps,
-                    )
-                    squared = replace(maps, values=maps.values * maps.values)
-                    found.append(of_prototypes(squared, size, band, shared=number > 0))
+                # Both streams begin with the same responses.
+                raw = single_opponent(planes, n_images, size, angles, largest)
+                for name in streams:
+                    of_band[name].append(self._simple(raw, name, band, size))
+            for name, maps in of_band.items():
+                simple, c1 = found[name]
+                if f"{name[0]}o_s1" in wanted:
+                    simple += maps
+                pool, stride = _TABLE.pool_sizes[band - 1], _TABLE.pool_strides[band - 1]
+                pooled, _ = complex_cells(maps, pool, stride)
+                kept = {key: maps[0].labels[key] for key in ("channel", "orientation")}
+                labels = kept | {"band_number": band}
+                c1.append(replace(pooled, band=f"b{band}", labels=labels))
         return found
+
+    def _simple(self, raw: Array, stream: str, band: int, size: int) -> Maps:
+        """S1 of a stream, of one filter size, from what both streams begin with."""
+        angles = tuple(float(angle) for angle in self.orientations)
+        field, n_numbers = field_of_simple(size), 6 * len(angles) * size * size
+        if stream == "single":
+            responses = normalised(raw, 1, self.semi_saturation)
+        else:
+            responses = joined_pairs(double_opponent(raw, size, angles, self.semi_saturation))
+            # A filter over filters of the same size, of eight channels.
+            field = field.through(Window(size, padding=size // 2))
+            n_numbers = 8 * len(angles) * size * size
+        n_images, _, _, height, width = responses.shape
+        pairs = [(channel, angle) for channel in _CHANNELS[stream] for angle in angles]
+        return Maps(
+            responses.reshape(n_images, len(pairs), height, width),
+            field,
+            f"b{band}_s{size:02d}",
+            [f"{channel}_o{angle % 180:g}" for channel, angle in pairs],
+            {
+                "channel": [channel for channel, _ in pairs],
+                "orientation": [angle for _, angle in pairs],
+                "filter_size": size,
+            },
+            n_parameters=n_numbers,
+            n_multiply_adds=n_numbers * height * width,
+        )
 
     def first_filters(self) -> dict[str, np.ndarray]:
         """The opponent filters of S1, by size, as pictures of red, green and blue."""
@@ -359,19 +351,3 @@ class ColourHMAX(FeatureExtractor):
             filters = opponent_filters(size, tuple(self.orientations))
             found[f"{size} px"] = np.moveaxis(filters, 1, -1).reshape(-1, size, size, 3)
         return found
-
-
-def _best(c1: Sequence[Maps], dictionary: Prototypes) -> list[Maps]:
-    """C2: the smallest squared distance to each prototype over places and bands."""
-    xp, found = namespace(c1[0].values), list[Maps]()
-    for size, patches in dictionary.patches.items():
-        bands = places(c1, size, partial=True)
-        best, *_ = best_anywhere(
-            bands,
-            xp.asarray(patches),
-            partial=True,
-            sharpness=None,
-            is_sparse=dictionary.has_gaps,
-        )
-        found.append(of_prototypes(replace(best, values=best.values * best.values), size))
-    return found
