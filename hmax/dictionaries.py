@@ -127,6 +127,22 @@ def _read(path: Path, changed: int, n_bytes: int) -> Mapping[str, OfStage]:
     return found
 
 
+def as_dictionary(given: Any) -> Any:
+    """Prototypes of several stages from what a model was given: read, if that is a path.
+
+    Parameters
+    ----------
+    given : mapping, path or None
+
+    Returns
+    -------
+    mapping from stage to Prototypes or PlacedPrototypes, or None
+    """
+    if isinstance(given, str | os.PathLike):
+        return read_dictionary(given)
+    return given
+
+
 def shown_to(dictionary: Mapping[str, Any]) -> np.ndarray:
     """Digests of the pictures that prototypes of any stage were cut from.
 

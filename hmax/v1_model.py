@@ -146,16 +146,7 @@ class V1HMAX(FeatureExtractor):
         self.progress = progress
 
     def wanted_layers(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
-        """Layers by name, checked; see `FeatureExtractor.wanted_layers`.
-
-        Parameters
-        ----------
-        layers : str, sequence of str or None
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Layers by name, checked; see `FeatureExtractor.wanted_layers`."""
         self._anatomy()
         return super().wanted_layers(layers)
 
@@ -186,25 +177,11 @@ class V1HMAX(FeatureExtractor):
     # Learning ------------------------------------------------------------------------------------
 
     def must_learn(self, layers: Collection[str]) -> bool:
-        """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`.
-
-        Parameters
-        ----------
-        layers : collection of str
-
-        Returns
-        -------
-        bool
-        """
+        """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`."""
         return self.prototypes is None and not {"s2", "c2"}.isdisjoint(layers)
 
     def has_learned(self) -> bool:
-        """Whether there are prototypes from a `fit`.
-
-        Returns
-        -------
-        bool
-        """
+        """Whether there are prototypes from a `fit`; see `FeatureExtractor.has_learned`."""
         return hasattr(self, "prototypes_")
 
     def distance_layers(self) -> tuple[str, ...]:
@@ -223,12 +200,7 @@ class V1HMAX(FeatureExtractor):
         return 4 * (self.size**2 + 6 * (self.n_simple + self.n_complex)) * n_places
 
     def expected_range(self) -> tuple[float, float] | None:
-        """Lowest and highest pixel value that the model expects.
-
-        Returns
-        -------
-        (float, float)
-        """
+        """Lowest and highest pixel value that the model expects; see `FeatureExtractor`."""
         return 0.0, 255.0
 
     def learn(self, images: Images, labels: Any) -> None:

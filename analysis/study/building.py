@@ -141,7 +141,11 @@ def build_images(table: schema.Images, places: Places) -> Dataset | Stimuli:
         if not isinstance(images, Dataset):
             msg = f"`train_where` is for pictures with an index; {table.source} draws stimuli."
             raise TypeError(msg)
-        images = images.divided(column, value)
+        try:
+            images = images.divided(column, value)
+        except ValueError as error:
+            msg = f"`train_where` {table.train_where}: {error}"
+            raise ValueError(msg) from error
     kept = _kept(table, images)
     if len(kept) < len(images):
         images = images.subset(kept)

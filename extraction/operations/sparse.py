@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 from ..arrays import Array, namespace, step_bytes, tiles, to_host
 from ..fields import Window
 from .correlation import correlate
-from .windows import Pullback, add_windows, padded, sums_at, window_of, windows_at
+from .nearest import way_back_from_winners
+from .windows import Pullback, padded, window_of
 
 
 def sparse_distance(values: Array, prototypes: Array, padding: Any = 0) -> tuple[Array, Pullback]:
@@ -49,10 +50,7 @@ def sparse_distance(values: Array, prototypes: Array, padding: Any = 0) -> tuple
     2.0
     """
     xp, window = namespace(values), window_of(values, prototypes, "prototypes", padding=padding)
-    counts = ~xp.isnan(prototypes)
-    # Around the mean of what counts, the norms and so their rounding errors are smaller.
-    mean = xp.nanmean(prototypes)
-    wanted = xp.where(counts, prototypes - mean, 0)
+    counts, mean, wanted = _counted(prototypes)
     around = padded(values, window) - mean
     # Of x^2 - 2 x w + w^2, the first two are one product of matrices.
     both = xp.concatenate([around * around, around], axis=1)
@@ -73,6 +71,15 @@ def sparse_distance(values: Array, prototypes: Array, padding: Any = 0) -> tuple
     return distances, pullback
 
 
+def _counted(prototypes: Array) -> tuple[Array, Array, Array]:
+    """Which elements count, their mean, and what they are around it, 0 where they do not."""
+    xp = namespace(prototypes)
+    counts = ~xp.isnan(prototypes)
+    # Around the mean the norms, and so their rounding errors, are smaller.
+    mean = xp.nanmean(prototypes)
+    return counts, mean, xp.where(counts, prototypes - mean, 0)
+
+
 def _inside(around: Array, values: Array, window: Window) -> Array:
     """Without the padding."""
     (top, _), (left, _) = window.padding
@@ -82,7 +89,7 @@ def _inside(around: Array, values: Array, window: Window) -> Array:
 
 def nearest_sparse(
     bands: Sequence[Array], prototypes: Array, padding: Any = 0
-) -> tuple[Array, Array, Array, Callable[[Array], tuple[list[Array], Array]]]:
+) -> tuple[Array, Array, Array, Pullback]:
     """The smallest `sparse_distance` of each prototype over all places of several maps.
 
     Parameters
@@ -103,7 +110,6 @@ def nearest_sparse(
     """
     xp = namespace(prototypes)
     windows = [window_of(v, prototypes, "prototypes", padding=padding) for v in bands]
-    sides = [window.count(*v.shape[2:]) for window, v in zip(windows, bands, strict=True)]
     search = _Search.of(prototypes)
     found = [
         search.best(padded(values, window), window.count(*values.shape[2:]))
@@ -115,22 +121,7 @@ def nearest_sparse(
     place = xp.take_along_axis(places, band[None], axis=0)[0]
     distances = xp.sqrt(xp.maximum(best.min(axis=0), 0))
 
-    def pullback(gradient: Array) -> tuple[list[Array], Array]:
-        slopes = xp.where(distances > 0, gradient / xp.where(distances > 0, distances, 1), 0)
-        to_bands, to_prototypes = [], xp.zeros_like(prototypes)
-        for number, (values, window) in enumerate(zip(bands, windows, strict=True)):
-            # The gradient goes to the winner alone.
-            images, winners = xp.nonzero((slopes != 0) & (band == number))
-            rows, cols = xp.divmod(place[images, winners], sides[number][1])
-            seen = windows_at(values, window, images, rows, cols)
-            off = xp.nan_to_num(seen - prototypes[winners])
-            parts = off * slopes[images, winners][:, None, None, None]
-            to_bands.append(add_windows(parts, images, rows, cols, values.shape, window))
-            element = xp.arange(prototypes[0].size).reshape(prototypes.shape[1:])
-            index = winners[:, None, None, None] * prototypes[0].size + element
-            to_prototypes = to_prototypes - sums_at(index, parts, prototypes.shape)
-        return to_bands, to_prototypes
-
+    pullback = way_back_from_winners(bands, prototypes, windows, distances, band, place)
     return distances, band, place, pullback
 
 
@@ -149,8 +140,7 @@ class _Search:
     @classmethod
     def of(cls, prototypes: Array) -> _Search:
         xp = namespace(prototypes)
-        counts, mean = ~xp.isnan(prototypes), xp.nanmean(prototypes)
-        wanted = xp.where(counts, prototypes - mean, 0)
+        counts, mean, wanted = _counted(prototypes)
         seen = to_host(counts.any(axis=0))
         elements = [(int(f), int(y), int(x)) for f, y, x in np.argwhere(seen)]
         both = [counts.astype(prototypes.dtype), -2 * wanted]

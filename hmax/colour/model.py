@@ -19,7 +19,7 @@ from hmax_cnn.extraction.maps import Maps
 
 from ..anatomy import Anatomy
 from ..cells import complex_cells, field_of_simple
-from ..dictionaries import read_dictionary, shown_to
+from ..dictionaries import as_dictionary, shown_to
 from ..imprinting import Draws, imprint_all
 from ..presets import PRESETS, resolve
 from ..prototype_files import as_prototypes
@@ -125,16 +125,7 @@ class ColourHMAX(FeatureExtractor):
         self.progress = progress
 
     def wanted_layers(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
-        """Layers by name, checked; see `FeatureExtractor.wanted_layers`.
-
-        Parameters
-        ----------
-        layers : str, sequence of str or None
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Layers by name, checked; see `FeatureExtractor.wanted_layers`."""
         self._anatomy()
         if layers is None and self.layer is None:
             layers = ("so_c2", "do_c2")
@@ -157,25 +148,11 @@ class ColourHMAX(FeatureExtractor):
     # Learning ------------------------------------------------------------------------------------
 
     def must_learn(self, layers: Collection[str]) -> bool:
-        """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`.
-
-        Parameters
-        ----------
-        layers : collection of str
-
-        Returns
-        -------
-        bool
-        """
+        """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`."""
         return self.prototypes is None and any(name[3:] in ("s2", "c2") for name in layers)
 
     def has_learned(self) -> bool:
-        """Whether there are prototypes from a `fit`.
-
-        Returns
-        -------
-        bool
-        """
+        """Whether there are prototypes from a `fit`; see `FeatureExtractor.has_learned`."""
         return hasattr(self, "prototypes_")
 
     def distance_layers(self) -> tuple[str, ...]:
@@ -184,15 +161,10 @@ class ColourHMAX(FeatureExtractor):
 
     def learned_from(self) -> np.ndarray:
         """Digests of the pictures that prototypes were cut from; see `FeatureExtractor`."""
-        given = self._given()
+        given = as_dictionary(self.prototypes)
         if given is None:
             return super().learned_from()
         return shown_to(given)
-
-    def _given(self) -> Mapping[str, Any] | None:
-        if isinstance(self.prototypes, str | PathLike):
-            return read_dictionary(self.prototypes)
-        return self.prototypes
 
     def working_bytes(self, height: int, width: int) -> int:
         """About what one image of so many pixels takes; see `FeatureExtractor`."""
@@ -200,12 +172,7 @@ class ColourHMAX(FeatureExtractor):
         return (8 * (16 + 4 * 4) * len(self.orientations) + 64) * (height + 36) * (width + 36)
 
     def expected_range(self) -> tuple[float, float] | None:
-        """Lowest and highest pixel value that the model expects.
-
-        Returns
-        -------
-        (float, float)
-        """
+        """Lowest and highest pixel value that the model expects; see `FeatureExtractor`."""
         return 0.0, 255.0
 
     def learn(self, images: Images, labels: Any) -> None:
@@ -244,7 +211,7 @@ class ColourHMAX(FeatureExtractor):
 
     def _dictionary(self, stream: str) -> Prototypes:
         n_features = len(self.orientations) * len(_CHANNELS[stream])
-        given = self._given()
+        given = as_dictionary(self.prototypes)
         if given is not None:
             if not isinstance(given, Mapping) or set(given) != set(_STREAMS):
                 what = list(given) if isinstance(given, Mapping) else type(given).__name__

@@ -17,7 +17,7 @@ from hmax_cnn.extraction.images import Images, to_retina
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
-from ..dictionaries import read_dictionary, shown_to
+from ..dictionaries import as_dictionary, shown_to
 from ..placed import PlacedPrototypes
 from .anatomy import NAMES, PyramidAnatomy, resolve
 from .axes import Fit, levels
@@ -167,16 +167,7 @@ class PyramidHMAX(FeatureExtractor):
         return _DEEP if self._anatomy().is_deep else _SHALLOW
 
     def wanted_layers(self, layers: str | Sequence[str] | None = None) -> tuple[str, ...]:
-        """Layers by name, checked; see `FeatureExtractor.wanted_layers`.
-
-        Parameters
-        ----------
-        layers : str, sequence of str or None
-
-        Returns
-        -------
-        tuple of str
-        """
+        """Layers by name, checked; see `FeatureExtractor.wanted_layers`."""
         if layers is None and self.layer is None and self._anatomy().is_deep:
             layers = ("c2b", "c3")
         return super().wanted_layers(layers)
@@ -184,33 +175,17 @@ class PyramidHMAX(FeatureExtractor):
     # Learning ------------------------------------------------------------------------------------
 
     def must_learn(self, layers: Collection[str]) -> bool:
-        """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`.
-
-        Parameters
-        ----------
-        layers : collection of str
-
-        Returns
-        -------
-        bool
-        """
+        """Whether prototypes must be imprinted first; see `FeatureExtractor.must_learn`."""
         return self.prototypes is None and not set(_LEARNED).isdisjoint(layers)
 
     def has_learned(self) -> bool:
-        """Whether there are prototypes from a `fit`.
-
-        Returns
-        -------
-        bool
-        """
+        """Whether there are prototypes from a `fit`; see `FeatureExtractor.has_learned`."""
         return hasattr(self, "prototypes_")
 
     def _given(self) -> Mapping[str, PlacedPrototypes] | None:
-        given: Any = self.prototypes
+        given = as_dictionary(self.prototypes)
         if given is None:
             return None
-        if isinstance(given, str | PathLike):
-            given = read_dictionary(given)
         return checked(given, self._anatomy())
 
     def learned_from(self) -> np.ndarray:
