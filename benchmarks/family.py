@@ -16,7 +16,7 @@ N_IMAGES = 8
 
 def members() -> dict[str, tuple[Any, tuple[str, ...]]]:
     """Models that have learned, each with the layers that multiply, which are counted."""
-    from hmax_cnn.hmax import HMAX, V1HMAX, PyramidHMAX
+    from hmax_cnn.hmax import HMAX, V1HMAX, ColourHMAX, PyramidHMAX
 
     shown = stimuli(4)
     few = {"n_prototypes": 100}
@@ -32,8 +32,9 @@ def members() -> dict[str, tuple[Any, tuple[str, ...]]]:
     deep = PyramidHMAX("pnas2007", n_bypass=50, n_third=50, **few)
     made["pnas2007"] = (deep, ("s1", "s2", "s2b", "s3"))
     made["V1"] = (V1HMAX(**few), ("v1", "s2"))
+    made["colour"] = (ColourHMAX(n_prototypes=50), ("so_s1", "so_s2", "do_s1", "do_s2"))
     for model, _ in made.values():
-        model.fit(shown)
+        model.fit(shown)  # grey, which colour HMAX sees in all three planes
     return made
 
 

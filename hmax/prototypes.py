@@ -89,8 +89,9 @@ class Prototypes:
     @cached_property
     def has_gaps(self) -> bool:
         """Whether some inputs do not count."""
-        # A blank dictionary repeats one number without memory, and is not read through.
-        return any(np.isnan(p[:1] if p.strides[0] == 0 else p).any() for p in self.patches.values())
+        # The sum of numbers of which one is NaN is NaN; of a blank dictionary one patch tells all.
+        parts = (p[:1] if p.strides[0] == 0 else p for p in self.patches.values())
+        return any(bool(np.isnan(part.sum())) for part in parts)
 
     @cached_property
     def sparse(self) -> Prototypes:
@@ -273,12 +274,15 @@ def _checked(size: int, patches: np.ndarray) -> np.ndarray:
             f"{size}), got {patches.dtype} of shape {patches.shape}."
         )
         raise ValueError(msg)
-    if np.isinf(patches.astype(np.float32)).any() or np.isnan(patches).all(axis=(1, 2, 3)).any():
+    checked = patches.astype(np.float32, copy=False).view()
+    # One pass over most dictionaries, which have no gaps: this is done for every batch.
+    if not np.isfinite(checked).all() and (
+        np.isinf(checked).any() or np.isnan(checked).all(axis=(1, 2, 3)).any()
+    ):
         msg = (
             f"`prototypes` of size {size} hold infinity, or a patch of NaN alone (NaN is an input "
             "that does not count). Leave those out."
         )
         raise ValueError(msg)
-    checked = patches.astype(np.float32, copy=False).view()
     checked.flags.writeable = False  # a dictionary is shared by the models that read it
     return checked

@@ -109,6 +109,21 @@ def test_double_opponent_pairs_are_symmetric():
     assert np.abs(one - other)[:, :3].max() > 0.01 * one.max()
 
 
+def test_both_streams_in_one_pass_are_each_alone():
+    """They share what they begin with; and what they cost is counted."""
+    shown, model = colour_images(2), ColourHMAX(bands=2)
+    both = model.activations(shown, ["so_c1", "do_c1"])
+    for layer in ("so_c1", "do_c1"):
+        alone = model.activations(shown, [layer])
+        for band in ("b1", "b2"):
+            one, other = (tree[f"{layer}/{band}"]["response"] for tree in (both, alone))
+            np.testing.assert_array_equal(one, other)
+    summary = model.summary((72, 80)).set_index(["layer", "band"])["multiply_accumulates"]
+    # Six halves of two orientations on three planes; eight channels of two orientations.
+    assert summary["so_s1", "b1_s07"] == 12 * 49 * 72 * 80
+    assert summary["do_s1", "b2_s13"] == 16 * 169 * 72 * 80
+
+
 def test_grey_images_have_no_red_against_green():
     grey = np.repeat(colour_images(1)[..., :1], 3, axis=-1)
     tree = ColourHMAX(bands=1).activations(grey, ["so_c1"])

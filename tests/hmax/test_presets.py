@@ -116,3 +116,21 @@ def test_prototypes_of_the_cbcl_release_come_from_its_second_band(images):
     assert set(model.prototypes_.provenance["band"]) == {"b2"}
     with pytest.raises(ValueError, match="`source_band` must be one of the bands in use"):
         HMAX("cbcl2006", bands=1).transform(images)
+    # Squares of what the same model returns as distances; the smaller, the stronger.
+    given = {"prototypes": model.prototypes_, "s1_border": "padded"}
+    squares = HMAX("cbcl2006", layer=("s2", "c2"), bands=2, **given)
+    roots = HMAX("cbcl2006", layer=("s2", "c2"), bands=2, tuning="distance", **given)
+    np.testing.assert_allclose(squares.transform(images), roots.transform(images) ** 2, rtol=1e-5)
+    assert squares.distance_layers() == ("s2", "c2")
+
+
+def test_gradients_of_squared_distances(images):
+    """2 d times those of distances: 1e-6 of the largest was seen."""
+    given = {"prototypes": "photographs", "prototype_sizes": (4,), "n_prototypes": 3, "bands": 1}
+    shown = images[:1].astype(float)
+    distances = HMAX(**given).transform(shown)[0, :2, None, None]
+    one, other = (
+        HMAX(**given, tuning=tuning).image_gradient(shown, "c2", [0, 1])[0]
+        for tuning in ("distance", "squared_distance")
+    )
+    np.testing.assert_allclose(other, 2 * distances * one, atol=1e-5 * np.abs(other).max())

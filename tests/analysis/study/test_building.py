@@ -66,6 +66,9 @@ def test_a_study_divides_images_by_a_column(tmp_path):
     table = Images(source="index.csv", train_where={"kind": "edges"})
     images = build_images(table, Places(tmp_path))
     assert images.split.tolist() == ["train", "train", "test", "test"]
+    absent = Images(source="index.csv", train_where={"shape": "edges"})
+    with pytest.raises(ValueError, match=r"`train_where` .*must be a column of the index"):
+        build_images(absent, Places(tmp_path))
     drawn = Images(
         source="data.stimuli:paperclips",
         parameters={"screen": [20, 20], "n_objects": 1, "sizes": [10]},
