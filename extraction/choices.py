@@ -42,6 +42,29 @@ def check_count(name: str, value: Any, most: int, cost: str) -> None:
         raise ValueError(msg)
 
 
+def check_flag(name: str, value: Any) -> None:
+    """Refuse what is neither true nor false: any text would count as true.
+
+    Parameters
+    ----------
+    name : str
+        Of the parameter.
+    value : object
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+
+    Examples
+    --------
+    >>> check_flag("is_sparse", True)
+    """
+    if not isinstance(value, bool | np.bool_):
+        msg = f"`{name}` must be True or False, got {value!r}."
+        raise TypeError(msg)
+
+
 def check_whole(name: str, value: Any, low: int, high: int) -> None:
     """Refuse what is no whole number within two bounds.
 

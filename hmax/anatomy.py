@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from hmax_cnn.extraction.choices import check_choice
+from hmax_cnn.extraction.choices import check_choice, check_flag
 
 from .learning import LEARNING
 
@@ -102,6 +102,8 @@ def check(anatomy: Anatomy) -> None:
         check_choice(name, getattr(anatomy, name), allowed)
     for name in ("pool_sizes", "pool_strides", "prototype_sizes", "bands"):
         _check_whole_numbers(name, getattr(anatomy, name))
+    for name in ("is_sparse", "partial_windows"):
+        check_flag(name, getattr(anatomy, name))
     _check_bands(anatomy)
     if anatomy.source_band is not None and anatomy.source_band not in tuple(anatomy.bands):
         msg = (

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from hmax_cnn.extraction.arrays import Array, namespace
-from hmax_cnn.extraction.choices import check_number, check_whole
+from hmax_cnn.extraction.choices import check_flag, check_number, check_whole
 from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
 from hmax_cnn.extraction.fields import Field, Window
@@ -170,6 +170,7 @@ class V1HMAX(FeatureExtractor):
             raise ValueError(msg)
         for name in ("pixels_per_degree", "gain", "noise_scale"):
             check_number(name, getattr(self, name), 0)
+        check_flag("noise", self.noise)
         check_number("noise_level", self.noise_level, 0, or_equal=True)
         names = ("prototype_sizes", "n_prototypes", "tuning", "sharpness")
         return resolve("georgetown", {name: getattr(self, name) for name in names})

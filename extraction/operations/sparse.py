@@ -11,8 +11,8 @@ import numpy as np
 from ..arrays import Array, namespace, step_bytes, tiles, to_host
 from ..fields import Window
 from .correlation import correlate
-from .nearest import way_back_from_winners
 from .windows import Pullback, padded, window_of
+from .winners import way_back_from_winners
 
 
 def sparse_distance(values: Array, prototypes: Array, padding: Any = 0) -> tuple[Array, Pullback]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hmax_cnn.extraction.choices import check_choice, check_number, check_whole
+from hmax_cnn.extraction.choices import check_choice, check_flag, check_number, check_whole
 
 from ..gabor import gabor_bank
 
@@ -157,6 +157,7 @@ def resolve(preset: str, given: Mapping[str, Any]) -> PyramidAnatomy:
         check_sizes("bypass_sizes", found.bypass_sizes)
     check_sizes("prototype_sizes", found.prototype_sizes)
     check_choice("tuning", found.tuning, TUNINGS)
+    check_flag("is_sparse", found.is_sparse)
     check_number("sharpness", found.sharpness, 0)
     check_number("inhibition", found.inhibition, 0, 1, or_equal=True)
     if (found.searched_scales is None) != (found.searched_reach is None):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hmax_cnn.hmax import HMAX, PRESETS, gaussian_derivative
+from hmax_cnn.hmax import HMAX, PRESETS, PyramidHMAX, gaussian_derivative
 from hmax_cnn.hmax.anatomy import wavelength_of_derivative
 from hmax_cnn.hmax.presets import resolve
 
@@ -134,3 +134,11 @@ def test_gradients_of_squared_distances(images):
         for tuning in ("distance", "squared_distance")
     )
     np.testing.assert_allclose(other, 2 * distances * one, atol=1e-5 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("name", ["is_sparse", "partial_windows"])
+def test_text_is_neither_true_nor_false(images, name):
+    with pytest.raises(TypeError, match=f"`{name}` must be True or False, got 'no'"):
+        HMAX(**{name: "no"}, prototypes="photographs").transform(images)
+    with pytest.raises(TypeError, match="`is_sparse` must be True or False, got 'no'"):
+        PyramidHMAX(is_sparse="no", n_prototypes=2).fit(images)

@@ -129,9 +129,10 @@ def test_filters_that_are_handed_out_are_copies():
         ({"correlation": 1.0}, "`correlation` must lie between -1 and 1, got 1.0"),
         ({"gain": 0}, "`gain` must be a number above 0, got 0"),
         ({"gain": "a"}, "`gain` must be a number above 0, got 'a'"),
+        ({"noise": "loud"}, "`noise` must be True or False, got 'loud'"),
         ({"noise_level": -1.0}, "`noise_level` must be a number of at least 0, got -1.0"),
     ],
 )
 def test_bad_parameters(parameters, text):
-    with pytest.raises(ValueError, match=text):
+    with pytest.raises((ValueError, TypeError), match=text):
         V1HMAX("v1", **parameters).transform(images())

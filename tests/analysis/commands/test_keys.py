@@ -59,6 +59,8 @@ VALID = {
     "pool_strides": [(4,) * 8],
     "prototype_sizes": [(4,), (6,)],
     "learning": ["kmeans"],
+    "is_sparse": [True],
+    "partial_windows": [False],
     "tuning": ["gaussian", "gaussian_by_norm"],
     "value_range": [(0, 1)],
     "inhibition": [0.2],
