@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, pi
 
+import numpy as np
+
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.cuda import updates
-from hmax_cnn.extraction.parallel import each
+from hmax_cnn.extraction.parallel import each, shares
 
+_PART = 2**16  # numbers that are moved at a time: they stay in the cache from step to step
 OPTIMISERS = ("sgd", "adam")
 SCHEDULES = ("constant", "linear", "cosine", "step")
 
@@ -86,33 +89,42 @@ class Optimiser:
         number: int,
     ) -> None:
         """Move weights and memory, in place, by update `number` (from 1)."""
+        parts = []
+        for name, gradient in gradients.items():
+            kept = [memory[f"{name}.{slot}"] for slot in self.slots]
+            parts.extend(_parts(weights[name], kept, gradient))
 
-        def one(name: str) -> None:
-            gradient, kept = gradients[name], [memory[f"{name}.{slot}"] for slot in self.slots]
-            if updates.suits_in_place(weights[name], *kept):
-                self._on_gpu(weights[name], kept, gradient, rate, number)
-                return
-            # Decay is added to the gradient, as PyTorch's SGD and Adam do: for Adam it is not the
-            # decoupled AdamW.
-            if self.weight_decay:
-                gradient = gradient + self.weight_decay * weights[name]
-            if self.kind == "adam":
-                mean, square = kept
-                self._adam(weights[name], mean, square, gradient, rate, number)
-                return
-            if self.momentum:
-                (velocity,) = kept
-                # In place: the memory of a network is as large as its weights.
-                velocity *= self.momentum
-                velocity += gradient
-                if self.nesterov:
-                    gradient = gradient + self.momentum * velocity
-                else:
-                    gradient = velocity
-            weights[name][...] -= rate * gradient
+        def move(share: slice) -> None:
+            for weight, kept, gradient in parts[share]:
+                self._one(weight, kept, gradient, rate, number)
 
-        # Weights are shared out among the workers.
-        each(one, list(gradients))
+        # Parts are shared out among the workers.
+        each(move, shares(len(parts)))
+
+    def _one(
+        self, weight: Array, kept: Sequence[Array], gradient: Array, rate: float, number: int
+    ) -> None:
+        if updates.suits_in_place(weight, *kept):
+            self._on_gpu(weight, kept, gradient, rate, number)
+            return
+        # Decay is added to the gradient, as PyTorch's SGD and Adam do: for Adam it is not the
+        # decoupled AdamW.
+        if self.weight_decay:
+            gradient = gradient + self.weight_decay * weight
+        if self.kind == "adam":
+            mean, square = kept
+            self._adam(weight, mean, square, gradient, rate, number)
+            return
+        if self.momentum:
+            (velocity,) = kept
+            # In place: the memory of a network is as large as its weights.
+            velocity *= self.momentum
+            velocity += gradient
+            if self.nesterov:
+                gradient = gradient + self.momentum * velocity
+            else:
+                gradient = velocity
+        weight -= rate * gradient
 
     def _on_gpu(
         self, weight: Array, kept: Sequence[Array], gradient: Array, rate: float, number: int
@@ -141,3 +153,17 @@ class Optimiser:
         # Kingma & Ba, ICLR 2015, algorithm 1: both means are corrected for their start at zero.
         root = namespace(weight).sqrt(square / (1 - second**number)) + self.epsilon
         weight -= rate / (1 - first**number) * mean / root
+
+
+def _parts(
+    weight: Array, kept: Sequence[Array], gradient: Array
+) -> Iterator[tuple[Array, list[Array], Array]]:
+    """Views of a weight, its memory and its gradient, part by part; whole ones on a GPU."""
+    on_processor = namespace(weight) is np
+    if not on_processor or not all(array.flags.c_contiguous for array in (weight, *kept)):
+        yield weight, list(kept), gradient
+        return
+    arrays = [array.reshape(-1) for array in (weight, *kept, np.ascontiguousarray(gradient))]
+    for first in range(0, weight.size, _PART):
+        own, *memory, slope = (array[first : first + _PART] for array in arrays)
+        yield own, memory, slope

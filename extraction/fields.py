@@ -114,6 +114,24 @@ class Window:
             raise ValueError(msg)
         return rooms[0] // self.stride[0] + 1, rooms[1] // self.stride[1] + 1
 
+    def turned(self) -> Window | None:
+        """The window through which a gradient looks back at the map.
+
+        A gradient with respect to the map is a correlation with the filters turned by half a turn.
+
+        Returns
+        -------
+        Window or None
+            None where windows step, or lie wholly in the padding.
+        """
+        around = tuple(
+            (extent - 1 - before, extent - 1 - after)
+            for extent, (before, after) in zip(self.extent, self.padding, strict=True)
+        )
+        if self.stride != (1, 1) or min(min(sides) for sides in around) < 0:
+            return None
+        return Window(self.size, padding=around, dilation=self.dilation)
+
 
 def number(value: Fraction) -> int | float:
     """An exact number as people write it: whole where it is whole.

@@ -107,7 +107,7 @@ class Conv(Layer):
                 to_values = unborder(to_values)
             to_weights = {"weight": to_links(to_filters)}
             return [to_values], to_weights if self.bias is None else to_weights | {
-                "bias": gradient.sum(axis=(0, 2, 3))
+                "bias": ops.sum_by_feature(gradient)
             }
 
         n_places = matches.shape[2] * matches.shape[3]

@@ -48,6 +48,13 @@ def finish(
             values[row * n + i] = floor if moved < floor else moved
 
 
+@kernel("void(f4[::1], f4[::1], f4[::1])")
+def rectifier_back(gradient: np.ndarray, active: np.ndarray, out: np.ndarray) -> None:
+    """The gradient where a rectifier's result is above zero, and zero elsewhere."""
+    for i in range(uint64(out.size)):
+        out[i] = gradient[i] if active[i] > 0 else np.float32(0)
+
+
 @kernel("void(f4[::1], f4[::1], i8, i8, f8[::1], f8[::1])")
 def sums(
     values: np.ndarray,

@@ -1,6 +1,17 @@
 """What models are built from: each operation returns a value and its pullback (gradient)."""
 
-from .activations import add, elu, leaky_relu, maxout, relu, sigmoid, softplus, step, tanh
+from .activations import (
+    add,
+    elu,
+    leaky_relu,
+    maxout,
+    relu,
+    sigmoid,
+    softplus,
+    step,
+    sum_by_feature,
+    tanh,
+)
 from .adaptive import adaptive_average_pool, adaptive_max_pool
 from .correlation import correlate
 from .dense import dense
@@ -55,5 +66,6 @@ __all__ = [
     "softplus",
     "sparse_distance",
     "step",
+    "sum_by_feature",
     "tanh",
 ]

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace
+from ..compiled import for_kernel, kernels
 from ..parallel import each, n_workers, shares
 from ..reused import empty, order_of
+from . import by_rows
 from .windows import Pullback
 
 _MANY = 2**15  # numbers from which several workers pay
@@ -31,11 +33,20 @@ def relu(values: Array) -> tuple[Array, Pullback]:
     active = _elementwise(lambda xp, one, out: xp.maximum(one, 0, out=out), values)
 
     def pullback(gradient: Array) -> Array:
-        return _elementwise(
-            lambda xp, slope, one, out: xp.multiply(slope, one > 0, out=out), gradient, active
-        )
+        return _elementwise(_where_active, gradient, active)
 
     return active, pullback
+
+
+def _where_active(xp: Any, gradient: Array, active: Array, out: Array) -> None:
+    """The gradient where units are active, into `out`."""
+    arrays = gradient, active, out
+    plain = xp is np and all(one.dtype == np.float32 and one.flags.c_contiguous for one in arrays)
+    compiled = kernels("rows") if plain else None
+    if compiled is None:
+        xp.multiply(gradient, active > 0, out=out)
+    else:
+        compiled.rectifier_back(*(for_kernel(one).reshape(-1) for one in arrays))
 
 
 def add(several: Sequence[Array]) -> Array:
@@ -53,6 +64,22 @@ def add(several: Sequence[Array]) -> Array:
     for other in several[1:]:
         total = _elementwise(lambda xp, one, two, out: xp.add(one, two, out=out), total, other)
     return total
+
+
+def sum_by_feature(values: Array) -> Array:
+    """The sum over images and places, such as the gradient of a bias.
+
+    Parameters
+    ----------
+    values : array of shape (n_images, n_features, height, width)
+
+    Returns
+    -------
+    array of shape (n_features,)
+    """
+    if by_rows.suits(values):
+        return by_rows.totals(values)
+    return values.sum(axis=(0, 2, 3))
 
 
 def _elementwise(function: Callable[..., Any], *arrays: Array) -> Array:

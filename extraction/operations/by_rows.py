@@ -48,6 +48,14 @@ def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, (squares - off * off).astype(np.float32)
 
 
+def totals(values: np.ndarray) -> np.ndarray:
+    """The sum of each feature, float32."""
+    last = features_last(values)
+    centre = np.zeros(last.shape[3], np.float32)
+    found = _sums("sums", last.size // last.shape[3], (last.reshape(-1), centre))
+    return found[0].astype(np.float32)
+
+
 def batch_back(
     gradient: np.ndarray, values: np.ndarray, scale: np.ndarray, mean: np.ndarray, over: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,11 +83,12 @@ def batch_back(
 def _sums(name: str, n_rows: int, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
     """Two sums for each feature, (2, n_features), in double precision."""
     totals = np.zeros((_PARTS, 2, arrays[-1].size))
+    sums = getattr(kernels("rows"), name)
 
     def add(parts: slice) -> None:
         for part in range(parts.start, parts.stop):
             first, last = n_rows * part // _PARTS, n_rows * (part + 1) // _PARTS
-            getattr(kernels("rows"), name)(*arrays, first, last, *totals[part])
+            sums(*arrays, first, last, *totals[part])
 
     each(add, shares(_PARTS))
     return totals.sum(axis=0)
@@ -122,9 +131,11 @@ class _MaxPool:
         pooled = empty((len(last), *count, n_features))
         self.winner = np.empty(pooled.shape, np.uint8)
 
+        self.compiled = kernels("rows")
+
         def pool(images: slice) -> None:
             for image in range(images.start, images.stop):
-                kernels("rows").max_pool(
+                self.compiled.max_pool(
                     last.reshape(-1), image, self.geometry, pooled.reshape(-1),
                     self.winner.reshape(-1),
                 )  # fmt: skip
@@ -138,7 +149,7 @@ class _MaxPool:
 
         def carry(images: slice) -> None:
             for image in range(images.start, images.stop):
-                kernels("rows").max_pool_back(
+                self.compiled.max_pool_back(
                     above.reshape(-1), self.winner.reshape(-1), image, self.geometry,
                     back.reshape(-1),
                 )  # fmt: skip

@@ -280,17 +280,18 @@ def _back_to_values(
     if namespace(gradient) is np and groups == 1 and are_small(shape[0], window, *shape[2:]):
         return values_of_small(gradient, weights, shape, window)
     grouped = weights.reshape(groups, len(weights) // groups, *weights.shape[1:])
-    around = tuple(
-        (extent - 1 - before, extent - 1 - after)
-        for extent, (before, after) in zip(window.extent, window.padding, strict=True)
-    )
+    look_back = window.turned()
     # Where windows lie at few of the map's places, products at those are fewer.
     few = gradient.shape[2] * gradient.shape[3] < 0.8 * shape[2] * shape[3]
-    if window.stride == (1, 1) and not few and min(min(sides) for sides in around) >= 0:
+    if look_back is not None and not few:
         turned = grouped[..., ::-1, ::-1].transpose(0, 2, 1, 3, 4)
         turned = turned.reshape(shape[1], len(weights) // groups, *window.size)
         back, _ = correlate(
-            gradient, turned, padding=around, dilation=window.dilation, groups=groups
+            gradient,
+            turned,
+            padding=look_back.padding,
+            dilation=window.dilation,
+            groups=groups,
         )
         return back
     return _spread_products(gradient, grouped, shape, window)

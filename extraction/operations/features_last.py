@@ -159,14 +159,10 @@ def values_back(
     gradient: np.ndarray, weights: np.ndarray, shape: tuple[int, ...], window: Window
 ) -> np.ndarray:
     """The gradient of `correlate_last` with respect to maps of this shape."""
-    around = tuple(
-        (extent - 1 - before, extent - 1 - after)
-        for extent, (before, after) in zip(window.extent, window.padding, strict=True)
-    )
-    if window.stride == (1, 1) and min(min(sides) for sides in around) >= 0:
+    look_back = window.turned()
+    if look_back is not None:
         # A correlation with the filters turned by half a turn, features and filters exchanged.
         turned = weights[..., ::-1, ::-1].transpose(1, 0, 2, 3)
-        look_back = Window(window.size, padding=around, dilation=window.dilation)
         return correlate_last(gradient, turned, look_back)
     above = features_last(gradient)
     n_images, n_features, height, width = shape

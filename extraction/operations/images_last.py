@@ -1,17 +1,19 @@
 """Correlation of maps of few features and many images, on the processor.
 
-The arrays keep their shape (image, feature, y, x); in memory the images lie innermost. What windows
-see is then copied in runs as long as a row of all images, and products lie as the next layer reads
-them.
+The arrays keep their shape (image, feature, y, x); in memory the images lie innermost. At a stride
+of 1 along x compiled kernels read whole rows of all images where they lie. Otherwise what windows
+see is copied in such runs, and products lie as the next layer reads them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..compiled import for_kernel, kernels
 from ..fields import Window
 from ..parallel import each, shares
 from ..reused import empty
@@ -47,6 +49,8 @@ def correlate_last(values: np.ndarray, weights: np.ndarray, window: Window) -> n
         Images last in memory.
     """
     count, bank = window.count(*values.shape[2:]), weights.reshape(len(weights), -1)
+    if _is_compiled(window):
+        return _Rows(values, window).match(bank).transpose(3, 0, 1, 2)
     matches = empty((len(weights), *count, len(values)))
     views = _views(images_last(values), window, count)
 
@@ -64,6 +68,8 @@ def weights_back(
 ) -> np.ndarray:
     """The gradient of `correlate_last` with respect to weights of this shape."""
     above, count = images_last(gradient), gradient.shape[2:]
+    if _is_compiled(window):
+        return _Rows(values, window).learn(above).reshape(shape)
     views = _views(images_last(values), window, count)
 
     def learn(rows: slice) -> np.ndarray:
@@ -80,6 +86,10 @@ def values_back(
     gradient: np.ndarray, weights: np.ndarray, shape: tuple[int, ...], window: Window
 ) -> np.ndarray:
     """The gradient of `correlate_last` with respect to maps of this shape."""
+    look_back = window.turned()
+    if look_back is not None and _is_compiled(look_back):
+        turned = weights[..., ::-1, ::-1].transpose(1, 0, 2, 3)
+        return correlate_last(gradient, turned, look_back)
     above = images_last(gradient).reshape(len(weights), -1)
     n_images, n_features, height, width = shape
     (top, bottom), (left, right) = window.padding
@@ -107,15 +117,87 @@ def values_back(
     return np.ascontiguousarray(back).transpose(3, 0, 1, 2)
 
 
-def _views(last: np.ndarray, window: Window, count: tuple[int, ...]) -> np.ndarray:
-    """A view (feature, window y, window x, y, x, image) of padded maps."""
+def _is_compiled(window: Window) -> bool:
+    """Whether kernels can read what windows see in runs."""
+    return window.stride[1] == 1 and kernels("images_last") is not None
+
+
+class _Rows:
+    """Padded maps as kernels read them, and where each element of a window first looks."""
+
+    def __init__(self, values: np.ndarray, window: Window) -> None:
+        self.compiled, self.count = kernels("images_last"), window.count(*values.shape[2:])
+        around = _padded(images_last(values), window)
+        (n_features, _, width, n_images), self.around = around.shape, for_kernel(around).reshape(-1)
+        self.n_elements = n_features * window.size[0] * window.size[1]
+        self.starts = _starts(window, around.shape, self.compiled.ELEMENTS)
+        self.step, self.run = window.stride[0] * width * n_images, self.count[1] * n_images
+
+    def match(self, weights: np.ndarray) -> np.ndarray:
+        """Matches (filter, y, x, image) of weights (filter, element)."""
+        n_rows, n_filters = self.count[0], _filled_up(len(weights), self.compiled.FILTERS)
+        bank = np.zeros((n_filters, self.starts.size), np.float32)
+        bank[: len(weights), : self.n_elements] = weights
+        matches = empty((n_filters, *self.count, self.run // self.count[1]))
+
+        def match(rows: slice) -> None:
+            self.compiled.correlate_rows(
+                self.around, self.starts, bank, n_rows, rows.start, rows.stop, self.step, self.run,
+                matches.reshape(-1),
+            )  # fmt: skip
+
+        each(match, shares(n_rows))
+        return matches[: len(weights)]
+
+    def learn(self, gradient: np.ndarray) -> np.ndarray:
+        """The gradient of weights (filter, element) from one of matches."""
+        n_filters, n_rows = gradient.shape[:2]
+        total, above = np.zeros((n_filters, self.starts.size)), for_kernel(gradient).reshape(-1)
+
+        def learn(filters: slice) -> None:
+            self.compiled.gradient_of_bank(
+                self.around, above, self.starts, n_rows, filters.start, filters.stop, self.step,
+                self.run, total,
+            )  # fmt: skip
+
+        each(learn, shares(n_filters, 2))
+        return total[:, : self.n_elements].astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _starts(window: Window, shape: tuple[int, ...], together: int) -> np.ndarray:
+    """Where each element of the first window lies in padded maps (feature, y, x, image), flat."""
+    (n_features, height, width, n_images), (down, across) = shape, window.dilation
+    features, rows, columns = np.ogrid[:n_features, : window.size[0], : window.size[1]]
+    elements = ((features * height + rows * down) * width + columns * across) * n_images
+    # Those that fill up have no weight.
+    starts = np.zeros(_filled_up(elements.size, together), np.int64)
+    starts[: elements.size] = elements.reshape(-1)
+    return starts
+
+
+def _filled_up(n: int, unit: int) -> int:
+    return -(-n // unit) * unit
+
+
+def _padded(last: np.ndarray, window: Window) -> np.ndarray:
+    """Maps (feature, y, x, image) with the window's zeros around them."""
+    if window.padding == ((0, 0), (0, 0)):
+        return last
     (top, bottom), (left, right) = window.padding
     n_features, height, width, n_images = last.shape
-    around = last
-    if window.padding != ((0, 0), (0, 0)):
-        around = empty((n_features, height + top + bottom, width + left + right, n_images))
-        around[:] = 0
-        around[:, top : top + height, left : left + width] = last
+    around = empty((n_features, height + top + bottom, width + left + right, n_images))
+    around[:, :top], around[:, top + height :] = 0, 0
+    rows = around[:, top : top + height]
+    rows[:, :, :left], rows[:, :, left + width :] = 0, 0
+    rows[:, :, left : left + width] = last
+    return around
+
+
+def _views(last: np.ndarray, window: Window, count: tuple[int, ...]) -> np.ndarray:
+    """A view (feature, window y, window x, y, x, image) of padded maps."""
+    around = _padded(last, window)
+    n_features, n_images = len(around), around.shape[3]
     feature, row, column, image = around.strides
     return np.lib.stride_tricks.as_strided(
         around,

@@ -26,6 +26,7 @@ IMAGES_LAST = [
     (40, 6, 9, 8, 5, 1, 0, 1),
     (33, 2, 11, 3, 3, 2, 1, 1),
     (32, 3, 9, 4, 3, 1, 2, 2),
+    (33, 2, 11, 7, 3, (2, 1), ((0, 1), (2, 1)), 1),
 ]
 
 
@@ -87,6 +88,15 @@ def test_batch_normalisation(shape):
         near(found, expected, 1e-4)
         for one, other in zip(own_back(gradient), expected_back, strict=True):
             near(one, other, 1e-3)
+
+
+@pytest.mark.usefixtures("compiled_and_not")
+@pytest.mark.parametrize("shape", [(2, 16, 7, 5), (33, 5, 6, 6)])
+def test_sums_by_feature(shape):
+    """Of values near 1000, to 3e-6 (seen: 1.2e-6)."""
+    values = (np.random.default_rng(4).standard_normal(shape) + 1000).astype(np.float32)
+    for given in orders_of(values):
+        near(ops.sum_by_feature(given), values.sum(axis=(0, 2, 3), dtype=float), 3e-6)
 
 
 @pytest.mark.usefixtures("compiled_and_not")
