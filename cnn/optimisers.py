@@ -89,7 +89,7 @@ class Optimiser:
         number: int,
     ) -> None:
         """Move weights and memory, in place, by update `number` (from 1)."""
-        parts = []
+        parts: list[tuple[Array, list[Array], Array]] = []
         for name, gradient in gradients.items():
             kept = [memory[f"{name}.{slot}"] for slot in self.slots]
             parts.extend(_parts(weights[name], kept, gradient))

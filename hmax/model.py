@@ -10,24 +10,24 @@ from typing import Any, final
 import numpy as np
 import xarray as xr
 
-from hmax_cnn.extraction.arrays import device_namespace, namespace
+from hmax_cnn.extraction.arrays import device_namespace
 from hmax_cnn.extraction.digests import picture_digests
 from hmax_cnn.extraction.extractor import FeatureExtractor
-from hmax_cnn.extraction.fields import Field
 from hmax_cnn.extraction.images import Images
 from hmax_cnn.extraction.layered import BandsPullback
 from hmax_cnn.extraction.maps import Maps
 
 from .anatomy import Anatomy
-from .bands import filters_by_size, s1_and_c1, summed
+from .bands import filters_by_size
 from .costs import bytes_of_image
 from .errors import c1_of, check_errors, trained
 from .imprinting import Draws, checked_labels, imprint_all
 from .learning import learned, n_patches
+from .noise import Noise
 from .presets import ANATOMY_NAMES, resolve
 from .prototype_files import as_prototypes
 from .prototypes import Prototypes
-from .stages import best_matches, through, tuned_maps
+from .upward import all_layers
 from .winners import located_winners
 
 
@@ -102,6 +102,10 @@ class HMAX(FeatureExtractor):
     sharpness : float
         Of the Gaussian: beta of the 2007 paper (which gives no value), 1 / (2 sigma^2) elsewhere.
         At 1 best matches in a photograph have about 0.9 for 4 x 4 and 0.01 for 16 x 16.
+    noise : mapping from layer to float, or None
+        Layers whose responses are spike counts, and the spikes of a response of 1: their variance
+        is their mean. A picture has noise of its own, the same each time; another `random_state`
+        brings another. Also while prototypes are learned.
     value_range : (float, float)
         What pixel values should be like: a warning is given where they clearly are not.
     random_state : int, Generator or None
@@ -156,6 +160,7 @@ class HMAX(FeatureExtractor):
         partial_windows: bool | None = None,
         tuning: str | None = None,
         sharpness: float | None = None,
+        noise: Mapping[str, float] | None = None,
         value_range: tuple[float, float] | None = None,
         random_state: int | np.random.Generator | None = 0,
         image_shape: Sequence[int] | None = None,
@@ -187,6 +192,7 @@ class HMAX(FeatureExtractor):
         self.partial_windows = partial_windows
         self.tuning = tuning
         self.sharpness = sharpness
+        self.noise = noise
         self.value_range = value_range
         self.random_state = random_state
         self.image_shape = image_shape
@@ -244,8 +250,13 @@ class HMAX(FeatureExtractor):
 
     def working_bytes(self, height: int, width: int) -> int:
         """About what one image of so many pixels takes; see `FeatureExtractor`."""
-        on_gpu = device_namespace(self.device) is not np
-        return bytes_of_image(self._anatomy(), height, width, on_gpu=on_gpu)
+        on_gpu, anatomy = device_namespace(self.device) is not np, self._anatomy()
+        own = bytes_of_image(anatomy, height, width, on_gpu=on_gpu)
+        noise = Noise.of(self.noise, self.random_state, anatomy)
+        n_prototypes = 0
+        if "s2" in noise.spikes:
+            n_prototypes = sum(map(len, self._dictionary(anatomy).patches.values()))
+        return own + noise.bytes_of_image(anatomy, n_prototypes, height, width)
 
     def expected_range(self) -> tuple[float, float] | None:
         """Lowest and highest pixel value that the model expects; see `FeatureExtractor`."""
@@ -329,32 +340,8 @@ class HMAX(FeatureExtractor):
             If the image is too small for a filter or prototype.
         """
         anatomy = self._anatomy()
-        s1, c1, bands = [], [], []
-        for band in s1_and_c1(retina, anatomy, needs_simple="s1" in wanted):
-            c1.append(band.pooled)
-            # One band of S1 at a time: all of them would take eight times the memory.
-            if "s1" in wanted:
-                s1.extend(band.simple)
-            if retina.traced:
-                bands.append(band)
-        if retina.traced:
-            from_s1, from_c1 = summed(bands)
-        else:
-            from_s1, from_c1 = (None, None)
-        yield "s1", s1, from_s1
-        yield "c1", c1, from_c1
-
-        xp = namespace(retina.values)
-        # Below S2 no prototypes are needed: a walk that stops there does not read them.
-        dictionary = self._dictionary(anatomy)
-        anatomy = replace(anatomy, is_sparse=dictionary.has_gaps)
-        prototypes = {size: xp.asarray(own) for size, own in dictionary.patches.items()}
-        s2, s2_to_c1 = tuned_maps(c1, prototypes if "s2" in wanted else {}, anatomy)
-        yield "s2", s2, through(s2_to_c1, from_c1)
-
-        c2, c2_to_c1 = best_matches(c1, prototypes, anatomy)
-        whole = Field.whole(*retina.values.shape[2:])
-        yield "c2", [replace(maps, field=whole) for maps in c2], through(c2_to_c1, from_c1)
+        noise = Noise.of(self.noise, self.random_state, anatomy)
+        yield from all_layers(retina, wanted, anatomy, self._dictionary, noise)
 
     # Looking inside ------------------------------------------------------------------------------
 
@@ -382,8 +369,13 @@ class HMAX(FeatureExtractor):
         ------
         NotFittedError
             If prototypes must be learned first.
+        ValueError
+            If S2 has noise, which C2 then looks for.
         """
         self.check_ready(("c2",))
+        if "s2" in (self.noise or {}):
+            msg = f"`winners` are those of S2 without noise, got noise={self.noise!r}."
+            raise ValueError(msg)
         source, anatomy = self.open_images(images), self._anatomy()
         dictionary = self._dictionary(anatomy)
         anatomy = replace(anatomy, is_sparse=dictionary.has_gaps)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Real
 
 import numpy as np
-
-from hmax_cnn.extraction.arrays import Array, namespace, to_host
 
 # The histograms of the code of Dapello et al. 2020, which names their sources.
 # De Valois et al., Vision Res 1982: preferred orientation, in degrees.
@@ -150,49 +146,3 @@ def drawn_filters(
     for array in (filters, *vars(tuning).values()):
         array.flags.writeable = False  # shared by all models that draw the same cells
     return filters, tuning
-
-
-def noisy(
-    responses: Array, images: Array, scale: float, level: float, seed: int
-) -> tuple[Array, Callable[[Array], Array]]:
-    """Responses with noise whose variance grows with them, as spike counts have it.
-
-    Parameters
-    ----------
-    responses : array of shape (n_images, n_cells, height, width)
-    images : array of shape (n_images, ...)
-        What they are responses to: an image has the same noise in any batch and order.
-    scale : float
-        Spikes per unit of response.
-    level : float
-        Spikes without a stimulus.
-    seed : int
-
-    Returns
-    -------
-    noisy : array of the same shape
-        At least 0.
-    pullback : callable
-        With the noise as it was drawn.
-
-    References
-    ----------
-    Dapello et al., NeurIPS 2020: normal noise of the variance of a Poisson process.
-    """
-    xp = namespace(responses)
-    draws = [
-        np.random.default_rng((seed, zlib.crc32(np.ascontiguousarray(image).tobytes())))
-        .standard_normal(responses.shape[1:])
-        .astype(np.float32)
-        for image in to_host(images)
-    ]
-    noise = xp.asarray(np.stack(draws)) if draws else xp.zeros_like(responses)
-    spikes = responses * np.float32(scale) + np.float32(level)
-    deviation = xp.sqrt(xp.maximum(spikes, 0) + np.float32(1e-4))
-    counted = (spikes + noise * deviation - np.float32(level)) / np.float32(scale)
-
-    def pullback(gradient: Array) -> Array:
-        slope = 1 + xp.where(spikes > 0, noise / (2 * deviation), 0)
-        return xp.where(counted > 0, gradient * slope, 0)
-
-    return xp.maximum(counted, 0), pullback

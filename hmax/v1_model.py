@@ -21,11 +21,12 @@ from hmax_cnn.extraction.operations import correlate, feature_l2_pool, relu
 from .anatomy import Anatomy
 from .cells import complex_cells
 from .imprinting import Draws, imprint_all
+from .noise import noisy
 from .presets import resolve
 from .prototype_files import as_prototypes
 from .prototypes import Prototypes
 from .stages import best_matches, through, tuned_maps
-from .v1 import drawn_filters, noisy
+from .v1 import drawn_filters
 
 
 @final
@@ -295,7 +296,7 @@ class V1HMAX(FeatureExtractor):
         unnoise: Callable[[Array], Array] | None = None
         if self.noise:
             seed, scale, level = int(self.random_state), self.noise_scale, self.noise_level
-            responses, unnoise = noisy(responses, luminance, scale, level, seed)
+            responses, unnoise = noisy(responses, luminance, scale, level, (seed,))
 
         def pullback(gradient: Array) -> Array:
             if unnoise is not None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hmax_cnn.hmax import V1HMAX
-from hmax_cnn.hmax.v1 import drawn_filters, drawn_tuning, noisy
+from hmax_cnn.hmax.noise import noisy
+from hmax_cnn.hmax.v1 import drawn_filters, drawn_tuning
 
 pytestmark = pytest.mark.quick
 
@@ -78,7 +79,7 @@ def test_noise_is_a_pictures_own_and_grows_with_the_response():
     assert np.abs(other - together).max() > 0.1
     responses = np.full((200, 1, 20, 20), 60.0, np.float32)
     pictures = np.random.default_rng(0).random((200, 1, 4, 4)).astype(np.float32)
-    found, _ = noisy(responses, pictures, 0.35, 0.07, 0)
+    found, _ = noisy(responses, pictures, 0.35, 0.07, (0,))
     assert found.mean() == pytest.approx(60, rel=0.01)
     assert found.var() == pytest.approx((60 * 0.35 + 0.07) / 0.35**2, rel=0.02)
     assert found.min() >= 0
@@ -98,10 +99,10 @@ def test_gradients(noise):
     image, rng = images(1).astype(np.float64), np.random.default_rng(3)
     if noise:  # another image would have other noise
         responses = rng.random((1, 3, 4, 5)).astype(np.float32) + 1
-        _, back = noisy(responses, image, 0.35, 0.07, 0)
+        _, back = noisy(responses, image, 0.35, 0.07, (0,))
         gradient = rng.standard_normal(responses.shape).astype(np.float32)
         step = 1e-2 * rng.standard_normal(responses.shape).astype(np.float32)
-        high, low = (noisy(responses + s, image, 0.35, 0.07, 0)[0] for s in (step, -step))
+        high, low = (noisy(responses + s, image, 0.35, 0.07, (0,))[0] for s in (step, -step))
         change = ((high - low) / 2 * gradient).sum()
         assert (back(gradient) * step).sum() == pytest.approx(change, rel=0.05)
         return

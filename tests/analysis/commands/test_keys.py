@@ -62,6 +62,7 @@ VALID = {
     "is_sparse": [True],
     "partial_windows": [False],
     "tuning": ["gaussian", "gaussian_by_norm"],
+    "noise": [{"c1": 5.0}],
     "value_range": [(0, 1)],
     "inhibition": [0.2],
     "filter_size": [9],
@@ -77,10 +78,10 @@ OF_MODULES = {"module", "weights", "call", "channels"}
 
 def others(name, value):
     """Other values of the same kind."""
-    if name in VALID:
-        return VALID[name]
     if isinstance(value, bool):
         return [not value]
+    if name in VALID:
+        return VALID[name]
     if isinstance(value, int | float):
         return [value + 1, value * 2 + 0.5]
     if isinstance(value, str):
