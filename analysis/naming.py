@@ -130,7 +130,11 @@ def load(path: str, what: str = "object") -> Any:
     if not hasattr(module, name):
         # Lazy names stand in `__all__` only.
         known = [*vars(module), *getattr(module, "__all__", ())]
-        msg = f"`{what}` {path!r}: {module_name} has no {name!r}.{nearest(name, known)}"
+        meant = nearest(name, known)
+        if name in known:
+            # A module of that name, as those of measures and figures are.
+            meant = f" Did you mean '{module_name}.{name}:{name}'?"
+        msg = f"`{what}` {path!r}: {module_name} has no {name!r}.{meant}"
         raise ValueError(msg)
     return getattr(module, name)
 

@@ -163,6 +163,12 @@ BROKEN = {  # what is replaced, by what; the line of it that is named; what the 
         "measure =",
         "has no 'similarity'. Did you mean",
     ),
+    "module for a measure": (
+        "analysis.measures.alignment:cka",
+        "analysis.measures:retrieval",
+        "measure =",
+        "has no 'retrieval'. Did you mean 'analysis.measures.retrieval:retrieval'",
+    ),
     "measure without transformation": (
         'transformations = ["position"]\n',
         "",
