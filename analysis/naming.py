@@ -127,16 +127,19 @@ def load(path: str, what: str = "object") -> Any:
             f"module {module_name}."
         )
         raise ValueError(msg) from error
+    # Lazy names stand in `__all__` only, and so do modules inside until they are imported.
+    found, listed = getattr(module, name, None), getattr(module, "__all__", ())
+    if getattr(found, "__name__", None) == f"{full}.{name}" or (found is None and name in listed):
+        msg = (
+            f"`{what}` {path!r} is a module. Name what is in it, such as "
+            f"{module_name}.{name}:{_first_name(f'{full}.{name}', name)}."
+        )
+        raise ValueError(msg)
     if not hasattr(module, name):
-        # Lazy names stand in `__all__` only.
-        known = [*vars(module), *getattr(module, "__all__", ())]
-        meant = nearest(name, known)
-        if name in known:
-            # A module of that name, as those of measures and figures are.
-            meant = f" Did you mean '{module_name}.{name}:{name}'?"
+        meant = nearest(name, [*vars(module), *listed])
         msg = f"`{what}` {path!r}: {module_name} has no {name!r}.{meant}"
         raise ValueError(msg)
-    return getattr(module, name)
+    return found
 
 
 def short_path(path: str) -> str:
@@ -156,6 +159,17 @@ def short_path(path: str) -> str:
     ('hmax:HMAX', 'my_lab:Mine')
     """
     return path.removeprefix("hmax_cnn.")
+
+
+def _first_name(module_name: str, wished: str) -> str:
+    """The name in a module that it shares with it, or else the first function of its own."""
+    module = import_named(module_name)
+    own = [
+        name
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", None) == module_name and not name.startswith("_")
+    ]
+    return wished if wished in own else own[0]
 
 
 def _modules() -> list[str]:

@@ -14,7 +14,7 @@ from .anatomy import Anatomy
 from .bands import s1_and_c1, summed
 from .noise import Noise, best_of_maps
 from .prototypes import Prototypes
-from .stages import best_matches, through, tuned_maps
+from .stages import best_matches, places, through, tuned_maps
 
 
 def all_layers(
@@ -66,6 +66,8 @@ def all_layers(
     yield "s2", s2, through(to_c1, from_c1)
 
     if "s2" in noise.spikes:
+        for size in prototypes:
+            places(c1, size, anatomy.partial_windows)  # refuses a size that has no place anywhere
         c2, from_c2 = best_of_maps(s2)
         below = through(to_c1, from_c1)
     else:

@@ -15,8 +15,8 @@ RATES = {"tuning": "gaussian", "sharpness": 0.2}
 def values(noise, layer, images=IMAGES, **more):
     """Maps of a layer, in the order of the model."""
     model = HMAX(layer=layer, noise=noise, **(SMALL | RATES | more))
-    ((_, layers),) = model.stream(model.open_images(images), (layer,))
-    return [maps.values for maps in layers[layer]]
+    batches = [found[layer] for _, found in model.stream(model.open_images(images), (layer,))]
+    return [np.concatenate([maps.values for maps in own]) for own in zip(*batches, strict=True)]
 
 
 @pytest.mark.parametrize("layer", ["s1", "c1", "s2", "c2"])
@@ -88,6 +88,10 @@ def test_way_back():
         ({"noise": {"c2": 5}, "tuning": "distance"}, "`noise` of 'c2' needs responses"),
         ({"noise": {"c1": 5}, "s1_response": "signed"}, "`noise` of 'c1' needs responses"),
         ({"noise": {"c1": 5}, "random_state": None}, "`random_state` must be a whole number"),
+        (
+            {"noise": {"s2": 5}, "prototype_sizes": (4, 16), "partial_windows": False},
+            "`prototype_sizes` 16 does not fit into C1",
+        ),
     ],
 )
 def test_refused(options, message):

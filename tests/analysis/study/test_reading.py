@@ -167,7 +167,14 @@ BROKEN = {  # what is replaced, by what; the line of it that is named; what the 
         "analysis.measures.alignment:cka",
         "analysis.measures:retrieval",
         "measure =",
-        "has no 'retrieval'. Did you mean 'analysis.measures.retrieval:retrieval'",
+        "'analysis.measures:retrieval' is a module. Name what is in it, such as "
+        "analysis.measures.retrieval:retrieval.",
+    ),
+    "module whose measures have other names": (
+        "analysis.measures.alignment:cka",
+        "analysis.measures:alignment",
+        "measure =",
+        "is a module. Name what is in it, such as analysis.measures.alignment:",
     ),
     "measure without transformation": (
         'transformations = ["position"]\n',
