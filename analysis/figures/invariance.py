@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hmax_cnn.extraction.choices import check_choice
+from hmax_cnn.extraction.choices import check_choice, check_number
 from hmax_cnn.extraction.plain_text import capital
 
 from .checks import checked, distinct, one_panel
@@ -32,7 +32,7 @@ def invariance(
     table: pd.DataFrame,
     value: str = "value",
     label: str | None = None,
-    chance: float | None = 0.0,
+    chance: float | Mapping[str, float] | None = 0.0,
     rows: str | None = None,
     bands: str = "interval",
     level: float = 0.95,
@@ -55,8 +55,9 @@ def invariance(
         `accuracy_high`).
     label : str or None
         What the vertical axis says; the measure where None.
-    chance : float or None
-        Where a line is drawn that says what no tolerance would give.
+    chance : float, mapping from images to float, or None
+        Where a line is drawn that says what no tolerance would give; of each set of images, where
+        these differ.
     rows : {'model', 'together', None}
         Whether each model has its row of panels, or all curves are together; None puts together at
         most eight.
@@ -76,11 +77,13 @@ def invariance(
     Raises
     ------
     ValueError
-        If a column is missing, or there is more than one panel for `ax`.
+        If a column is missing, `chance` names images that are not there, or there is more than one
+        panel for `ax`.
     """
     if rows is not None:
         check_choice("rows", rows, ("model", "together"))
     table = _prepared(table, value, level, bands)
+    levels = _levels(chance, list(dict.fromkeys(table["images"])))
     look, markers = colours_of(table["model"], colours), _markers(table)
     # Many curves are told apart only where each model has its row.
     by_model = rows == "model" or (rows is None and ax is None and _n_curves(table) > _CROWDED)
@@ -95,12 +98,12 @@ def invariance(
             axes.set_xlim(*_around(part["amount"]))
             room = figure.get_figwidth() / (panels.shape[1] + 1)
             _axis(axes, part, room, labelled=not by_model or axes in panels[-1])
-            if chance is not None:
-                axes.axhline(chance, color=PALETTE["grey"], linewidth=0.6, linestyle=":")
+            if images in levels:
+                axes.axhline(levels[images], color=PALETTE["grey"], linewidth=0.6, linestyle=":")
             if not by_model or axes in panels[0]:
                 title = f"{change}, {images}" if several else change
                 axes.set_title(wrapped(title, room, points(8)))
-        _limits(panels[0, 0], table, value, chance)
+        _limits(panels[0, 0], table, value, list(levels.values()))
         if by_model:
             _rows(figure, panels, list(dict.fromkeys(table["model"])), name)
         else:
@@ -286,9 +289,21 @@ def _around(amount: pd.Series) -> tuple[float, float]:
     return low - 0.04 * (high - low or 1), high + 0.04 * (high - low or 1)
 
 
-def _limits(axes: Axes, table: pd.DataFrame, value: str, chance: float | None) -> None:
+def _levels(chance: float | Mapping[str, float] | None, images: Sequence[str]) -> dict[str, float]:
+    """Chance of each set of images that has one."""
+    if chance is None:
+        return {}
+    if not isinstance(chance, Mapping):
+        return dict.fromkeys(images, float(chance))
+    for name, level in chance.items():
+        check_choice("chance", name, images)
+        check_number(f"chance[{name!r}]", level, 0, 1, or_equal=True)
+    return {name: float(level) for name, level in chance.items()}
+
+
+def _limits(axes: Axes, table: pd.DataFrame, value: str, levels: Sequence[float]) -> None:
     """Around the curves and their bands; a band may be half as high again as the curves."""
-    curves = np.append(table[value].dropna(), [] if chance is None else [chance])
+    curves = np.append(table[value].dropna(), levels)
     if not len(curves):
         axes.set_ylim(0, 1)
         return
