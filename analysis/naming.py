@@ -9,6 +9,7 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hmax_cnn.extraction.own_modules import import_named, name_module
@@ -104,29 +105,7 @@ def load(path: str, what: str = "object") -> Any:
         msg = f"`{what}` must be a path such as 'package.module:name', got {path!r}."
         raise ValueError(msg)
     full = full_path(path).partition(":")[0]
-    try:
-        module = import_named(full)
-    except ModuleNotFoundError as error:
-        # The module is there, and one that it imports is not.
-        if error.name is None or not f"{full}.".startswith(f"{error.name}."):
-            msg = (
-                f"`{what}` {path!r} cannot be imported: it needs the module {error.name!r}, which "
-                "is not there. Install it."
-            )
-            raise ValueError(msg) from error
-        meant = nearest(module_name, _modules())
-        missing = error.name.removeprefix("hmax_cnn.")
-        msg = (
-            f"`{what}` {path!r}: there is no module {missing!r}.{meant} A module of your own lies "
-            "beside the study."
-        )
-        raise ValueError(msg) from error
-    except Exception as error:
-        msg = (
-            f"`{what}` {path!r} cannot be imported: {type(error).__name__}: {error}. Mend the "
-            f"module {module_name}."
-        )
-        raise ValueError(msg) from error
+    module = _imported(full, path, what)
     # Lazy names stand in `__all__` only, and so do modules inside until they are imported.
     found, listed = getattr(module, name, None), getattr(module, "__all__", ())
     if getattr(found, "__name__", None) == f"{full}.{name}" or (found is None and name in listed):
@@ -159,6 +138,34 @@ def short_path(path: str) -> str:
     ('hmax:HMAX', 'my_lab:Mine')
     """
     return path.removeprefix("hmax_cnn.")
+
+
+def _imported(full: str, path: str, what: str) -> ModuleType:
+    """The module of a path, by its full name, or an error that says why it cannot be imported."""
+    module_name = path.partition(":")[0]
+    try:
+        return import_named(full)
+    except ModuleNotFoundError as error:
+        # The module is there, and one that it imports is not.
+        if error.name is None or not f"{full}.".startswith(f"{error.name}."):
+            msg = (
+                f"`{what}` {path!r} cannot be imported: it needs the module {error.name!r}, which "
+                "is not there. Install it."
+            )
+            raise ValueError(msg) from error
+        meant = nearest(module_name, _modules())
+        missing = error.name.removeprefix("hmax_cnn.")
+        msg = (
+            f"`{what}` {path!r}: there is no module {missing!r}.{meant} A module of your own lies "
+            "beside the study."
+        )
+        raise ValueError(msg) from error
+    except Exception as error:
+        msg = (
+            f"`{what}` {path!r} cannot be imported: {type(error).__name__}: {error}. Mend the "
+            f"module {module_name}."
+        )
+        raise ValueError(msg) from error
 
 
 def _first_name(module_name: str, wished: str) -> str:
