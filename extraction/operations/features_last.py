@@ -17,7 +17,7 @@ from ..compiled import for_kernel, kernels
 from ..fields import Window
 from ..parallel import each, n_workers, shares
 from ..reused import empty
-from .winograd import transforms
+from .winograd import FEWEST_TILES, count_tiles, transforms
 
 _FEWEST = 16  # filters from which this order pays
 _RUN = 9  # numbers that are copied in one run, at least
@@ -25,7 +25,6 @@ _COLUMN_BYTES = 2**20  # of what windows see, at a time: half of a second-level 
 _PLAIN_BYTES = 2**22  # the same, where nothing is copied
 _TILES = 128  # in one product, of up to 256 features; more features need more tiles
 _SIDE = 4  # of a tile of results
-_FEWEST_TILES = 24
 
 
 def suits(values: Any, weights: Any, groups: int) -> bool:
@@ -247,9 +246,8 @@ def is_tiled(window: Window, shape: tuple[int, ...]) -> bool:
     if not plain or max(max(sides) for sides in window.padding) > 2:
         return False
     n_rows, n_columns = window.count(*shape[2:])
-    n_tiles = -(-n_rows // _SIDE) * -(-n_columns // _SIDE)
-    # Below so many tiles the filters' own transforms cost more than is saved.
-    return shape[0] * n_tiles >= _FEWEST_TILES and 9 * n_rows * n_columns > 1.5 * 36 * n_tiles
+    n_all = count_tiles(window, shape)
+    return n_all >= FEWEST_TILES and 9 * shape[0] * n_rows * n_columns > 1.5 * 36 * n_all
 
 
 class _Tiling:

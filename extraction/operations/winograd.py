@@ -19,6 +19,7 @@ _COLUMNS = (
     256  # tiles side by side in one product: wide enough for BLAS, small enough for the cache
 )
 _FEWEST = 16  # features and filters from which the transforms are worth their cost
+FEWEST_TILES = 24  # of fewer, the filters' own transforms cost more than is saved
 
 
 def suits(window: Window, shape: tuple[int, ...], n_filters: int) -> bool:
@@ -31,7 +32,14 @@ def suits(window: Window, shape: tuple[int, ...], n_filters: int) -> bool:
         and padded_little
         and min(shape[1], n_filters) >= _FEWEST
         and min(window.count(*shape[2:])) >= 3
+        and count_tiles(window, shape) >= FEWEST_TILES
     )
+
+
+def count_tiles(window: Window, shape: tuple[int, ...]) -> int:
+    """Tiles of the results of all images together, for maps of this shape."""
+    n_rows, n_columns = window.count(*shape[2:])
+    return shape[0] * -(-n_rows // _SIDE) * -(-n_columns // _SIDE)
 
 
 def correlate_3x3(values: np.ndarray, weights: np.ndarray, padding: Sides) -> np.ndarray:
