@@ -190,7 +190,7 @@ def _framing(dataset: Dataset) -> dict[str, str]:
         "skipped": json.dumps(dataset.skipped),
         "versions": ", ".join(
             f"{name} {version(name)}"
-            for name in ("hmax-cnn", "numpy", "scipy", "scikit-learn", "pillow")
+            for name in ("hmax-cnn", "numpy", "scipy", "scikit-learn", "pillow", "tifffile")
         ),
     }
 
