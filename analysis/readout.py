@@ -299,7 +299,8 @@ def classify(
     # Of the files that it reads: what a fit learned is learned anew.
     check_unseen(clone(model), dataset, np.concatenate([test for _, test in folds]))
     if not model.__sklearn_tags__().requires_fit:
-        features = model.transform(dataset)
+        with even_batches():
+            features = model.transform(dataset)
     result = Readout(name, np.unique(labels), groups=groups_by_name(dataset))
     answers: Iterator[tuple[int, tuple[np.ndarray, float]]]
     if client is None:

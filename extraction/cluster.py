@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,13 +11,13 @@ from importlib import import_module
 from threading import Lock
 from typing import Any, TypeVar
 
-from .arrays import n_cores
+from .arrays import device_namespace, n_cores
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 _alone = Lock()
-_LOST = 10  # workers that a piece may lose before it is given up: they are short of memory
+_LOST = 3  # times that a piece is given up by the scheduler: its workers are short of memory
 
 
 def dask_module() -> Any:
@@ -68,13 +69,38 @@ def cluster(scheduler: str | None = None, n_workers: int | None = None) -> Itera
         return
     # The cores are shared out: each worker computes with its own.
     each = {"OMP_NUM_THREADS": str(max(1, n_cores() // (n_workers or 1)))}
-    patience = {"distributed.scheduler.allowed-failures": _LOST}
-    with import_module("dask").config.set(patience):
-        own = distributed.LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, env=each, silence_logs=logging.ERROR
-        )
+    own = distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        env=each,
+        dashboard_address=":0",  # any port: another cluster may have the usual one
+        silence_logs=logging.ERROR,
+    )
     with own, distributed.Client(own, set_as_default=False) as client:
+        gpus = visible_gpus()
+        if len(gpus) > 1:
+            client.register_plugin(_own_gpu(gpus), name="own GPU")
         yield client
+
+
+def visible_gpus() -> list[str]:
+    """What this process may use, as CUDA_VISIBLE_DEVICES names them; none without CuPy."""
+    try:
+        n_gpus = device_namespace("cuda").cuda.runtime.getDeviceCount()
+    except RuntimeError:
+        return []
+    named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return (named or list(map(str, range(n_gpus))))[:n_gpus]
+
+
+def _own_gpu(gpus: Sequence[str]) -> Any:
+    """What gives each worker one of the GPUs, before it computes; also one that was restarted."""
+
+    class OwnGPU(import_module("distributed").WorkerPlugin):  # type: ignore[misc]
+        def setup(self, worker: Any) -> None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = gpus[int(worker.name) % len(gpus)]
+
+    return OwnGPU()
 
 
 def spread(
@@ -104,12 +130,28 @@ def spread(
         If the scheduler is lost.
     """
     distributed = import_module("distributed")
-    futures = {
-        client.submit(_called, function, item, *arguments, pure=False): item for item in items
-    }
+
+    def submitted(number: int) -> Any:
+        return client.submit(_called, function, items[number], *arguments, pure=False)
+
+    numbers = {submitted(number): number for number in range(len(items))}
+    lost = [0] * len(items)
     try:
-        for future in distributed.as_completed(futures, loop=client.loop):
-            yield futures[future], future.result()
+        finished = distributed.as_completed(numbers, loop=client.loop)
+        for future in finished:
+            number = numbers[future]
+            try:
+                answer = future.result()
+            except distributed.scheduler.KilledWorker:
+                # A scheduler gives a piece up after 3 lost workers, unless it is told otherwise.
+                lost[number] += 1
+                if lost[number] > _LOST:
+                    raise
+                again = submitted(number)
+                numbers[again] = number
+                finished.add(again)
+                continue
+            yield items[number], answer
     except (distributed.client.FutureCancelledError, distributed.comm.CommClosedError) as error:
         msg = f"The scheduler was lost, or could not send the work to its workers ({error})."
         raise OSError(msg) from error
@@ -117,7 +159,7 @@ def spread(
         msg = f"Workers were killed again and again, perhaps for want of memory ({error})."
         raise OSError(msg) from error
     finally:
-        client.cancel(list(futures))
+        client.cancel(list(numbers))
 
 
 def _called(function: Callable[..., Answer], item: Any, *arguments: Any) -> Answer:

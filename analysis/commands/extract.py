@@ -170,7 +170,9 @@ def _into_store(
     extraction = asked.extraction(output, check=alone, quiet=quiet)
     n_shards = len(part.of_shards(extraction.store.layout.n_shards))
     if only_plan or (not quiet and n_shards > 1 and over is None):
-        say(extraction.plan(part).text())
+        planned = extraction.plan(part)
+        say(planned.text())
+        extraction.check(part, planned)
     if only_plan:
         return
     progress = False if quiet else None

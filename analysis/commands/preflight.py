@@ -10,6 +10,7 @@ from time import perf_counter, process_time
 import numpy as np
 
 from hmax_cnn.data import Dataset
+from hmax_cnn.extraction.memory_left import memory_left, resident
 from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.store import Layout
 from hmax_cnn.extraction.store.places import Place
@@ -93,6 +94,34 @@ def preflight(
     shard = layout.per_shard * layout.shape[1] * np.dtype(layout.dtype).itemsize
     peak = _peak() - found.nbytes + _HELD * shard
     return Preflight(n_images, layout.n_bytes, seconds, float(peak))
+
+
+def check_memory(found: Preflight, layout: Layout) -> None:
+    """Refuse what memory cannot hold, before hours of work.
+
+    Parameters
+    ----------
+    found : Preflight
+    layout : Layout
+
+    Raises
+    ------
+    MemoryError
+        If more is needed than is left; the text says what would fit.
+    """
+    left, more = memory_left(), found.memory - resident()
+    if left is None or more <= left:
+        return
+    row = layout.shape[1] * np.dtype(layout.dtype).itemsize
+    ways = ["--reduce", "fewer layers", "a smaller --resize", "less --set batch_memory"]
+    fitting = int((left - more) // (_HELD * row)) + layout.per_shard
+    if fitting >= 1:
+        ways.insert(0, f"--shard-images {fitting}")
+    msg = (
+        f"{as_size(round(more))} of memory more are needed, and {as_size(left)} are left. What "
+        f"takes less: {', '.join(ways)}."
+    )
+    raise MemoryError(msg)
 
 
 def _written(rows: np.ndarray, layout: Layout, place: Place) -> tuple[float, float]:

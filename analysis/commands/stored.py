@@ -22,7 +22,7 @@ from hmax_cnn.extraction.store.places import place_of
 from ..interrupted import Interrupted
 from ..study.provenance import Origin, describe, to_learn, warning_of
 from .feature_files import Features, coordinates_of
-from .preflight import Preflight, as_size, preflight
+from .preflight import Preflight, as_size, check_memory, preflight
 from .rows import Rows
 
 
@@ -143,6 +143,17 @@ class Extraction:
         """What a part will take, were nothing there."""
         n_images = sum(map(self._n_images, part.of_shards(self.store.layout.n_shards)))
         return preflight(self.rows, self.dataset, self.store.layout, self.store.place, n_images)
+
+    def check(self, part: Part, planned: Preflight) -> None:
+        """Refuse what neither the disk nor memory can hold.
+
+        Raises
+        ------
+        OSError, MemoryError
+            If they cannot; the text says what would fit.
+        """
+        self._check_space(part.of_shards(self.store.layout.n_shards))
+        check_memory(planned, self.store.layout)
 
     def run(
         self,

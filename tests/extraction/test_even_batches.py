@@ -8,6 +8,7 @@ from hmax_cnn import CNN, HMAX, FilterBank, MultilayerPerceptron, Pixels
 from hmax_cnn.cnn import LinearClassifier, Perceptron
 from hmax_cnn.extraction.batches import _BatchSizes, are_even, even_batches
 from hmax_cnn.extraction.images import Images
+from hmax_cnn.hmax import V1HMAX, ColourHMAX, PyramidHMAX
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (21, 56, 48)).astype(np.uint8)
@@ -19,6 +20,9 @@ MODELS = {
     "C1": HMAX(layer="c1"),
     "C2": HMAX(prototypes="photographs"),
     "C2, serre2007": HMAX("serre2007", prototypes="photographs"),
+    "Colour": ColourHMAX(bands=2, prototype_sizes=(4, 6), n_prototypes=5),
+    "C2, Mutch & Lowe": PyramidHMAX(base_size=60, prototype_sizes=(4, 6), n_prototypes=5),
+    "Cells of V1": V1HMAX(layer="v1", n_simple=6, n_complex=6),
     "LeNet-5": CNN(architecture="lenet5", image_shape=(56, 48), **UNTRAINED),
     "ResNet-18": CNN(architecture="resnet18", **UNTRAINED),
     "perceptron": Perceptron(epochs=60, random_state=0),

@@ -2,12 +2,14 @@
 
 import os
 import pickle
+import resource
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from dataclasses import replace
 
 import pytest
@@ -22,6 +24,7 @@ from hmax_cnn.analysis.study.clusters import _on_worker
 from hmax_cnn.analysis.study.fingerprints import fingerprint
 from hmax_cnn.analysis.study.reading import read_study
 from hmax_cnn.analysis.study.work import Work
+from hmax_cnn.extraction import cluster as cluster_module
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
@@ -53,6 +56,38 @@ def test_workers_on_this_machine(pictures, tmp_path, calm):
     assert bytes_of(tmp_path / "f.zarr") == calm
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Exception ignored in")
+def test_its_page_of_progress_and_a_gpu_for_each_worker(monkeypatch):
+    """The page is there; workers are dealt out over the GPUs, also one that was restarted."""
+
+    def gpu_of_worker():
+        return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+    monkeypatch.setattr(cluster_module, "visible_gpus", lambda: ["2", "5"])
+    with cluster_module.cluster(n_workers=3) as client:
+        with urllib.request.urlopen(client.dashboard_link, timeout=30) as page:  # noqa: S310
+            text = page.read().decode()
+        assert "Bokeh" in text
+        assert "needs bokeh" not in text
+        before, pids = client.run(gpu_of_worker), client.run(os.getpid)
+        assert sorted(before.values()) == ["2", "2", "5"]
+        lost = next(address for address, gpu in before.items() if gpu == "5")
+        os.kill(pids[lost], signal.SIGKILL)
+        deadline, now = time.monotonic() + 60, pids
+        while len(now) < 3 or pids[lost] in now.values():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            now = client.run(os.getpid, on_error="ignore")
+        assert sorted(client.run(gpu_of_worker).values()) == ["2", "2", "5"]
+
+
+def test_gpus_that_are_there(monkeypatch):
+    """As many as CUDA finds, by the names that the job was given."""
+    known = cluster_module.visible_gpus()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7,9")
+    assert cluster_module.visible_gpus() == ["4", "7", "9"][: len(known)]
+
+
 def free_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -61,6 +96,7 @@ def free_port():
 
 # Slow on purpose, so that a signal meets work under way.
 SLOW = '''
+import os
 import time
 from hmax_cnn import Pixels
 
@@ -68,8 +104,21 @@ class Slow(Pixels):
     """Takes its time."""
 
     def walk(self, retina, wanted):
-        time.sleep(0.02 * len(retina.values))
+        time.sleep(0.05)
         yield from super().walk(retina, wanted)
+
+class Learns(Slow):
+    """Writes down where it learns."""
+
+    def fit(self, images, y=None):
+        with open("-".join(["learned", "where"]), "a") as file:
+            print(os.getpid(), file=file)
+        return super().fit(images, y)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = True
+        return tags
 '''
 
 
@@ -81,11 +130,11 @@ class Cluster:
         self.folder, self.port = folder, free_port()
         self.processes = []
 
-    def start(self, *words):
+    def start(self, *words, before=None):
         command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         known = os.environ | {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen(command, cwd=self.folder, env=known, **quiet)
+        process = subprocess.Popen(command, cwd=self.folder, env=known, preexec_fn=before, **quiet)
         self.processes.append(process)
         return process
 
@@ -97,9 +146,9 @@ class Cluster:
         options = ["--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
         return self.start("dask_scheduler", *options)
 
-    def worker(self):
+    def worker(self, before=None):
         options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "30"]
-        return self.start("dask_worker", self.address, *options)
+        return self.start("dask_worker", self.address, *options, before=before)
 
     def stop(self):
         for process in self.processes:
@@ -173,6 +222,51 @@ def test_killed_workers_scheduler_and_client(pictures, tmp_path, cluster):
     one, other = bytes_of(output), bytes_of(calm)
     assert set(one) == set(other)
     assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_a_worker_that_stands_still(pictures, tmp_path, cluster):
+    """For a while: the other does what it can meanwhile. Each has built the model once."""
+    cluster.scheduler()
+    slow, _ = cluster.worker(), cluster.worker()
+    words = ["--model", "slowly:Learns", *SMALL[2:], "--output", "f.zarr"]
+    command = [*HMAX_CNN, "extract", str(pictures), *words]
+    over = [*command, "--scheduler", cluster.address]
+    client = subprocess.Popen(over, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    wait_for(tmp_path / "f.zarr", 4, client)
+    slow.send_signal(signal.SIGSTOP)
+    n_done = len(list((tmp_path / "f.zarr/shards/record/c").glob("*/0")))
+    wait_for(tmp_path / "f.zarr", n_done + 3, client)
+    slow.send_signal(signal.SIGCONT)
+    _, told = client.communicate(timeout=60)
+    assert client.returncode == 0, told
+    learned = (tmp_path / "learned-where").read_text().split()
+    assert len(learned) == len(set(learned)) == 3  # the client, and two workers
+    words[-1] = "calm.zarr"
+    subprocess.run([*command[:-1], "calm.zarr", "--quiet"], cwd=tmp_path, check=True)
+    assert bytes_of(tmp_path / "f.zarr") == bytes_of(tmp_path / "calm.zarr")
+
+
+def little_room():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (25_000, 25_000))
+
+
+def test_a_disk_that_fills_up_under_a_worker(pictures, tmp_path, cluster):
+    """It is told as it is here; with room the same command makes the rest."""
+    cluster.scheduler()
+    full = cluster.worker(little_room)
+    options = ["--model", "extraction:Pixels", "--set", "grid=(32, 32)", "--shard-images", "8"]
+    words = ["extract", pictures, *options, "--output"]
+    over = ["--scheduler", cluster.address]
+    done = inside(*words, tmp_path / "f.zarr", *over)
+    assert done.returncode == 1
+    assert "no shard was done" in done.stderr
+    assert "Free some space" in done.stderr
+    full.kill()
+    cluster.worker()
+    done = inside(*words, tmp_path / "f.zarr", *over)
+    assert done.returncode == 0, done.stderr
+    assert inside(*words, tmp_path / "calm.zarr").returncode == 0
+    assert bytes_of(tmp_path / "f.zarr") == bytes_of(tmp_path / "calm.zarr")
 
 
 def contents(folder):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from command_line import HMAX_CNN, inside
 from PIL import Image
 
 from hmax_cnn import open_features
-from hmax_cnn.analysis.commands import stored
+from hmax_cnn.analysis.commands import preflight, stored
 from hmax_cnn.extraction.store import FeatureStore
 
 SMALL = ["--model", "extraction:Pixels", "--set", "grid=(4, 4)", "--shard-images", "8"]
@@ -174,16 +175,30 @@ def test_other_features_are_not_written_over(pictures, calm, options, text):
 
 
 @pytest.mark.slow
-def test_parts_at_once_give_the_same_bytes(pictures, tmp_path, calm):
-    """Three parts and one of them twice, each a process of its own, all at the same time."""
-    output = tmp_path / "parts.zarr"
-    command = [*HMAX_CNN, "extract", str(pictures), *SMALL, "--output", str(output), "--quiet"]
+def test_twenty_parts_at_once_give_the_same_bytes(pictures, tmp_path):
+    """And one of them twice, each a process of its own, all at the same time."""
+    words = [*SMALL[:-1], "1"]
+    calm, output = tmp_path / "calm.zarr", tmp_path / "parts.zarr"
+    assert inside("extract", pictures, *words, "--output", calm).returncode == 0
+    command = [*HMAX_CNN, "extract", str(pictures), *words, "--output", str(output), "--quiet"]
     running = [
-        subprocess.Popen([*command, "--part", part], stderr=subprocess.PIPE)
-        for part in ("1/3", "2/3", "3/3", "2/3")
+        subprocess.Popen([*command, "--part", f"{number}/20"], stderr=subprocess.PIPE)
+        for number in (*range(1, 21), 7)
     ]
-    assert [process.communicate()[1] for process in running] == [b""] * 4
+    assert [process.communicate()[1] for process in running] == [b""] * 21
     assert bytes_of(output) == bytes_of(calm)
+
+
+def test_the_size_of_shards_changes_no_number(pictures, tmp_path):
+    options = ["--set", "prototypes=photographs", "--set", "bands=2", "--set", "n_prototypes=9"]
+    found = []
+    for n_images in (5, 13, 36):
+        output = tmp_path / f"{n_images}.zarr"
+        words = [*options, "--shard-images", n_images, "--output", output]
+        assert inside("extract", pictures, *words).returncode == 0
+        found.append(open_features(output)[:])
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
 
 
 NETWORK = [
@@ -361,6 +376,25 @@ def test_a_disk_that_is_too_small(pictures, tmp_path, monkeypatch):
         assert text in done.stderr
         assert not (tmp_path / "f.zarr").exists()
     monkeypatch.undo()
+
+
+def test_memory_that_is_too_small(pictures, tmp_path, monkeypatch):
+    """Refused before the work, also by a plan; smaller shards are one of the ways."""
+    row = 4 * 300 * 300
+    words = ["extract", pictures, "--model", "extraction:Pixels", "--set", "grid=(300, 300)"]
+    words += ["--resize", "stretch:300x300", "--output", tmp_path / "f.zarr"]
+    monkeypatch.setattr(preflight, "resident", preflight._peak)  # noqa: SLF001
+    for n_images, left, fewer in [(20, 30 * row, "1[0-9]"), (8, 9, "[12]")]:
+        monkeypatch.setattr(preflight, "memory_left", lambda left=left: left)
+        for more in ([], ["--plan"]):
+            done = inside(*words, "--shard-images", n_images, *more)
+            assert done.returncode == 1
+            assert "of memory more are needed, and " in done.stderr
+            ways = f"What takes less: --shard-images {fewer}, --reduce, fewer layers"
+            assert re.search(ways, done.stderr), done.stderr
+            assert not (tmp_path / "f.zarr").exists()
+    monkeypatch.undo()
+    assert inside(*words, "--plan").returncode == 0
 
 
 FULL = """
