@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -273,9 +275,16 @@ def read_image(
         msg = f"{path}: {_unknown(path)}"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         msg = f"{path}: has more than {LARGEST // 10**6} million pixels; make it smaller first"
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         msg = f"{path}: is corrupt or cannot be decoded ({error})"
     raise ImageError(msg)
+
+
+# What decoders raise where bytes are not what they should be; found by damaging files at random.
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError),
+    *(TypeError, LookupError, ArithmeticError, struct.error, zlib.error),
+)
 
 
 def _unknown(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -192,6 +193,13 @@ def _umask() -> int:
     return mask
 
 
+# What readers of archives raise where bytes are not what they should be.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, LookupError, ValueError),
+    *(RuntimeError, TypeError, SyntaxError, OverflowError, struct.error),  # RuntimeError: encrypted
+)
+
+
 def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Arrays of an `.npz` archive, never unpickled.
 
@@ -212,7 +220,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         if size <= LARGEST_ARCHIVE:
             with np.load(path, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
+    except _DAMAGED as error:
         msg = (
             f"{path} is not a readable .npz archive of plain arrays: {error}. Write it again "
             "with numpy.savez."

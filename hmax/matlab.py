@@ -6,17 +6,13 @@ Cells of (n_features * n * n) x count, as in the public universal_patch_set.mat.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Literal
 
 import numpy as np
-from scipy.io import loadmat, savemat
-from scipy.io.matlab import MatReadError
+from scipy.io import savemat
 
-_LARGEST = 2**28  # bytes, unpacked: eight sizes of 15,000 patches
-_HEADER, _COMPRESSED = 128, 15
+from .matlab_elements import read_variables
 
 
 def read_cells(path: str | os.PathLike[str]) -> dict[int, np.ndarray]:
@@ -28,26 +24,23 @@ def read_cells(path: str | os.PathLike[str]) -> dict[int, np.ndarray]:
         If the file is no MATLAB file of version 5 to 7, unpacks to more than 256 MiB, or is not of
         this layout.
     """
-    _check_length(Path(path))
     try:
-        contents = loadmat(path, variable_names=["patches", "patchSizes"])
-        cells, shapes = contents["patches"].ravel(), contents["patchSizes"].T
-    except (
-        KeyError,
-        NotImplementedError,
-        TypeError,
-        ValueError,
-        OSError,
-        IndexError,
-        zlib.error,
-        MatReadError,
-    ) as error:
+        cells, sizes_of = read_variables(Path(path), ("patches", "patchSizes"))
+    except ValueError as error:
         msg = (
             f"{path} is not a MATLAB file with `patches` and `patchSizes` of version 5 to 7 "
-            f"({type(error).__name__}: {error}). Save it with save -v7."
+            f"({error}). Save it with save -v7."
         )
         raise ValueError(msg) from error
-    if cells.dtype != object or len(cells) != len(shapes):
+    is_array = isinstance(sizes_of, np.ndarray) and sizes_of.ndim == 2 and len(sizes_of) == 4
+    if not is_array or not (np.isfinite(sizes_of).all() and np.min(sizes_of, initial=1) >= 1):
+        msg = (
+            f"{path}: `patchSizes` must be an array of shape (4, n_sizes) of N, N, the number of "
+            "features and that of patches. See `read_prototypes`."
+        )
+        raise ValueError(msg)
+    shapes = np.transpose(sizes_of)
+    if not isinstance(cells, list) or len(cells) != len(shapes):
         msg = (
             f"{path}: `patches` must be a row of cells, one for each column of `patchSizes`, got "
             f"{len(cells)} and {len(shapes)}."
@@ -73,7 +66,9 @@ def _unfolded(path: str | os.PathLike[str], cell: np.ndarray, shape: np.ndarray)
         raise ValueError(msg)
     # MATLAB stores columns first, so that in C order its axes come reversed: (feature, column,
     # row).
-    return cell.reshape(n_features, columns, rows, count).transpose(3, 0, 2, 1).astype(np.float32)
+    unfolded = cell.reshape(n_features, columns, rows, count).transpose(3, 0, 2, 1)
+    with np.errstate(over="ignore"):  # what is too large is refused as infinite
+        return unfolded.astype(np.float32)
 
 
 def write_cells(patches: Mapping[int, np.ndarray], path: str | os.PathLike[str]) -> None:
@@ -88,55 +83,3 @@ def write_cells(patches: Mapping[int, np.ndarray], path: str | os.PathLike[str])
         shapes[:, index] = size, size, n_features, count
     with Path(path).open("wb") as file:
         savemat(file, {"patches": cells, "patchSizes": shapes}, do_compression=True)
-
-
-def _check_length(path: Path) -> None:
-    """Refuse a file whose compressed elements would unpack to too much.
-
-    Nothing that is unpacked is kept.
-    """
-    total = 0
-    if path.stat().st_size > _LARGEST:
-        msg = f"{path} has more than {_LARGEST // 2**20} MiB. It is not a set of prototypes."
-        raise ValueError(msg)
-    with path.open("rb") as file:
-        # The header ends in the file's byte order: 'IM' where it is little-endian.
-        order: Literal["little", "big"] = "big"
-        if file.read(_HEADER)[126:128] == b"IM":
-            order = "little"
-        while len(tag := file.read(8)) == 8:
-            kind, n_bytes = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))
-            # What is not compressed is as long as it says; what is, is unpacked and counted, not
-            # kept.
-            if not n_bytes:  # a hole in the file, or its end: the reader will say what is wrong
-                return
-            if kind != _COMPRESSED:
-                total += n_bytes
-                file.seek(n_bytes, os.SEEK_CUR)
-            else:
-                total += _unpacked(file, n_bytes, _LARGEST - total)
-            if total > _LARGEST:
-                msg = (
-                    f"{path} would unpack to more than {_LARGEST // 2**20} MiB. It is not a set "
-                    "of prototypes."
-                )
-                raise ValueError(msg)
-
-
-def _unpacked(file: BinaryIO, n_bytes: int, limit: int) -> int:
-    """Length of an element of so many compressed bytes when unpacked; stops past the limit."""
-    stream, total = zlib.decompressobj(), 0
-    try:
-        # A megabyte at a time, in and out: a bomb is told before it is in memory.
-        while n_bytes > 0 and total <= limit:
-            content = file.read(min(n_bytes, 2**20))
-            if not content:
-                break
-            n_bytes -= len(content)
-            while content and total <= limit:
-                total += len(stream.decompress(content, 2**20))
-                content = stream.unconsumed_tail
-    except zlib.error:
-        file.seek(n_bytes, os.SEEK_CUR)
-        return total  # the reader will say what is wrong
-    return total
