@@ -1,8 +1,10 @@
 """Commands killed at random moments, and run again: the same bytes, no stray file, no orphan.
 
 Prints a row for each command and signal: how many trials ended with the same bytes as a run that
-nobody disturbed, hidden files that were left, processes that outlived the kill by five seconds, and
-how much of the work that was done when the signal came had to be done again. Run by
+nobody disturbed, hidden files that were left, processes that outlived the kill by five seconds. Of
+stores and studies the pieces (shards, cells) are counted that were complete when the signal came,
+and how many of these were made again, by inode and time; of the others, how much of the work had to
+be done again, by the time. Run by
 
     python -m benchmarks.kills
 """
@@ -59,6 +61,7 @@ class Job:
     output: Callable[[Path], list[Path]]
     kept: Callable[[Path], float]
     again: list[str]
+    pieces: Callable[[Path], list[Path]] = lambda _: []
 
 
 def main() -> None:
@@ -100,8 +103,9 @@ def jobs(root: Path) -> dict[str, Job]:
         words = ["extract", pictures, "--layer", "c1", "--output", f"f.{form}"]
         found[f"extract {form}"] = Job(words, _files, _blocks, [])
     store = ["extract", pictures, "--layer", "c1", "--shard-images", "16", "--output", "f.zarr"]
-    found["extract zarr"] = Job(store, _store, _shards, [])
-    found["extract zarr, part 2 of 3"] = Job([*store, "--part", "2/3"], _store, _part, [])
+    found["extract zarr"] = Job(store, _store, _shards, [], _records)
+    part = [*store, "--part", "2/3"]
+    found["extract zarr, part 2 of 3"] = Job(part, _store, _part, [], _records)
     few = ["--set", "bands=2", "--set", "prototypes=photographs", "--set", "n_prototypes=10"]
     classify = ["classify", pictures, *few, "--output", "out"]
     found["classify"] = Job(classify, _readout, lambda _: 0.0, ["--overwrite"])
@@ -109,7 +113,7 @@ def jobs(root: Path) -> dict[str, Job]:
     train += ["--resize", "stretch:32x32", "--output", "w.safetensors"]
     found["train"] = Job(train, _files, _epochs, [])
     study = ["study", "run", str(root / "study.toml"), "--output", "out", "--jobs", "2"]
-    found["study"] = Job(study, _study, _cells, ["--resume"])
+    found["study"] = Job(study, _study, _cells, ["--resume"], _results)
     return found
 
 
@@ -143,9 +147,14 @@ def _store(folder: Path) -> list[Path]:
     return sorted(path for path in (folder / "f.zarr").rglob("*") if path.is_file())
 
 
+def _records(folder: Path) -> list[Path]:
+    """Of shards that are there: a record is written after its shard."""
+    return list(folder.glob("f.zarr/shards/record/c/*/0"))
+
+
 def _shards(folder: Path) -> float:
     """Share of the shards that are there with their records."""
-    return 16 * len(list(folder.glob("f.zarr/shards/record/c/*/0"))) / N_IMAGES
+    return 16 * len(_records(folder)) / N_IMAGES
 
 
 def _part(folder: Path) -> float:
@@ -159,8 +168,12 @@ def _epochs(folder: Path) -> float:
     return max((about["state"]["epoch"] for about in kept), default=0) / 8
 
 
+def _results(folder: Path) -> list[Path]:
+    return list((folder / "out" / "results").rglob("[!.]*.nc"))
+
+
 def _cells(folder: Path) -> float:
-    return len(list((folder / "out" / "results").rglob("[!.]*.nc"))) / 8
+    return len(_results(folder)) / 8
 
 
 def of_job(
@@ -173,18 +186,24 @@ def of_job(
     seconds, expected = time.perf_counter() - started, digests(job.output(calm), calm)
     rows, chance = [], np.random.default_rng(1)
     for number in signals:
-        same = stray = orphans = 0
+        same = stray = orphans = complete = again = under_way = 0
         repeated = []
         for trial in range(trials):
             folder = root / f"{name} {number.name} {trial}"
             moment = float(chance.uniform(0.3, seconds))
             orphans += killed(job.words, folder, number, moment)
             kept = job.kept(folder)
-            if digests(job.output(folder), folder) != expected:
+            pieces = {path: _state(path) for path in job.pieces(folder)}
+            finished = digests(job.output(folder), folder) == expected
+            # Of pieces that are counted nothing has to be guessed.
+            if not finished and not job.pieces(calm):
                 # What runs before the first image, the import, is no work that could be kept.
                 repeated.append(max(0.0, (moment - 2.5) / (seconds - 2.5)) - kept)
             run([*job.words, *job.again], folder)
             same += digests(job.output(folder), folder) == expected
+            complete += len(pieces)
+            again += sum(_state(path) != was for path, was in pieces.items())
+            under_way += len(pieces) < len(job.pieces(folder))
             stray += len([path for path in folder.rglob(".*") if path.name != ".log.jsonl"])
         rows.append(
             {
@@ -195,11 +214,20 @@ def of_job(
                 "same bytes": same,
                 "stray files": stray,
                 "orphans": orphans,
+                "cut off under way": under_way,
+                "complete pieces": complete,
+                "made again": again,
                 "repeated": f"{max(0.0, max(repeated, default=0.0)):.0%}",
             }
         )
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     return rows
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Another one for a file that was written anew."""
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def run(words: list[str], folder: Path) -> None:
