@@ -74,17 +74,21 @@ def memory(counts: tuple[int, ...], forms: tuple[str, ...]) -> None:
 
 
 @main.command("store")
-@click.argument("what", type=click.Choice(["plans", "cluster", "names"]))
+@click.argument("what", type=click.Choice(["plans", "cluster", "names", "overhead", "many"]))
 @click.option("--only", default="", help="Of plans: part of the names of the models.")
 def of_stores(what: str, only: str) -> None:
-    """Stores of features: plans beside what is taken, a cluster that loses workers, names."""
+    """Stores of features.
+
+    Plans beside what is taken; a cluster that loses workers; listing of names; what storing adds to
+    computing; few and many images.
+    """
     if what == "names":
         for line in store.names():
             click.echo(line)
-    else:
-        click.echo(
-            (store.plans(only) if what == "plans" else store.cluster()).to_string(index=False)
-        )
+        return
+    tables = {"cluster": store.cluster, "overhead": store.overhead, "many": store.many}
+    found = store.plans(only) if what == "plans" else tables[what]()
+    click.echo(found.to_string(index=False))
 
 
 @main.command("family")

@@ -126,38 +126,44 @@ def _told(text: str) -> tuple[float, float]:
     return sum(float(number) * units[unit] for number, unit in parts), float(found[2])
 
 
-def cluster(counts: Sequence[int] = (1, 2), n_images: int = 2000) -> pd.DataFrame:
-    """Image to C2 by some workers of a Dask cluster, undisturbed and losing one every ten seconds.
+def cluster(n_images: int = 1000) -> pd.DataFrame:
+    """Image to C2 by workers of a Dask cluster, undisturbed and disturbed.
+
+    By one worker and by two, by two that lose one every ten seconds, by two that lose their
+    scheduler, and by two that lose the command; the last two are begun anew.
 
     Parameters
     ----------
-    counts : sequence of int
-        Workers.
     n_images : int
 
     Returns
     -------
     pandas.DataFrame
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_pictures(root / "pictures", n_images, 200)
         calm = _digests(root, _run(root, "calm.zarr", []))
-        for n_workers in counts:
-            for killing in (False, True):
-                name = f"{n_workers}{'k' if killing else ''}.zarr"
+        for n_workers, lost in ((1, ""), (2, ""), (2, "workers"), (2, "scheduler"), (2, "client")):
+            name = f"{n_workers}{lost}.zarr"
+            begun = time.perf_counter()
+            with _Workers(root, n_workers) as workers:
+                n_lost = _run_over(root, name, workers, lost)
+            if lost in ("scheduler", "client"):
                 with _Workers(root, n_workers) as workers:
-                    seconds, n_killed = _run_over(root, name, workers, killing=killing)
-                rows.append(
-                    {
-                        "workers": n_workers,
-                        "one killed every 10 s": n_killed,
-                        "seconds": round(seconds, 1),
-                        "same bytes": _digests(root, name) == calm,
-                    }
-                )
-                print(rows[-1], file=sys.stderr, flush=True)
+                    _run_over(root, name, workers)
+            seconds = time.perf_counter() - begun
+            rows.append(
+                {
+                    "workers": n_workers,
+                    "lost": f"{n_lost} {lost}" if lost else "",
+                    "seconds": round(seconds, 1),
+                    "times as fast as one": round(rows[0]["seconds"] / seconds, 2) if rows else 1,
+                    "same bytes": _digests(root, name) == calm,
+                }
+            )
+            print(rows[-1], file=sys.stderr, flush=True)
     return pd.DataFrame(rows)
 
 
@@ -171,19 +177,26 @@ def _run(root: Path, output: str, more: list[str]) -> str:
     return output
 
 
-def _run_over(root: Path, output: str, workers: _Workers, *, killing: bool) -> tuple[float, int]:
-    begun, n_killed = time.perf_counter(), 0
-    client = subprocess.Popen([*_words(output), "--scheduler", workers.address], cwd=root)
-    last = time.perf_counter()
+def _run_over(root: Path, output: str, workers: _Workers, lost: str = "") -> int:
+    """Run to the end, or until the scheduler or the command is killed; how often that was done."""
+    client = subprocess.Popen(
+        [*_words(output), "--scheduler", workers.address], cwd=root, stderr=subprocess.DEVNULL
+    )
+    n_lost, last = 0, time.perf_counter()
     while client.poll() is None:
         time.sleep(0.1)
-        if killing and time.perf_counter() - last > 10:
-            workers.kill_one()
-            n_killed, last = n_killed + 1, time.perf_counter()
-    if client.returncode:
+        if lost and time.perf_counter() - last > 10:
+            n_lost, last = n_lost + 1, time.perf_counter()
+            if lost == "workers":
+                workers.kill_one()
+            else:
+                victim = workers.scheduler if lost == "scheduler" else client
+                victim.send_signal(signal.SIGKILL)
+                client.wait()
+    if client.returncode and lost not in ("scheduler", "client"):
         msg = f"the client ended with {client.returncode}"
         raise RuntimeError(msg)
-    return time.perf_counter() - begun, n_killed
+    return n_lost
 
 
 class _Workers:
@@ -250,3 +263,140 @@ def names(count: int = 100_000) -> Iterator[str]:
             begun = time.perf_counter()
             found = open_dataset(folder)
             yield f"{len(found)} names of pictures listed in {time.perf_counter() - begun:.2f} s"
+
+
+LENET = (
+    *NETWORK, "--set", "architecture=lenet5", "--layer", "c1,s2,c3,f6", "--resize", "stretch:28x28",
+)  # fmt: skip
+
+
+def overhead(rounds: int = 5) -> pd.DataFrame:
+    """What a store adds to computing the same rows and letting them go, each in its process.
+
+    Parameters
+    ----------
+    rounds : int
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    cases = {"HMAX C2, 200 x 200": (PHOTOGRAPHS, 200, 400), "LeNet-5, 64 x 64": (LENET, 64, 8000)}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name, (words, side, count) in cases.items():
+            pictures = write_pictures(root / name, count, side)
+            seconds: dict[str, list[float]] = {"alone": [], "stored": []}
+            for _ in range(rounds):
+                for kind, found in seconds.items():
+                    found.append(_side(kind, pictures, root / "f.zarr", words))
+            more = np.array(seconds["stored"]) / np.array(seconds["alone"]) - 1
+            rows.append(
+                {
+                    "features": name,
+                    "images": count,
+                    "computing, s": round(float(np.median(seconds["alone"])), 2),
+                    "stored, s": round(float(np.median(seconds["stored"])), 2),
+                    "more": f"{np.median(more):+.1%} ({more.min():+.1%} to {more.max():+.1%})",
+                }
+            )
+            print(rows[-1], file=sys.stderr, flush=True)
+    return pd.DataFrame(rows)
+
+
+def _side(kind: str, pictures: Path, output: Path, words: Sequence[str]) -> float:
+    command = [sys.executable, "-m", "benchmarks.store", kind, str(pictures), str(output), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    shutil.rmtree(output, ignore_errors=True)
+    return float(done.stdout.split()[-1])
+
+
+def one_side(kind: str, pictures: str, output: str, words: Sequence[str]) -> float:
+    """Seconds of computing, or of computing and storing, once all is imported and compiled."""
+    from hmax_cnn.analysis.commands.request import Request
+    from hmax_cnn.extraction.store.layout import zarr_module
+
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    given = {"--model": "hmax:HMAX", "--layer": "c2", "--resize": "none", **dict(pairs)}
+    extraction = Request(
+        images=pictures,
+        model=given["--model"],
+        settings=tuple(value for name, value in pairs if name == "--set"),
+        layer=tuple(given["--layer"].split(",")),
+        resize=given["--resize"],
+        background=None,
+        skip_bad=False,
+        learn_from=None,
+        dtype="float32",
+        shard_images=None,
+        reduce=None,
+    ).extraction(output, check=False, quiet=True)
+    layout, dataset = extraction.store.layout, extraction.dataset
+    zarr_module()
+    extraction.rows(dataset.subset(slice(64)))
+    begun = time.perf_counter()
+    if kind == "stored":
+        extraction.run(progress=False)
+    else:
+        for shard in range(layout.n_shards):
+            extraction.rows(dataset.subset(layout.images_of(shard)))
+    return time.perf_counter() - begun
+
+
+MANY = {
+    "HMAX C2": PHOTOGRAPHS,
+    "LeNet-5, four layers": LENET,
+    "pixels, 128 x 128": ("--model", "extraction:Pixels", "--set", "grid=(128, 128)", "--resize",
+                          "stretch:128x128"),
+}  # fmt: skip
+
+
+def many(counts: Sequence[int] = (2000, 20_000)) -> pd.DataFrame:
+    """Few and many images of 64 x 64 pixels into a store: seconds, memory; then an SVM of them.
+
+    Parameters
+    ----------
+    counts : sequence of int
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for count in counts:
+            pictures = write_pictures(root / str(count), count, 64)
+            for name, words in MANY.items():
+                output = root / "f.zarr"
+                asked = ["extract", str(pictures), *words, "--output", str(output), "--quiet"]
+                row: dict[str, Any] = {"features": name, "images": count}
+                row["s"], row["MiB"] = _measured(asked, root)
+                row["MB stored"] = round(_size(output) / 1e6)
+                if name != "LeNet-5, four layers":
+                    svm = ["store", "classify", str(output), "--output", str(root / "svm")]
+                    row["SVM, s"], row["SVM, MiB"] = _measured([*svm, "--quiet"], root)
+                    shutil.rmtree(root / "svm")
+                shutil.rmtree(output)
+                rows.append(row)
+                print(row, file=sys.stderr, flush=True)
+    return pd.DataFrame(rows)
+
+
+def _measured(words: Sequence[str], folder: Path) -> tuple[float, int]:
+    begun = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "hmax_cnn", *words], cwd=folder)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        msg = f"{' '.join(words)} ended with {status}"
+        raise RuntimeError(msg)
+    return round(time.perf_counter() - begun, 1), round(usage.ru_maxrss / 1024)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+if __name__ == "__main__":
+    print(one_side(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]))

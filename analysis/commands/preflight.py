@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from hashlib import sha256
 from time import perf_counter, process_time
 
 import numpy as np
@@ -14,6 +13,7 @@ from hmax_cnn.extraction.memory_left import memory_left, resident
 from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.store import Layout
 from hmax_cnn.extraction.store.places import Place
+from hmax_cnn.extraction.store.store import digest_of
 
 from .rows import Rows
 
@@ -129,7 +129,7 @@ def _written(rows: np.ndarray, layout: Layout, place: Place) -> tuple[float, flo
     rows = rows[: layout.per_shard]
     start = perf_counter()
     content = layout.encoded(rows.astype(layout.dtype, copy=False))
-    sha256(content)
+    digest_of(content)
     encoded = perf_counter()
     was_written = place.try_to_write(content[:_TRIED_BYTES])
     n_written = min(len(content), _TRIED_BYTES)

@@ -295,11 +295,18 @@ class Extraction:
                 yield shard, made_of
 
     def _here(self, wanted: Iterator[tuple[int, bytes]]) -> Iterator[int]:
-        """Make shards in this process: while one is written the next is made."""
-        with ThreadPoolExecutor(1) as writer:
+        """Make shards in this process.
+
+        While one is made, the one before it is written, and it is found out what the next one is
+        made of.
+        """
+        with ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as looker:
+            following = looker.submit(next, wanted, None)
             waiting: Future[None] | None = None
             try:
-                for shard, made_of in wanted:
+                while (found := following.result()) is not None:
+                    shard, made_of = found
+                    following = looker.submit(next, wanted, None)
                     rows = self._rows_of(shard)
                     if waiting is not None:
                         waiting.result()

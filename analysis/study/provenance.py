@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from hmax_cnn.extraction.reductions import Reduction
 from .building import Places
 from .fingerprints import behind, digest_of, versions_of
 
+_AT_ONCE = 2**20  # bytes of a file: weights may be larger than memory
 # Parameters that change no feature.
 _WITHOUT_EFFECT = ("batch_memory", "n_threads", "progress", "device")
 
@@ -249,8 +251,13 @@ def made_by(
 
 
 def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:  # weights may be larger than memory
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    found = hashlib.sha256()
+    # Without a buffer, and no more at once than there is: twice as fast for small pictures.
+    with path.open("rb", buffering=0) as file:
+        at_once = min(os.fstat(file.fileno()).st_size + 1, _AT_ONCE)
+        while content := file.read(at_once):
+            found.update(content)
+    return found.hexdigest()
 
 
 def _by_content(value: Any, files: Mapping[str, str]) -> Any:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from importlib import import_module
 
 import numpy as np
 
 from .layout import KEY, RECORD, Layout, read_layout, record_name, shard_name
 from .places import Place, place_of
 
+_PIECE = 2**20  # bytes: stays in the cache
 MISSING, DAMAGED, WHOLE = "missing", "damaged", "whole"
 
 
@@ -209,7 +211,7 @@ class FeatureStore:
         if self._record(shard) is not None:
             self.place.remove(record_name(shard))
         self.place.write(shard_name(shard), content)
-        self.place.write(record_name(shard), made_of + _digest(content) + self._key)
+        self.place.write(record_name(shard), made_of + digest_of(content) + self._key)
 
     def discard(self, shard: int) -> None:
         """Forget a shard, so that it is made again.
@@ -241,7 +243,7 @@ class FeatureStore:
     def _is_whole(self, shard: int, size: int, digest: bytes) -> bool:
         if not self._is_of_right_size(shard, size):
             return False
-        return _digest(self.place.read(shard_name(shard)) or b"") == digest
+        return digest_of(self.place.read(shard_name(shard)) or b"") == digest
 
     def done(self) -> list[int]:
         """Shards that are there, by their records and sizes.
@@ -349,5 +351,22 @@ def _numbers_of(layout: Layout) -> set[str]:
 _DECIDE = ("model", "parameters", "layers", "reduction", "resize", "background")
 
 
-def _digest(content: bytes) -> bytes:
-    return sha256(content).digest()
+def digest_of(content: bytes) -> bytes:
+    """What tells whether a file is as it was written: SHA-256 of the CRC-32C of each of its pieces.
+
+    Every change that lies within 32 bits is told, and of others all but one in 4 thousand million.
+    SHA-256 of all bytes would take ten times as long, a fifth of the time of a small network.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    bytes
+        32 of them.
+    """
+    checksum = import_module("google_crc32c").value
+    pieces = (content[i : i + _PIECE] for i in range(0, len(content), _PIECE))
+    checksums = b"".join(checksum(piece).to_bytes(4, "little") for piece in pieces)
+    return sha256(checksums + len(content).to_bytes(8, "little")).digest()
