@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
+import functools
 import io
 import json
 import os
@@ -26,6 +28,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +37,7 @@ from PIL import Image
 
 from hmax_cnn.analysis.commands.main import main as commands
 
-from . import hostile_stores
+from . import hostile_files, hostile_stores
 
 SECONDS, MEBIBYTES = 5.0, 500.0
 DECOYS = (
@@ -360,6 +363,10 @@ def pictures() -> Iterator[Case]:
         words = ("extract", name, "--output", "f.npz", "--quiet")
         yield Case("picture", name, words, text_in(name, content))
 
+    for what, name, write in hostile_files.frames():
+        words = ("extract", name, "--output", "f.npz", "--quiet")
+        yield Case("picture", what, words, write)
+
     def numbered(kind: Callable[[Path], None]) -> Callable[[], None]:
         def write() -> None:
             Path("set/a").mkdir(parents=True)
@@ -385,6 +392,9 @@ def pictures() -> Iterator[Case]:
     }
     for name, (kind, right) in kinds.items():
         yield Case("folder", name, words, numbered(kind), right)
+    for (what, name), form in product(hostile_files.NAMES.items(), hostile_files.FORMS):
+        made = hostile_files.named(name)
+        yield Case("name", f"{what} in {form}", (*words[:-2], f"f.{form}", "--quiet"), made, (0, 1))
     yield Case("folder", "empty", words, lambda: Path("set").mkdir())
     yield Case("folder", "of notes", words, text_in("set/readme.txt", "x"))
     yield Case("folder", "/proc", ("extract", "/proc/self/fd", *words[2:]))
@@ -611,6 +621,9 @@ def folders() -> Iterator[Case]:
 
         words = ("report", "out") if name == "report" else ("figure", "f", "out")
         yield Case("folder of a study", f"{name}: with code", words, with_code, (0, 1))
+    for what, write in hostile_files.lying_netcdf():
+        made = functools.partial(write, Path("t.nc"))
+        yield Case("folder of a study", f"netCDF: {what}", ("figure", "layers", "t.nc"), made)
     for path, text in {"t.csv": "\0", "t.nc": "noise", "t.txt": "x", "e.csv": ""}.items():
         words = ("figure", "layers", path)
         yield Case("folder of a study", f"figure of {path}", words, text_in(path, text))
@@ -715,6 +728,8 @@ def outcome(case: Case) -> dict[str, object]:
         # Not in the temporary folder itself: what is written beside it would be outside.
         root = Path(folder) / "work"
         root.mkdir()
+        for name in HOMES:
+            (Path(folder) / name).mkdir()
         said = Path(folder) / "said"
         began = time.perf_counter()
         child = os.fork()
@@ -723,7 +738,9 @@ def outcome(case: Case) -> dict[str, object]:
         status, usage, hung = waited(child)
         seconds = time.perf_counter() - began
         text = said.read_text(errors="replace") if said.exists() else ""
-        outside = {path.name for path in Path(folder).iterdir()} - {"work", "said"}
+        outside = {path.name for path in Path(folder).iterdir()} - {"work", "said", *HOMES}
+        outside |= {path.name for home in HOMES for path in (Path(folder) / home).rglob("*")}
+        formulas = formulas_in(root / "f.csv")
         ran = (root / "ran").exists()
     grown = usage.ru_maxrss / 1024 - MEBIBYTES_BEFORE
     faults = {
@@ -733,6 +750,7 @@ def outcome(case: Case) -> dict[str, object]:
         f"status {status}": status not in case.right,
         "ran foreign code": ran,
         "wrote outside": bool(outside),
+        "a formula": formulas,
         "raw escapes": "\x1b" in text or "\x07" in text,
         "says nothing": status != 0 and len(text.strip()) < 10,
         "very long": len(text) > 5000,
@@ -748,11 +766,26 @@ def outcome(case: Case) -> dict[str, object]:
     }
 
 
+HOMES = {"home": "HOME", "cache": "XDG_CACHE_HOME", "temporary": "TMPDIR"}
+
+
+def formulas_in(path: Path) -> bool:
+    """Whether a spreadsheet would compute something of a table."""
+    if not path.is_file():
+        return False
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    return any(cell[:1] in ("=", "@", "+", "\t", "\r") for cell in cells)
+
+
 def run(case: Case, root: Path, said: Path) -> None:
     """In the fork: prepare, run, and end with the command's status."""
     status = 99
     try:
         os.chdir(root)
+        # What is written elsewhere than in the work's folder would be found here.
+        os.environ |= {name: str(root.parent / folder) for folder, name in HOMES.items()}
+        tempfile.tempdir = None
         for name in DECOYS:
             Path(f"{name}.py").write_text("open('ran', 'w')\n")
         case.prepare()

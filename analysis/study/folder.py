@@ -155,6 +155,12 @@ def _plain(value: Any) -> Any:
     return repr(value)
 
 
+# A file can say that it holds more than memory does: ours are not packed, those of others little.
+_LARGEST_ALWAYS, _DENSEST = 2**26, 100  # bytes; times the bytes of the file
+# What h5py and xarray raise where bytes are not what they should be.
+_DAMAGED = (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError)
+
+
 def read_result(path: Path) -> xr.Dataset:
     """A dataset that `write_result` wrote.
 
@@ -166,14 +172,14 @@ def read_result(path: Path) -> xr.Dataset:
     if not path.is_file():
         msg = f"There is no file {path}. Check the name, or run the study."
         raise FileNotFoundError(msg)
+    most = max(_LARGEST_ALWAYS, _DENSEST * path.stat().st_size)
     try:
-        return xr.load_dataset(path, engine="h5netcdf")
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # a damaged file: h5py raises any of these
+        with xr.open_dataset(path, engine="h5netcdf", phony_dims="access") as found:
+            if found.nbytes > most:
+                msg = f"it says that it holds {found.nbytes} bytes in {path.stat().st_size}"
+                raise ValueError(msg)
+            return found.load()
+    except _DAMAGED as error:
         msg = (
             f"{path} is not a readable netCDF file ({error}). Remove it, and run the study again "
             "with --resume."

@@ -17,7 +17,7 @@ from hmax_cnn import open_dataset
 from hmax_cnn.analysis.study.folder import read_result, write_result
 from hmax_cnn.cnn.architectures import build
 from hmax_cnn.cnn.weights import read_about, read_tensors, write_tensors
-from hmax_cnn.data import read_image
+from hmax_cnn.data import ImageError, read_image
 from hmax_cnn.hmax import Prototypes, read_prototypes, write_prototypes
 
 WORDS = (ValueError, OSError)
@@ -117,3 +117,29 @@ def test_bytes(tmp_path, name, place, in_head, noise, what):
     with contextlib.suppress(*WORDS):
         read(path)
     assert time.perf_counter() - begun < LONGEST
+
+
+def test_a_result_that_says_that_it_is_larger_than_memory(tmp_path):
+    """Its file is small: nothing was ever written into it."""
+    import h5py
+
+    with h5py.File(tmp_path / "hole.nc", "w") as file:
+        file.create_dataset("response", (28_000, 28_000), "f4", chunks=(1024, 1024))
+    assert (tmp_path / "hole.nc").stat().st_size < 10_000
+    with pytest.raises(ValueError, match="it says that it holds 3136000000 bytes"):
+        read_result(tmp_path / "hole.nc")
+
+
+@pytest.mark.parametrize("name", ["frames.gif", "frames.tif"])
+def test_an_animation_that_is_cut_off(tmp_path, name):
+    """Pillow raises IndexError and TypeError here; found by the test above."""
+    write_frames(tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    refused, lengths = 0, range(1, len(content), 7)
+    for length in lengths:
+        (tmp_path / name).write_bytes(content[:length] + b"\xb6")
+        try:
+            read_image(tmp_path / name)  # where one frame is left it may be read
+        except ImageError:
+            refused += 1
+    assert refused > len(lengths) / 2
