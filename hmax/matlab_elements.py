@@ -33,7 +33,7 @@ _TYPES = {
     13: "u8",
 }
 _CELL, _NUMBERS = 1, range(6, 16)  # classes: double, single and whole numbers
-_COMPLEX = 0x0800
+_CLASS = 0x08FF  # with the mark of complex numbers
 _MOST_CELLS = 1000
 
 Order = Literal["little", "big"]
@@ -143,19 +143,13 @@ class _Matrix:
     @classmethod
     def of(cls, data: memoryview, order: Order) -> _Matrix:
         parts = list(_elements(data, order))
-        if len(parts) < 3 or [kind for kind, _ in parts[:2]] != [6, 5] or len(parts[0][1]) != 8:
-            msg = "an array has no class, shape and name"
-            raise ValueError(msg)
+        kinds, lengths = [kind for kind, _ in parts[:3]], [len(part) for _, part in parts[:3]]
+        if kinds != [6, 5, 1] or lengths[0] != 8 or lengths[1] % 4:
+            return cls(order, 0, (), "", ())  # something else, such as an object
         flags = _number(parts[0][1][:4], order)
-        if flags & _COMPLEX:
-            msg = "an array is of complex numbers"
-            raise ValueError(msg)
-        shape = np.frombuffer(parts[1][1], _typed("i4", order)) if len(parts[1][1]) % 4 == 0 else []
-        if not len(shape) or min(shape) < 0:
-            msg = "an array has no shape"
-            raise ValueError(msg)
+        shape = np.frombuffer(parts[1][1], _typed("i4", order)).tolist()
         name = bytes(parts[2][1]).decode("ascii", "replace")
-        return cls(order, flags & 0xFF, tuple(map(int, shape)), name, tuple(parts[3:]))
+        return cls(order, flags & _CLASS, tuple(shape), name, tuple(parts[3:]))
 
     def named(self, wanted: Sequence[str]) -> tuple[str, np.ndarray | Cells | None]:
         """The name, and the value where it is wanted."""
@@ -176,6 +170,9 @@ class _Matrix:
         """Of an array of numbers; they may be stored in fewer bytes than the class has."""
         if self.kind not in _NUMBERS or len(self.content) != 1 or self.content[0][0] not in _TYPES:
             msg = f"an array of numbers was expected, not of class {self.kind}"
+            raise ValueError(msg)
+        if min(self.shape, default=-1) < 0:
+            msg = f"an array has the shape {self.shape}"
             raise ValueError(msg)
         ((kind, data),) = self.content
         dtype = np.dtype(_typed(_TYPES[kind], self.order))

@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
+from scipy.sparse import csc_array
 
 from hmax_cnn.hmax import Prototypes, read_prototypes, write_prototypes
 from hmax_cnn.hmax.matlab import read_cells
@@ -75,3 +76,31 @@ def test_a_hole_and_a_size_twice_are_refused(tmp_path):
     )
     with pytest.raises(ValueError, match=r"must name a size once, got \[4, 4\]"):
         read_cells(tmp_path / "twice.mat")
+
+
+@pytest.mark.parametrize("do_compression", [False, True])
+def test_beside_other_variables(tmp_path, do_compression):
+    """What SciPy reads is read: other variables are passed over, whatever they are."""
+    rng = np.random.default_rng(0)
+    cells = np.empty((1, 2), object)
+    cells[0, 0], cells[0, 1] = rng.random((64, 3)), rng.integers(0, 200, (256, 5))
+    others = {
+        "text": "abc",
+        "truth": np.array([[True]]),
+        "complex": np.ones((2, 2)) * 1j,
+        "sparse": csc_array(np.eye(3)),
+        "struct": {"a": 1, "b": "two"},
+        "nothing": np.empty((0, 3)),
+    }
+    sizes = np.array([[4, 8], [4, 8], [4, 4], [3, 5]])
+    path = tmp_path / "set.mat"
+    given = others | {"patches": cells, "patchSizes": sizes}
+    savemat(path, given, do_compression=do_compression)
+    found, scipys = read_cells(path), loadmat(path)["patches"][0]
+    for size, cell in zip((4, 8), scipys, strict=True):
+        expected = cell.reshape(4, size, size, -1).transpose(3, 0, 2, 1)
+        np.testing.assert_array_equal(found[size], expected.astype(np.float32))
+    turned = {"patches": 1j * rng.random((64, 3)), "patchSizes": sizes}
+    savemat(path, turned)
+    with pytest.raises(ValueError, match="an array of numbers was expected, not of class"):
+        read_cells(path)
