@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hmax_cnn.hmax import HMAX, PRESETS, PyramidHMAX, gaussian_derivative
+from hmax_cnn.hmax import HMAX, PRESETS, ColourHMAX, PyramidHMAX, gaussian_derivative
 from hmax_cnn.hmax.anatomy import wavelength_of_derivative
 from hmax_cnn.hmax.presets import resolve
 
@@ -39,6 +39,43 @@ def test_field_sizes_of_serre2007():
     ]
     assert table.loc[table["layer"] == "c1", "step_y"].tolist() == list(range(4, 12))
     assert set(table.loc[table["layer"] == "c2", "status"]) == {"whole image"}
+
+
+# REFERENCE 1.1 and 1.2: filter sizes in bands, pools of C1, numbers of S1 filters and C2 units.
+SIXTEEN = [[size, size + 2] for size in range(7, 37, 4)]
+POOLS = list(range(8, 23, 2))
+TABLES = {
+    "riesenhuber1999": (
+        [[7, 9], [11, 13, 15], [17, 19, 21], [23, 25, 27, 29]], [4, 6, 9, 12], 12 * 4, 256,
+    ),
+    "serre_riesenhuber2004": (SIXTEEN, POOLS, 16 * 4, 256),
+    "cbcl2006": (SIXTEEN, POOLS, 16 * 4, 4 * 250),
+    "colour": (SIXTEEN, POOLS, None, 2 * 4 * 250),  # single- and double-opponent
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_fields_and_units_of_the_published_tables(name):
+    """A complex cell sees the largest filter of its band at both ends of its pool; S2 cells of four
+    neighbouring steps, or those that are arranged two by two, a pool apart."""
+    sizes, pools, n_filters, n_units = TABLES[name]
+    model = ColourHMAX() if name == "colour" else HMAX(name)
+    layers = dict(iter(model.fields((250, 250)).groupby("layer", sort=False)))
+    s1, c1, s2 = list(layers.values())[:3]
+    assert s1["size_y"].drop_duplicates().tolist() == [size for band in sizes for size in band]
+    complex_cells = [max(band) + pool - 1 for band, pool in zip(sizes, pools, strict=True)]
+    steps = [-(-pool // 2) for pool in pools]
+    assert c1["size_x"].tolist() == complex_cells
+    assert c1["step_y"].tolist() == steps
+    if n_units == 256:
+        beyond = [-(-pool // step) * step for pool, step in zip(pools, steps, strict=True)]
+    else:
+        beyond = [3 * step for step in steps]
+    expected = [size + more for size, more in zip(complex_cells, beyond, strict=True)]
+    assert s2["size_y"].tolist()[: len(pools)] == expected
+    assert len(model.units((250, 250))) == n_units
+    if n_filters is not None:
+        assert sum(map(len, model.first_filters().values())) == n_filters
 
 
 def test_the_published_table_of_serre2007():
