@@ -126,7 +126,7 @@ def _told(text: str) -> tuple[float, float]:
     return sum(float(number) * units[unit] for number, unit in parts), float(found[2])
 
 
-def cluster(n_images: int = 1000) -> pd.DataFrame:
+def cluster(n_images: int = 1200) -> pd.DataFrame:
     """Image to C2 by workers of a Dask cluster, undisturbed and disturbed.
 
     By one worker and by two, by two that lose one every ten seconds, by two that lose their
@@ -143,7 +143,7 @@ def cluster(n_images: int = 1000) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        write_pictures(root / "pictures", n_images, 200)
+        write_pictures(root / "pictures", n_images, 96)
         calm = _digests(root, _run(root, "calm.zarr", []))
         for n_workers, lost in ((1, ""), (2, ""), (2, "workers"), (2, "scheduler"), (2, "client")):
             name = f"{n_workers}{lost}.zarr"
@@ -281,7 +281,7 @@ def overhead(rounds: int = 5) -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
-    cases = {"HMAX C2, 200 x 200": (PHOTOGRAPHS, 200, 400), "LeNet-5, 64 x 64": (LENET, 64, 8000)}
+    cases = {"HMAX C2, 64 x 64": (PHOTOGRAPHS, 64, 400), "LeNet-5, 28 x 28": (LENET, 64, 6000)}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
