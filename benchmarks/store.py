@@ -39,7 +39,7 @@ PLANS = {
     ),
 }  # fmt: skip
 SIDES = (64, 128, 200)
-_FOR, _START = 8.0, 2.5  # seconds that a case should take, about, and that starting takes
+_FOR, _START = 5.0, 2.5  # seconds that a case should take, about, and that starting takes
 _NEEDS_COLOUR = ("ResNet-18", "ResNet-18, two layers")
 
 
@@ -80,7 +80,7 @@ def _plan_of(folder: Path, name: str, side: int) -> dict[str, Any]:
     colour = name in _NEEDS_COLOUR
     few = write_pictures(folder / f"{side} {colour} few", 64, side, colour=colour)
     seconds_each = max(0.001, _told(_plan(few, name))[0] - _START) / 64
-    count = int(np.clip(_FOR / seconds_each, 300, 4000 if name != "HMAX S1" else 400))
+    count = int(np.clip(_FOR / seconds_each, 280, 4000 if name != "HMAX S1" else 400))
     many = write_pictures(folder / f"{side} {colour} {count}", count, side, colour=colour)
     seconds, memory = _told(_plan(many, name))
     output = folder / "f.zarr"
