@@ -697,11 +697,18 @@ def main() -> None:
     """Run all cases and print what became of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="Cases whose kind or name has this in it.")
-    only = parser.parse_args().only
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=SECONDS,
+        help="That a case may take; more where it is busy.",
+    )
+    asked = parser.parse_args()
+    only, longest = asked.only, asked.seconds
     chosen = [case for kind in KINDS for case in kind()]
     if only:
         chosen = [case for case in chosen if only in f"{case.kind} {case.name}"]
-    rows = [outcome(case) for case in chosen]
+    rows = [outcome(case, longest) for case in chosen]
     table = pd.DataFrame(rows)
     wrong = table[table["wrong"] != ""]
     for row in wrong.itertuples():
@@ -722,7 +729,7 @@ def main() -> None:
             )
 
 
-def outcome(case: Case) -> dict[str, object]:
+def outcome(case: Case, longest: float = SECONDS) -> dict[str, object]:
     """Run a case in a fork, and judge it."""
     with tempfile.TemporaryDirectory() as folder:
         # Not in the temporary folder itself: what is written beside it would be outside.
@@ -735,7 +742,7 @@ def outcome(case: Case) -> dict[str, object]:
         child = os.fork()
         if child == 0:
             run(case, root, said)
-        status, usage, hung = waited(child)
+        status, usage, hung = waited(child, 4 * longest)
         seconds = time.perf_counter() - began
         text = said.read_text(errors="replace") if said.exists() else ""
         outside = {path.name for path in Path(folder).iterdir()} - {"work", "said", *HOMES}
@@ -744,7 +751,7 @@ def outcome(case: Case) -> dict[str, object]:
         ran = (root / "ran").exists()
     grown = usage.ru_maxrss / 1024 - MEBIBYTES_BEFORE
     faults = {
-        "hung": hung or seconds > SECONDS,
+        "hung": hung or seconds > longest,
         "memory": grown > MEBIBYTES,
         "traceback": "Traceback" in text or status not in (0, 1, 2, 130),
         f"status {status}": status not in case.right,
@@ -803,9 +810,9 @@ def run(case: Case, root: Path, said: Path) -> None:
         os._exit(status)
 
 
-def waited(child: int) -> tuple[int, resource.struct_rusage, bool]:
+def waited(child: int, most: float) -> tuple[int, resource.struct_rusage, bool]:
     """Wait for the fork, and kill it where it hangs."""
-    deadline = time.monotonic() + 4 * SECONDS
+    deadline = time.monotonic() + most
     while True:
         found, status, usage = os.wait4(child, os.WNOHANG)
         if found:

