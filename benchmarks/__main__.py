@@ -7,7 +7,7 @@ from types import ModuleType
 
 import click
 
-from . import cnn, family, gpu, hmax, store, study
+from . import cnn, dask_cluster, family, gpu, hmax, store, study
 from .memory import growth
 from .rounds import conditions, run_cases, write
 from .scaling import rows
@@ -86,7 +86,7 @@ def of_stores(what: str, only: str) -> None:
         for line in store.names():
             click.echo(line)
         return
-    tables = {"cluster": store.cluster, "overhead": store.overhead, "many": store.many}
+    tables = {"cluster": dask_cluster.cluster, "overhead": store.overhead, "many": store.many}
     found = store.plans(only) if what == "plans" else tables[what]()
     click.echo(found.to_string(index=False))
 

@@ -70,23 +70,27 @@ def read_variables(path: Path, wanted: Sequence[str]) -> list[np.ndarray | Cells
         msg = "no header of version 5 to 7"
         raise ValueError(msg)
     found: dict[str, np.ndarray | Cells] = {}
-    left = LARGEST
-    for kind, data in _elements(memoryview(content)[_HEADER:], order):
-        unpacked = _unpacked(data, left) if kind == _COMPRESSED else data
-        left -= len(unpacked)
-        inner = [(kind, unpacked)]
-        if kind == _COMPRESSED:
-            inner = list(_elements(unpacked, order))
-        for one, matrix in inner:
-            if one == _MATRIX:
-                name, value = _Matrix.of(matrix, order).named(wanted)
-                if value is not None:
-                    found[name] = value
+    for data in _matrices(memoryview(content)[_HEADER:], order):
+        matrix = _Matrix.of(data, order)
+        if matrix.name in wanted:
+            found[matrix.name] = matrix.value()
     missing = [name for name in wanted if name not in found]
     if missing:
         msg = f"{', '.join(missing)} missing"
         raise ValueError(msg)
     return [found[name] for name in wanted]
+
+
+def _matrices(data: memoryview, order: Order) -> Iterator[memoryview]:
+    """Each variable of a file, unpacked."""
+    left = LARGEST
+    for kind, content in _elements(data, order):
+        if kind == _COMPRESSED:
+            unpacked = _unpacked(content, left)
+            left -= len(unpacked)
+            yield from (inner for one, inner in _elements(unpacked, order) if one == _MATRIX)
+        elif kind == _MATRIX:
+            yield content
 
 
 def _number(data: bytes | memoryview, order: Order) -> int:
@@ -127,6 +131,9 @@ def _unpacked(data: memoryview, most: int) -> memoryview:
     if len(unpacked) > most:
         msg = f"would unpack to more than {LARGEST // 2**20} MiB"
         raise ValueError(msg)
+    if not stream.eof:
+        msg = "what is compressed is cut off"
+        raise ValueError(msg)
     return memoryview(unpacked)
 
 
@@ -151,12 +158,10 @@ class _Matrix:
         name = bytes(parts[2][1]).decode("ascii", "replace")
         return cls(order, flags & _CLASS, tuple(shape), name, tuple(parts[3:]))
 
-    def named(self, wanted: Sequence[str]) -> tuple[str, np.ndarray | Cells | None]:
-        """The name, and the value where it is wanted."""
-        if self.name not in wanted:
-            return self.name, None
+    def value(self) -> np.ndarray | Cells:
+        """Of an array of numbers, or of cells that hold such arrays."""
         if self.kind != _CELL:
-            return self.name, self.numbers()
+            return self.numbers()
         n_cells = prod(self.shape)
         if n_cells > _MOST_CELLS or n_cells != len(self.content):
             msg = f"{self.name!r} has {len(self.content)} cells, and says that it has {n_cells}"
@@ -164,7 +169,7 @@ class _Matrix:
         if any(kind != _MATRIX for kind, _ in self.content):
             msg = f"{self.name!r} has cells that are no arrays"
             raise ValueError(msg)
-        return self.name, [_Matrix.of(data, self.order).numbers() for _, data in self.content]
+        return [_Matrix.of(data, self.order).numbers() for _, data in self.content]
 
     def numbers(self) -> np.ndarray:
         """Of an array of numbers; they may be stored in fewer bytes than the class has."""

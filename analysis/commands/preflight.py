@@ -74,7 +74,6 @@ def preflight(
     -------
     Preflight
     """
-    before, begun = _since_start(), time.perf_counter()  # imports, looking at pictures, learning
     model = rows.model
     quiet = model.progress
     model.set_params(progress=False)
@@ -93,7 +92,7 @@ def preflight(
     computing = seconds / len(found) * n_images
     n_bytes = n_images * layout.n_bytes // layout.shape[0]
     encoding, writing = _written(found, layout, place)
-    fixed = before + time.perf_counter() - begun
+    fixed = _since_start()  # imports, looking at pictures, learning, and these trials
     # Written while the next ones are computed.
     seconds = fixed + computing + encoding * n_bytes + max(0.0, writing * n_bytes - computing)
     return Preflight(n_images, layout.n_bytes, seconds, peak)
