@@ -15,11 +15,9 @@ from hmax_cnn.extraction.digests import digest, picture_digests
 from hmax_cnn.extraction.notebook import pictures_html
 from hmax_cnn.extraction.progress import progress_bar
 
-from .files import Files
+from .files import Files, ReadFile, read_where_small
 from .images import AS_IT_IS, Framing, ImageError, read_image
 from .splits import PARTS
-
-_NAMED = 3  # names for each reason in a warning
 
 
 class SkippedImagesWarning(UserWarning):
@@ -105,6 +103,8 @@ class Dataset:
         # Decoded when it is looked at: a set may be larger than memory.
         if isinstance(item, Path):
             return read_image(item, self.framing, self.background)
+        if isinstance(item, ReadFile):
+            return read_image(item.path, self.framing, self.background, item.content)
         if isinstance(self.source, np.ndarray):
             return item
         return np.asarray(self.framing.apply(Image.fromarray(item)))
@@ -122,7 +122,8 @@ class Dataset:
         """
         if self.known is not None:
             return int(self.known[number])
-        return digest(self.source[number])
+        item = self.source[number]
+        return digest(item.path if isinstance(item, ReadFile) else item)
 
     @property
     def given_split(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -239,6 +240,22 @@ class Dataset:
             columns=columns,
             known=None if self.known is None else self.known[chosen],
         )
+
+    def read(self, at_most: int) -> Dataset:
+        """The same images, their files in memory as far as there is room; none is decoded.
+
+        Parameters
+        ----------
+        at_most : int
+            Bytes of all files together.
+
+        Returns
+        -------
+        Dataset
+        """
+        if isinstance(self.source, np.ndarray):
+            return self
+        return replace(self, source=read_where_small(self.source, at_most))
 
     def framed(self, rule: Framing | str, background: str | None = None) -> Dataset:
         """The same pictures resized by a rule; see `Framing`.
@@ -371,20 +388,3 @@ class Dataset:
 
 def _is_same_file(source: Any, first: int, second: int) -> bool:
     return isinstance(source[first], Path) and source[first].samefile(source[second])
-
-
-def tell_of_passed_over(dataset: Dataset, where: str) -> Dataset:
-    """The set; with a warning of what was left out where it was opened, by reason and number."""
-    reasons: dict[str, list[str]] = {}
-    for entry in dataset.skipped:
-        name, _, why = entry.rpartition(": ")
-        reasons.setdefault(why, []).append(name)
-    lines = [
-        f"{len(names)} x {why}: {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}"
-        for why, names in reasons.items()
-    ]
-    if lines:
-        warnings.warn(
-            f"{where}: passed over " + "; ".join(lines) + ".", SkippedImagesWarning, stacklevel=3
-        )
-    return dataset

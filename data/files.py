@@ -1,14 +1,16 @@
-"""Many files by name: paths are made when asked for, since they take ten times their text."""
+"""Files by name, and files that were read: for their digest and for their picture at once."""
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 
 class Files(Sequence[Path]):
-    """Files below a folder.
+    """Files below a folder: paths are made when asked for, since they take ten times their text.
 
     Parameters
     ----------
@@ -52,3 +54,53 @@ class Files(Sequence[Path]):
         Files
         """
         return Files(self.folder, [self.inside[number] for number in numbers])
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """A file that is in memory.
+
+    Attributes
+    ----------
+    path : Path
+    content : bytes
+    """
+
+    path: Path
+    content: bytes = field(repr=False)
+
+
+def read_where_small(items: Iterable[Any], at_most: int) -> list[Any]:
+    """Files in memory, as many of them as there is room for.
+
+    Parameters
+    ----------
+    items : iterable of Path, or of what is no file and stays as it is
+    at_most : int
+        Bytes of all of them together.
+
+    Returns
+    -------
+    list of ReadFile, Path or other items
+        What is too large, or cannot be read, stays a path.
+    """
+    found: list[Any] = []
+    for item in items:
+        content = _content(item, at_most) if isinstance(item, Path) else None
+        if content is None:
+            found.append(item)
+        else:
+            found.append(ReadFile(item, content))
+            at_most -= len(content)
+    return found
+
+
+def _content(path: Path, at_most: int) -> bytes | None:
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > at_most:  # a pipe might never end
+            return None
+        with path.open("rb", buffering=0) as file:
+            return file.readall()
+    except OSError:
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import numpy as np
 
 from hmax_cnn.extraction.plain_text import plain
 
-from .datasets import Dataset, tell_of_passed_over
+from .datasets import Dataset, SkippedImagesWarning
 from .files import Files
 from .images import SUFFIXES
 from .labels import checked_labels, warn_of_shared_files
@@ -26,6 +27,7 @@ _NOTES = ("", ".txt", ".md", ".rst", ".csv", ".tsv", ".json", ".xml", ".yaml", "
 _DEEPEST = 16  # folders within folders
 _VISITS = 8  # of one folder, by different links
 _SHOWN = 8  # names in a message
+_NAMED = 3  # names for each reason in a warning
 
 
 def read_folder(path: str | os.PathLike[str]) -> Dataset:
@@ -99,7 +101,7 @@ def read_folder(path: str | os.PathLike[str]) -> Dataset:
         labels = checked_labels([known[parts] for parts in classes], str(root))
     dataset = Dataset(Files(root, files), names, labels, split, skipped=found.passed_over())
     warn_of_shared_files(dataset)
-    return tell_of_passed_over(dataset, str(root))
+    return _tell_of_passed_over(dataset, str(root))
 
 
 @dataclass
@@ -282,3 +284,20 @@ def _refuse(root: Path, files: Sequence[str], what: str) -> None:
         "astray, or say what is what in a CSV index."
     )
     raise ValueError(msg)
+
+
+def _tell_of_passed_over(dataset: Dataset, where: str) -> Dataset:
+    """The set; with a warning of what was left out where it was opened, by reason and number."""
+    reasons: dict[str, list[str]] = {}
+    for entry in dataset.skipped:
+        name, _, why = entry.rpartition(": ")
+        reasons.setdefault(why, []).append(name)
+    lines = [
+        f"{len(names)} x {why}: {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}"
+        for why, names in reasons.items()
+    ]
+    if lines:
+        warnings.warn(
+            f"{where}: passed over " + "; ".join(lines) + ".", SkippedImagesWarning, stacklevel=3
+        )
+    return dataset

@@ -5,6 +5,7 @@ Decoded right, bounded before they are decoded, or refused with their name and t
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import struct
@@ -216,7 +217,10 @@ def _cut(picture: Image.Image, height: int, width: int) -> Image.Image:
 
 
 def read_image(
-    path: str | os.PathLike[str], framing: Framing | str = "none", background: str | None = None
+    path: str | os.PathLike[str],
+    framing: Framing | str = "none",
+    background: str | None = None,
+    content: bytes | None = None,
 ) -> np.ndarray:
     """Decode one picture.
 
@@ -229,6 +233,8 @@ def read_image(
     background : str or None
         Colour, such as 'white' or '#808080', laid under transparent pixels; None refuses pictures
         that have some.
+    content : bytes or None
+        Of the file, where it was read already.
 
     Returns
     -------
@@ -256,10 +262,7 @@ def read_image(
         framing = Framing(framing)
     path = Path(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            msg = "is no regular file: a folder, a pipe, a socket or a device"
-            raise ImageError(msg)
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with warnings.catch_warnings(), _opened(path, content) as file:
             warnings.simplefilter("ignore")  # of harmless faults, such as in EXIF data
             # Pillow only warns at first: here it is an error.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -285,6 +288,15 @@ _DAMAGED = (
     *(OSError, SyntaxError, ValueError, EOFError),
     *(TypeError, LookupError, ArithmeticError, struct.error, zlib.error),
 )
+
+
+def _opened(path: Path, content: bytes | None) -> BinaryIO:
+    if content is not None:
+        return io.BytesIO(content)
+    if not stat.S_ISREG(path.stat().st_mode):
+        msg = "is no regular file: a folder, a pipe, a socket or a device"
+        raise ImageError(msg)
+    return path.open("rb")
 
 
 def _unknown(path: Path) -> str:

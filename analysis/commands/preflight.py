@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hmax_cnn.data import Dataset
+from hmax_cnn.data.files import ReadFile
 from hmax_cnn.extraction.memory_left import memory_left, resident
 from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.store import Layout
@@ -24,6 +25,7 @@ _LONGEST = 2.0  # seconds that they may take
 # Shards in memory at once: one that is written with two copies on the way, and part of the next;
 # 3.3 and 3.4 were measured.
 _HELD = 3.5
+READ_BYTES = 2**24  # of a shard's files that are read at once, once for digest and decoding
 _TRIED_BYTES = 2**25  # that are written to see how fast that is
 
 
@@ -86,6 +88,7 @@ def preflight(
     finally:
         model.set_params(progress=quiet)
     peak = _peak() - found.nbytes + _HELD * layout.per_shard * row_bytes(layout)
+    peak += 2 * min(READ_BYTES, layout.per_shard * _file_bytes(dataset))  # and of the next shard
     for _ in layout.objects():  # the run makes them, too; names of millions of units are large
         pass
     peak = max(peak, float(_peak()))
@@ -96,6 +99,13 @@ def preflight(
     # Written while the next ones are computed.
     seconds = fixed + computing + encoding * n_bytes + max(0.0, writing * n_bytes - computing)
     return Preflight(n_images, layout.n_bytes, seconds, peak)
+
+
+def _file_bytes(dataset: Dataset) -> int:
+    """Of a file, on average of some."""
+    items = dataset.subset(_spread(dataset, _MOST)).read(READ_BYTES).source
+    sizes = [len(item.content) for item in items if isinstance(item, ReadFile)]
+    return sum(sizes) // len(sizes) if sizes else 0
 
 
 def row_bytes(layout: Layout) -> int:
@@ -166,10 +176,15 @@ def _peak() -> int:
 
 
 def _timed(rows: Rows, dataset: Dataset, n_images: int) -> tuple[float, np.ndarray]:
-    some = np.unique(np.linspace(0, len(dataset) - 1, n_images).astype(int))
+    some = dataset.subset(_spread(dataset, n_images))
     start = time.perf_counter()
-    found = rows(dataset.subset(some))
+    found = rows(some)
     return time.perf_counter() - start, found
+
+
+def _spread(dataset: Dataset, count: int) -> np.ndarray:
+    """Numbers of images from all over a set."""
+    return np.unique(np.linspace(0, len(dataset) - 1, count).astype(int))
 
 
 def as_size(n_bytes: int) -> str:

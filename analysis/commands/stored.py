@@ -22,7 +22,7 @@ from hmax_cnn.extraction.store.places import place_of
 from ..interrupted import Interrupted
 from ..study.provenance import Origin, describe, to_learn, warning_of
 from .feature_files import Features, coordinates_of
-from .preflight import Preflight, as_size, check_memory, preflight
+from .preflight import READ_BYTES, Preflight, as_size, check_memory, preflight
 from .rows import Rows
 
 
@@ -210,13 +210,14 @@ class Extraction:
     def changed(self) -> list[int]:
         """Shards that were made of other images than those that there are now."""
         before = {i: self.store.was_made_of(i) for i in range(self.store.layout.n_shards)}
-        return [i for i, was in before.items() if was is not None and was != self._made_of(i)]
+        return [i for i, was in before.items() if was is not None and was != self._piece(i).made_of]
 
     def make(self, shard: int, made_of: bytes) -> bool:
         """Make one shard, unless it would be made of something else."""
-        if self._made_of(shard) != made_of:
+        piece = self._piece(shard)
+        if piece.made_of != made_of:
             return False
-        for _ in self._here(iter([(shard, made_of)])):
+        for _ in self._here(iter([piece])):
             pass
         return True
 
@@ -280,38 +281,36 @@ class Extraction:
             wanted = self._wanted(shards, bar)
             made = self._here(wanted)
             if spread_over is not None:
-                made = spread_over(dict(wanted))
+                made = spread_over({piece.shard: piece.made_of for piece in wanted})
             for shard in made:
                 n_made += 1
                 bar.update(self._n_images(shard))
         return n_made
 
-    def _wanted(self, shards: range, bar: Any) -> Iterator[tuple[int, bytes]]:
+    def _wanted(self, shards: range, bar: Any) -> Iterator[_Piece]:
         for shard in shards:
-            made_of = self._made_of(shard)
-            if self.store.has(shard, made_of):
+            piece = self._piece(shard)
+            if self.store.has(shard, piece.made_of):
                 bar.update(self._n_images(shard))
             else:
-                yield shard, made_of
+                yield piece
 
-    def _here(self, wanted: Iterator[tuple[int, bytes]]) -> Iterator[int]:
+    def _here(self, wanted: Iterator[_Piece]) -> Iterator[int]:
         """Make shards in this process.
 
-        While one is made, the one before it is written, and it is found out what the next one is
-        made of.
+        While one is made, the one before it is written, and the files of the next one are read.
         """
-        with ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as looker:
-            following = looker.submit(next, wanted, None)
+        with ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as reader:
+            following = reader.submit(next, wanted, None)
             waiting: Future[None] | None = None
             try:
-                while (found := following.result()) is not None:
-                    shard, made_of = found
-                    following = looker.submit(next, wanted, None)
-                    rows = self._rows_of(shard)
+                while (piece := following.result()) is not None:
+                    following = reader.submit(next, wanted, None)
+                    rows = self.rows(piece.images).astype(self.store.layout.dtype, copy=False)
                     if waiting is not None:
                         waiting.result()
-                    waiting = writer.submit(self.store.put, shard, made_of, rows)
-                    yield shard
+                    waiting = writer.submit(self.store.put, piece.shard, piece.made_of, rows)
+                    yield piece.shard
             finally:
                 if waiting is not None:
                     waiting.result()
@@ -320,14 +319,19 @@ class Extraction:
         images = self.store.layout.images_of(shard)
         return images.stop - images.start
 
-    def _made_of(self, shard: int) -> bytes:
-        """Of the model and of every byte of the images, in order."""
-        images = self.dataset.subset(self.store.layout.images_of(shard))
-        return self.origin.made_of(images)
+    def _piece(self, shard: int) -> _Piece:
+        """Made of the model and of every byte of the images, in order."""
+        images = self.dataset.subset(self.store.layout.images_of(shard)).read(READ_BYTES)
+        return _Piece(shard, self.origin.made_of(images), images)
 
-    def _rows_of(self, shard: int) -> np.ndarray:
-        rows = self.rows(self.dataset.subset(self.store.layout.images_of(shard)))
-        return rows.astype(self.store.layout.dtype, copy=False)
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A shard that is to be made."""
+
+    shard: int
+    made_of: bytes
+    images: Dataset
 
 
 # Takes shards, each with what it is made of; gives the number of each when it is made.

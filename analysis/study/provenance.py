@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 
 from hmax_cnn.data import Dataset
+from hmax_cnn.data.files import ReadFile
 from hmax_cnn.extraction import FeatureExtractor, compiled
 from hmax_cnn.extraction.arrays import device_namespace
 from hmax_cnn.extraction.cuda import programs
@@ -295,7 +296,13 @@ def content_of(images: Dataset) -> bytes:
     -------
     bytes
     """
-    return _digest_of(images, lambda path: bytes.fromhex(_file_digest(path)))
+
+    def content(file: Path | ReadFile) -> bytes:
+        if isinstance(file, ReadFile):
+            return hashlib.sha256(file.content).digest()
+        return bytes.fromhex(_file_digest(file))
+
+    return _digest_of(images, content)
 
 
 def state_of(images: Dataset) -> bytes:
@@ -312,17 +319,18 @@ def state_of(images: Dataset) -> bytes:
     bytes
     """
 
-    def state(path: Path) -> bytes:
+    def state(file: Path | ReadFile) -> bytes:
+        path = file.path if isinstance(file, ReadFile) else file
         found = path.stat()
         return repr((path.resolve(), found.st_size, found.st_mtime_ns)).encode()
 
     return _digest_of(images, state)
 
 
-def _digest_of(images: Dataset, of_file: Callable[[Path], bytes]) -> bytes:
+def _digest_of(images: Dataset, of_file: Callable[[Path | ReadFile], bytes]) -> bytes:
     found = hashlib.sha256()
     for item in images.source:
-        if isinstance(item, Path):
+        if isinstance(item, Path | ReadFile):
             found.update(of_file(item))
         else:
             values = np.ascontiguousarray(item)

@@ -1,14 +1,20 @@
 """Datasets: bad files among good ones, printing, slicing."""
 
+import os
+
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
+from hmax_cnn.analysis.study.provenance import content_of
 from hmax_cnn.data import (
     ImageError,
     SkippedImagesWarning,
     digits,
     read_folder,
 )
+from hmax_cnn.data.files import ReadFile
 
 pytestmark = pytest.mark.quick
 
@@ -55,3 +61,56 @@ def test_a_column_divides_images(tmp_path):
         found.divided("shape", "edges")
     with pytest.raises(ValueError, match="it holds edges, filled, got 'outlines'"):
         found.divided("kind", "outlines")
+
+
+def test_files_that_were_read_are_the_same_pictures(tmp_path):
+    """In each format; later changes of the file do not reach them."""
+    rng = np.random.default_rng(0)
+    for number, ending in enumerate(["png", "bmp", "tif", "ppm", "gif", "jpg", "webp"]):
+        values = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
+        Image.fromarray(values).save(tmp_path / f"{number}.{ending}")
+    deep = rng.integers(0, 2**16, (20, 24, 3), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "8.tif", deep, photometric="rgb")
+    dataset = read_folder(tmp_path).framed("stretch:10x12")
+    pictures, content = [picture.copy() for picture in dataset], content_of(dataset)
+    read = dataset.read(2**20)
+    assert all(isinstance(item, ReadFile) for item in read.source)
+    for path in dataset.source:
+        path.write_bytes(b"changed")
+    for now, before in zip(read, pictures, strict=True):
+        np.testing.assert_array_equal(now, before)
+    assert content_of(read) == content_of(read.subset(range(len(read)))) == content
+    assert content_of(dataset) != content
+
+
+def test_files_are_read_as_far_as_there_is_room(tmp_path):
+    for number in range(4):
+        Image.new("L", (9, 9), number).save(tmp_path / f"{number}.bmp")  # each of one size
+    dataset = read_folder(tmp_path)
+    (tmp_path / "1.bmp").unlink()
+    os.mkfifo(tmp_path / "1.bmp")  # to read it would never end
+    (tmp_path / "3.bmp").unlink()
+    size = (tmp_path / "0.bmp").stat().st_size
+    read = dataset.read(2 * size)
+    assert [isinstance(item, ReadFile) for item in read.source] == [True, False, True, False]
+    assert [isinstance(item, ReadFile) for item in dataset.read(size).source] == [True] + 3 * [
+        False
+    ]
+    with pytest.raises(ImageError, match=r"1\.bmp: is no regular file"):
+        read[1]
+    with pytest.raises(ImageError, match=r"3\.bmp: there is no such file"):
+        read[3]
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "tif", "ppm", "gif", "jpg", "webp"])
+def test_a_damaged_file_that_was_read_is_named(tmp_path, ending):
+    """In the words that are said where it is read anew."""
+    values, path = np.random.default_rng(0).integers(0, 256, (20, 20, 3)), tmp_path / f"a.{ending}"
+    Image.fromarray(values.astype(np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    said = []
+    for dataset in (read_folder(tmp_path), read_folder(tmp_path).read(2**20)):
+        with pytest.raises(ImageError, match=f"a.{ending}: is corrupt") as told:
+            dataset[0]
+        said.append(str(told.value).partition("(")[0])  # what Pillow adds may differ
+    assert said[0] == said[1]

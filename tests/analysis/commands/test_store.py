@@ -19,6 +19,7 @@ from PIL import Image
 
 from hmax_cnn import open_features
 from hmax_cnn.analysis.commands import preflight, stored
+from hmax_cnn.data import read_folder
 from hmax_cnn.extraction.store import FeatureStore
 
 SMALL = ["--model", "extraction:Pixels", "--set", "grid=(4, 4)", "--shard-images", "8"]
@@ -347,14 +348,15 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(pictures, tmp_path, c
 
 
 def test_interrupted_it_says_what_is_kept(pictures, tmp_path, monkeypatch):
-    work, rows = stored.Extraction, stored.Extraction._rows_of  # noqa: SLF001 - a signal would arrive
+    rows = stored.Rows.__call__
+    third = read_folder(pictures).names[16]  # the first of its shard
 
-    def stop(self, shard):
-        if shard == 2:
+    def stop(self, images):
+        if images.names[0] == third:
             raise KeyboardInterrupt
-        return rows(self, shard)
+        return rows(self, images)
 
-    monkeypatch.setattr(work, "_rows_of", stop)
+    monkeypatch.setattr(stored.Rows, "__call__", stop)
     done = inside("extract", pictures, *SMALL, "--output", tmp_path / "f.zarr")
     assert done.returncode == 130
     assert f"2 of 5 shards are kept in {tmp_path / 'f.zarr'}. Run the same command" in done.stderr
