@@ -107,7 +107,7 @@ def test_a_damaged_file_that_was_read_is_named(tmp_path, ending):
     """In the words that are said where it is read anew."""
     values, path = np.random.default_rng(0).integers(0, 256, (20, 20, 3)), tmp_path / f"a.{ending}"
     Image.fromarray(values.astype(np.uint8)).save(path)
-    path.write_bytes(path.read_bytes()[:200])
+    path.write_bytes(path.read_bytes()[:-100])
     said = []
     for dataset in (read_folder(tmp_path), read_folder(tmp_path).read(2**20)):
         with pytest.raises(ImageError, match=f"a.{ending}: is corrupt") as told:
