@@ -30,6 +30,7 @@ class PyramidAnatomy:
     inhibition: float
     pool_size: int
     pool_stride: int
+    pool_scales: int
     prototype_sizes: Sequence[int]
     n_prototypes: int
     is_sparse: bool
@@ -74,6 +75,7 @@ _BASE = PyramidAnatomy(
     inhibition=0.0,
     pool_size=10,
     pool_stride=5,
+    pool_scales=2,
     prototype_sizes=(4, 8, 12, 16),
     n_prototypes=250,
     is_sparse=False,
@@ -151,6 +153,7 @@ def resolve(preset: str, given: Mapping[str, Any]) -> PyramidAnatomy:
     found = replace(PYRAMIDS[preset], **chosen)
     for name, low, high in _WHOLE:
         check_whole(name, getattr(found, name), low, high)
+    check_whole("pool_scales", found.pool_scales, 1, found.n_levels)
     if found.is_deep:
         for name in ("n_bypass", "n_third"):
             check_whole(name, getattr(found, name), 1, 10**6)

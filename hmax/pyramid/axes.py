@@ -58,7 +58,7 @@ class Axis:
         return Axis(max(0, self.n - smallest + 1), self.space)
 
     def pooled(self, window: int, stride: int) -> Axis:
-        """Units of complex cells that pool these and those of the next coarser scale.
+        """Units of complex cells that pool these, and those of coarser scales at the same places.
 
         Parameters
         ----------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 
 from hmax_cnn.extraction.arrays import Array, namespace
 from hmax_cnn.extraction.maps import Maps
@@ -70,9 +69,10 @@ def _levels(anatomy: PyramidAnatomy) -> list[Axis]:
     """Those that filters fit into."""
     found = levels(anatomy.base_size, anatomy.n_levels)
     kept = [axis for axis in found if axis.n >= anatomy.filter_size]
-    if len(kept) < 2:
+    least = max(2, anatomy.pool_scales)
+    if len(kept) < least:
         msg = (
-            f"`base_size` {anatomy.base_size} leaves no room for two levels of filters of "
+            f"`base_size` {anatomy.base_size} leaves no room for {least} levels of filters of "
             f"{anatomy.filter_size} pixels. Use a larger `base_size`."
         )
         raise ValueError(msg)
@@ -87,7 +87,8 @@ def _inhibited(layers: list[Scale], anatomy: PyramidAnatomy) -> list[Scale]:
 
 def _pooled(layers: Sequence[Scale], anatomy: PyramidAnatomy) -> list[Scale]:
     size, stride = anatomy.pool_size, anatomy.pool_stride
-    found = [stages.pooled(fine, coarse, size, stride) for fine, coarse in pairwise(layers)]
+    together = zip(*(layers[first:] for first in range(anatomy.pool_scales)), strict=False)
+    found = [stages.pooled(scales, size, stride) for scales in together]
     kept = [scale for scale in found if scale.axis.n]
     if not kept:
         msg = (

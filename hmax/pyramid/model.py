@@ -36,7 +36,7 @@ class PyramidHMAX(FeatureExtractor):
     """Members of the HMAX family that look at an image pyramid through filters of one size.
 
     The image is fitted into a square window, and resampled to levels a fourth of an octave apart.
-    Complex cells pool over two neighbouring scales. S2 is a Gaussian that widens with the size of
+    Complex cells pool over neighbouring scales. S2 is a Gaussian that widens with the size of
     the prototype. A parameter left at None takes the preset's value. Units for which there is no
     image, beside one that is not square, are NaN below C2; a C2 that found none is 0.
 
@@ -59,7 +59,10 @@ class PyramidHMAX(FeatureExtractor):
         Share of the way from the weakest to the strongest orientation at a position, in S1 and
         again in C1, below which a response is 0.
     pool_size, pool_stride : int
-        Of C1 and of a local C2, in units of the finer of two scales.
+        Of C1 and of a local C2, in units of the finest of their scales.
+    pool_scales : int
+        Over how many neighbouring levels they pool. 1 makes a scale channel of each level, which
+        meets the others in the last maximum only (Jansson & Lindeberg, JMIV 2022).
     prototype_sizes, n_prototypes
         Of S2: in units of C1, all even or all odd, and how many of each.
     is_sparse : bool
@@ -111,6 +114,7 @@ class PyramidHMAX(FeatureExtractor):
         inhibition: float | None = None,
         pool_size: int | None = None,
         pool_stride: int | None = None,
+        pool_scales: int | None = None,
         prototype_sizes: Sequence[int] | None = None,
         n_prototypes: int | None = None,
         is_sparse: bool | None = None,
@@ -141,6 +145,7 @@ class PyramidHMAX(FeatureExtractor):
         self.inhibition = inhibition
         self.pool_size = pool_size
         self.pool_stride = pool_stride
+        self.pool_scales = pool_scales
         self.prototype_sizes = prototype_sizes
         self.n_prototypes = n_prototypes
         self.is_sparse = is_sparse

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -136,36 +137,38 @@ def inhibited(layer: Scale, share: float) -> Scale:
     return Scale(kept, layer.known, layer.axis, layer.extent, back)
 
 
-def pooled(fine: Scale, coarse: Scale, window: int, stride: int) -> Scale:
-    """C: the maximum over a window of one scale and the same window of the next coarser one.
+def pooled(scales: Sequence[Scale], window: int, stride: int) -> Scale:
+    """C: the maximum over a window of one scale and the same window of coarser ones.
 
     Parameters
     ----------
-    fine, coarse : Scale
+    scales : sequence of Scale
+        The finest first.
     window, stride : int
-        In units of the finer scale.
+        In units of the finest scale.
 
     Returns
     -------
     Scale
     """
-    xp = namespace(fine.values)
-    axis, reach = fine.axis.pooled(window, stride), window * fine.axis.space / 2
-    scales = (fine, coarse)
+    finest, coarsest = scales[0], scales[-1]
+    xp = namespace(finest.values)
+    axis, reach = finest.axis.pooled(window, stride), window * finest.axis.space / 2
     chosen = [_chosen(*scale.axis.within(axis.centres(), reach)) for scale in scales]
     below = [_below_all(scale) for scale in scales]
-    best = xp.maximum(*(_window_maxima(v, c) for v, c in zip(below, chosen, strict=True)))
+    maxima = [_window_maxima(v, c) for v, c in zip(below, chosen, strict=True)]
+    best = reduce(xp.maximum, maxima)
     known = np.zeros((), bool)
     for scale, own in zip(scales, chosen, strict=True):
         known = known | _window_maxima(scale.known, own)
-    to_fine, to_coarse = fine.to_retina, coarse.to_retina
 
     def back(gradient: Array) -> Array:
-        of_fine, of_coarse = winners_gradient(below, chosen, best, gradient)
-        return to_fine(of_fine) + to_coarse(of_coarse)  # type: ignore[misc]
+        shares = winners_gradient(below, chosen, best, gradient)
+        ways = zip(scales, shares, strict=True)
+        return sum(scale.to_retina(share) for scale, share in ways)  # type: ignore[misc]
 
-    way = None if to_fine is None else back
-    return masked(Scale(best, known, axis, 2 * reach + coarse.extent, way))
+    way = None if finest.to_retina is None else back
+    return masked(Scale(best, known, axis, 2 * reach + coarsest.extent, way))
 
 
 def _chosen(first: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ def winners_gradient(
     best: Array,
     gradient: Array,
 ) -> list[Array]:
-    """The gradient of maxima over windows of two scales; of equals the first takes all.
+    """The gradient of maxima over windows of some scales; of equals the first takes all.
 
     Parameters
     ----------

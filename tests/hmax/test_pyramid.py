@@ -256,7 +256,7 @@ WRONG = {
     "small": ({"base_size": 16}, "`base_size` 16 leaves no room for windows of 10"),
     "no level": (
         {"base_size": 16, "filter_size": 17},
-        "`base_size` 16 leaves no room for two levels",
+        "`base_size` 16 leaves no room for 2 levels",
     ),
     "no S2": ({"base_size": 24}, "`prototype_sizes` 4 fits into no scale"),
     "search": ({"searched_scales": 2, "preset": "pnas2007"}, "go together"),
@@ -266,6 +266,10 @@ WRONG = {
         "a number of at least 0 and at most 1",
     ),
     "sharpness": ({"sharpness": -1.0}, "`sharpness` must be a number above 0"),
+    "scales": (
+        {"pool_scales": 9, "n_levels": 8},
+        "`pool_scales` must be a whole number from 1 to 8",
+    ),
     "levels": ({"n_levels": 1}, "`n_levels` must be a whole number from 2 to 40"),
 }
 
@@ -286,17 +290,62 @@ def test_prototypes_that_do_not_say_where_they_are_from():
         )
 
 
+@pytest.mark.parametrize("pool_scales", [1, 2, 3])
+def test_complex_cells_pool_so_many_scales(pool_scales):
+    """C1 by a loop over units of S1 that lie within five steps of the finest level. The same
+    numbers; with one scale each level is a channel of its own."""
+    model = PyramidHMAX("mutch_lowe2008_base", pool_scales=pool_scales, base_size=64, n_levels=5)
+    shown = images(1, (64, 64))[0]
+    s1, c1 = scales(model, shown, "s1"), scales(model, shown, "c1")
+    steps = [axis.space for axis in levels(64, 5)]
+    assert len(c1) == 5 - pool_scales + 1
+    for k, maps in enumerate(c1):
+        count = maps.shape[1]
+        middles = 5 * steps[k] * (np.arange(count) - (count - 1) / 2)
+        for i, j in np.ndindex(count, count):
+            windows = []
+            for own, step in zip(s1[k : k + pool_scales], steps[k:], strict=False):
+                places = step * (np.arange(own.shape[1]) - (own.shape[1] - 1) / 2)
+                rows, columns = (np.abs(places - middles[n]) <= 5 * steps[k] + 1e-6 for n in (i, j))
+                windows.append(own[:, rows][:, :, columns].reshape(len(own), -1))
+            best = np.concatenate(windows, axis=1).max(axis=1)
+            np.testing.assert_array_equal(maps[:, i, j], best)
+
+
+def test_scale_channels_meet_in_c2_only():
+    """C2 is the best of all channels; pooled over two scales the same prototypes find others."""
+    model = PyramidHMAX("mutch_lowe2008_base", **SMALL["mutch_lowe2008_base"], pool_scales=1)
+    shown = images(2)
+    s2 = scales(model.fit(shown), shown[0], "s2")
+    best = np.max([np.nanmax(maps, axis=(1, 2)) for maps in s2], axis=0)
+    np.testing.assert_array_equal(model.transform(shown)[0], best)
+    both = PyramidHMAX(**model.get_params() | {"pool_scales": 2, "prototypes": model.prototypes_})
+    assert (both.transform(shown) != model.transform(shown)).any()
+
+
+@pytest.mark.parametrize("pool_scales", [1, 3])
+@pytest.mark.parametrize(("preset", "sharpness"), [("mutch_lowe2008_base", 0.1), ("pnas2007", 4.5)])
+def test_gradients_of_channels_and_of_more_scales(preset, sharpness, pool_scales):
+    """As `test_gradients`; with Gaussians so wide that changes are larger than rounding."""
+    others = {"pool_scales": pool_scales, "n_levels": 8, "sharpness": sharpness}
+    gradients_agree(preset, SMALL[preset] | others)
+
+
 @pytest.mark.parametrize("preset", PYRAMIDS)
 def test_gradients(preset):
     """Of units of every layer by finite differences of a smooth image, along a random
     direction. Of eight units some have other winners at the other end: the median error."""
+    gradients_agree(preset, SMALL[preset])
+
+
+def gradients_agree(preset, parameters):
     rng = np.random.default_rng(1)
     row, column = np.mgrid[:72, :96]
     shown = 120 + sum(
         20 * np.sin(row * a + column * b + c) for a, b, c in rng.uniform(0.05, 0.6, (5, 3))
     )
     # Of other images: a prototype answers its own source with 1, where it has no slope.
-    model = PyramidHMAX(preset, **SMALL[preset]).fit(images(2))
+    model = PyramidHMAX(preset, **parameters).fit(images(2))
     step = 0.02 * rng.standard_normal(shown.shape)
     for layer in model.layer_names:
         reader = PyramidHMAX(**model.get_params() | {"layer": layer})

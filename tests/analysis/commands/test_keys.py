@@ -52,6 +52,7 @@ VALID = {
     "source_band": [1],
     "pool_sizes": [(8,) * 8],
     "pool_strides": [(4,) * 8],
+    "pool_scales": [1, 3],
     "prototype_sizes": [(4,), (6,)],
     "learning": ["kmeans"],
     "is_sparse": [True],
