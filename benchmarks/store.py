@@ -161,7 +161,7 @@ def overhead(rounds: int = 5) -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
-    cases = {"HMAX C2, 64 x 64": (PHOTOGRAPHS, 64, 400), "LeNet-5, 28 x 28": (LENET, 64, 6000)}
+    cases = {"HMAX C2, 64 x 64": (PHOTOGRAPHS, 64, 1200), "LeNet-5, 28 x 28": (LENET, 64, 20_000)}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
