@@ -17,7 +17,7 @@ from hmax_cnn.extraction.progress import progress_bar
 from .folds import stratified
 from .linear_svm import C_GRID
 
-_BATCH = 4096  # rows
+_BATCH, _BATCH_BYTES = 4096, 2**26  # rows at once, and bytes of them in double precision
 _IN_MEMORY = 2**30  # bytes of rows that are kept rather than read in every pass
 _MOST_STEPS = 200
 
@@ -99,6 +99,7 @@ class StreamedSVM:
             accuracy.append(test.accuracy(weights))
         best = int(np.argmax(accuracy))  # the smallest C of several
         self.best_c_ = float(self.c_grid[best])
+        del problem, test  # their rows, before those of all images are read
         self._problem = _Problem(features, codes, numbers, self._n_problems)
         weights = self._problem.solved(self.best_c_, solutions[best])
         self.coef_, self.intercept_ = weights[:-1].T, weights[-1]
@@ -137,8 +138,9 @@ class _Problem:
         self.features, self.codes, self.numbers = features, codes, numbers
         self.n_problems = n_problems
         self._kept: list[tuple[np.ndarray, np.ndarray]] | None = None
+        self._at_once = min(_BATCH, max(1, _BATCH_BYTES // (8 * features.shape[1])))
         if 4 * len(numbers) * features.shape[1] <= _IN_MEMORY:
-            self._kept = list(features.batches(_BATCH, numbers))
+            self._kept = list(features.batches(self._at_once, numbers))
         self.mean, self.factor = self._scaling() if scaling is None else scaling
 
     def others(self, numbers: np.ndarray) -> _Problem:
@@ -147,7 +149,7 @@ class _Problem:
         return _Problem(self.features, self.codes, numbers, self.n_problems, scaling)
 
     def _read(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        return iter(self._kept or self.features.batches(_BATCH, self.numbers))
+        return iter(self._kept or self.features.batches(self._at_once, self.numbers))
 
     def _scaling(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and one over the deviation; 0 where a feature does not vary beyond rounding.
@@ -173,7 +175,8 @@ class _Problem:
         """Rows with a last column of ones, and the codes of their classes."""
         for rows, numbers in self._read():
             scaled = np.ones((len(rows), rows.shape[1] + 1))
-            scaled[:, :-1] = (rows - self.mean) * self.factor
+            np.subtract(rows, self.mean, out=scaled[:, :-1])
+            scaled[:, :-1] *= self.factor
             yield scaled, self.codes[numbers]
 
     def solved(self, c: float, start: np.ndarray) -> np.ndarray:
