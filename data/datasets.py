@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +37,7 @@ class Dataset:
 
     Attributes
     ----------
-    source : array of shape (n, height, width[, 3]), or sequence of paths
+    source : array of shape (n, height, width[, 3]), or sequence of Path or ReadFile
     names : sequence of str
         One per image, unique: the path within the set.
     labels : array of str of shape (n,), or None
@@ -123,7 +124,7 @@ class Dataset:
         if self.known is not None:
             return int(self.known[number])
         item = self.source[number]
-        return digest(item.path if isinstance(item, ReadFile) else item)
+        return digest(item.content if isinstance(item, ReadFile) else item)
 
     @property
     def given_split(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -387,4 +388,5 @@ class Dataset:
 
 
 def _is_same_file(source: Any, first: int, second: int) -> bool:
-    return isinstance(source[first], Path) and source[first].samefile(source[second])
+    files = source[first], source[second]
+    return isinstance(files[0], Path | ReadFile) and os.path.samefile(*files)  # noqa: PTH121

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -69,19 +70,24 @@ class ReadFile:
     path: Path
     content: bytes = field(repr=False)
 
+    def __fspath__(self) -> str:
+        """Where it was read."""
+        return os.fspath(self.path)
+
 
 def read_where_small(items: Iterable[Any], at_most: int) -> list[Any]:
     """Files in memory, as many of them as there is room for.
 
     Parameters
     ----------
-    items : iterable of Path, or of what is no file and stays as it is
+    items : iterable of Path or array
+        Arrays stay as they are.
     at_most : int
         Bytes of all of them together.
 
     Returns
     -------
-    list of ReadFile, Path or other items
+    list of ReadFile, Path or array
         What is too large, or cannot be read, stays a path.
     """
     found: list[Any] = []
@@ -101,6 +107,7 @@ def _content(path: Path, at_most: int) -> bytes | None:
         if not stat.S_ISREG(about.st_mode) or about.st_size > at_most:  # a pipe might never end
             return None
         with path.open("rb", buffering=0) as file:
-            return file.readall()
+            content = file.read(at_most + 1)
+        return content if len(content) <= at_most else None
     except OSError:
         return None

@@ -275,7 +275,7 @@ def read_image(
     except FileNotFoundError:
         msg = f"{path}: there is no such file"
     except UnidentifiedImageError:
-        msg = f"{path}: {_unknown(path)}"
+        msg = f"{path}: {_unknown(path, content)}"
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         msg = f"{path}: has more than {LARGEST // 10**6} million pixels; make it smaller first"
     except _DAMAGED as error:
@@ -299,9 +299,9 @@ def _opened(path: Path, content: bytes | None) -> BinaryIO:
     return path.open("rb")
 
 
-def _unknown(path: Path) -> str:
+def _unknown(path: Path, content: bytes | None) -> str:
     """What a file is that Pillow does not know."""
-    kind = kind_of(path)
+    kind = kind_of(path, content)
     if kind not in (None, PICTURE):
         return f"is a picture in a format that cannot be read ({kind}); convert it to PNG"
     return f"is empty or not a picture of a known format ({', '.join(FORMATS)})"

@@ -60,13 +60,15 @@ _ENDINGS = {
 PICTURE = "picture"
 
 
-def kind_of(path: str | os.PathLike[str]) -> str | None:
+def kind_of(path: str | os.PathLike[str], content: bytes | None = None) -> str | None:
     """What a file holds.
 
     Parameters
     ----------
     path : path
         Of a regular file.
+    content : bytes or None
+        Of the file, where it was read already.
 
     Returns
     -------
@@ -74,8 +76,10 @@ def kind_of(path: str | os.PathLike[str]) -> str | None:
         'picture' for what can be read, the name of a format that cannot, such as 'HEIC', or None
         for what is no picture.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 - a name that is no UTF-8 is no problem here
-        head = file.read(32)
+    if content is None:
+        with open(path, "rb") as file:  # noqa: PTH123 - a name that is no UTF-8 is no problem here
+            content = file.read(32)
+    head = content[:32]
     ending = os.path.splitext(os.fspath(path))[1].lower()  # noqa: PTH122
     if ending in _ENDINGS:  # raw photographs begin as TIFF does
         return _ENDINGS[ending]

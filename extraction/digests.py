@@ -51,7 +51,7 @@ def digest(picture: Any) -> int:
 
     Parameters
     ----------
-    picture : Path or array
+    picture : Path, bytes of a file, or array
 
     Returns
     -------
@@ -60,6 +60,8 @@ def digest(picture: Any) -> int:
     """
     if isinstance(picture, Path):
         content = picture.read_bytes()
+    elif isinstance(picture, bytes):
+        content = picture
     else:
         values = np.ascontiguousarray(to_host(picture), np.float32)
         content = repr(values.shape).encode() + values.tobytes()

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from hmax_cnn.data import Dataset
-from hmax_cnn.data.files import ReadFile
 from hmax_cnn.extraction.memory_left import memory_left, resident
 from hmax_cnn.extraction.plain_text import duration
 from hmax_cnn.extraction.store import Layout
@@ -25,7 +24,9 @@ _LONGEST = 2.0  # seconds that they may take
 # Shards in memory at once: one that is written with two copies on the way, and part of the next;
 # 3.3 and 3.4 were measured.
 _HELD = 3.5
-READ_BYTES = 2**24  # of a shard's files that are read at once, once for digest and decoding
+# Of a shard's files that are held in memory, so that digest and decoding read them once; 256
+# pictures of ImageNet fit.
+READ_BYTES = 2**25
 _TRIED_BYTES = 2**25  # that are written to see how fast that is
 
 
@@ -102,10 +103,10 @@ def preflight(
 
 
 def _file_bytes(dataset: Dataset) -> int:
-    """Of a file, on average of some."""
-    items = dataset.subset(_spread(dataset, _MOST)).read(READ_BYTES).source
-    sizes = [len(item.content) for item in items if isinstance(item, ReadFile)]
-    return sum(sizes) // len(sizes) if sizes else 0
+    """Mean size of a file, from a sample; 0 where there are none."""
+    items = dataset.subset(_spread(dataset, _MOST)).source
+    sizes = [item.stat().st_size for item in items if isinstance(item, Path)]
+    return sum(sizes) // max(1, len(sizes))
 
 
 def row_bytes(layout: Layout) -> int:

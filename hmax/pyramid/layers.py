@@ -69,10 +69,9 @@ def _levels(anatomy: PyramidAnatomy) -> list[Axis]:
     """Those that filters fit into."""
     found = levels(anatomy.base_size, anatomy.n_levels)
     kept = [axis for axis in found if axis.n >= anatomy.filter_size]
-    least = max(2, anatomy.pool_scales)
-    if len(kept) < least:
+    if len(kept) < 2:
         msg = (
-            f"`base_size` {anatomy.base_size} leaves no room for {least} levels of filters of "
+            f"`base_size` {anatomy.base_size} leaves no room for two levels of filters of "
             f"{anatomy.filter_size} pixels. Use a larger `base_size`."
         )
         raise ValueError(msg)
@@ -87,6 +86,12 @@ def _inhibited(layers: list[Scale], anatomy: PyramidAnatomy) -> list[Scale]:
 
 def _pooled(layers: Sequence[Scale], anatomy: PyramidAnatomy) -> list[Scale]:
     size, stride = anatomy.pool_size, anatomy.pool_stride
+    if len(layers) < anatomy.pool_scales:
+        msg = (
+            f"`pool_scales` {anatomy.pool_scales} is more than the {len(layers)} scales that there "
+            "are to pool. Use fewer, or more `n_levels` and a larger `base_size`."
+        )
+        raise ValueError(msg)
     together = zip(*(layers[first:] for first in range(anatomy.pool_scales)), strict=False)
     found = [stages.pooled(scales, size, stride) for scales in together]
     kept = [scale for scale in found if scale.axis.n]

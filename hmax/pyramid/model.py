@@ -61,8 +61,9 @@ class PyramidHMAX(FeatureExtractor):
     pool_size, pool_stride : int
         Of C1 and of a local C2, in units of the finest of their scales.
     pool_scales : int
-        Over how many neighbouring levels they pool. 1 makes a scale channel of each level, which
-        meets the others in the last maximum only (Jansson & Lindeberg, JMIV 2022).
+        Over how many neighbouring levels C1 and a local C2 pool. 1 makes a scale channel of each
+        level, which meets the others in the last maximum only; all of them, unless
+        `searched_scales` limits it.
     prototype_sizes, n_prototypes
         Of S2: in units of C1, all even or all odd, and how many of each.
     is_sparse : bool
@@ -86,7 +87,8 @@ class PyramidHMAX(FeatureExtractor):
     ----------
     Mutch & Lowe, "Object class recognition and localization using sparse features with limited
     receptive fields", IJCV 2008. Serre, Oliva & Poggio, "A feedforward architecture accounts for
-    rapid categorization", PNAS 2007.
+    rapid categorization", PNAS 2007. Scale channels: Jansson & Lindeberg, "Scale-invariant
+    scale-channel networks: deep networks that generalise to previously unseen scales", JMIV 2022.
 
     Examples
     --------

@@ -57,6 +57,17 @@ def write_cell(path):
     write_result(values.to_dataset(), path)
 
 
+def read_picture(path):
+    """From the file and from its bytes: the same pixels, or both are refused."""
+    found = []
+    for content in (None, path.read_bytes()):
+        try:
+            found.append(read_image(path, content=content).tolist())
+        except ImageError:
+            found.append(None)
+    assert found[0] == found[1]
+
+
 def read_all(path):
     return open_dataset(path)[:]
 
@@ -73,14 +84,14 @@ def write_plain_cells(path):
 
 
 KINDS = {
-    "picture.png": (write_picture, read_image),
-    "picture.jpg": (write_picture, read_image),
-    "picture.bmp": (write_picture, read_image),
-    "picture.webp": (write_picture, read_image),
-    "picture.ppm": (write_picture, read_image),
-    "picture.tif": (lambda path: write_picture(path, compression="tiff_lzw"), read_image),
-    "frames.gif": (write_frames, read_image),
-    "frames.tif": (write_frames, read_image),
+    "picture.png": (write_picture, read_picture),
+    "picture.jpg": (write_picture, read_picture),
+    "picture.bmp": (write_picture, read_picture),
+    "picture.webp": (write_picture, read_picture),
+    "picture.ppm": (write_picture, read_picture),
+    "picture.tif": (lambda path: write_picture(path, compression="tiff_lzw"), read_picture),
+    "frames.gif": (write_frames, read_picture),
+    "frames.tif": (write_frames, read_picture),
     "images-idx3-ubyte": (write_idx, read_all),
     "images.csv": (write_index, read_all),
     "patches.npz": (lambda path: write_prototypes(PATCHES, path), read_prototypes),

@@ -256,7 +256,7 @@ WRONG = {
     "small": ({"base_size": 16}, "`base_size` 16 leaves no room for windows of 10"),
     "no level": (
         {"base_size": 16, "filter_size": 17},
-        "`base_size` 16 leaves no room for 2 levels",
+        "`base_size` 16 leaves no room for two levels",
     ),
     "no S2": ({"base_size": 24}, "`prototype_sizes` 4 fits into no scale"),
     "search": ({"searched_scales": 2, "preset": "pnas2007"}, "go together"),
@@ -269,6 +269,10 @@ WRONG = {
     "scales": (
         {"pool_scales": 9, "n_levels": 8},
         "`pool_scales` must be a whole number from 1 to 8",
+    ),
+    "scales of S2": (
+        {"preset": "pnas2007", "pool_scales": 5, "n_levels": 8, "base_size": 128},
+        "`pool_scales` 5 is more than the 4 scales that there are to pool",
     ),
     "levels": ({"n_levels": 1}, "`n_levels` must be a whole number from 2 to 40"),
 }
