@@ -18,6 +18,7 @@ PALETTE = {
     "grey": "#666666",
     "black": "#000000",
     "brown": "#5E3C00",
+    "indigo": "#332288",
 }
 MARKERS = "os^DvP<X>*"
 

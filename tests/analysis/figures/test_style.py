@@ -35,7 +35,7 @@ def test_the_same_figure_gives_the_same_bytes(made, name, tmp_path):
 
 
 def test_colours_can_be_told_apart_by_colour_blind_readers():
-    """Simulated by Machado et al. 2009 (severity 1), every pair of the palette's first six is at
+    """Simulated by Machado et al. 2009 (severity 1), every pair of the palette is at
     least 10 apart in CIE Lab.
 
     Seen: 11.0 is the smallest distance (deuteranopia); Matplotlib's default cycle comes down to
