@@ -26,7 +26,7 @@ FUZZ = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "60")),
     deadline=None,  # on a busy machine
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a smaller case says no more
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 RNG = np.random.default_rng(0)
 PICTURE = RNG.integers(0, 256, (24, 20, 3), dtype=np.uint8)

@@ -21,7 +21,7 @@ FUZZ = settings(
     max_examples=int(os.environ.get("FUZZ_EXAMPLES", "100")),
     deadline=None,  # on a busy machine
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a smaller case says no more
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
